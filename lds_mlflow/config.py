@@ -1,0 +1,316 @@
+"""One frozen configuration a step: its parameters, their defaults, ranges and help texts.
+
+The command-line flags and MLproject mirror these classes one to one. Values may come as text; all the wrong ones are
+reported together. Parameters that end in `_run` name an upstream run: its id, a runs:/ or models:/ address, or "auto".
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, create_model, field_validator
+
+from lds_mlflow.errors import ConfigError
+
+__all__ = [
+    "NO_MODEL",
+    "NO_RUN",
+    "AugmentConfig",
+    "ClassifierConfig",
+    "DataConfig",
+    "EncodeConfig",
+    "EvaluateConfig",
+    "FinetuneConfig",
+    "Options",
+    "SampleConfig",
+    "StepConfig",
+    "TrainConfig",
+    "combine",
+    "parse",
+]
+
+NO_RUN = "none"
+"""The value of a `_run` parameter for: without that input."""
+
+NO_MODEL = "none"
+"""The value of `registered_model` for: don't register."""
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+CountOrAll = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+RunReference = Annotated[str, Field(min_length=1)]
+
+
+class Settings(BaseModel):
+    """Parameters, frozen; an unknown one is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Options(Settings):
+    """How to run, whatever the step; nothing here changes a result."""
+
+    reuse: bool = True
+    """Whether a finished run with the same fingerprint stands in for running a step again."""
+
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """Where to compute: auto (a GPU where there is one), cpu, cuda or cuda:N."""
+
+    work_dir: Path = Path(".lds")
+    """Folder for checkpoints of unfinished runs; relative to the project."""
+
+    checkpoint_every: Count = 500
+    """Training steps between two checkpoints."""
+
+
+class StepConfig(Settings):
+    """What a step's result depends on, beside its inputs."""
+
+
+class DataConfig(StepConfig):
+    """Read images, check them, and divide them into train, select and test."""
+
+    data: str = Field("digits", min_length=1)
+    """The images: digits (embedded), a folder or zip of images, or torchvision:NAME:FOLDER."""
+
+    resolution: int = 0
+    """Side in pixels that every image is cropped and resized to, a power of two from 8 on; 0 leaves them."""
+
+    channels: Literal[0, 1, 3] = 0
+    """Colour channels to convert a folder's images to, 1 or 3; 0 leaves them."""
+
+    label: str = ""
+    """Column of a folder's labels.csv that holds the class; empty takes the first."""
+
+    limit: CountOrAll = 0
+    """Use at most this many images, beside a test part that the source declares; 0 uses all."""
+
+    select_fraction: Fraction = 0.2
+    """Share of the images for choosing between models."""
+
+    test_fraction: Fraction = 0.2
+    """Share of the images for the final judgement, where the source declares no test part."""
+
+    split_seed: Seed = 0
+    """Seed of the division."""
+
+    @field_validator("resolution")
+    @classmethod
+    def _is_power_of_two(cls, value: int) -> int:
+        if value and (value < 8 or value & (value - 1)):
+            raise ValueError("should be 0, or a power of two from 8 on")
+        return value
+
+    @field_validator("test_fraction")
+    @classmethod
+    def _leaves_something_to_train_on(cls, value: float, info: ValidationInfo) -> float:
+        if value + info.data.get("select_fraction", 0) >= 1:
+            raise ValueError("should leave something to train on: select_fraction + test_fraction below 1")
+        return value
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _number_of_channels(cls, value: Any) -> Any:
+        return int(value) if str(value).isdigit() else value
+
+
+class FitConfig(StepConfig):
+    """What training and finetuning share, so that they differ in data and learning rate alone."""
+
+    batch_size: Count = 32
+    """Images in a training step."""
+
+    kl_weight: Positive = 1.0
+    """Factor on the KL term of the loss; 1 is the evidence lower bound."""
+
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
+    """Decay of the moving average of the weights, a step."""
+
+
+class TrainConfig(FitConfig):
+    """Train the baseline, a StyleGAN2-structured VAE, on the training part."""
+
+    data_run: RunReference = "auto"
+    """Run of the step data, or auto."""
+
+    preset: Literal["auto", "digits", "grey32", "colour32", "faces64", "paper256"] = "auto"
+    """Size of the network; auto takes the smallest that fits the images."""
+
+    train_steps: Count = 2500
+    """Training steps of the baseline."""
+
+    learning_rate: Positive = 0.01
+    """Adam's step size for the baseline; the weights have equalized learning rates."""
+
+    train_seed: Seed = 0
+    """Seed of the baseline's initial weights, batches and noise."""
+
+
+class EncodeConfig(StepConfig):
+    """Encode the training part with the baseline."""
+
+    train_run: RunReference = "auto"
+    """Run of the step train, or auto."""
+
+
+class AugmentConfig(StepConfig):
+    """Interpolate latents into candidates, score them by latent density, select, and decode the augmentation set A."""
+
+    encode_run: RunReference = "auto"
+    """Run of the step encode, or auto."""
+
+    augmentation_ratio: Annotated[float, Field(gt=0, le=10)] = 0.5
+    """Size of A as a share of the training part; the draft's is 10,000 / 20,000."""
+
+    top_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Share of the candidates that the selection keeps; as many are drawn as that needs."""
+
+    selection: Literal["top", "paper", "random"] = "top"
+    """top: the densest fraction. paper: those of them above tau. random: as many at random, a control."""
+
+    tau: Positive = 0.28
+    """Threshold on LDS for selection=paper; the draft's is 0.28, which few latents can reach."""
+
+    sigma: str = "norm/5"
+    """Bandwidth: norm/5 (the draft's: a fifth of the mean norm), centred-norm/5, or a number."""
+
+    leave_endpoints_out: bool = False
+    """Whether a candidate's own two parents are left out of its score."""
+
+    augment_seed: Seed = 0
+    """Seed of the candidates."""
+
+    @field_validator("sigma")
+    @classmethod
+    def _is_rule_or_number(cls, value: str) -> str:
+        if value not in {"norm/5", "centred-norm/5"}:
+            try:
+                number = float(value)
+            except ValueError:
+                number = 0.0
+            if not 0 < number < float("inf"):
+                raise ValueError("should be norm/5, centred-norm/5, or a finite number above 0")
+        return value
+
+
+class FinetuneConfig(FitConfig):
+    """Finetune the baseline on train + A, and register the model."""
+
+    augment_run: RunReference = "auto"
+    """Run of the step augment, auto, or none: finetuning on the training part alone, the control."""
+
+    train_run: RunReference = "auto"
+    """Run of the step train, or auto."""
+
+    finetune_steps: Count = 500
+    """Training steps of finetuning."""
+
+    finetune_learning_rate: Positive = 0.002
+    """Adam's step size for finetuning."""
+
+    finetune_seed: Seed = 0
+    """Seed of finetuning's batches and noise."""
+
+    registered_model: str = Field("lds-vae", pattern=r"^[^/:]+$")
+    """Name in the model registry, or none."""
+
+
+class ClassifierConfig(StepConfig):
+    """Train a small classifier on the training labels: the offline feature extractor."""
+
+    data_run: RunReference = "auto"
+    """Run of the step data, or auto."""
+
+    classifier_steps: Count = 300
+    """Training steps of the classifier, of 64 images each."""
+
+    classifier_seed: Seed = 0
+    """Seed of the classifier's weights and batches."""
+
+
+class EvaluateConfig(StepConfig):
+    """Measure a model's samples against the test part: FID, Density, Coverage and class shares."""
+
+    classifier_run: RunReference = "auto"
+    """Run of the step classifier, auto, or none: no class shares."""
+
+    model_run: RunReference = "auto"
+    """Run of finetune or train whose model is used, or auto: finetune's."""
+
+    samples: CountOrAll = 0
+    """How many samples to draw; 0 draws as many as there are test images."""
+
+    k_neighbours: Count = 5
+    """Neighbours of Density and Coverage."""
+
+    features: Literal["classifier", "inception"] = "classifier"
+    """Feature extractor: the classifier (offline) or Inception v3 by torch-fidelity."""
+
+    inception_weights: str = ""
+    """File of torch-fidelity's Inception weights; empty downloads them."""
+
+    sample_seed: Seed = 0
+    """Seed of the first sample; the others follow."""
+
+    @field_validator("features")
+    @classmethod
+    def _is_at_hand(cls, value: str, info: ValidationInfo) -> str:
+        if value == "classifier" and info.data.get("classifier_run") == NO_RUN:
+            raise ValueError("should be inception where classifier_run is none")
+        return value
+
+    @field_validator("inception_weights")
+    @classmethod
+    def _is_there(cls, value: str) -> str:
+        if value and not Path(value).is_file():
+            raise ValueError(f"should be a file, or empty: there is none at {value}")
+        return value
+
+
+class SampleConfig(StepConfig):
+    """Draw images from a model."""
+
+    model_run: RunReference = "auto"
+    """Run of finetune or train whose model is used, or auto: finetune's."""
+
+    count: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """How many images to draw."""
+
+    truncation: Annotated[float, Field(gt=0, le=2)] = 1.0
+    """Scale of the latents; below 1 gives more typical images."""
+
+    sample_seed: Seed = 0
+    """Seed of the first sample; the others follow."""
+
+
+C = TypeVar("C", bound=Settings)
+
+
+def combine(name: str, configs: tuple[type[Settings], ...]) -> type[Settings]:
+    """Returns one class with the parameters of all the given ones."""
+    return create_model(name, __base__=configs, __doc__=configs[-1].__doc__)
+
+
+def parse(kind: type[C], values: dict[str, Any]) -> C:
+    """Checks values, which may be text, against a configuration.
+
+    Raises:
+        ConfigError: Some are wrong; the message names all of them.
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        problems = [_describe(problem) for problem in error.errors()]
+        raise ConfigError(
+            f"{len(problems)} wrong parameter{'s' if len(problems) > 1 else ''}",
+            found="".join(f"\n  - {problem}" for problem in problems) + "\n",
+            expected="values in range",
+            remedy="Nothing was computed. --help lists every parameter with its default.",
+        ) from error
+
+
+def _describe(problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    rule = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return f"{where}={problem['input']}: {rule}" if where else rule

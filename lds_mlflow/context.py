@@ -1,0 +1,42 @@
+"""What the pipeline hands to a step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lds_mlflow.interrupts import Interruption
+from lds_mlflow.tracking import FinishedRun, Run
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The surroundings of one step.
+
+    Attributes:
+        run: The run to log to.
+        inputs: Every upstream run, near and far, by the name of its step; the one whose model is used also as "model".
+        device: Where to compute.
+        fingerprint: What identifies the result.
+        checkpoint_path: Where the step may keep the state of unfinished work.
+        checkpoint_every: Training steps between two checkpoints.
+        interruption: Who knows whether the user wants to stop.
+    """
+
+    run: Run
+    inputs: Mapping[str, FinishedRun]
+    device: str
+    fingerprint: str
+    checkpoint_path: Path
+    checkpoint_every: int
+    interruption: Interruption
+
+    @property
+    def lineage(self) -> str:
+        """The upstream runs in Markdown, with links that work in MLflow's UI."""
+        links = [
+            f"[{name} {run.id[:8]}](#/experiments/{run.entity.info.experiment_id}/runs/{run.id})"
+            for name, run in self.inputs.items()
+        ]
+        return f"Made from: {', '.join(links)}." if links else ""

@@ -1,0 +1,82 @@
+"""The parameter `data`: one word that says where the images are."""
+
+from pathlib import Path
+
+import sklearn
+
+from lds_mlflow.data.digits import load_digits
+from lds_mlflow.data.folder import load_folder
+from lds_mlflow.data.torchvision_sets import load_torchvision
+from lds_mlflow.errors import DataError
+from lds_mlflow.files import digest_of_bytes
+from lds_mlflow.values import ImageSet
+
+__all__ = ["describe_source", "load_images"]
+
+_TORCHVISION = "torchvision:"
+MIN_RESOLUTION = 8
+
+
+def load_images(data: str, *, resolution: int = 0, channels: int = 0, label: str = "") -> ImageSet:
+    """Reads the images that `data` names, ready for a model.
+
+    Args:
+        data: "digits", a path of a folder or a zip, or "torchvision:NAME:FOLDER".
+        resolution: Side in pixels that every image is brought to; 0 leaves them as they are.
+        channels: 1 or 3, to which a folder's images are converted; 0 leaves them as they are.
+        label: Which column of a folder's labels.csv holds the class.
+
+    Raises:
+        DataError: They can't be read, or they aren't squares with a side that is a power of two, 8 or more.
+    """
+    if data == "digits":
+        images = load_digits(resolution=resolution)
+    elif data.startswith(_TORCHVISION):
+        name, root = _torchvision_parts(data)
+        images = load_torchvision(name, root, resolution=resolution)
+    else:
+        images = load_folder(Path(data), resolution=resolution, channels=channels, label=label)
+    _require_model_size(images)
+    return images
+
+
+def describe_source(data: str) -> str:
+    """Returns a digest that changes when the files behind `data` do, without reading their content.
+
+    Raises:
+        DataError: Nothing is there.
+    """
+    if data == "digits":
+        return f"scikit-learn {sklearn.__version__}"
+    path = _torchvision_parts(data)[1] if data.startswith(_TORCHVISION) else Path(data)
+    if not path.exists():
+        raise DataError(
+            "data",
+            found=f"nothing at {data}",
+            expected="digits, a folder or a zip of images, or torchvision:NAME:FOLDER",
+            remedy="Check the path; a relative one starts at the folder of the project.",
+        )
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    listing = [f"{file.relative_to(path.parent)} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+    return digest_of_bytes("\n".join(listing).encode())
+
+
+def _torchvision_parts(data: str) -> tuple[str, Path]:
+    name, colon, root = data.removeprefix(_TORCHVISION).partition(":")
+    if not colon:
+        raise DataError(
+            "data", found=data, expected="torchvision:NAME:FOLDER", remedy="Add the folder where the set lies."
+        )
+    return name, Path(root)
+
+
+def _require_model_size(images: ImageSet) -> None:
+    height, width = images.images_NCHW.shape[-2:]
+    if height == width and height >= MIN_RESOLUTION and height & (height - 1) == 0:
+        return
+    raise DataError(
+        f"images of {images.name}",
+        found=f"{width}x{height} pixels",
+        expected=f"squares with a side that is a power of two, {MIN_RESOLUTION} or more",
+        remedy="Give resolution (32, 64, ...) to have every image cropped to a square and resized.",
+    )

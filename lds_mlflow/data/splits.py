@@ -1,0 +1,75 @@
+"""Train, select and test: divided once, by the digest of every image's content, before anything is fitted.
+
+An image's place is the rank of SHA-256(seed, content), so it doesn't depend on file names or their order, and copies of
+one image always fall on the same side.
+"""
+
+import torch
+from torch import Tensor
+
+from lds_mlflow.errors import DataError
+from lds_mlflow.files import digest_of_bytes
+from lds_mlflow.values import ImageSet, Splits
+
+__all__ = ["limit_images", "split_images"]
+
+
+def split_images(images: ImageSet, *, select_fraction: float, test_fraction: float, seed: int) -> Splits:
+    """Divides a set into its three parts (evaluation protocol: fit on train, choose on select, judge on test).
+
+    Where the source declares a test part, that is the test part, and `select_fraction` is taken from the rest.
+
+    Args:
+        images: The whole set.
+        select_fraction: Share of the images that go to select.
+        test_fraction: Share of the images that go to test, where the source declares none.
+        seed: Another seed makes another division.
+
+    Raises:
+        DataError: A part would have fewer than two images.
+    """
+    content = _content_digests(images, seed)
+    order = sorted(range(len(images)), key=lambda i: content[i])
+    declared = images.declared_parts_N or ("",) * len(images)
+    test = [i for i in order if declared[i] == "test"]
+    rest = [i for i in order if declared[i] != "test"]
+    if not test:
+        test, rest = _cut(rest, round(test_fraction * len(images)), content)
+    select, train = _cut(rest, round(select_fraction * len(images)), content)
+    parts = {"train": train, "select": select, "test": test}
+    small = [f"{name} {len(part)}" for name, part in parts.items() if len(part) < 2]
+    if small:
+        raise DataError(
+            f"the split of {images.name} ({len(images)} images)",
+            found=f"too few images in {' and '.join(small)}",
+            expected="at least 2 in each of train, select and test",
+            remedy="Bring more images, or change select_fraction and test_fraction.",
+        )
+    return Splits(*(images.take(torch.tensor(sorted(part))) for part in (train, select, test)))
+
+
+def limit_images(images: ImageSet, limit: int, *, seed: int) -> ImageSet:
+    """Returns at most `limit` images that the source doesn't declare as test, and all that it does; 0 is no limit."""
+    if not limit:
+        return images
+    content = _content_digests(images, seed)
+    declared = images.declared_parts_N or ("",) * len(images)
+    rest = sorted((i for i in range(len(images)) if declared[i] != "test"), key=lambda i: content[i])
+    test = [i for i in range(len(images)) if declared[i] == "test"]
+    return images.take(torch.tensor(sorted(rest[:limit] + test), dtype=torch.int64))
+
+
+def _content_digests(images: ImageSet, seed: int) -> list[str]:
+    salt = str(seed).encode()
+    return [digest_of_bytes(salt, _bytes(image)) for image in images.images_NCHW]
+
+
+def _bytes(image_CHW: Tensor) -> bytes:
+    return image_CHW.contiguous().numpy().tobytes()
+
+
+def _cut(order: list[int], size: int, content: list[str]) -> tuple[list[int], list[int]]:
+    # Copies of one image are neighbours in the order: move the cut past them.
+    while 0 < size < len(order) and content[order[size]] == content[order[size - 1]]:
+        size += 1
+    return order[:size], order[size:]

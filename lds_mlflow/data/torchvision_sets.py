@@ -1,0 +1,67 @@
+"""Data sets that torchvision knows, read from where they already lie: nothing is downloaded."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torchvision import datasets
+
+from lds_mlflow.data.pixels import resize_arrays
+from lds_mlflow.errors import DataError
+from lds_mlflow.values import ImageSet
+
+__all__ = ["TORCHVISION_SETS", "load_torchvision"]
+
+TORCHVISION_SETS = {
+    "MNIST": datasets.MNIST,
+    "FashionMNIST": datasets.FashionMNIST,
+    "KMNIST": datasets.KMNIST,
+    "CIFAR10": datasets.CIFAR10,
+}
+
+
+def load_torchvision(name: str, root: Path, *, resolution: int = 0) -> ImageSet:
+    """Reads both parts of a torchvision set; its own test part is declared as test.
+
+    Args:
+        name: A key of TORCHVISION_SETS.
+        root: The folder that torchvision calls `root`.
+        resolution: Side to which the images are resized, antialiased; 0 leaves them.
+
+    Raises:
+        DataError: The set is unknown or not there.
+    """
+    if name not in TORCHVISION_SETS:
+        raise DataError(
+            "the torchvision set",
+            found=name,
+            expected=f"one of {', '.join(TORCHVISION_SETS)}",
+            remedy="Write it as torchvision:NAME:FOLDER.",
+        )
+    try:
+        halves = [TORCHVISION_SETS[name](str(root), train=train, download=False) for train in (True, False)]
+    except RuntimeError as error:
+        raise DataError(
+            f"torchvision's {name} in {root}",
+            found=str(error),
+            expected="its files, as torchvision lays them out",
+            remedy="Download it there with torchvision first.",
+        ) from error
+    arrays = [_pixels(half, resolution) for half in halves]
+    parts = ["train"] * len(arrays[0]) + ["test"] * len(arrays[1])
+    return ImageSet(
+        name=name,
+        images_NCHW=torch.from_numpy(np.concatenate(arrays)).permute(0, 3, 1, 2).contiguous(),
+        image_ids_N=tuple(
+            f"{part}-{i:05d}" for part, array in zip(("train", "test"), arrays, strict=True) for i in range(len(array))
+        ),
+        labels_N=torch.cat([torch.as_tensor(half.targets, dtype=torch.int64) for half in halves]),
+        class_names_K=tuple(halves[0].classes),
+        declared_parts_N=tuple(parts),
+    )
+
+
+def _pixels(half: Any, resolution: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    array = resize_arrays(np.asarray(half.data), resolution)
+    return array[..., None] if array.ndim == 3 else array

@@ -1,0 +1,64 @@
+"""The errors of the project. Every message says what, found what, expected what, and how to mend it."""
+
+__all__ = [
+    "ArtifactError",
+    "ConfigError",
+    "DataError",
+    "DiskFullError",
+    "Interrupted",
+    "LdsError",
+    "SelectionError",
+    "TrackingError",
+    "TrainingError",
+]
+
+
+class LdsError(Exception):
+    """Base of every error that a user can cause or mend.
+
+    Args:
+        what: The thing that is wrong, as the user named it.
+        found: What was there.
+        expected: The rule that it breaks.
+        remedy: What to do about it, as an imperative sentence.
+    """
+
+    def __init__(self, what: str, *, found: str, expected: str, remedy: str) -> None:
+        self.what, self.found, self.expected, self.remedy = what, found, expected, remedy
+        super().__init__(f"{what}: found {found}; expected {expected}. {remedy}")
+
+
+class ConfigError(LdsError):
+    """A parameter has a value that can't be used."""
+
+
+class DataError(LdsError):
+    """The images or labels that a user points at can't be used."""
+
+
+class ArtifactError(LdsError):
+    """A stored artifact is missing, damaged, or of another kind."""
+
+
+class SelectionError(LdsError):
+    """The selection rule leaves no augmentation set."""
+
+
+class TrainingError(LdsError):
+    """Training can't go on."""
+
+
+class TrackingError(LdsError):
+    """The tracking server or one of its runs can't be used."""
+
+
+class DiskFullError(LdsError):
+    """A file doesn't fit on the disk."""
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for it
+    """The process was asked to stop, by SIGINT or SIGTERM."""
+
+    def __init__(self, signum: int) -> None:
+        self.signum = signum
+        super().__init__(f"stopped by signal {signum}")

@@ -1,0 +1,90 @@
+"""Files that are there whole or not at all, and their digests."""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from lds_mlflow.errors import DiskFullError
+
+__all__ = ["digest_of_bytes", "digest_of_file", "require_free_space", "write_atomically"]
+
+_OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def digest_of_bytes(*parts: bytes) -> str:
+    """Returns the SHA-256 of the parts one after the other, each preceded by its length."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def digest_of_file(path: Path) -> str:
+    """Returns the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_free_space(folder: Path, n_bytes: int) -> None:
+    """Raises DiskFullError unless `n_bytes` (bytes) fit on the disk that holds `folder`."""
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise DiskFullError(
+            f"the disk of {folder}",
+            found=f"{free / 2**20:,.0f} MiB free",
+            expected=f"at least {n_bytes / 2**20:,.0f} MiB",
+            remedy="Free some space, or point work_dir at another disk.",
+        )
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Calls `write` with a temporary path beside `path` and moves the result into place.
+
+    `write` makes a file, or a folder that replaces the one at `path`. When it fails, `path` is as it was.
+
+    Raises:
+        DiskFullError: There was no room for it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write(partial)
+        _flush(partial)
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(partial, path)
+    except BaseException as error:
+        _remove(partial)
+        if _is_out_of_space(error):
+            raise DiskFullError(
+                str(path),
+                found=f"no room while writing it ({error})",
+                expected="free space on its disk",
+                remedy="Free some space, or point work_dir at another disk.",
+            ) from error
+        raise
+
+
+def _flush(path: Path) -> None:
+    for file in path.rglob("*") if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_out_of_space(error: BaseException) -> bool:
+    # safetensors and torch wrap the operating system's error in one of their own, and keep only its text.
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _OUT_OF_SPACE
+    return any(os.strerror(code) in str(error) for code in _OUT_OF_SPACE)

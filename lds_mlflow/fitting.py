@@ -1,0 +1,105 @@
+"""What the steps `train` and `finetune` share: a fit whose curves, pictures and figures are tracked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from lds_mlflow.context import Context
+from lds_mlflow.pictures import curves_chart, image_grid, paired_grid
+from lds_mlflow.sampling import decode_latents, encode_images, latents_of_seeds
+from lds_mlflow.training import CheckpointFile, FitPlan, FitResult, diagnose, fit
+from lds_mlflow.vae import VAE
+from lds_mlflow.values import ImageSet, ModelWeights
+
+__all__ = ["Fitted", "fit_and_track"]
+
+_SHOWN = 64
+_CURVES = {
+    "loss": "loss (nats / image)",
+    "reconstruction_mse": "reconstruction MSE",
+    "kl": "KL (nats / image)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted model at rest, and a sentence about it."""
+
+    weights: ModelWeights
+    sentence: str
+
+
+def fit_and_track(
+    model: VAE,
+    images_NCHW: Tensor,
+    plan: FitPlan,
+    context: Context,
+    *,
+    train: ImageSet,
+    select: ImageSet,
+    description: str,
+) -> Fitted:
+    """Fits a model, tracks the fit, and stores the moving average of the model as `model`.
+
+    Args:
+        model: The network to begin with.
+        images_NCHW: What to fit it on.
+        plan: How.
+        context: The surroundings of the step.
+        train: Real training images, to measure the result on.
+        select: Real images that it is not fitted on, likewise.
+        description: The label of the progress bar.
+    """
+    run = context.run
+    history: list[tuple[int, Mapping[str, float]]] = []
+
+    def on_metrics(step: int, figures: dict[str, float]) -> None:
+        history.append((step, figures))
+        run.curve(step, {f"train/{name}": value for name, value in figures.items()})
+
+    def on_checkpoint(step: int, average: VAE) -> None:
+        run.log_progress_picture(image_grid(_prior_samples(average)), "samples", step)
+
+    checkpoints = CheckpointFile(context.checkpoint_path, context.fingerprint)
+    with context.interruption.deferred() as stop:
+        result = fit(
+            model.to(context.device),
+            images_NCHW,
+            plan,
+            checkpoints=checkpoints,
+            on_metrics=on_metrics,
+            on_checkpoint=on_checkpoint,
+            stop=stop,
+            description=description,
+        )
+    run.log_picture(curves_chart(history, _CURVES, f"{description}: {plan.steps:,} steps"), "pictures/curves.png")
+    figures = _measure(result, train, select)
+    run.log_metrics(figures)
+    run.log_picture(image_grid(_prior_samples(result.model)), "pictures/samples.png")
+    shown = select.images_NCHW[:_SHOWN]
+    reconstructed = decode_latents(result.model, encode_images(result.model, shown)[0])
+    run.log_picture(paired_grid(shown, reconstructed), "pictures/real_above_reconstructed.png")
+    weights = result.model.to_weights()
+    run.log_value(weights, "model")
+    sentence = (
+        f"{weights.n_parameters / 1e6:.2f} M parameters, {result.step:,} steps; on the select part reconstruction MSE "
+        f"{figures['select/reconstruction_mse']:.4f}, KL {figures['select/kl']:.1f} nats, "
+        f"{figures['select/active_units']:.0f} of {model.spec.latent_dim} latent units active"
+    )
+    return Fitted(weights, sentence)
+
+
+def _measure(result: FitResult, train: ImageSet, select: ImageSet) -> dict[str, float]:
+    figures = {
+        "train/skipped_steps": float(result.skipped),
+        "train/images_per_second": result.images_per_second,
+    }
+    for name, part in (("train_part", train), ("select", select)):
+        diagnosis = diagnose(result.model, part.images_NCHW)
+        figures |= {f"{name}/{figure}": value for figure, value in diagnosis.items()}
+    return figures
+
+
+def _prior_samples(model: VAE) -> Tensor:
+    return decode_latents(model, latents_of_seeds(list(range(_SHOWN)), model.spec.latent_dim))

@@ -1,0 +1,121 @@
+"""What turns images into features. A figure is comparable only with figures of the same extractor, so each has a name."""
+
+import contextlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+from tqdm import tqdm
+
+from lds_mlflow.errors import ArtifactError
+from lds_mlflow.files import digest_of_file
+from lds_mlflow.metrics.classifier import Classifier
+from lds_mlflow.sampling import to_model_range
+from lds_mlflow.values import ModelWeights
+
+__all__ = ["ClassifierExtractor", "Extractor", "InceptionExtractor"]
+
+_BATCH = 256
+_INCEPTION_BATCH = 32
+_INCEPTION_LAYER = "2048"
+
+
+class Extractor(Protocol):
+    """Maps images to features."""
+
+    @property
+    def name(self) -> str:
+        """What it is and which weights it has."""
+        ...
+
+    def features(self, images_NCHW: Tensor) -> Tensor:
+        """Maps images, uint8 [N, C, H, W], to features, float32 [N, F], on the CPU."""
+        ...
+
+
+class ClassifierExtractor:
+    """The features before the classes of a classifier trained on the training labels.
+
+    Args:
+        weights: The classifier.
+        device: Where to compute.
+    """
+
+    def __init__(self, weights: ModelWeights, device: str = "cpu") -> None:
+        self.model, self.device = Classifier.from_weights(weights).to(device), device
+        self.name = f"classifier-{weights.digest[:8]}"
+
+    @torch.inference_mode()
+    def features(self, images_NCHW: Tensor) -> Tensor:
+        """See Extractor."""
+        batches = images_NCHW.split(_BATCH)
+        return torch.cat([self.model.features(to_model_range(x.to(self.device))).cpu() for x in batches])
+
+    @torch.inference_mode()
+    def classes(self, images_NCHW: Tensor) -> Tensor:
+        """Returns the class of every image, int64 [N], of uint8 [N, C, H, W]."""
+        batches = images_NCHW.split(_BATCH)
+        return torch.cat([self.model(to_model_range(x.to(self.device))).argmax(1).cpu() for x in batches])
+
+
+class InceptionExtractor:
+    """Inception v3 as the FID has it, by torch-fidelity: its 2,048 pooled features.
+
+    Args:
+        weights: A file of torch-fidelity's weights (.pth or .safetensors), or None to download them.
+        device: Where to compute.
+
+    Raises:
+        ArtifactError: The weights can't be had, or don't fit.
+    """
+
+    def __init__(self, weights: Path | None, device: str = "cpu") -> None:
+        self.device = device
+        try:
+            self.model = _inception(weights).to(device)
+        except (OSError, RuntimeError, SafetensorError, ValueError) as error:
+            raise ArtifactError(
+                "Inception weights",
+                found=f"{weights or 'no local file'}: {str(error).splitlines()[0]}",
+                expected="torch-fidelity's Inception v3 weights, from a file or its download",
+                remedy="Give inception_weights=PATH, or features=classifier, which needs no download.",
+            ) from error
+        digest = digest_of_file(weights)[:8] if weights else "torch-fidelity"
+        self.name = f"inception-v3-{digest}"
+
+    @torch.inference_mode()
+    def features(self, images_NCHW: Tensor) -> Tensor:
+        """See Extractor. Grey images are repeated to three channels; the network resizes by itself."""
+        batches = images_NCHW.split(_INCEPTION_BATCH)
+        bar = tqdm(batches, desc="Inception features", unit="batch", leave=False, delay=1)
+        return torch.cat([self.model(_three_channels(x).to(self.device))[0].cpu() for x in bar])
+
+
+def _three_channels(x: Tensor) -> Tensor:
+    return x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
+
+
+def _inception(weights: Path | None) -> FeatureExtractorInceptionV3:
+    with contextlib.redirect_stdout(sys.stderr), tempfile.TemporaryDirectory() as folder:
+        path = None
+        if weights is not None:
+            # torch-fidelity unpickles whatever it is given; it gets a copy that holds tensors alone.
+            path = str(Path(folder) / "inception.pth")
+            torch.save(_read_tensors(weights), path)
+        return FeatureExtractorInceptionV3("inception-v3-compat", [_INCEPTION_LAYER], path, verbose=True)
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    try:
+        tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(f"not a file of tensors alone ({type(error).__name__})") from error
+    return tensors

@@ -1,0 +1,130 @@
+"""Charts of what was measured. Each has one message, its axes have units, and a control is grey."""
+
+from collections.abc import Mapping, Sequence
+from math import log
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lds_mlflow.values import Funnel
+
+__all__ = ["alpha_chart", "class_share_chart", "comparison_chart", "curves_chart", "funnel_chart", "score_chart"]
+
+_BLUE, _ORANGE, _GREY = "#2b6cb0", "#dd6b20", "#a0aec0"
+_BINS = 60
+
+Curves = Sequence[tuple[int, Mapping[str, float]]]
+
+
+def curves_chart(history: Curves, labels: Mapping[str, str], title: str) -> Figure:
+    """Draws figures over training steps.
+
+    Args:
+        history: Steps with figures by name.
+        labels: Which figures to draw, with the label of each one's axis.
+        title: Above it all.
+    """
+    figure = Figure(figsize=(4 * len(labels), 3.2), layout="constrained")
+    steps = [step for step, _ in history]
+    for axes, (name, label) in zip(figure.subplots(1, len(labels), squeeze=False).flat, labels.items(), strict=True):
+        axes.plot(steps, [figures[name] for _, figures in history], color=_BLUE, linewidth=1)
+        axes.set(xlabel="training step", ylabel=label)
+        axes.grid(alpha=0.3)
+    figure.suptitle(title)
+    return figure
+
+
+def score_chart(log_lds_M: Tensor, kept_A: Tensor, *, log_tau: float | None) -> Figure:
+    """Draws the distribution of scores, of all candidates and of the kept ones.
+
+    Args:
+        log_lds_M: log LDS of all candidates.
+        kept_A: Rows of the kept ones.
+        log_tau: The threshold to mark, or None.
+    """
+    scores = log_lds_M.numpy()
+    edges = np.histogram_bin_edges(scores, bins=_BINS)
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.hist(scores, bins=edges, color=_GREY, label=f"{len(scores):,} candidates")
+    axes.hist(scores[kept_A.numpy()], bins=edges, color=_BLUE, label=f"{len(kept_A):,} kept")
+    if log_tau is not None:
+        axes.axvline(log_tau, color=_ORANGE, label=f"log tau = {log_tau:.2f}")
+    axes.axvline(-0.5 * log(26), color="black", linestyle=":", label="bound for centred Gaussian latents, norm/5")
+    axes.set(xlabel="log LDS", ylabel="candidates", title="Latent density score of the candidates")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def alpha_chart(alpha_M: Tensor, kept_A: Tensor) -> Figure:
+    """Draws how often each interpolation weight occurs among the kept candidates, beside all of them."""
+    tenths = np.arange(1, 10)
+    figure = Figure(figsize=(5, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for rows, color, label, shift in (
+        (slice(None), _GREY, "candidates", -0.2),
+        (kept_A, _BLUE, "kept", 0.2),
+    ):
+        counts = np.bincount((alpha_M[rows] * 10).round().long().numpy(), minlength=11)[1:10]
+        axes.bar(tenths / 10 + shift / 10, counts / max(counts.sum(), 1), width=0.04, color=color, label=label)
+    axes.set(xlabel="alpha (0.1 and 0.9 lie next to a parent)", ylabel="share", xticks=tenths / 10)
+    axes.set_title("Where between its parents a candidate lies")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def funnel_chart(funnel: Funnel, rule: str) -> Figure:
+    """Draws how many candidates pass each stage of the selection."""
+    counts = [funnel.candidates, funnel.above_tau, funnel.in_top_fraction, funnel.kept]
+    names = ["candidates", "above tau", "in the top fraction", "kept: A"]
+    figure = Figure(figsize=(6, 2.4), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh(names, counts, color=[_GREY, _GREY, _GREY, _BLUE])
+    axes.bar_label(bars, [f"{count:,}" for count in counts], padding=3)
+    axes.invert_yaxis()
+    axes.set_xlim(right=1.15 * max(counts))
+    axes.set_title(f"Selection: {rule}", fontsize=10)
+    return figure
+
+
+def class_share_chart(shares: Mapping[str, tuple[float, float, float]], training: Mapping[str, float]) -> Figure:
+    """Draws the share of each class among samples, with its interval, beside the training share.
+
+    Args:
+        shares: By class: the share, and the low and high end of its interval.
+        training: By class: its share of the training part.
+    """
+    names = list(shares)
+    places = np.arange(len(names))
+    share, low, high = (np.array([shares[name][i] for name in names]) for i in range(3))
+    figure = Figure(figsize=(max(4, 0.6 * len(names)), 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.bar(places - 0.2, [training[name] for name in names], width=0.4, color=_GREY, label="training part")
+    axes.bar(places + 0.2, share, width=0.4, color=_BLUE, label="samples, with 95 % interval")
+    errors = np.clip([share - low, high - share], 0, None)
+    axes.errorbar(places + 0.2, share, errors, fmt="none", color="black", capsize=2)
+    axes.set_xticks(places, names, rotation=45 if max(map(len, names)) > 3 else 0)
+    axes.set(ylabel="share", title="Classes of the samples, as the classifier sees them")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def comparison_chart(rows: Mapping[str, Mapping[str, float]], names: Mapping[str, str]) -> Figure:
+    """Draws models side by side.
+
+    Args:
+        rows: Figures by name, by model; "real images" is drawn as the floor.
+        names: Which figures to draw, with the title of each.
+    """
+    figure = Figure(figsize=(3.2 * len(names), 2.8), layout="constrained")
+    models = list(rows)
+    colors = [_GREY if model == "real images" else _BLUE for model in models]
+    for axes, (name, title) in zip(figure.subplots(1, len(names), squeeze=False).flat, names.items(), strict=True):
+        values = [rows[model][name] for model in models]
+        bars = axes.barh(models, values, color=colors)
+        axes.bar_label(bars, [f"{value:.3g}" for value in values], padding=3, fontsize=8)
+        axes.set_xlim(right=1.25 * max([*values, 1e-9]))
+        axes.invert_yaxis()
+        axes.set_title(title, fontsize=10)
+    return figure

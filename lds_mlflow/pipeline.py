@@ -1,0 +1,295 @@
+"""Runs steps: finds or makes what each needs, reuses what is there, and goes on where it was interrupted.
+
+This is the one place that knows two steps.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+
+from lds_mlflow.config import NO_MODEL, NO_RUN, Options, Settings, StepConfig, parse
+from lds_mlflow.context import Context
+from lds_mlflow.errors import ConfigError, Interrupted
+from lds_mlflow.fingerprint import fingerprint_of
+from lds_mlflow.graph import STEPS, Input, Step
+from lds_mlflow.interrupts import Interruption
+from lds_mlflow.pictures import comparison_chart
+from lds_mlflow.steps import augment, classifier, data, encode, evaluate, finetune, sample, train
+from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
+
+__all__ = ["Pipeline"]
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    run: Callable[[Any, Context], str]
+    outside: Callable[[Any], str] = lambda config: ""
+
+
+_CODE: dict[str, _Code] = {
+    "data": _Code(data.run, data.outside),
+    "train": _Code(train.run),
+    "encode": _Code(encode.run),
+    "augment": _Code(augment.run),
+    "finetune": _Code(finetune.run),
+    "classifier": _Code(classifier.run),
+    "evaluate": _Code(evaluate.run, evaluate.outside),
+    "sample": _Code(sample.run),
+}
+
+_COMPARED = {"eval/fid": "FID (lower is better)", "eval/density": "Density", "eval/coverage": "Coverage"}
+
+
+class Pipeline:
+    """The steps of one command.
+
+    Args:
+        settings: The parameters of the command: its own step's, those of the steps behind it, and the options.
+        options: The options among them.
+        tracker: Where runs are kept.
+        interruption: Who knows whether the user wants to stop.
+        say: Prints a line.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        options: Options,
+        tracker: Tracker,
+        interruption: Interruption,
+        say: Callable[[str], None],
+    ) -> None:
+        self.settings, self.options, self.tracker = settings, options, tracker
+        self.interruption, self.say = interruption, say
+        self.device = _device(options.device)
+
+    def run(self, name: str) -> FinishedRun:
+        """Runs one step as the command's own run; what it needs from upstream becomes child runs.
+
+        Raises:
+            LdsError: Something that the user can mend is wrong.
+            Interrupted: The user asked to stop.
+        """
+        run = self.tracker.begin(name, parent=None, values={})
+        with _Ending(run):
+            return self._resolve(name, {}, parent=run.id, own=run)
+
+    def main(self) -> Run:
+        """Runs the whole pipeline, and evaluates the baseline, the control and the finetuned model.
+
+        Raises:
+            LdsError: Something that the user can mend is wrong.
+            Interrupted: The user asked to stop.
+        """
+        run = self.tracker.begin("main", parent=None, values={tags.STEP: "main"})
+        with _Ending(run):
+            run.log_params(self.settings.model_dump(mode="json"))
+            known: dict[str, FinishedRun] = {}
+            for name in ("data", "classifier", "train"):
+                known[name] = self._resolve(name, known, parent=run.id)
+            control = self._resolve(
+                "finetune", known, parent=run.id, changes={"augment_run": NO_RUN, "registered_model": NO_MODEL}
+            )
+            finetuned = self._resolve("finetune", known, parent=run.id)
+            models = {"baseline": known["train"], "control": control, "finetuned": finetuned}
+            base = {name: known[name] for name in ("data", "classifier")}
+            evaluations = {
+                label: self._resolve("evaluate", base, parent=run.id, changes={"model_run": model.id})
+                for label, model in models.items()
+            }
+            self._compare(run, evaluations)
+            run.end("FINISHED")
+        return run
+
+    def _resolve(
+        self,
+        name: str,
+        known: Mapping[str, FinishedRun],
+        *,
+        parent: str,
+        own: Run | None = None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> FinishedRun:
+        """Returns a finished run of a step: one that is there, or a new one.
+
+        Args:
+            name: The step.
+            known: Upstream runs that are settled already.
+            parent: The run to nest new runs under.
+            own: The run to write to, where it has begun already.
+            changes: Parameters that differ from the command's settings.
+        """
+        step = STEPS[name]
+        values = {field: getattr(self.settings, field) for field in step.config.model_fields}
+        config = parse(step.config, values | dict(changes or {}))
+        inputs = self._inputs(step, config, known, parent)
+        outside = _CODE[name].outside(config)
+        digests = {stem: run.digest for stem, run in inputs.items()}
+        fingerprint = fingerprint_of(step, config, digests, outside)
+        with self._lock(name, fingerprint):
+            found = self.tracker.find(fingerprint) if self.options.reuse else None
+            if found:
+                self._say(name, f"reused run {found.id[:8]}: {found.sentence}")
+                if own:
+                    _stand_for(own, found)
+                return found
+            values = {tags.STEP: name, tags.FINGERPRINT: fingerprint}
+            values |= {f"{tags.INPUT}{stem}": run.id for stem, run in inputs.items()}
+            self._end_abandoned(fingerprint)
+            if own:
+                own.log_tags(values)
+            return self._execute(step, config, inputs, fingerprint, own or self.tracker.begin(name, parent=parent, values=values))
+
+    def _inputs(
+        self, step: Step, config: StepConfig, known: Mapping[str, FinishedRun], parent: str
+    ) -> dict[str, FinishedRun]:
+        """Returns every upstream run of a step, by name; given ones are opened before any is made."""
+        found: dict[str, FinishedRun] = {}
+        for needed in step.inputs:
+            reference = getattr(config, needed.parameter)
+            if reference not in (AUTO, NO_RUN):
+                self._add(found, needed, self._open(needed, reference))
+        for needed in step.inputs:
+            if getattr(config, needed.parameter) == AUTO:
+                settled = {**known, **found}
+                made = needed.steps[0]
+                run = settled.get(made) or self._resolve(made, settled, parent=parent)
+                self._add(found, needed, run)
+        return found
+
+    def _open(self, needed: Input, reference: str) -> FinishedRun:
+        run = self.tracker.open(reference)
+        if run.step not in needed.steps:
+            raise ConfigError(
+                needed.parameter,
+                found=f"{reference}, a run of {run.step or 'something else'}",
+                expected=f"a run of {' or '.join(needed.steps)}",
+                remedy="See the tag lds.step of a run in the MLflow UI, or give auto.",
+            )
+        return run
+
+    def _add(self, found: dict[str, FinishedRun], needed: Input, run: FinishedRun) -> None:
+        behind = {stem: self.tracker.open(run_id) for stem, run_id in run.inputs.items() if stem != "model"}
+        for name, upstream in {**behind, run.step: run}.items():
+            before = found.setdefault(name, upstream)
+            if before.digest != upstream.digest:
+                raise ConfigError(
+                    needed.parameter,
+                    found=f"run {run.id}, which was made from {name} {upstream.id}",
+                    expected=f"the same {name} as the other inputs have, {before.id}",
+                    remedy="Give runs of one lineage, or auto.",
+                )
+        found[needed.parameter.removesuffix("_run")] = run
+
+    def _execute(
+        self, step: Step, config: StepConfig, inputs: dict[str, FinishedRun], fingerprint: str, run: Run
+    ) -> FinishedRun:
+        checkpoint_path = self.options.work_dir / "checkpoints" / f"{step.name}-{fingerprint[:16]}.pt"
+        resumes = ", going on from its checkpoint" if checkpoint_path.is_file() else ""
+        self._say(step.name, f"running on {self.device}{resumes} (run {run.id[:8]})")
+        context = Context(
+            run=run,
+            inputs=inputs,
+            device=self.device,
+            fingerprint=fingerprint,
+            checkpoint_path=checkpoint_path,
+            checkpoint_every=self.options.checkpoint_every,
+            interruption=self.interruption,
+        )
+        with _Ending(run):
+            started = monotonic()
+            run.log_params(config.model_dump(mode="json"))
+            _log_data(run, inputs)
+            run.watch_system()
+            sentence = _CODE[step.name].run(config, context)
+            run.log_metrics({"cost/seconds": monotonic() - started})
+            run.log_tags({tags.SENTENCE: sentence})
+            run.log_note(f"**{step.name}**: {sentence}.\n\n{context.lineage}")
+            run.end("FINISHED")
+        checkpoint_path.unlink(missing_ok=True)
+        self._say(step.name, f"done in {monotonic() - started:.1f} s: {sentence}")
+        return self.tracker.open(run.id)
+
+    def _lock(self, name: str, fingerprint: str) -> FileLock:
+        """Returns a lock that keeps two processes from making the same result at once."""
+        path = self.options.work_dir / "locks" / fingerprint[:16]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self._say(name, "waiting for another process that is running this very step")
+            lock.acquire()
+        return lock
+
+    def _end_abandoned(self, fingerprint: str) -> None:
+        # Whoever holds the lock knows that no other process works on this result.
+        for run_id in self.tracker.abandoned(fingerprint):
+            self.tracker.end_abandoned(run_id)
+
+    def _compare(self, run: Run, evaluations: Mapping[str, FinishedRun]) -> None:
+        rows = {label: found.metrics for label, found in evaluations.items()}
+        some = next(iter(rows.values()))
+        floor = {name: some[name.replace("eval/", "eval/floor_")] for name in _COMPARED}
+        shown = {"real images": floor, **rows}
+        for label, figures in rows.items():
+            run.log_metrics({f"{label}/{name.removeprefix('eval/')}": figures[name] for name in _COMPARED})
+        table = pd.DataFrame({label: [row[name] for name in _COMPARED] for label, row in shown.items()})
+        table.insert(0, "figure", [name.removeprefix("eval/") for name in _COMPARED])
+        run.log_table(table, "comparison.csv")
+        run.log_picture(comparison_chart(shown, _COMPARED), "pictures/comparison.png")
+        columns = "".join(f"{name.removeprefix('eval/'):>10}" for name in _COMPARED)
+        self.say(f"\n  {'':<12}{columns}")
+        for label, row in shown.items():
+            self.say(f"  {label:<12}" + "".join(f"{row[name]:>10.2f}" for name in _COMPARED))
+        self.say("  control: as many steps as finetuned, without A. One seed and no intervals: not a verdict.")
+
+    def _say(self, name: str, text: str) -> None:
+        self.say(f"{name:<11}{text}")
+
+
+class _Ending:
+    """Ends a run as KILLED or FAILED where an exception leaves its block."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        if not isinstance(error, Interrupted | KeyboardInterrupt):
+            self.run.log_tags({tags.ERROR: f"{type(error).__name__}: {error}"[:5000]})
+        self.run.end("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
+
+
+def _stand_for(own: Run, found: FinishedRun) -> None:
+    own.log_metrics({name: value for name, value in found.metrics.items() if not name.startswith("system/")})
+    own.log_tags({tags.REUSED: found.id, tags.SENTENCE: found.sentence})
+    own.log_note(f"Nothing to do: [run {found.id}](#/experiments/{own.experiment_id}/runs/{found.id}) has this result.")
+    own.end("FINISHED")
+
+
+def _log_data(run: Run, inputs: Mapping[str, FinishedRun]) -> None:
+    source = inputs.get("data")
+    if source is not None:
+        run.log_dataset(source.params["data"], source.digest, "data", int(source.metrics["data/train_images"]))
+
+
+def _device(wanted: str) -> str:
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted != "cpu" and not torch.cuda.is_available():
+        raise ConfigError(
+            "device", found=f"{wanted}, and no GPU that torch can use", expected="cpu or auto", remedy="Give device=cpu."
+        )
+    return wanted

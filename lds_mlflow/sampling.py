@@ -1,0 +1,46 @@
+"""Model + seeds -> images. One seed is one image, whatever else is drawn with it."""
+
+import torch
+from torch import Tensor
+
+from lds_mlflow.vae import VAE
+
+__all__ = ["decode_latents", "encode_images", "latents_of_seeds", "pixels_of", "to_model_range"]
+
+_BATCH = 256
+
+
+def to_model_range(images: Tensor) -> Tensor:
+    """Maps uint8 0..255 to float32 -1..1."""
+    return images.float() / 127.5 - 1
+
+
+def pixels_of(images: Tensor) -> Tensor:
+    """Maps -1..1 to uint8 0..255; what lies outside is clipped."""
+    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def latents_of_seeds(seeds: list[int], latent_dim: int, *, truncation: float = 1.0) -> Tensor:
+    """Draws z ~ N(0, truncation^2 I) for every seed on its own, float32 [S, D], on the CPU.
+
+    Args:
+        seeds: One an image, 0 or above.
+        latent_dim: D.
+        truncation: Scale of the draw; below 1 it keeps nearer to the mean (Brock et al. 2019 truncate, StyleGAN2 scales w).
+    """
+    draws = [torch.randn(latent_dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    return truncation * torch.stack(draws)
+
+
+@torch.inference_mode()
+def decode_latents(model: VAE, z_SD: Tensor) -> Tensor:
+    """Decodes latents in batches: float [S, D] -> uint8 [S, C, H, W], on the CPU."""
+    return torch.cat([pixels_of(model.decode(z.to(model.device))).cpu() for z in z_SD.split(_BATCH)])
+
+
+@torch.inference_mode()
+def encode_images(model: VAE, images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+    """Encodes images in batches: uint8 [N, C, H, W] -> posterior mean and log variance, each float32 [N, D], on the CPU."""
+    posteriors = [model.encode(to_model_range(x.to(model.device))) for x in images_NCHW.split(_BATCH)]
+    means = torch.cat([posterior.mean.cpu() for posterior in posteriors])
+    return means, torch.cat([posterior.log_variance.cpu() for posterior in posteriors])

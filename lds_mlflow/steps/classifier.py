@@ -1,0 +1,24 @@
+"""Step `classifier`: the offline feature extractor, trained on the training labels."""
+
+from lds_mlflow.config import ClassifierConfig
+from lds_mlflow.context import Context
+from lds_mlflow.metrics import ClassifierExtractor, train_classifier
+from lds_mlflow.values import ImageSet
+
+__all__ = ["run"]
+
+
+def run(config: ClassifierConfig, context: Context) -> str:
+    """Stores the classifier as `classifier`."""
+    train = context.inputs["data"].load(ImageSet, "train")
+    select = context.inputs["data"].load(ImageSet, "select")
+    model = train_classifier(
+        train, steps=config.classifier_steps, seed=config.classifier_seed, device=context.device
+    )
+    weights = model.to_weights()
+    context.run.log_value(weights, "classifier")
+    extractor = ClassifierExtractor(weights, context.device)
+    assert select.labels_N is not None
+    accuracy = (extractor.classes(select.images_NCHW) == select.labels_N).double().mean().item()
+    context.run.log_metrics({"select/accuracy": accuracy})
+    return f"{extractor.name}: {accuracy:.1%} of the select part classified rightly"

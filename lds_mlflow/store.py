@@ -1,0 +1,141 @@
+"""Values on disk: a safetensors file for the tensors, a JSON manifest for the rest, and digests that are checked.
+
+A stored value is a folder: `tensors.safetensors` and `manifest.json`. It is there whole or not at all.
+"""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from lds_mlflow.errors import ArtifactError
+from lds_mlflow.files import digest_of_bytes, digest_of_file, require_free_space, write_atomically
+
+__all__ = ["load_value", "save_value"]
+
+_TENSORS = "tensors.safetensors"
+_MANIFEST = "manifest.json"
+_FORMAT = 1
+_HEADROOM = 2**20
+
+T = TypeVar("T")
+
+
+def save_value(value: Any, folder: Path) -> str:
+    """Writes a value (a dataclass of values.py) to a folder, replacing what is there.
+
+    Returns:
+        The digest of its content, SHA-256.
+
+    Raises:
+        DiskFullError: There is no room; what was there is as it was.
+    """
+    tensors = _tensors_of(value)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    require_free_space(folder.parent, sum(tensor.nbytes for tensor in tensors.values()) + _HEADROOM)
+    digest = ""
+
+    def write(partial: Path) -> None:
+        nonlocal digest
+        partial.mkdir()
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial / _TENSORS)
+        tensors_digest = digest_of_file(partial / _TENSORS)
+        plain = to_jsonable_python(_plain_fields_of(value))
+        digest = _digest(tensors_digest, plain)
+        manifest = {
+            "format": _FORMAT,
+            "kind": type(value).__name__,
+            "digest": digest,
+            "tensors_sha256": tensors_digest,
+            "fields": plain,
+        }
+        (partial / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+
+    write_atomically(folder, write)
+    return digest
+
+
+def load_value(kind: type[T], folder: Path) -> T:
+    """Reads a value of a kind from a folder.
+
+    Raises:
+        ArtifactError: It is missing, of another kind, or its content doesn't have the digest of its manifest.
+    """
+    manifest = _read_manifest(kind, folder)
+    tensors_digest = digest_of_file(folder / _TENSORS)
+    if tensors_digest != manifest["tensors_sha256"] or manifest["digest"] != _digest(
+        tensors_digest, manifest["fields"]
+    ):
+        raise _broken(folder, "content whose digest is not that of its manifest", "the content that was stored")
+    try:
+        content = manifest["fields"] | _nested(load_file(folder / _TENSORS))
+        return TypeAdapter(kind).validate_python(content)
+    except (SafetensorError, ValidationError) as error:
+        raise _broken(folder, str(error).splitlines()[0], f"the fields of a {kind.__name__}") from error
+
+
+def _read_manifest(kind: type[T], folder: Path) -> dict[str, Any]:
+    if not (folder / _MANIFEST).is_file() or not (folder / _TENSORS).is_file():
+        raise _broken(folder, "nothing stored there", f"{_MANIFEST} and {_TENSORS}")
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text())
+        found = f"a {manifest['kind']} of format {manifest['format']}"
+    except (ValueError, KeyError, TypeError) as error:
+        raise _broken(folder, "a manifest that can't be read", "JSON with kind and format") from error
+    if (manifest["kind"], manifest["format"]) != (kind.__name__, _FORMAT):
+        raise _broken(folder, found, f"a {kind.__name__} of format {_FORMAT}")
+    return dict(manifest)
+
+
+def _tensors_of(value: Any) -> dict[str, torch.Tensor]:
+    flat: dict[str, torch.Tensor] = {}
+    for field in fields(value):
+        content = getattr(value, field.name)
+        if torch.is_tensor(content):
+            flat[field.name] = content
+        elif _holds_tensors(content):
+            flat |= {f"{field.name}/{key}": tensor for key, tensor in content.items()}
+    return flat
+
+
+def _plain_fields_of(value: Any) -> dict[str, Any]:
+    contents = {field.name: getattr(value, field.name) for field in fields(value)}
+    return {
+        name: content
+        for name, content in contents.items()
+        if not torch.is_tensor(content) and not _holds_tensors(content)
+    }
+
+
+def _holds_tensors(content: object) -> bool:
+    return isinstance(content, dict) and any(torch.is_tensor(item) for item in content.values())
+
+
+def _nested(flat: dict[str, torch.Tensor]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for name, tensor in flat.items():
+        field, slash, key = name.partition("/")
+        if slash:
+            nested.setdefault(field, {})[key] = tensor
+        else:
+            nested[name] = tensor
+    return nested
+
+
+def _digest(tensors_digest: str, plain: dict[str, Any]) -> str:
+    return digest_of_bytes(tensors_digest.encode(), json.dumps(plain, sort_keys=True).encode())
+
+
+def _broken(folder: Path, found: str, expected: str) -> ArtifactError:
+    return ArtifactError(
+        f"artifact {folder.name} in {folder.parent}",
+        found=found,
+        expected=expected,
+        remedy="Restore it, or run with reuse=false to make it again.",
+    )

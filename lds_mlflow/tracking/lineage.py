@@ -1,0 +1,96 @@
+"""A finished run, as what later steps read."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MlflowException
+
+from lds_mlflow.errors import ArtifactError
+from lds_mlflow.store import load_value
+from lds_mlflow.tracking import tags
+
+__all__ = ["FinishedRun"]
+
+T = TypeVar("T")
+
+
+class FinishedRun:
+    """A run whose artifacts and figures can be read.
+
+    Args:
+        entity: MLflow's record of it.
+        tracking_uri: The address of its tracking store.
+    """
+
+    def __init__(self, entity: MlflowRun, tracking_uri: str) -> None:
+        self.entity, self.tracking_uri = entity, tracking_uri
+
+    @property
+    def id(self) -> str:
+        """MLflow's id of the run."""
+        return str(self.entity.info.run_id)
+
+    @property
+    def name(self) -> str:
+        """MLflow's name of the run."""
+        return str(self.entity.info.run_name)
+
+    @property
+    def step(self) -> str:
+        """The step that it is a run of; "" where it is none of the project's."""
+        return str(self.entity.data.tags.get(tags.STEP, ""))
+
+    @property
+    def digest(self) -> str:
+        """What identifies its results."""
+        return str(self.entity.data.tags.get(tags.OUTPUT) or self.entity.data.tags[tags.FINGERPRINT])
+
+    @property
+    def sentence(self) -> str:
+        """What came out, in a sentence."""
+        return str(self.entity.data.tags.get(tags.SENTENCE, ""))
+
+    @property
+    def params(self) -> dict[str, str]:
+        """Its parameters."""
+        return dict(self.entity.data.params)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Its figures, each at its last step."""
+        return dict(self.entity.data.metrics)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Steps to ids of the runs that it read."""
+        return {
+            name.removeprefix(tags.INPUT): value
+            for name, value in self.entity.data.tags.items()
+            if name.startswith(tags.INPUT)
+        }
+
+    def load(self, kind: type[T], name: str) -> T:
+        """Reads the value stored as the artifact `name`.
+
+        Raises:
+            ArtifactError: It is missing or damaged.
+        """
+        return load_value(kind, self.folder(name))
+
+    def folder(self, name: str) -> Path:
+        """Returns a local folder with the artifact `name`.
+
+        Raises:
+            ArtifactError: It can't be had.
+        """
+        try:
+            return Path(download_artifacts(run_id=self.id, artifact_path=name, tracking_uri=self.tracking_uri))
+        except (MlflowException, OSError) as error:
+            raise ArtifactError(
+                f"artifact {name} of run {self.id}",
+                found=str(error).splitlines()[0],
+                expected="a folder that can be read",
+                remedy="Restore it, or run with reuse=false to make it again.",
+            ) from error

@@ -1,0 +1,144 @@
+"""One MLflow run as a handle: what a step logs to. No global state, so runs can be nested and tested freely."""
+
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic, time
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
+from PIL import Image
+
+from lds_mlflow.files import digest_of_bytes
+from lds_mlflow.store import save_value
+from lds_mlflow.tracking import tags
+
+__all__ = ["Run"]
+
+_FLUSH_SECONDS = 5.0
+_BATCH = 1000
+_SYSTEM_SECONDS = 5
+
+
+class Run:
+    """A run that is being written.
+
+    Args:
+        client: The client of its tracking store.
+        tracking_uri: The address of that store.
+        run_id: MLflow's id of the run.
+        experiment_id: MLflow's id of its experiment.
+    """
+
+    def __init__(self, client: MlflowClient, tracking_uri: str, run_id: str, experiment_id: str) -> None:
+        self.client, self.tracking_uri = client, tracking_uri
+        self.id, self.experiment_id = run_id, experiment_id
+        self._waiting: list[Metric] = []
+        self._flushed = monotonic()
+        self._outputs: list[str] = []
+        self._monitor: SystemMetricsMonitor | None = None
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Logs parameters; one that `mlflow run` has logged already stays as it is."""
+        there = self.client.get_run(self.id).data.params
+        new = [Param(name, str(value)) for name, value in params.items() if name not in there]
+        self.client.log_batch(self.id, params=new)
+
+    def log_tags(self, values: Mapping[str, str]) -> None:
+        """Sets tags."""
+        self.client.log_batch(self.id, tags=[RunTag(name, value) for name, value in values.items()])
+
+    def log_note(self, markdown: str) -> None:
+        """Sets the description that the UI shows."""
+        self.log_tags({MLFLOW_RUN_NOTE: markdown})
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Logs figures at once, those that are finite numbers."""
+        self.curve(step, metrics)
+        self.flush()
+
+    def curve(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Takes points of curves, and sends them every few seconds in one batch."""
+        now = int(time() * 1000)
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        self._waiting += [Metric(name, value, now, step) for name, value in finite.items()]
+        if len(self._waiting) >= _BATCH or monotonic() - self._flushed > _FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends the points that wait."""
+        for start in range(0, len(self._waiting), _BATCH):
+            self.client.log_batch(self.id, metrics=self._waiting[start : start + _BATCH])
+        self._waiting.clear()
+        self._flushed = monotonic()
+
+    def log_value(self, value: Any, name: str) -> str:
+        """Stores a value as the artifact folder `name`, and returns its digest."""
+        with tempfile.TemporaryDirectory() as folder:
+            digest = save_value(value, Path(folder) / name)
+            self.client.log_artifacts(self.id, str(Path(folder) / name), name)
+        self._outputs.append(f"{name} {digest}")
+        return digest
+
+    def log_folder(self, folder: Path, name: str) -> None:
+        """Logs the files of a folder as the artifact folder `name`."""
+        self.client.log_artifacts(self.id, str(folder), name)
+
+    def log_picture(self, picture: Figure | Image.Image, file: str) -> None:
+        """Logs a picture as the artifact `file`, a PNG."""
+        if isinstance(picture, Figure):
+            self.client.log_figure(self.id, picture, file)
+        else:
+            self.client.log_image(self.id, picture, file)
+
+    def log_progress_picture(self, picture: Image.Image, key: str, step: int) -> None:
+        """Logs one of a row of pictures, which the UI shows by step."""
+        self.client.log_image(self.id, picture, key=key, step=step)
+
+    def log_table(self, table: pd.DataFrame, file: str) -> None:
+        """Logs a table as the artifact `file`, a CSV."""
+        self.client.log_text(self.id, table.to_csv(index=False), file)
+
+    def log_dataset(self, name: str, digest: str, context: str, n_images: int) -> None:
+        """Logs that the run read a set of images.
+
+        Args:
+            name: What the set is called.
+            digest: SHA-256 of its content.
+            context: What it was read for, such as "training".
+            n_images: How many images it has.
+        """
+        source = CodeDatasetSource({"lds.images": str(n_images)})
+        # MLflow's column for digests holds 36 characters.
+        dataset = MetaDataset(source, name=name, digest=digest[:32])._to_mlflow_entity()
+        tag = InputTag(key=MLFLOW_DATASET_CONTEXT, value=context)
+        self.client.log_inputs(self.id, [DatasetInput(dataset=dataset, tags=[tag])])
+
+    def watch_system(self) -> None:
+        """Begins to log the use of processors, memory, disk, network and GPUs."""
+        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
+        self._monitor = SystemMetricsMonitor(
+            self.id, sampling_interval=_SYSTEM_SECONDS, tracking_uri=self.tracking_uri
+        )
+        self._monitor.start()
+
+    def end(self, status: str) -> None:
+        """Ends the run as FINISHED, FAILED or KILLED. A finished run says what it stored."""
+        if self._monitor is not None:
+            self._monitor.finish()
+        self.flush()
+        if status == "FINISHED" and self._outputs:
+            self.log_tags({tags.OUTPUT: digest_of_bytes(*(output.encode() for output in sorted(self._outputs)))})
+        self.client.set_terminated(self.id, status)
+        # `mlflow run` hands its run over by this variable; a later start must not find it.
+        os.environ.pop("MLFLOW_RUN_ID", None)

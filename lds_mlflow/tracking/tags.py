@@ -1,0 +1,22 @@
+"""The tags by which the project finds its own runs again."""
+
+__all__ = ["ERROR", "FINGERPRINT", "INPUT", "OUTPUT", "REUSED", "SENTENCE", "STEP"]
+
+STEP = "lds.step"
+FINGERPRINT = "lds.fingerprint"
+"""Digest of the step's code, configuration and inputs: equal fingerprints, equal results."""
+
+OUTPUT = "lds.output"
+"""Digest of the values that the run stored."""
+
+INPUT = "lds.input."
+"""Followed by a step's name: the run of that step that this one read."""
+
+REUSED = "lds.reused"
+"""On a run that had nothing to do: the run that already had its result."""
+
+SENTENCE = "lds.sentence"
+"""What came out, in a sentence."""
+
+ERROR = "lds.error"
+"""On a failed run: why."""

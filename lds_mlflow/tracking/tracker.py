@@ -1,0 +1,184 @@
+"""The tracking store: begins runs, and finds finished ones."""
+
+import logging
+import os
+from collections.abc import Mapping
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.environment_variables import (
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES,
+    MLFLOW_HTTP_REQUEST_TIMEOUT,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+
+from lds_mlflow.errors import TrackingError
+from lds_mlflow.tracking import tags
+from lds_mlflow.tracking.lineage import FinishedRun
+from lds_mlflow.tracking.registry import NEWEST
+from lds_mlflow.tracking.runs import Run
+
+__all__ = ["Tracker"]
+
+_EXPERIMENT = "Default"
+_CONNECT_SECONDS = 10
+
+
+class Tracker:
+    """One experiment of one tracking store.
+
+    Args:
+        tracking_uri: The address of the store.
+        experiment_id: MLflow's id of the experiment.
+    """
+
+    def __init__(self, tracking_uri: str, experiment_id: str) -> None:
+        self.tracking_uri, self.experiment_id = tracking_uri, experiment_id
+        self.client = MlflowClient(tracking_uri)
+
+    @classmethod
+    def connect(cls) -> "Tracker":
+        """Opens the store and experiment that MLflow's environment variables name.
+
+        Without them that is a SQLite file in the current folder and MLflow's default experiment.
+
+        Raises:
+            TrackingError: The store can't be reached.
+        """
+        # Creating a fresh SQLite store logs one line a schema migration.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+        uri = mlflow.get_tracking_uri()
+        if not uri.startswith("http"):
+            # A bar for every folder that is read in place is noise.
+            MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+        try:
+            return cls(uri, _experiment_id(uri))
+        except (MlflowException, OSError) as error:
+            raise TrackingError(
+                f"tracking store {uri}",
+                found=str(error).splitlines()[0],
+                expected="a store that answers",
+                remedy="Start the server, or set MLFLOW_TRACKING_URI to one that runs.",
+            ) from error
+
+    def begin(self, name: str, *, parent: str | None, values: Mapping[str, str]) -> Run:
+        """Begins a run: the one that `mlflow run` has begun already, if it has and there is no parent, or a new one.
+
+        Args:
+            name: What the UI calls it.
+            parent: Id of the run that it belongs under.
+            values: Its tags.
+        """
+        handed_over = os.environ.get("MLFLOW_RUN_ID") if parent is None else None
+        if handed_over:
+            self.client.update_run(handed_over, name=name)
+            run = Run(self.client, self.tracking_uri, handed_over, self.experiment_id)
+            run.log_tags(values)
+            return run
+        nesting = {MLFLOW_PARENT_RUN_ID: parent} if parent else {}
+        entity = self.client.create_run(
+            self.experiment_id, run_name=name, tags={MLFLOW_RUN_NAME: name, **nesting, **values}
+        )
+        return Run(self.client, self.tracking_uri, entity.info.run_id, self.experiment_id)
+
+    def find(self, fingerprint: str) -> FinishedRun | None:
+        """Returns the newest finished run with a fingerprint, or None."""
+        found = self.client.search_runs(
+            [self.experiment_id],
+            filter_string=f"tags.`{tags.FINGERPRINT}` = '{fingerprint}' and attributes.status = 'FINISHED'",
+            order_by=["attributes.end_time DESC"],
+            max_results=1,
+        )
+        return FinishedRun(found[0], self.tracking_uri) if found else None
+
+    def abandoned(self, fingerprint: str) -> list[str]:
+        """Returns the ids of the runs with a fingerprint that still count as running."""
+        found = self.client.search_runs(
+            [self.experiment_id],
+            filter_string=f"tags.`{tags.FINGERPRINT}` = '{fingerprint}' and attributes.status = 'RUNNING'",
+        )
+        return [str(run.info.run_id) for run in found]
+
+    def end_abandoned(self, run_id: str) -> None:
+        """Ends a run whose process is gone as KILLED."""
+        self.client.set_terminated(run_id, "KILLED")
+
+    def open(self, reference: str) -> FinishedRun:
+        """Opens a run by its id, by a runs:/ID address, or by the models:/ address of a model that it logged.
+
+        Raises:
+            TrackingError: There is no such run, or it has not finished.
+        """
+        try:
+            entity = self.client.get_run(self._run_id(reference))
+        except MlflowException as error:
+            raise TrackingError(
+                f"run {reference}",
+                found=str(error).splitlines()[0],
+                expected="the id of a run, or a runs:/ or models:/ address",
+                remedy="See the MLflow UI for the ids, or give auto.",
+            ) from error
+        # A run that only reused another has no artifacts of its own.
+        reused = entity.data.tags.get(tags.REUSED)
+        if reused:
+            return self.open(reused)
+        if entity.info.status != "FINISHED":
+            raise TrackingError(
+                f"run {reference}",
+                found=f"status {entity.info.status}",
+                expected="FINISHED",
+                remedy="Run its command again to finish it, or give auto.",
+            )
+        return FinishedRun(entity, self.tracking_uri)
+
+    def next_steps(self, run_id: str, *, model: str | None) -> list[str]:
+        """Returns lines for the console: where to look at a run, and how to serve a registered model."""
+        page = f"#/experiments/{self.experiment_id}/runs/{run_id}"
+        if self.tracking_uri.startswith("http"):
+            lines = [f"Look:   {self.tracking_uri}/{page}"]
+        else:
+            lines = [
+                f"Look:   mlflow ui --backend-store-uri {self.tracking_uri}",
+                f"        then open http://127.0.0.1:5000/{page}",
+            ]
+        if model:
+            uri = f"models:/{model}@{NEWEST}"
+            lines.append(
+                f'Serve:  MLFLOW_TRACKING_URI={self.tracking_uri} mlflow models serve -m "{uri}" --env-manager uv -p 5001'
+            )
+        return lines
+
+    def _run_id(self, reference: str) -> str:
+        if reference.startswith("models:/"):
+            name = reference.removeprefix("models:/")
+            if "@" in name:
+                version = self.client.get_model_version_by_alias(*name.rsplit("@", 1))
+            else:
+                version = self.client.get_model_version(*name.rsplit("/", 1))
+            return str(version.run_id)
+        return reference.removeprefix("runs:/").split("/", 1)[0]
+
+
+def _experiment_id(uri: str) -> str:
+    # MLflow's own patience with a server that is away is minutes; a person wants to know in seconds.
+    patience = {MLFLOW_HTTP_REQUEST_MAX_RETRIES: 1, MLFLOW_HTTP_REQUEST_TIMEOUT: _CONNECT_SECONDS}
+    before = {variable: os.environ.get(variable.name) for variable in patience}
+    for variable, value in patience.items():
+        variable.set(value)
+    try:
+        client = MlflowClient(uri)
+        given = os.environ.get("MLFLOW_EXPERIMENT_ID")
+        if given:
+            return str(client.get_experiment(given).experiment_id)
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
+        experiment = client.get_experiment_by_name(name)
+        return str(experiment.experiment_id if experiment else client.create_experiment(name))
+    finally:
+        for variable, old in before.items():
+            if old is None:
+                variable.unset()
+            else:
+                os.environ[variable.name] = old

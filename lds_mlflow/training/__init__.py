@@ -1,0 +1,7 @@
+"""The fit loop that training and finetuning share."""
+
+from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile
+from lds_mlflow.training.diagnosis import active_units, diagnose
+from lds_mlflow.training.fit import FitPlan, FitResult, fit
+
+__all__ = ["Checkpoint", "CheckpointFile", "FitPlan", "FitResult", "active_units", "diagnose", "fit"]

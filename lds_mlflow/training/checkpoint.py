@@ -1,0 +1,91 @@
+"""The state of an unfinished fit on disk: whole or not at all, and bound to the plan that it belongs to."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lds_mlflow.errors import ArtifactError
+from lds_mlflow.files import write_atomically
+
+__all__ = ["Checkpoint", "CheckpointFile", "History"]
+
+History = list[tuple[int, dict[str, float]]]
+"""Figures by name, with the step that they were measured at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything that the remaining steps depend on.
+
+    Attributes:
+        step: Steps done.
+        model: State of the network.
+        ema: State of its moving average.
+        optimizer: State of the optimizer.
+        history: The figures so far.
+        skipped: Steps so far that were skipped as not finite.
+    """
+
+    step: int
+    model: dict[str, Any]
+    ema: dict[str, Any]
+    optimizer: dict[str, Any]
+    history: History
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFile:
+    """Where one fit keeps its checkpoint.
+
+    Attributes:
+        path: The file.
+        owner: What identifies the fit (a fingerprint of its data, plan and code); a checkpoint of another is refused.
+    """
+
+    path: Path
+    owner: str
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replaces the file; an interruption leaves the old one.
+
+        Raises:
+            DiskFullError: There is no room; the old file is as it was.
+        """
+        fields = {name: getattr(checkpoint, name) for name in checkpoint.__slots__}
+        write_atomically(self.path, lambda partial: torch.save({"owner": self.owner, **fields}, partial))
+
+    def load(self) -> Checkpoint | None:
+        """Returns the checkpoint, or None where there is none.
+
+        Raises:
+            ArtifactError: The file is damaged, or belongs to another fit.
+        """
+        if not self.path.is_file():
+            return None
+        try:
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            owner = content.pop("owner")
+            checkpoint = Checkpoint(**content)
+        except (RuntimeError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+            raise ArtifactError(
+                f"checkpoint {self.path}",
+                found=f"a file that can't be read ({type(error).__name__})",
+                expected="a whole checkpoint",
+                remedy="Remove it to start this step from its beginning.",
+            ) from error
+        if owner != self.owner:
+            raise ArtifactError(
+                f"checkpoint {self.path}",
+                found=f"one of the fit {owner[:12]}",
+                expected=f"one of {self.owner[:12]}",
+                remedy="Remove it to start this step from its beginning.",
+            )
+        return checkpoint
+
+    def remove(self) -> None:
+        """Removes the file, if there is one."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,210 @@
+"""The values that flow between the rooms: frozen, and named with their shapes.
+
+Shape legend:
+    N  images of a set              M  candidates               A  kept candidates (the augmentation set)
+    D  latent dimensions            S  samples of a model       F  features of an extractor
+    C  colour channels              H, W  height and width      K  classes
+    2  the two parents of a candidate
+
+`images_NCHW` are uint8 in 0..255; a model sees them as float32 in -1..1.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+from torch import Tensor
+
+from lds_mlflow.files import digest_of_bytes
+
+__all__ = [
+    "AugmentationSet",
+    "Candidates",
+    "Evaluation",
+    "Funnel",
+    "ImageSet",
+    "LatentSet",
+    "ModelWeights",
+    "Scores",
+    "Selection",
+    "Splits",
+]
+
+
+class _Value:
+    # The store reads and checks values with pydantic, which the values themselves do without.
+    __slots__ = ()
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"arbitrary_types_allowed": True}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSet(_Value):
+    """Images with the names by which they are known.
+
+    Attributes:
+        name: Where they come from, for people.
+        images_NCHW: Pixels, uint8 [N, C, H, W].
+        image_ids_N: One unique name an image.
+        labels_N: Class of every image, int64 [N] in 0..K-1, or None.
+        class_names_K: Name of every class; empty without labels.
+        declared_parts_N: The part that the source itself assigns an image to ("train", "test" or ""); empty
+            where it assigns none.
+    """
+
+    name: str
+    images_NCHW: Tensor
+    image_ids_N: tuple[str, ...]
+    labels_N: Tensor | None = None
+    class_names_K: tuple[str, ...] = ()
+    declared_parts_N: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.image_ids_N)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of pixels, names and labels."""
+        labels = b"" if self.labels_N is None else self.labels_N.numpy().tobytes()
+        pixels = self.images_NCHW.contiguous().numpy()
+        return digest_of_bytes(pixels.tobytes(), "\n".join(self.image_ids_N).encode(), labels)
+
+    def take(self, index: Tensor) -> Self:
+        """Returns the images at `index`, int64 [n], in that order."""
+        rows = index.tolist()
+        return replace(
+            self,
+            images_NCHW=self.images_NCHW[index],
+            image_ids_N=tuple(self.image_ids_N[i] for i in rows),
+            labels_N=None if self.labels_N is None else self.labels_N[index],
+            declared_parts_N=tuple(self.declared_parts_N[i] for i in rows) if self.declared_parts_N else (),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The three disjoint parts of a data set: fit on `train`, choose on `select`, judge on `test`."""
+
+    train: ImageSet
+    select: ImageSet
+    test: ImageSet
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWeights(_Value):
+    """A network at rest: what it is (`spec`, the arguments of its constructor) and its tensors by name."""
+
+    spec: dict[str, int]
+    state: dict[str, Tensor]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the tensors."""
+        tensors = sorted(self.state.items())
+        return digest_of_bytes(*(part for name, t in tensors for part in (name.encode(), t.numpy().tobytes())))
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of scalars in `state`."""
+        return sum(tensor.numel() for tensor in self.state.values())
+
+
+@dataclass(frozen=True, slots=True)
+class LatentSet(_Value):
+    """Posterior means of a set of images.
+
+    Attributes:
+        z_ND: Posterior means, float32 [N, D].
+        log_variance_ND: Posterior log variances, float32 [N, D].
+        image_ids_N: The images that they belong to.
+    """
+
+    z_ND: Tensor
+    log_variance_ND: Tensor
+    image_ids_N: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates(_Value):
+    """Interpolated latents, with where they come from (draft, section 3.1).
+
+    Attributes:
+        z_MD: (1 - alpha) z_i + alpha z_j, float32 [M, D].
+        parents_M2: Rows i and j of the latent set, int64 [M, 2].
+        alpha_M: Interpolation weights, float32 [M].
+    """
+
+    z_MD: Tensor
+    parents_M2: Tensor
+    alpha_M: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Scores(_Value):
+    """Latent density scores of candidates, in log space (draft, section 3.2).
+
+    Attributes:
+        log_lds_M: log LDS, float64 [M].
+        sigma: Bandwidth of the kernel, in latent units.
+        endpoints_left_out: Whether each candidate's own two parents were left out of its sum.
+    """
+
+    log_lds_M: Tensor
+    sigma: float
+    endpoints_left_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """How many candidates pass each stage of a selection."""
+
+    candidates: int
+    above_tau: int
+    in_top_fraction: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection(_Value):
+    """The candidates that a rule keeps, the densest first.
+
+    Attributes:
+        index_A: Rows of the candidates, int64 [A].
+        rule: The rule in words.
+        funnel: Counts on the way.
+    """
+
+    index_A: Tensor
+    rule: str
+    funnel: Funnel
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentationSet(_Value):
+    """The decoded candidates A that finetuning adds to the training set (draft, section 3.2).
+
+    Attributes:
+        images_ACHW: Decoded images, uint8 [A, C, H, W].
+        parents_A2: Rows of the two parents in the training set, int64 [A, 2].
+        alpha_A: Interpolation weights, float32 [A].
+        log_lds_A: Scores, float64 [A], falling.
+    """
+
+    images_ACHW: Tensor
+    parents_A2: Tensor
+    alpha_A: Tensor
+    log_lds_A: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured of one set of samples against held-out images.
+
+    Attributes:
+        extractor: Name and digest of the feature extractor; figures of two extractors are not comparable.
+        n_samples: Samples, and as many held-out images.
+        metrics: Figures by name.
+    """
+
+    extractor: str
+    n_samples: int
+    metrics: dict[str, float]
+
