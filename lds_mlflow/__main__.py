@@ -1,16 +1,16 @@
 """The commands, one an entry point, generated from the configurations."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any, get_args
 
 import click
 from pydantic.fields import FieldInfo
 
-from lds_mlflow.config import NO_MODEL, Options, Settings, parse
+from lds_mlflow.config import NO_MODEL, FinetuneConfig, Settings, parse_all
 from lds_mlflow.errors import Interrupted, LdsError
-from lds_mlflow.graph import ENTRY_POINTS, command_config
+from lds_mlflow.graph import ENTRY_POINTS, MAIN, configs_behind, help_text, parameters
 
 __all__ = ["cli"]
 
@@ -37,19 +37,9 @@ def _flag(name: str, field: FieldInfo) -> click.Option:
 
 
 def _command(entry_point: str) -> click.Command:
-    config = command_config(entry_point)
-    return click.Command(
-        entry_point,
-        params=[_flag(name, field) for name, field in config.model_fields.items()],
-        help=config.__doc__,
-        callback=_callback(entry_point, config),
-    )
-
-
-def _callback(entry_point: str, config: type[Settings]) -> Callable[..., None]:
     def callback(**values: Any) -> None:
         try:
-            _run(entry_point, parse(config, values))
+            _run(entry_point, parse_all(configs_behind(entry_point), values))
         except LdsError as error:
             click.secho(f"\n{type(error).__name__}: {error}", err=True, fg="red")
             sys.exit(1)
@@ -57,23 +47,28 @@ def _callback(entry_point: str, config: type[Settings]) -> Callable[..., None]:
             click.echo("\nStopped. The run is marked KILLED. To go on, run the same command again.", err=True)
             sys.exit(128 + error.signum)
 
-    return callback
+    return click.Command(
+        entry_point,
+        params=[_flag(name, field) for name, field in parameters(entry_point).items()],
+        help=help_text(entry_point),
+        callback=callback,
+    )
 
 
-def _run(entry_point: str, settings: Settings) -> None:
+def _run(entry_point: str, configs: Mapping[type[Settings], Settings]) -> None:
     started = monotonic()
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
     from lds_mlflow.interrupts import Interruption
     from lds_mlflow.pipeline import Pipeline
     from lds_mlflow.tracking import Tracker
 
-    options = parse(Options, {name: getattr(settings, name) for name in Options.model_fields})
     with Interruption() as interruption:
         tracker = Tracker.connect()
-        pipeline = Pipeline(settings, options, tracker, interruption, click.echo)
-        run_id = pipeline.main().id if entry_point == "main" else pipeline.run(entry_point).id
+        pipeline = Pipeline(configs, tracker, interruption, click.echo)
+        run_id = pipeline.main().id if entry_point == MAIN else pipeline.run(entry_point).id
     click.echo(f"\n{entry_point} finished in {monotonic() - started:.0f} s.")
-    model = getattr(settings, "registered_model", NO_MODEL)
+    finetuning = configs.get(FinetuneConfig)
+    model = finetuning.registered_model if isinstance(finetuning, FinetuneConfig) else NO_MODEL
     for line in tracker.next_steps(run_id, model=None if model == NO_MODEL else model):
         click.echo(line)
 

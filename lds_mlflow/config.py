@@ -4,10 +4,11 @@ The command-line flags and MLproject mirror these classes one to one. Values may
 reported together. Parameters that end in `_run` name an upstream run: its id, a runs:/ or models:/ address, or "auto".
 """
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from lds_mlflow.errors import ConfigError
 
@@ -24,8 +25,8 @@ __all__ = [
     "SampleConfig",
     "StepConfig",
     "TrainConfig",
-    "combine",
     "parse",
+    "parse_all",
 ]
 
 NO_RUN = "none"
@@ -287,30 +288,48 @@ class SampleConfig(StepConfig):
 C = TypeVar("C", bound=Settings)
 
 
-def combine(name: str, configs: tuple[type[Settings], ...]) -> type[Settings]:
-    """Returns one class with the parameters of all the given ones."""
-    return create_model(name, __base__=configs, __doc__=configs[-1].__doc__)
-
-
-def parse(kind: type[C], values: dict[str, Any]) -> C:
+def parse(kind: type[C], values: Mapping[str, Any]) -> C:
     """Checks values, which may be text, against a configuration.
 
     Raises:
         ConfigError: Some are wrong; the message names all of them.
     """
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        problems = [_describe(problem) for problem in error.errors()]
+    parsed = parse_all((kind,), values)[kind]
+    assert isinstance(parsed, kind)
+    return parsed
+
+
+def parse_all(kinds: Iterable[type[Settings]], values: Mapping[str, Any]) -> dict[type[Settings], Settings]:
+    """Checks values, which may be text, against several configurations that share parameters.
+
+    Returns:
+        Each kind with its configuration; what no value is given for has its default.
+
+    Raises:
+        ConfigError: Some are wrong or belong to none; the message names all of them.
+    """
+    parsed: dict[type[Settings], Settings] = {}
+    unknown = dict(values)
+    problems: dict[str, None] = {}
+    for kind in kinds:
+        own = {name: value for name, value in values.items() if name in kind.model_fields}
+        unknown = {name: value for name, value in unknown.items() if name not in own}
+        try:
+            parsed[kind] = kind(**own)
+        except ValidationError as error:
+            problems |= dict.fromkeys(_describe(problem) for problem in error.errors())
+    problems |= dict.fromkeys(f"{name}: there is no such parameter" for name in unknown)
+    if problems:
         raise ConfigError(
             f"{len(problems)} wrong parameter{'s' if len(problems) > 1 else ''}",
             found="".join(f"\n  - {problem}" for problem in problems) + "\n",
             expected="values in range",
             remedy="Nothing was computed. --help lists every parameter with its default.",
-        ) from error
+        )
+    return parsed
 
 
 def _describe(problem: Any) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     rule = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    return f"{where}={problem['input']}: {rule}" if where else rule
+    return f"{where}={problem['input']}: {rule}"

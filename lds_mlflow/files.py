@@ -56,7 +56,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         _flush(partial)
         if path.is_dir():
             shutil.rmtree(path)
-        os.replace(partial, path)
+        partial.replace(path)
     except BaseException as error:
         _remove(partial)
         if _is_out_of_space(error):

@@ -23,10 +23,9 @@ def fingerprint_of(step: Step, config: StepConfig, inputs: Mapping[str, str], ou
         inputs: Digest of the result of every step that it reads from, by name.
         outside: Digest of what it reads from outside the pipeline, or "".
     """
-    references = {needed.parameter for needed in step.inputs}
     identity = {
         "step": step.name,
-        "config": config.model_dump(mode="json", exclude=references),
+        "config": config.model_dump(mode="json", exclude=step.references),
         "inputs": dict(sorted(inputs.items())),
         "outside": outside,
         "code": code_digest((f"steps/{step.name}.py", *step.code)),

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pydantic.fields import FieldInfo
+
 from lds_mlflow.config import (
     AugmentConfig,
     ClassifierConfig,
@@ -14,10 +16,19 @@ from lds_mlflow.config import (
     Settings,
     StepConfig,
     TrainConfig,
-    combine,
 )
 
-__all__ = ["ENTRY_POINTS", "STEPS", "Input", "Step", "command_config", "steps_behind"]
+__all__ = [
+    "ENTRY_POINTS",
+    "MAIN",
+    "STEPS",
+    "Input",
+    "Step",
+    "configs_behind",
+    "help_text",
+    "parameters",
+    "steps_behind",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,11 @@ class Step:
     config: type[StepConfig]
     inputs: tuple[Input, ...]
     code: tuple[str, ...]
+
+    @property
+    def references(self) -> set[str]:
+        """The parameters that name upstream runs."""
+        return {needed.parameter for needed in self.inputs}
 
 
 _DATA = Input("data_run", ("data",))
@@ -83,19 +99,19 @@ STEPS: dict[str, Step] = {
     )
 }
 
-_MAIN = "main"
-_MAIN_STEPS = tuple(name for name in STEPS if name != "sample")
-ENTRY_POINTS = (_MAIN, *STEPS)
+MAIN = "main"
+"""The entry point that runs the whole pipeline."""
+
+ENTRY_POINTS = (MAIN, *STEPS)
 """`main` and every step."""
 
-
-class MainConfig(Settings):
-    """Run the whole pipeline, and evaluate the baseline, the control and the finetuned model side by side."""
+_MAIN_STEPS = tuple(name for name in STEPS if name != "sample")
+_MAIN_HELP = "Run the whole pipeline, and evaluate the baseline, the control and the finetuned model side by side."
 
 
 def steps_behind(entry_point: str) -> tuple[str, ...]:
     """Returns the steps that an entry point may have to run, upstream first, its own last."""
-    if entry_point == _MAIN:
+    if entry_point == MAIN:
         return _MAIN_STEPS
     found: list[str] = []
     for needed in STEPS[entry_point].inputs:
@@ -103,8 +119,26 @@ def steps_behind(entry_point: str) -> tuple[str, ...]:
     return (*found, entry_point)
 
 
-def command_config(entry_point: str) -> type[Settings]:
-    """Returns all parameters of an entry point: its own, those of the steps that it may have to run, and the options."""
-    configs = [STEPS[name].config for name in steps_behind(entry_point)]
-    last = (MainConfig,) if entry_point == _MAIN else ()
-    return combine(f"{entry_point.capitalize()}Command", (Options, *configs, *last))
+def configs_behind(entry_point: str) -> tuple[type[Settings], ...]:
+    """Returns the configurations that an entry point's parameters fill: those of its steps, and the options."""
+    return (*(STEPS[name].config for name in steps_behind(entry_point)), Options)
+
+
+def parameters(entry_point: str) -> dict[str, FieldInfo]:
+    """Returns all parameters of an entry point by name: of its own step, of the steps behind it, and the options.
+
+    `main` makes every run itself, so it has no parameter that names one.
+    """
+    *steps, options = configs_behind(entry_point)
+    found: dict[str, FieldInfo] = {}
+    for config in (*reversed(steps), options):
+        found |= {name: field for name, field in config.model_fields.items() if name not in found}
+    if entry_point != MAIN:
+        return found
+    references = {name for step in STEPS.values() for name in step.references}
+    return {name: field for name, field in found.items() if name not in references}
+
+
+def help_text(entry_point: str) -> str:
+    """Returns what an entry point does, in a sentence."""
+    return _MAIN_HELP if entry_point == MAIN else str(STEPS[entry_point].config.__doc__)

@@ -43,7 +43,7 @@ class Interruption:
         if self._signum is not None:
             raise Interrupted(self._signum)
 
-    def _handle(self, signum: int, frame: FrameType | None) -> None:
+    def _handle(self, signum: int, _frame: FrameType | None) -> None:
         if self._signum is not None:
             return
         self._signum = signum

@@ -16,7 +16,7 @@ from lds_mlflow.config import NO_MODEL, NO_RUN, Options, Settings, StepConfig, p
 from lds_mlflow.context import Context
 from lds_mlflow.errors import ConfigError, Interrupted
 from lds_mlflow.fingerprint import fingerprint_of
-from lds_mlflow.graph import STEPS, Input, Step
+from lds_mlflow.graph import MAIN, STEPS, Input, Step, steps_behind
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.pictures import comparison_chart
 from lds_mlflow.steps import augment, classifier, data, encode, evaluate, finetune, sample, train
@@ -51,8 +51,7 @@ class Pipeline:
     """The steps of one command.
 
     Args:
-        settings: The parameters of the command: its own step's, those of the steps behind it, and the options.
-        options: The options among them.
+        configs: The configuration of every step that the command may have to run, and the options.
         tracker: Where runs are kept.
         interruption: Who knows whether the user wants to stop.
         say: Prints a line.
@@ -60,15 +59,15 @@ class Pipeline:
 
     def __init__(
         self,
-        settings: Settings,
-        options: Options,
+        configs: Mapping[type[Settings], Settings],
         tracker: Tracker,
         interruption: Interruption,
         say: Callable[[str], None],
     ) -> None:
-        self.settings, self.options, self.tracker = settings, options, tracker
+        self.configs, self.tracker = configs, tracker
         self.interruption, self.say = interruption, say
-        self.device = _device(options.device)
+        self.options = parse(Options, configs[Options].model_dump())
+        self.device = _device(self.options.device)
 
     def run(self, name: str) -> FinishedRun:
         """Runs one step as the command's own run; what it needs from upstream becomes child runs.
@@ -88,9 +87,10 @@ class Pipeline:
             LdsError: Something that the user can mend is wrong.
             Interrupted: The user asked to stop.
         """
-        run = self.tracker.begin("main", parent=None, values={tags.STEP: "main"})
+        run = self.tracker.begin(MAIN, parent=None, values={tags.STEP: MAIN})
         with _Ending(run):
-            run.log_params(self.settings.model_dump(mode="json"))
+            for name in steps_behind(MAIN):
+                run.log_params(self._config(STEPS[name], {}).model_dump(mode="json", exclude=STEPS[name].references))
             known: dict[str, FinishedRun] = {}
             for name in ("data", "classifier", "train"):
                 known[name] = self._resolve(name, known, parent=run.id)
@@ -124,11 +124,10 @@ class Pipeline:
             known: Upstream runs that are settled already.
             parent: The run to nest new runs under.
             own: The run to write to, where it has begun already.
-            changes: Parameters that differ from the command's settings.
+            changes: Parameters that differ from the command's.
         """
         step = STEPS[name]
-        values = {field: getattr(self.settings, field) for field in step.config.model_fields}
-        config = parse(step.config, values | dict(changes or {}))
+        config = self._config(step, changes or {})
         inputs = self._inputs(step, config, known, parent)
         outside = _CODE[name].outside(config)
         digests = {stem: run.digest for stem, run in inputs.items()}
@@ -140,12 +139,16 @@ class Pipeline:
                 if own:
                     _stand_for(own, found)
                 return found
-            values = {tags.STEP: name, tags.FINGERPRINT: fingerprint}
-            values |= {f"{tags.INPUT}{stem}": run.id for stem, run in inputs.items()}
             self._end_abandoned(fingerprint)
-            if own:
-                own.log_tags(values)
-            return self._execute(step, config, inputs, fingerprint, own or self.tracker.begin(name, parent=parent, values=values))
+            run = own or self.tracker.begin(name, parent=parent, values={})
+            run.log_tags(
+                {tags.STEP: name, tags.FINGERPRINT: fingerprint}
+                | {f"{tags.INPUT}{stem}": upstream.id for stem, upstream in inputs.items()}
+            )
+            return self._execute(step, config, inputs, fingerprint, run)
+
+    def _config(self, step: Step, changes: Mapping[str, Any]) -> StepConfig:
+        return parse(step.config, self.configs[step.config].model_dump() | dict(changes))
 
     def _inputs(
         self, step: Step, config: StepConfig, known: Mapping[str, FinishedRun], parent: str
@@ -282,7 +285,11 @@ def _stand_for(own: Run, found: FinishedRun) -> None:
 def _log_data(run: Run, inputs: Mapping[str, FinishedRun]) -> None:
     source = inputs.get("data")
     if source is not None:
-        run.log_dataset(source.params["data"], source.digest, "data", int(source.metrics["data/train_images"]))
+        n_images = sum(int(value) for name, value in source.metrics.items() if name.startswith("data/"))
+        where = source.params["data"]
+        run.log_dataset(
+            f"data run {source.id[:8]}", source=where, digest=source.digest, context="data", n_images=n_images
+        )
 
 
 def _device(wanted: str) -> str:
@@ -290,6 +297,9 @@ def _device(wanted: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted != "cpu" and not torch.cuda.is_available():
         raise ConfigError(
-            "device", found=f"{wanted}, and no GPU that torch can use", expected="cpu or auto", remedy="Give device=cpu."
+            "device",
+            found=f"{wanted}, and no GPU that torch can use",
+            expected="cpu or auto",
+            remedy="Give device=cpu.",
         )
     return wanted

@@ -26,7 +26,7 @@ def latents_of_seeds(seeds: list[int], latent_dim: int, *, truncation: float = 1
     Args:
         seeds: One an image, 0 or above.
         latent_dim: D.
-        truncation: Scale of the draw; below 1 it keeps nearer to the mean (Brock et al. 2019 truncate, StyleGAN2 scales w).
+        truncation: Scale of the draw; below 1 it keeps nearer to the mean.
     """
     draws = [torch.randn(latent_dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     return truncation * torch.stack(draws)
@@ -40,7 +40,7 @@ def decode_latents(model: VAE, z_SD: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def encode_images(model: VAE, images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Encodes images in batches: uint8 [N, C, H, W] -> posterior mean and log variance, each float32 [N, D], on the CPU."""
+    """Encodes images in batches: uint8 [N, C, H, W] -> posterior mean and log variance, float32 [N, D], on the CPU."""
     posteriors = [model.encode(to_model_range(x.to(model.device))) for x in images_NCHW.split(_BATCH)]
     means = torch.cat([posterior.mean.cpu() for posterior in posteriors])
     return means, torch.cat([posterior.log_variance.cpu() for posterior in posteriors])

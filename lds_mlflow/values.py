@@ -207,4 +207,3 @@ class Evaluation:
     extractor: str
     n_samples: int
     metrics: dict[str, float]
-

@@ -13,7 +13,7 @@ __all__ = ["load_digits"]
 def load_digits(*, resolution: int = 0) -> ImageSet:
     """Returns the digits as uint8 [1797, 1, H, H] with their ten classes; H is `resolution`, or 8 where that is 0.
 
-    Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998, as bundled with scikit-learn.
+    Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998, as in scikit-learn.
     """
     images, labels = datasets.load_digits(return_X_y=True)
     # The source counts inked pixels of a 4x4 block: 0..16.

@@ -37,7 +37,7 @@ def load_folder(path: Path, *, resolution: int = 0, channels: int = 0, label: st
         DataError: Nothing is there, an image can't be used, or the table doesn't fit the images.
     """
     if path.is_dir():
-        files: dict[str, Picture] = {name: (name, partial(open, path / name, "rb")) for name in _walk(path)}
+        files: dict[str, Picture] = {name: (name, partial(_open_file, path / name)) for name in _walk(path)}
         table_file = path / _TABLE
         table = pd.read_csv(table_file, dtype=str) if table_file.is_file() else None
         return _assemble(path, files, table, resolution=resolution, channels=channels, label=label)
@@ -139,6 +139,10 @@ def _walk(folder: Path) -> Iterator[str]:
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             yield file.relative_to(folder).as_posix()
+
+
+def _open_file(path: Path) -> BinaryIO:
+    return path.open("rb")
 
 
 def _open_member(archive: zipfile.ZipFile, name: str) -> BinaryIO:

@@ -67,9 +67,7 @@ def _square(picture: Image.Image, side: int) -> Image.Image:
     return ImageOps.fit(picture, (side, side), Image.Resampling.LANCZOS)
 
 
-def _as_array(
-    picture: Image.Image, name: str, resolution: int, channels: int, source: str
-) -> NDArray[np.uint8]:
+def _as_array(picture: Image.Image, name: str, resolution: int, channels: int, source: str) -> NDArray[np.uint8]:
     if channels:
         picture = picture.convert(_MODE_OF_CHANNELS[channels])
     elif picture.mode not in _MODE_OF_CHANNELS.values():

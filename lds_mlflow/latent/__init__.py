@@ -1,4 +1,4 @@
-"""Candidates, their latent density score, and which of them to keep. Arrays in, values out; nothing here knows images."""
+"""Candidates, their latent density score, and which of them to keep: arrays in, values out."""
 
 from lds_mlflow.latent.bandwidth import bandwidth
 from lds_mlflow.latent.candidates import draw_candidates

@@ -7,8 +7,8 @@ from lds_mlflow.errors import ConfigError, DataError
 __all__ = ["BANDWIDTH_RULES", "bandwidth", "parse_bandwidth"]
 
 BANDWIDTH_RULES = ("norm/5", "centred-norm/5")
-"""norm/5 is the draft's rule (section 3.2). It depends on where the origin is; centred-norm/5 takes the mean of the latents
-for the origin, and doesn't."""
+"""norm/5 is the draft's rule (section 3.2), which depends on where the origin is. centred-norm/5 takes the mean of the
+latents for the origin, and doesn't."""
 
 
 def parse_bandwidth(rule: str) -> float | None:
@@ -50,7 +50,7 @@ def bandwidth(z_ND: Tensor, rule: str) -> float:
     z = z_ND.double()
     if rule == "centred-norm/5":
         z = z - z.mean(0)
-    sigma = z.norm(dim=1).mean().item() / 5
+    sigma = float(z.norm(dim=1).mean()) / 5
     if not 0 < sigma < float("inf"):
         raise DataError(
             f"the bandwidth by the rule {rule}",

@@ -4,9 +4,9 @@ r"""The latent density score, in log space (draft, section 3.2).
 
 From 32 dimensions on its values underflow, so everything here is log LDS, by logsumexp in float64.
 
-A candidate lies 0.1 |z_i - z_j| from its nearer parent, so in many dimensions its own two parents supply nearly the whole
-sum, and the score says only how close to a training image a candidate is. Leaving the endpoints out of the sum (and out of N)
-scores it by the rest.
+A candidate at alpha = 0.1 lies 0.1 |z_i - z_j| from its nearer parent, so in many dimensions its own two parents supply
+nearly the whole sum, and the score says only how close to a training image the candidate is. Leaving the endpoints out
+of the sum (and out of N) scores it by the rest.
 """
 
 from math import log

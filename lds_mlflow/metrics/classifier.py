@@ -1,5 +1,6 @@
 """A small classifier of the training labels: an extractor that needs no download, and the judge of class shares."""
 
+from itertools import pairwise
 from math import log2
 from typing import Self
 
@@ -44,7 +45,7 @@ class Classifier(nn.Module):
         self.body = nn.Sequential(
             *(
                 Conv2dNormActivation(a, b, 3, stride=stride)
-                for a, b, stride in zip(widths, widths[1:], strides, strict=False)
+                for (a, b), stride in zip(pairwise(widths), strides, strict=True)
             ),
             nn.Flatten(),
             nn.LazyLinear(n_features),
@@ -108,7 +109,7 @@ def train_classifier(images: ImageSet, *, steps: int, seed: int, device: str = "
         logits = model(to_model_range(images.images_NCHW[index].to(device)))
         loss = functional.cross_entropy(logits, images.labels_N[index].to(device))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         schedule.step()
     return model.eval()

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from lds_mlflow.metrics.features import ClassifierExtractor, Extractor
 from lds_mlflow.metrics.attributes import class_shares, share_gap
+from lds_mlflow.metrics.features import ClassifierExtractor, Extractor
 from lds_mlflow.metrics.frechet import frechet_distance
 from lds_mlflow.metrics.neighbours import density_and_coverage
 from lds_mlflow.values import Evaluation, ImageSet

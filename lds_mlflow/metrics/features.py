@@ -1,4 +1,4 @@
-"""What turns images into features. A figure is comparable only with figures of the same extractor, so each has a name."""
+"""What turns images into features. Figures are comparable only for one extractor, so each has a name."""
 
 import contextlib
 import sys

@@ -1,10 +1,10 @@
 r"""Density and Coverage (Naeem et al., Reliable Fidelity and Diversity Metrics for Generative Models, 2020).
 
-With B_i the ball around real image i that reaches to its k-th nearest other real image (equations 3 and 4 of the paper):
+With B_i the ball around real image i that reaches to its k-th nearest other real image (their equations 3 and 4):
 
     density  = 1/(k M) sum_j sum_i [y_j in B_i]        coverage = 1/N sum_i [some y_j in B_i]
 
-Density can exceed 1 and rises when samples crowd where real images are dense; coverage is a share. They are two numbers.
+Density can exceed 1, and rises when samples crowd where real images are dense; coverage is a share: two numbers.
 """
 
 from typing import NamedTuple

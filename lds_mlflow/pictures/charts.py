@@ -44,7 +44,7 @@ def score_chart(log_lds_M: Tensor, kept_A: Tensor, *, log_tau: float | None) -> 
         log_tau: The threshold to mark, or None.
     """
     scores = log_lds_M.numpy()
-    edges = np.histogram_bin_edges(scores, bins=_BINS)
+    edges = np.histogram_bin_edges(scores, bins=_BINS).tolist()
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
     axes.hist(scores, bins=edges, color=_GREY, label=f"{len(scores):,} candidates")

@@ -4,6 +4,7 @@ from math import ceil, log
 
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from lds_mlflow.config import AugmentConfig
@@ -29,9 +30,7 @@ def run(config: AugmentConfig, context: Context) -> str:
     wanted = ceil(config.augmentation_ratio * len(latents.z_ND))
     candidates = draw_candidates(latents.z_ND, ceil(wanted / config.top_fraction), generator=generator)
     sigma = bandwidth(latents.z_ND, config.sigma)
-    scores = score_candidates(
-        candidates, latents.z_ND, sigma=sigma, leave_endpoints_out=config.leave_endpoints_out
-    )
+    scores = score_candidates(candidates, latents.z_ND, sigma=sigma, leave_endpoints_out=config.leave_endpoints_out)
     _log_scores(scores, context)
     chosen = select(
         scores.log_lds_M,
@@ -50,7 +49,13 @@ def run(config: AugmentConfig, context: Context) -> str:
     context.run.log_value(augmentation, "augmentation")
     context.run.log_table(_provenance(augmentation, latents), "augmentation.csv")
     context.run.log_metrics(_funnel_metrics(chosen))
-    _draw(config, candidates, scores, chosen, augmentation, model, context)
+    log_tau = log(config.tau) if config.selection == "paper" else None
+    context.run.log_picture(score_chart(scores.log_lds_M, kept, log_tau=log_tau), "pictures/lds_histogram.png")
+    context.run.log_picture(alpha_chart(candidates.alpha_M, kept), "pictures/alpha_histogram.png")
+    context.run.log_picture(funnel_chart(chosen.funnel, chosen.rule), "pictures/funnel.png")
+    shown = augmentation.images_ACHW[_spread(len(kept), _SHOWN)]
+    context.run.log_picture(image_grid(shown), "pictures/augmentation_set.png")
+    context.run.log_picture(_bands(candidates, scores, model), "pictures/lds_bands.png")
     funnel = chosen.funnel
     near = (augmentation.alpha_A - 0.5).abs().gt(0.35).float().mean().item()
     context.run.log_metrics({"augmentation/share_next_to_a_parent": near})
@@ -93,28 +98,12 @@ def _provenance(augmentation: AugmentationSet, latents: LatentSet) -> pd.DataFra
     )
 
 
-def _draw(
-    config: AugmentConfig,
-    candidates: Candidates,
-    scores: Scores,
-    chosen: Selection,
-    augmentation: AugmentationSet,
-    model: VAE,
-    context: Context,
-) -> None:
-    run, log_lds = context.run, scores.log_lds_M
-    log_tau = log(config.tau) if config.selection == "paper" else None
-    run.log_picture(score_chart(log_lds, chosen.index_A, log_tau=log_tau), "pictures/lds_histogram.png")
-    run.log_picture(alpha_chart(candidates.alpha_M, chosen.index_A), "pictures/alpha_histogram.png")
-    run.log_picture(funnel_chart(chosen.funnel, chosen.rule), "pictures/funnel.png")
-    shown = _spread(augmentation.images_ACHW, _SHOWN)
-    run.log_picture(image_grid(shown), "pictures/augmentation_set.png")
-    falling = _spread(torch.argsort(log_lds, descending=True), _BANDS * _PER_BAND)
-    bands = score_bands(
-        decode_latents(model, candidates.z_MD[falling]), log_lds[falling], bands=_BANDS, per_band=_PER_BAND
-    )
-    run.log_picture(bands, "pictures/lds_bands.png")
+def _bands(candidates: Candidates, scores: Scores, model: VAE) -> Figure:
+    falling = torch.argsort(scores.log_lds_M, descending=True)
+    rows = falling[_spread(len(falling), _BANDS * _PER_BAND)]
+    images = decode_latents(model, candidates.z_MD[rows])
+    return score_bands(images, scores.log_lds_M[rows], bands=_BANDS, per_band=_PER_BAND)
 
 
-def _spread(rows: Tensor, n: int) -> Tensor:
-    return rows[torch.linspace(0, len(rows) - 1, min(n, len(rows))).round().long()]
+def _spread(n: int, shown: int) -> Tensor:
+    return torch.linspace(0, n - 1, min(shown, n)).round().long()

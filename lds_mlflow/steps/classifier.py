@@ -12,9 +12,7 @@ def run(config: ClassifierConfig, context: Context) -> str:
     """Stores the classifier as `classifier`."""
     train = context.inputs["data"].load(ImageSet, "train")
     select = context.inputs["data"].load(ImageSet, "select")
-    model = train_classifier(
-        train, steps=config.classifier_steps, seed=config.classifier_seed, device=context.device
-    )
+    model = train_classifier(train, steps=config.classifier_steps, seed=config.classifier_seed, device=context.device)
     weights = model.to_weights()
     context.run.log_value(weights, "classifier")
     extractor = ClassifierExtractor(weights, context.device)

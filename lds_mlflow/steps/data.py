@@ -17,9 +17,7 @@ def outside(config: DataConfig) -> str:
 
 def run(config: DataConfig, context: Context) -> str:
     """Stores the parts as `train`, `select` and `test`."""
-    everything = load_images(
-        config.data, resolution=config.resolution, channels=config.channels, label=config.label
-    )
+    everything = load_images(config.data, resolution=config.resolution, channels=config.channels, label=config.label)
     images = limit_images(everything, config.limit, seed=config.split_seed)
     splits = split_images(
         images,
@@ -29,7 +27,9 @@ def run(config: DataConfig, context: Context) -> str:
     )
     for name, part in (("train", splits.train), ("select", splits.select), ("test", splits.test)):
         context.run.log_value(part, name)
-        context.run.log_dataset(f"{part.name} ({name})", part.digest, name, len(part))
+        context.run.log_dataset(
+            f"{part.name} ({name})", source=config.data, digest=part.digest, context=name, n_images=len(part)
+        )
         context.run.log_metrics({f"data/{name}_images": len(part)})
     context.run.log_picture(image_grid(splits.train.images_NCHW[:_SHOWN]), "pictures/real.png")
     _, channels, side, _ = images.images_NCHW.shape

@@ -10,7 +10,7 @@ from lds_mlflow.values import ImageSet, LatentSet, ModelWeights
 __all__ = ["run"]
 
 
-def run(config: EncodeConfig, context: Context) -> str:
+def run(_config: EncodeConfig, context: Context) -> str:
     """Stores the latents of the training part as `latents`."""
     train = context.inputs["data"].load(ImageSet, "train")
     model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model")).to(context.device)

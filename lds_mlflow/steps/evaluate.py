@@ -42,7 +42,6 @@ def run(config: EvaluateConfig, context: Context) -> str:
     context.run.log_value(evaluation, "evaluation")
     context.run.log_metrics({f"eval/{name}": value for name, value in evaluation.metrics.items()})
     context.run.log_tags({"lds.extractor": extractor.name})
-    context.run.log_dataset(f"{test.name} (test)", test.digest, "evaluation", len(test))
     context.run.log_picture(image_grid(samples[:_SHOWN]), "pictures/samples.png")
     context.run.log_picture(image_grid(test.images_NCHW[:_SHOWN]), "pictures/real_test.png")
     _draw_shares(evaluation, train, context)

@@ -20,9 +20,7 @@ def run(config: SampleConfig, context: Context) -> str:
     """Logs the images as `images/SEED.png`, and a grid of the first ones."""
     model = VAE.from_weights(context.inputs["model"].load(ModelWeights, "model")).to(context.device)
     seeds = list(range(config.sample_seed, config.sample_seed + config.count))
-    images = decode_latents(
-        model, latents_of_seeds(seeds, model.spec.latent_dim, truncation=config.truncation)
-    )
+    images = decode_latents(model, latents_of_seeds(seeds, model.spec.latent_dim, truncation=config.truncation))
     with tempfile.TemporaryDirectory() as folder:
         for seed, image in zip(seeds, images, strict=True):
             (Path(folder) / f"{seed:06d}.png").write_bytes(png_of(image))

@@ -26,7 +26,5 @@ def run(config: TrainConfig, context: Context) -> str:
         checkpoint_every=context.checkpoint_every,
     )
     model = VAE.initialised(spec, config.train_seed)
-    fitted = fit_and_track(
-        model, train.images_NCHW, plan, context, train=train, select=select, description="training"
-    )
+    fitted = fit_and_track(model, train.images_NCHW, plan, context, train=train, select=select, description="training")
     return fitted.sentence

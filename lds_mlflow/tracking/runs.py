@@ -1,5 +1,6 @@
 """One MLflow run as a handle: what a step logs to. No global state, so runs can be nested and tested freely."""
 
+import json
 import logging
 import math
 import os
@@ -12,9 +13,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
-from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
 from PIL import Image
@@ -28,6 +27,8 @@ __all__ = ["Run"]
 _FLUSH_SECONDS = 5.0
 _BATCH = 1000
 _SYSTEM_SECONDS = 5
+_DIGEST_LENGTH = 32
+"""MLflow's column for the digest of a data set holds 36 characters."""
 
 
 class Run:
@@ -109,27 +110,30 @@ class Run:
         """Logs a table as the artifact `file`, a CSV."""
         self.client.log_text(self.id, table.to_csv(index=False), file)
 
-    def log_dataset(self, name: str, digest: str, context: str, n_images: int) -> None:
+    def log_dataset(self, name: str, *, source: str, digest: str, context: str, n_images: int) -> None:
         """Logs that the run read a set of images.
 
         Args:
             name: What the set is called.
+            source: Where it is from.
             digest: SHA-256 of its content.
             context: What it was read for, such as "training".
             n_images: How many images it has.
         """
-        source = CodeDatasetSource({"lds.images": str(n_images)})
-        # MLflow's column for digests holds 36 characters.
-        dataset = MetaDataset(source, name=name, digest=digest[:32])._to_mlflow_entity()
+        dataset = Dataset(
+            name=name,
+            digest=digest[:_DIGEST_LENGTH],
+            source_type="local",
+            source=json.dumps({"uri": source}),
+            profile=json.dumps({"images": n_images}),
+        )
         tag = InputTag(key=MLFLOW_DATASET_CONTEXT, value=context)
         self.client.log_inputs(self.id, [DatasetInput(dataset=dataset, tags=[tag])])
 
     def watch_system(self) -> None:
         """Begins to log the use of processors, memory, disk, network and GPUs."""
         logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
-        self._monitor = SystemMetricsMonitor(
-            self.id, sampling_interval=_SYSTEM_SECONDS, tracking_uri=self.tracking_uri
-        )
+        self._monitor = SystemMetricsMonitor(self.id, sampling_interval=_SYSTEM_SECONDS, tracking_uri=self.tracking_uri)
         self._monitor.start()
 
     def end(self, status: str) -> None:

@@ -146,9 +146,8 @@ class Tracker:
             ]
         if model:
             uri = f"models:/{model}@{NEWEST}"
-            lines.append(
-                f'Serve:  MLFLOW_TRACKING_URI={self.tracking_uri} mlflow models serve -m "{uri}" --env-manager uv -p 5001'
-            )
+            serve = f'mlflow models serve -m "{uri}" --env-manager uv -p 5001'
+            lines.append(f"Serve:  MLFLOW_TRACKING_URI={self.tracking_uri} {serve}")
         return lines
 
     def _run_id(self, reference: str) -> str:

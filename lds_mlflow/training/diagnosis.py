@@ -23,9 +23,9 @@ def diagnose(model: VAE, images_NCHW: Tensor) -> dict[str, float]:
     """Measures a model on images, uint8 [N, C, H, W].
 
     Returns:
-        `active_units`; `mean_over_spread`, |average mu| over the root mean square distance of mu from it, which says how far
-        from the origin the latents lie (the draft's bandwidth depends on it); `reconstruction_mse` in 0..1 pixel units;
-        `kl` in nats an image.
+        `active_units`; `mean_over_spread`, |average mu| over the root mean square distance of mu from it (the draft's
+        bandwidth depends on how far from the origin the latents lie); `reconstruction_mse` in 0..1 pixel units; `kl` in
+        nats an image.
     """
     mean, log_variance = encode_images(model, images_NCHW)
     centre = mean.mean(0)

@@ -1,7 +1,7 @@
 """One loop for training and finetuning: seeded step by step, resumable, stoppable.
 
-Step t draws its batch and its noise from a generator seeded with (seed, t) alone, so a fit that resumes at t goes on exactly
-as the uninterrupted one.
+Step t draws its batch and its noise from a generator seeded with (seed, t) alone, so a fit that resumes at t goes on
+exactly as the uninterrupted one.
 """
 
 from collections.abc import Callable
@@ -83,9 +83,7 @@ class _Fit:
     def __post_init__(self) -> None:
         average = get_ema_multi_avg_fn(self.plan.ema_decay)
         self.ema = AveragedModel(self.model, multi_avg_fn=average)
-        self.optimizer = torch.optim.Adam(
-            self.model.parameters(), lr=self.plan.learning_rate, betas=_BETAS, fused=True
-        )
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.plan.learning_rate, betas=_BETAS, fused=True)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         self.model.load_state_dict(checkpoint.model)
@@ -113,7 +111,7 @@ class _Fit:
         kl = kl_divergence(*posterior).mean()
         loss = reconstruction + plan.kl_weight * kl
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
         if torch.isfinite(loss) and torch.isfinite(norm):
             self.optimizer.step()

@@ -1,8 +1,10 @@
 """The decoder: StyleGAN2's generator with skip connections, without noise inputs, so that decoding is a function of z.
 
-The mapping z -> w does without StyleGAN2's pixel norm on z: it would make the decoder blind to |z|, and the norm of a latent
-is part of what the density score sees.
+The mapping z -> w does without StyleGAN2's pixel norm on z: it would make the decoder blind to |z|, and the norm of a
+latent is part of what the density score sees.
 """
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -49,12 +51,10 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         sizes = [latent_dim] + [style_dim] * mapping_layers
-        self.mapping = nn.ModuleList(EqualLinear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.mapping = nn.ModuleList(EqualLinear(a, b) for a, b in pairwise(sizes))
         self.constant = nn.Parameter(torch.randn(1, widths[0], 4, 4))
         first = SynthesisBlock(widths[0], widths[0], style_dim, channels, up=False)
-        rest = [
-            SynthesisBlock(a, b, style_dim, channels, up=True) for a, b in zip(widths, widths[1:], strict=False)
-        ]
+        rest = [SynthesisBlock(a, b, style_dim, channels, up=True) for a, b in pairwise(widths)]
         self.blocks = nn.ModuleList([first, *rest])
 
     def forward(self, z: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The encoder: StyleGAN2's residual discriminator without its minibatch standard deviation, ending in a posterior."""
 
+from itertools import pairwise
 from math import sqrt
 
 import torch
@@ -47,9 +48,7 @@ class Encoder(nn.Module):
         super().__init__()
         falling = widths[::-1]
         self.from_rgb = EqualConv2d(channels, falling[0], 1)
-        self.blocks = nn.ModuleList(
-            ResidualDown(n_in, n_out) for n_in, n_out in zip(falling, falling[1:], strict=False)
-        )
+        self.blocks = nn.ModuleList(ResidualDown(n_in, n_out) for n_in, n_out in pairwise(falling))
         self.conv = EqualConv2d(widths[0], widths[0], 3)
         self.hidden = EqualLinear(widths[0] * 16, widths[0])
         self.mean = EqualLinear(widths[0], latent_dim, gain=_MEAN_GAIN)

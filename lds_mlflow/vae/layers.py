@@ -1,10 +1,10 @@
 r"""The layers of StyleGAN2, written from the papers in plain PyTorch operations.
 
-Equalized learning rate (Karras et al., Progressive Growing of GANs, 2018, section 4.1): weights are drawn from N(0, 1) and
-scaled by 1 / sqrt(fan_in) when they are used.
+Equalized learning rate (Karras et al., Progressive Growing of GANs, 2018, section 4.1): weights are drawn from N(0, 1)
+and scaled by 1 / sqrt(fan_in) when they are used.
 
-Modulated convolution (Karras et al., Analyzing and Improving the Image Quality of StyleGAN, 2020, equations 1 and 3): for
-styles s and weights w,
+Modulated convolution (Karras et al., Analyzing and Improving the Image Quality of StyleGAN, 2020, equations 1 and 3):
+for styles s and weights w,
 
     w'_{oik} = s_i w_{oik},    y_o = (w' * x)_o / sqrt(sum_{ik} w'_{oik}^2 + eps).
 

@@ -62,10 +62,8 @@ class VAE(nn.Module):
         super().__init__()
         self.spec = spec
         self.encoder = Encoder(spec.channels, spec.widths, spec.latent_dim)
-        self.decoder = Decoder(
-            spec.channels, spec.widths, spec.latent_dim, spec.style_dim, spec.mapping_layers
-        )
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.decoder = Decoder(spec.channels, spec.widths, spec.latent_dim, spec.style_dim, spec.mapping_layers)
+        self.to(memory_format=torch.channels_last)
 
     @classmethod
     def initialised(cls, spec: VaeSpec, seed: int) -> Self:
@@ -116,5 +114,3 @@ class VAE(nn.Module):
         """Returns one reconstruction of every image, from a draw of its posterior, and the posterior."""
         posterior = self.encode(x)
         return self.decode(posterior.sample(generator)), posterior
-
-
