@@ -35,8 +35,5 @@ class Context:
     @property
     def lineage(self) -> str:
         """The upstream runs in Markdown, with links that work in MLflow's UI."""
-        links = [
-            f"[{name} {run.id[:8]}](#/experiments/{run.entity.info.experiment_id}/runs/{run.id})"
-            for name, run in self.inputs.items()
-        ]
+        links = [run.link for name, run in self.inputs.items() if name != "model"]
         return f"Made from: {', '.join(links)}." if links else ""

@@ -8,11 +8,12 @@ from torch import Tensor
 from lds_mlflow.context import Context
 from lds_mlflow.pictures import curves_chart, image_grid, paired_grid
 from lds_mlflow.sampling import decode_latents, encode_images, latents_of_seeds
+from lds_mlflow.tracking import Run
 from lds_mlflow.training import CheckpointFile, FitPlan, FitResult, diagnose, fit
 from lds_mlflow.vae import VAE
 from lds_mlflow.values import ImageSet, ModelWeights
 
-__all__ = ["Fitted", "fit_and_track"]
+__all__ = ["FitLog", "Fitted", "fit_and_track"]
 
 _SHOWN = 64
 _CURVES = {
@@ -20,6 +21,27 @@ _CURVES = {
     "reconstruction_mse": "reconstruction MSE",
     "kl": "KL (nats / image)",
 }
+
+
+class FitLog:
+    """Takes what a fit reports to a run: points of its curves, and samples now and then.
+
+    Args:
+        run: Where to log.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.history: list[tuple[int, Mapping[str, float]]] = []
+
+    def on_metrics(self, step: int, figures: Mapping[str, float]) -> None:
+        """Logs figures of a step."""
+        self.history.append((step, figures))
+        self.run.curve(step, {f"train/{name}": value for name, value in figures.items()})
+
+    def on_checkpoint(self, step: int, average: VAE) -> None:
+        """Logs samples of the model as it is."""
+        self.run.log_progress_picture(image_grid(_prior_samples(average)), "samples", step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +73,7 @@ def fit_and_track(
         select: Real images that it is not fitted on, likewise.
         description: The label of the progress bar.
     """
-    run = context.run
-    history: list[tuple[int, Mapping[str, float]]] = []
-
-    def on_metrics(step: int, figures: dict[str, float]) -> None:
-        history.append((step, figures))
-        run.curve(step, {f"train/{name}": value for name, value in figures.items()})
-
-    def on_checkpoint(step: int, average: VAE) -> None:
-        run.log_progress_picture(image_grid(_prior_samples(average)), "samples", step)
-
+    run, log = context.run, FitLog(context.run)
     checkpoints = CheckpointFile(context.checkpoint_path, context.fingerprint)
     with context.interruption.deferred() as stop:
         result = fit(
@@ -68,12 +81,12 @@ def fit_and_track(
             images_NCHW,
             plan,
             checkpoints=checkpoints,
-            on_metrics=on_metrics,
-            on_checkpoint=on_checkpoint,
+            on_metrics=log.on_metrics,
+            on_checkpoint=log.on_checkpoint,
             stop=stop,
             description=description,
         )
-    run.log_picture(curves_chart(history, _CURVES, f"{description}: {plan.steps:,} steps"), "pictures/curves.png")
+    run.log_picture(curves_chart(log.history, _CURVES, f"{description}: {plan.steps:,} steps"), "pictures/curves.png")
     figures = _measure(result, train, select)
     run.log_metrics(figures)
     run.log_picture(image_grid(_prior_samples(result.model)), "pictures/samples.png")

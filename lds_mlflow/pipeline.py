@@ -21,6 +21,7 @@ from lds_mlflow.interrupts import Interruption
 from lds_mlflow.pictures import comparison_chart
 from lds_mlflow.steps import augment, classifier, data, encode, evaluate, finetune, sample, train
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
+from lds_mlflow.values import Evaluation
 
 __all__ = ["Pipeline"]
 
@@ -44,7 +45,7 @@ _CODE: dict[str, _Code] = {
     "sample": _Code(sample.run),
 }
 
-_COMPARED = {"eval/fid": "FID (lower is better)", "eval/density": "Density", "eval/coverage": "Coverage"}
+_COMPARED = {"fid": "FID (lower is better)", "density": "Density", "coverage": "Coverage"}
 
 
 class Pipeline:
@@ -95,13 +96,17 @@ class Pipeline:
             for name in ("data", "classifier", "train"):
                 known[name] = self._resolve(name, known, parent=run.id)
             control = self._resolve(
-                "finetune", known, parent=run.id, changes={"augment_run": NO_RUN, "registered_model": NO_MODEL}
+                "finetune",
+                known,
+                parent=run.id,
+                label="control",
+                changes={"augment_run": NO_RUN, "registered_model": NO_MODEL},
             )
             finetuned = self._resolve("finetune", known, parent=run.id)
             models = {"baseline": known["train"], "control": control, "finetuned": finetuned}
             base = {name: known[name] for name in ("data", "classifier")}
             evaluations = {
-                label: self._resolve("evaluate", base, parent=run.id, changes={"model_run": model.id})
+                label: self._resolve("evaluate", base, parent=run.id, label=label, changes={"model_run": model.id})
                 for label, model in models.items()
             }
             self._compare(run, evaluations)
@@ -115,6 +120,7 @@ class Pipeline:
         *,
         parent: str,
         own: Run | None = None,
+        label: str = "",
         changes: Mapping[str, Any] | None = None,
     ) -> FinishedRun:
         """Returns a finished run of a step: one that is there, or a new one.
@@ -124,6 +130,7 @@ class Pipeline:
             known: Upstream runs that are settled already.
             parent: The run to nest new runs under.
             own: The run to write to, where it has begun already.
+            label: What to add to the name of a new run.
             changes: Parameters that differ from the command's.
         """
         step = STEPS[name]
@@ -140,7 +147,7 @@ class Pipeline:
                     _stand_for(own, found)
                 return found
             self._end_abandoned(fingerprint)
-            run = own or self.tracker.begin(name, parent=parent, values={})
+            run = own or self.tracker.begin(f"{name} {label}".strip(), parent=parent, values={})
             run.log_tags(
                 {tags.STEP: name, tags.FINGERPRINT: fingerprint}
                 | {f"{tags.INPUT}{stem}": upstream.id for stem, upstream in inputs.items()}
@@ -237,22 +244,22 @@ class Pipeline:
         for run_id in self.tracker.abandoned(fingerprint):
             self.tracker.end_abandoned(run_id)
 
-    def _compare(self, run: Run, evaluations: Mapping[str, FinishedRun]) -> None:
-        rows = {label: found.metrics for label, found in evaluations.items()}
-        some = next(iter(rows.values()))
-        floor = {name: some[name.replace("eval/", "eval/floor_")] for name in _COMPARED}
+    def _compare(self, run: Run, runs: Mapping[str, FinishedRun]) -> None:
+        evaluations = {label: found.load(Evaluation, "evaluation") for label, found in runs.items()}
+        for label, evaluation in evaluations.items():
+            run.log_metrics(evaluation.named(label))
+        rows = {label: evaluation.metrics for label, evaluation in evaluations.items()}
+        floor = {name: rows["baseline"][f"floor_{name}"] for name in _COMPARED}
         shown = {"real images": floor, **rows}
-        for label, figures in rows.items():
-            run.log_metrics({f"{label}/{name.removeprefix('eval/')}": figures[name] for name in _COMPARED})
-        table = pd.DataFrame({label: [row[name] for name in _COMPARED] for label, row in shown.items()})
-        table.insert(0, "figure", [name.removeprefix("eval/") for name in _COMPARED])
-        run.log_table(table, "comparison.csv")
+        table = pd.DataFrame({name: [row[name] for row in shown.values()] for name in _COMPARED}, index=list(shown))
+        run.log_table(table.rename_axis("model").reset_index(), "comparison.csv")
         run.log_picture(comparison_chart(shown, _COMPARED), "pictures/comparison.png")
-        columns = "".join(f"{name.removeprefix('eval/'):>10}" for name in _COMPARED)
-        self.say(f"\n  {'':<12}{columns}")
-        for label, row in shown.items():
-            self.say(f"  {label:<12}" + "".join(f"{row[name]:>10.2f}" for name in _COMPARED))
-        self.say("  control: as many steps as finetuned, without A. One seed and no intervals: not a verdict.")
+        verdict = (
+            f"Samples against the test part, by the features of {evaluations['baseline'].extractor}. control: as many "
+            "steps as finetuned, without A.\nOne seed and no intervals: not a verdict."
+        )
+        self.say(f"\n{table.to_string(float_format='{:10.2f}'.format)}\n\n{verdict}")
+        run.log_note(f"{_markdown(table, runs)}\n\n{verdict}")
 
     def _say(self, name: str, text: str) -> None:
         self.say(f"{name:<11}{text}")
@@ -278,8 +285,16 @@ class _Ending:
 def _stand_for(own: Run, found: FinishedRun) -> None:
     own.log_metrics({name: value for name, value in found.metrics.items() if not name.startswith("system/")})
     own.log_tags({tags.REUSED: found.id, tags.SENTENCE: found.sentence})
-    own.log_note(f"Nothing to do: [run {found.id}](#/experiments/{own.experiment_id}/runs/{found.id}) has this result.")
+    own.log_note(f"Nothing to do: {found.link} has this result. {found.sentence}.")
     own.end("FINISHED")
+
+
+def _markdown(table: pd.DataFrame, runs: Mapping[str, FinishedRun]) -> str:
+    lines = [f"| model | {' | '.join(table.columns)} | run |", "|---" * (len(table.columns) + 2) + "|"]
+    for label, row in table.iterrows():
+        link = runs[str(label)].link if label in runs else ""
+        lines.append(f"| {label} | {' | '.join(f'{value:.2f}' for value in row)} | {link} |")
+    return "\n".join(lines)
 
 
 def _log_data(run: Run, inputs: Mapping[str, FinishedRun]) -> None:

@@ -207,3 +207,7 @@ class Evaluation:
     extractor: str
     n_samples: int
     metrics: dict[str, float]
+
+    def named(self, prefix: str) -> dict[str, float]:
+        """Returns the figures under names that carry the extractor, so that two extractors' can't be mixed up."""
+        return {f"{prefix}/{self.extractor}/{name}": value for name, value in self.metrics.items()}

@@ -53,6 +53,11 @@ class FinishedRun:
         return str(self.entity.data.tags.get(tags.SENTENCE, ""))
 
     @property
+    def link(self) -> str:
+        """Its step and id in Markdown, with a link that works in MLflow's UI."""
+        return f"[{self.step} {self.id[:8]}](#/experiments/{self.entity.info.experiment_id}/runs/{self.id})"
+
+    @property
     def params(self) -> dict[str, str]:
         """Its parameters."""
         return dict(self.entity.data.params)

@@ -24,6 +24,8 @@ __all__ = ["Tracker"]
 
 _EXPERIMENT = "Default"
 _CONNECT_SECONDS = 10
+_KIND = ("mlflow.experimentKind", "custom_model_development")
+"""The tag that makes MLflow's UI open on training runs, and not on its tools for language models."""
 
 
 class Tracker:
@@ -55,7 +57,9 @@ class Tracker:
             # A bar for every folder that is read in place is noise.
             MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
         try:
-            return cls(uri, _experiment_id(uri))
+            tracker = cls(uri, _experiment_id(uri))
+            tracker.client.set_experiment_tag(tracker.experiment_id, *_KIND)
+            return tracker
         except (MlflowException, OSError) as error:
             raise TrackingError(
                 f"tracking store {uri}",

@@ -1,0 +1,95 @@
+"""What several rooms' tests share: a tracking store of their own, and a pipeline small enough to run in a second."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mlflow import MlflowClient
+from PIL import Image
+
+from lds_mlflow.config import Settings, parse_all
+from lds_mlflow.graph import configs_behind
+from lds_mlflow.interrupts import Interruption
+from lds_mlflow.pipeline import Pipeline
+from lds_mlflow.tracking import Tracker
+
+# Two test processes whose threads wait for each other's cores are many times slower than one thread each.
+torch.set_num_threads(1)
+
+TINY: dict[str, Any] = {
+    "limit": 120,
+    "train_steps": 8,
+    "finetune_steps": 4,
+    "classifier_steps": 4,
+    "batch_size": 8,
+    "checkpoint_every": 4,
+    "device": "cpu",
+}
+
+MakePipeline = Callable[..., Pipeline]
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # MLflow takes seconds to lay out a database, and none to copy one.
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def tracking_uri(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty store, where this test's runs and artifacts go."""
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    client = MlflowClient(uri)
+    client.create_experiment("tests", artifact_location=(tmp_path / "artifacts").as_uri())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "tests")
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
+    return uri
+
+
+@pytest.fixture
+def tracker(tracking_uri: str) -> Tracker:
+    return Tracker.connect()
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """The lines that a pipeline has printed."""
+    return []
+
+
+@pytest.fixture
+def make_pipeline(tracker: Tracker, tmp_path: Path, said: list[str]) -> MakePipeline:
+    """Makes a pipeline of an entry point, with tiny settings and changes to them."""
+
+    def make(entry_point: str, **changes: Any) -> Pipeline:
+        configs = tiny_configs(entry_point, {"work_dir": tmp_path / "work", **changes})
+        return Pipeline(configs, tracker, Interruption(), said.append)
+
+    return make
+
+
+def tiny_configs(entry_point: str, changes: Mapping[str, Any]) -> dict[type[Settings], Settings]:
+    kinds = configs_behind(entry_point)
+    known = {name for kind in kinds for name in kind.model_fields}
+    return parse_all(kinds, {name: value for name, value in TINY.items() if name in known} | dict(changes))
+
+
+@pytest.fixture
+def unlabelled_folder(tmp_path: Path) -> Path:
+    """Twenty grey 8x8 images without classes."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(20):
+        pixels = generator.integers(0, 256, (8, 8), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
+    return folder

@@ -1,0 +1,33 @@
+"""The house as its contracts draw it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_import_contracts_hold() -> None:
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == EXIT_STATUS_SUCCESS
+
+
+def test_a_help_text_needs_neither_torch_nor_mlflow() -> None:
+    code = (
+        "import sys; from lds_mlflow.__main__ import cli; cli(['finetune', '--help'], standalone_mode=False); "
+        "heavy = {'torch', 'mlflow', 'torchvision', 'pandas'} & set(sys.modules); sys.exit(repr(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--augment_run" in done.stdout
+
+
+def test_the_latent_room_runs_where_only_torch_and_numpy_are() -> None:
+    code = (
+        "import sys; import lds_mlflow.latent; "
+        "heavy = {'mlflow', 'optuna', 'pydantic', 'click', 'torchvision', 'sklearn', 'pandas'} & set(sys.modules); "
+        "sys.exit(repr(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

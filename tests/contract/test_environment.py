@@ -1,0 +1,39 @@
+"""One list of requirements, without addresses, for every way to make the environment."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RUNTIME = (ROOT / "requirements.txt").read_text()
+PINS = dict(re.findall(r"^([\w.-]+)==([\w.+-]+)", RUNTIME, flags=re.MULTILINE))
+
+
+def test_conda_installs_the_compiled_requirements() -> None:
+    conda = yaml.safe_load((ROOT / "conda.yaml").read_text())
+    assert conda["dependencies"][-1] == {"pip": ["-r requirements.txt"]}
+
+
+def test_every_dependency_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[<>=]", dependency)[0] for dependency in project["dependencies"]}
+    assert wanted <= set(PINS)
+
+
+def test_no_requirement_has_an_address() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt", "conda.yaml", "pyproject.toml"):
+        text = (ROOT / name).read_text()
+        assert "://" not in text, name
+        assert "--index" not in text, name
+
+
+def test_the_development_pins_agree_with_the_runtime_pins() -> None:
+    development = dict(re.findall(r"^([\w.-]+)==([\w.+-]+)", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE))
+    assert {name: development[name] for name in PINS} == PINS
+
+
+def test_the_readme_runs_the_pinned_mlflow() -> None:
+    named = set(re.findall(r"mlflow@([\d.]+)", (ROOT / "README.md").read_text()))
+    assert named == {PINS["mlflow"]}

@@ -1,0 +1,72 @@
+"""MLproject = configurations = flags."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from lds_mlflow.__main__ import cli
+from lds_mlflow.config import parse_all
+from lds_mlflow.graph import ENTRY_POINTS, MAIN, STEPS, configs_behind, parameters
+from lds_mlflow.mlproject import mlproject
+
+ROOT = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text())
+POINTS: dict[str, Any] = PROJECT["entry_points"]
+
+
+def _flags(entry_point: str) -> dict[str, click.Option]:
+    command = cli.commands[entry_point]
+    return {option.opts[0].removeprefix("--"): option for option in command.params if isinstance(option, click.Option)}
+
+
+def test_mlproject_is_what_the_configurations_give() -> None:
+    assert (ROOT / "MLproject").read_text() == mlproject()
+
+
+def test_mlproject_the_commands_and_the_steps_have_the_same_entry_points() -> None:
+    assert set(POINTS) == set(cli.commands) == {MAIN, *STEPS} == set(ENTRY_POINTS)
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_every_parameter_has_a_type_a_default_and_a_help_text(entry_point: str) -> None:
+    for name, parameter in POINTS[entry_point]["parameters"].items():
+        assert parameter["type"] in {"string", "float"}, name
+        assert parameter["default"] is not None, name
+        assert len(parameter["help"]) > 10, name
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_mlproject_the_flags_and_the_configuration_have_the_same_parameters(entry_point: str) -> None:
+    assert set(POINTS[entry_point]["parameters"]) == set(_flags(entry_point)) == set(parameters(entry_point))
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_the_command_passes_every_parameter_on(entry_point: str) -> None:
+    # MLflow drops a parameter that the command doesn't name, without a word.
+    command = POINTS[entry_point]["command"]
+    passed = dict(re.findall(r"--(\w+)=\{(\w+)\}", command))
+    assert passed == {name: name for name in POINTS[entry_point]["parameters"]}
+    assert shlex.split(command)[:5] == ["exec", "python", "-m", "lds_mlflow", entry_point]
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_the_defaults_are_equal_everywhere(entry_point: str) -> None:
+    kinds = configs_behind(entry_point)
+    defaults = parse_all(kinds, {})
+    from_mlproject = {name: str(item["default"]) for name, item in POINTS[entry_point]["parameters"].items()}
+    from_flags = {name: option.default for name, option in _flags(entry_point).items()}
+    assert parse_all(kinds, from_mlproject) == defaults
+    assert parse_all(kinds, from_flags) == defaults
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_the_help_texts_are_equal_everywhere(entry_point: str) -> None:
+    in_mlproject = {name: item["help"] for name, item in POINTS[entry_point]["parameters"].items()}
+    in_config = {name: field.description for name, field in parameters(entry_point).items()}
+    in_flags = {name: option.help for name, option in _flags(entry_point).items()}
+    assert in_mlproject == in_config == in_flags

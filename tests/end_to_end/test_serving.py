@@ -1,0 +1,106 @@
+"""The registered model in processes that know nothing of the project."""
+
+import base64
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.conftest import MakePipeline
+
+pytestmark = pytest.mark.end_to_end
+
+URI = "models:/lds-vae@challenger"
+LOAD_AND_SAMPLE = f"""
+import pickle, sys
+def refuse(*args, **kwargs): raise AssertionError("unpickled")
+import mlflow, pandas
+pickle.loads = pickle.load = refuse
+model = mlflow.pyfunc.load_model("{URI}")
+rows = model.predict(pandas.DataFrame({{"seed": [3, 5]}}), params={{"truncation": 0.5}})
+assert list(rows["seed"]) == [3, 5]
+print(rows["image"][1])
+"""
+
+
+def _environment() -> dict[str, str]:
+    folder = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+def _picture(encoded: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(encoded)))
+
+
+def _post(port: int, content: dict[str, Any]) -> tuple[int, Any]:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations",
+        data=json.dumps(content).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_up(port: int, server: subprocess.Popen[bytes], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "the server ended"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise AssertionError("the server doesn't answer")
+
+
+def test_the_registered_model_samples_in_a_clean_process_without_unpickling(
+    make_pipeline: MakePipeline, tmp_path: Path
+) -> None:
+    make_pipeline("finetune").run("finetune")
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD_AND_SAMPLE],
+        cwd=tmp_path,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert _picture(done.stdout.strip().splitlines()[-1]).size == (8, 8)
+
+
+def test_the_registered_model_is_served(make_pipeline: MakePipeline, tmp_path: Path) -> None:
+    make_pipeline("finetune").run("finetune")
+    port = _free_port()
+    command = ["mlflow", "models", "serve", "-m", URI, "--env-manager", "local", "-p", str(port)]
+    with subprocess.Popen([sys.executable, "-m", *command], cwd=tmp_path, env=_environment()) as server:
+        try:
+            _wait_until_up(port, server)
+            status, answer = _post(port, {"dataframe_records": [{"seed": 0}, {"seed": 1}]})
+            assert status == 200
+            assert [_picture(row["image"]).size for row in answer["predictions"]] == [(8, 8), (8, 8)]
+            status, sentence = _post(port, {"dataframe_records": [{"seed": -1}]})
+            assert status == 400
+            assert "one integer of 0 or above" in sentence
+        finally:
+            server.terminate()

@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lds_mlflow.data import limit_images, split_images
+from lds_mlflow.errors import DataError
+from lds_mlflow.values import ImageSet, Splits
+
+
+def _images(n: int, *, kinds: int = 0, parts: tuple[str, ...] = ()) -> ImageSet:
+    """Makes n pictures with names of their own; `kinds` different ones, or all different."""
+    pixels = torch.randint(256, (kinds or n, 1, 4, 4), generator=torch.Generator().manual_seed(7), dtype=torch.uint8)
+    return ImageSet(
+        name="pictures",
+        images_NCHW=pixels[torch.arange(n) % len(pixels)],
+        image_ids_N=tuple(f"{i}.png" for i in range(n)),
+        labels_N=torch.arange(n),
+        class_names_K=tuple(str(i) for i in range(n)),
+        declared_parts_N=parts,
+    )
+
+
+def _split(images: ImageSet, *, select: float = 0.2, test: float = 0.2, seed: int = 0) -> Splits:
+    return split_images(images, select_fraction=select, test_fraction=test, seed=seed)
+
+
+def _contents(images: ImageSet) -> set[bytes]:
+    return {image.numpy().tobytes() for image in images.images_NCHW}
+
+
+def _parts(splits: Splits) -> list[ImageSet]:
+    return [splits.train, splits.select, splits.test]
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(20, 60), select=st.floats(0.1, 0.4), test=st.floats(0.1, 0.4), seed=st.integers(0, 99))
+def test_parts_are_disjoint_and_complete_and_as_large_as_asked(n: int, select: float, test: float, seed: int) -> None:
+    splits = _split(_images(n), select=select, test=test, seed=seed)
+    ids = [name for part in _parts(splits) for name in part.image_ids_N]
+    assert sorted(ids) == sorted(_images(n).image_ids_N)
+    assert len(splits.select) == round(select * n)
+    assert len(splits.test) == round(test * n)
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(60, 90), kinds=st.integers(12, 50), seed=st.integers(0, 99))
+def test_exact_copies_never_fall_on_two_sides(n: int, kinds: int, seed: int) -> None:
+    splits = _split(_images(n, kinds=kinds), seed=seed)
+    contents = [_contents(part) for part in _parts(splits)]
+    assert sum(map(len, contents)) == len(set.union(*contents)) == kinds
+    assert sum(map(len, _parts(splits))) == n
+
+
+def test_copies_of_a_declared_test_image_are_not_trained_on() -> None:
+    images = _images(40, kinds=20, parts=("test",) * 5 + ("train",) * 35)
+    splits = _split(images)
+    assert not _contents(splits.test) & (_contents(splits.train) | _contents(splits.select))
+
+
+@settings(max_examples=15, deadline=None)
+@given(order=st.permutations(range(30)), kinds=st.sampled_from([30, 20]))
+def test_order_and_names_of_the_files_do_not_matter(order: list[int], kinds: int) -> None:
+    images = _images(30, kinds=kinds)
+    moved = replace(images.take(torch.tensor(order)), image_ids_N=tuple(f"other-{i}" for i in range(30)))
+    for before, after in zip(_parts(_split(images)), _parts(_split(moved)), strict=True):
+        assert _contents(before) == _contents(after)
+
+
+def test_a_part_keeps_the_order_of_its_source_and_the_labels_of_its_images() -> None:
+    for part in _parts(_split(_images(30))):
+        assert part.labels_N is not None
+        assert part.image_ids_N == tuple(f"{i}.png" for i in part.labels_N.tolist())
+        assert part.labels_N.tolist() == sorted(part.labels_N.tolist())
+
+
+def test_one_seed_divides_alike_and_another_otherwise() -> None:
+    images = _images(40)
+    assert _split(images).train.image_ids_N == _split(images).train.image_ids_N
+    assert _split(images, seed=1).train.image_ids_N != _split(images, seed=2).train.image_ids_N
+
+
+def test_the_declared_test_part_is_the_test_part() -> None:
+    images = _images(20, parts=tuple("test" if i % 4 == 0 else ("train", "")[i % 2] for i in range(20)))
+    splits = _split(images, select=0.25, test=0.5)
+    assert splits.test.image_ids_N == tuple(f"{i}.png" for i in range(0, 20, 4))
+    assert len(splits.select) == 5
+    assert len(splits.train) == 10
+
+
+def test_where_only_train_is_declared_the_test_part_is_drawn() -> None:
+    splits = _split(_images(20, parts=("train",) * 20), test=0.25)
+    assert len(splits.test) == 5
+
+
+@pytest.mark.parametrize(
+    ("n", "select", "test", "small"),
+    [
+        (4, 0.2, 0.2, ["select 1", "test 1"]),
+        (10, 0.5, 0.5, ["train 0"]),
+        (30, 0.01, 0.2, ["select 0"]),
+        (1, 0.2, 0.2, ["train 1", "select 0", "test 0"]),
+    ],
+)
+def test_too_few_images_for_a_part_are_told_with_the_part(n: int, select: float, test: float, small: list[str]) -> None:
+    with pytest.raises(DataError) as caught:
+        _split(_images(n), select=select, test=test)
+    assert caught.value.what == f"the split of pictures ({n} images)"
+    assert all(part in caught.value.found for part in small)
+    assert caught.value.expected == "at least 2 in each of train, select and test"
+    assert "Bring more images" in caught.value.remedy
+    assert "select_fraction" in caught.value.remedy
+
+
+def test_copies_of_a_single_image_cannot_be_split() -> None:
+    with pytest.raises(DataError, match="too few images"):
+        _split(_images(20, kinds=1))
+
+
+def test_limit_zero_is_no_limit() -> None:
+    images = _images(12)
+    assert limit_images(images, 0, seed=0) is images
+
+
+def test_a_limit_keeps_so_many_in_their_order_whatever_their_names() -> None:
+    images = _images(30)
+    kept = limit_images(images, 10, seed=0)
+    backwards = limit_images(images.take(torch.arange(29, -1, -1)), 10, seed=0)
+    assert len(kept) == 10
+    assert list(kept.image_ids_N) == sorted(kept.image_ids_N, key=lambda name: int(name[:-4]))
+    assert set(kept.image_ids_N) == set(backwards.image_ids_N)
+
+
+def test_a_larger_limit_holds_the_smaller_one() -> None:
+    images = _images(30)
+    assert set(limit_images(images, 5, seed=3).image_ids_N) < set(limit_images(images, 12, seed=3).image_ids_N)
+
+
+def test_a_limit_above_the_number_of_images_keeps_them_all() -> None:
+    assert limit_images(_images(6), 100, seed=0).image_ids_N == _images(6).image_ids_N
+
+
+def test_a_limit_spares_the_declared_test_part() -> None:
+    images = _images(20, parts=("train",) * 15 + ("test",) * 5)
+    kept = limit_images(images, 4, seed=0)
+    assert kept.declared_parts_N == ("train",) * 4 + ("test",) * 5
+    assert kept.image_ids_N[4:] == images.image_ids_N[15:]

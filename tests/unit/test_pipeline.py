@@ -1,0 +1,211 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lds_mlflow.errors import ArtifactError, ConfigError, DataError, Interrupted, SelectionError, TrackingError
+from lds_mlflow.interrupts import Interruption
+from lds_mlflow.pipeline import Pipeline
+from lds_mlflow.tracking import FinishedRun, Tracker, tags
+from lds_mlflow.values import ModelWeights
+from tests.conftest import MakePipeline, tiny_configs
+
+QUIET: dict[str, Any] = {"registered_model": "none"}
+
+
+def _children(tracker: Tracker, parent: str) -> dict[str, str]:
+    runs = tracker.client.search_runs([tracker.experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'")
+    return {run.data.tags[tags.STEP]: run.info.run_id for run in runs}
+
+
+def _newest(tracker: Tracker) -> Any:
+    return tracker.client.search_runs([tracker.experiment_id], order_by=["attributes.start_time DESC"])[0]
+
+
+def _status(tracker: Tracker, run_id: str) -> str:
+    return str(tracker.client.get_run(run_id).info.status)
+
+
+def _weights(run: FinishedRun) -> dict[str, torch.Tensor]:
+    return run.load(ModelWeights, "model").state
+
+
+def test_finetune_on_an_empty_store_makes_what_it_needs_as_child_runs(
+    make_pipeline: MakePipeline, tracker: Tracker
+) -> None:
+    run = make_pipeline("finetune", **QUIET).run("finetune")
+    assert set(_children(tracker, run.id)) == {"data", "train", "encode", "augment"}
+    assert {name: run.inputs[name] for name in ("data", "train", "encode", "augment")} == _children(tracker, run.id)
+
+
+def test_a_second_call_reuses_everything_and_says_so(
+    make_pipeline: MakePipeline, tracker: Tracker, said: list[str]
+) -> None:
+    first = make_pipeline("finetune", **QUIET).run("finetune")
+    said.clear()
+    second = make_pipeline("finetune", **QUIET).run("finetune")
+    assert second.id == first.id
+    assert [line.split()[1] for line in said] == ["reused"] * 5
+    own = _newest(tracker)
+    assert own.data.tags[tags.REUSED] == first.id
+    assert own.data.metrics["select/kl"] == first.metrics["select/kl"]
+    assert own.info.status == "FINISHED"
+
+
+def test_reuse_false_runs_every_step_again_with_the_same_result(make_pipeline: MakePipeline, said: list[str]) -> None:
+    first = make_pipeline("train").run("train")
+    said.clear()
+    second = make_pipeline("train", reuse=False).run("train")
+    assert second.id != first.id
+    assert not any("reused" in line for line in said)
+    assert second.digest == first.digest
+
+
+def test_a_change_of_sigma_runs_scoring_and_after_but_not_training(
+    make_pipeline: MakePipeline, said: list[str]
+) -> None:
+    make_pipeline("finetune", **QUIET).run("finetune")
+    said.clear()
+    make_pipeline("finetune", sigma="0.5", **QUIET).run("finetune")
+    reused = {line.split()[0] for line in said if "reused" in line}
+    ran = {line.split()[0] for line in said if "running" in line}
+    assert (reused, ran) == ({"data", "train", "encode"}, {"augment", "finetune"})
+
+
+def test_the_control_is_finetuned_without_augmentation(make_pipeline: MakePipeline) -> None:
+    control = make_pipeline("finetune", augment_run="none", **QUIET).run("finetune")
+    assert set(control.inputs) == {"data", "train"}
+    assert "on train (72):" in control.sentence
+
+
+def test_main_evaluates_the_baseline_the_control_and_the_finetuned_model(
+    make_pipeline: MakePipeline, tracker: Tracker, said: list[str]
+) -> None:
+    run = make_pipeline("main", **QUIET).main()
+    metrics = tracker.client.get_run(run.id).data.metrics
+    for model in ("baseline", "control", "finetuned"):
+        assert {name.split("/")[-1] for name in metrics if name.startswith(f"{model}/classifier-")} >= {
+            "fid",
+            "coverage",
+        }
+    assert any("real images" in line for line in said)
+    artifacts = {item.path for item in tracker.client.list_artifacts(run.id, "pictures")}
+    assert artifacts == {"pictures/comparison.png"}
+
+
+def test_an_explicit_run_is_used_with_its_own_lineage(make_pipeline: MakePipeline) -> None:
+    train = make_pipeline("train", train_seed=7).run("train")
+    encode = make_pipeline("encode", train_run=train.id).run("encode")
+    assert encode.inputs["train"] == train.id
+    assert encode.inputs["data"] == train.inputs["data"]
+
+
+def test_a_runs_address_is_a_run_too(make_pipeline: MakePipeline) -> None:
+    train = make_pipeline("train").run("train")
+    encode = make_pipeline("encode", train_run=f"runs:/{train.id}").run("encode")
+    assert encode.inputs["train"] == train.id
+
+
+def test_a_run_that_only_stands_for_another_leads_to_it(make_pipeline: MakePipeline, tracker: Tracker) -> None:
+    first = make_pipeline("train").run("train")
+    make_pipeline("train").run("train")
+    assert tracker.open(_newest(tracker).info.run_id).id == first.id
+
+
+def test_runs_of_two_lineages_are_refused(make_pipeline: MakePipeline) -> None:
+    train = make_pipeline("train", train_seed=7).run("train")
+    augment = make_pipeline("augment").run("augment")
+    with pytest.raises(ConfigError, match="one lineage"):
+        make_pipeline("finetune", augment_run=augment.id, train_run=train.id, **QUIET).run("finetune")
+
+
+def test_a_run_of_another_step_is_refused(make_pipeline: MakePipeline) -> None:
+    data = make_pipeline("data").run("data")
+    with pytest.raises(ConfigError, match=r"a run of data.*expected a run of train"):
+        make_pipeline("encode", train_run=data.id).run("encode")
+
+
+def test_an_unknown_run_is_named_before_anything_is_computed(make_pipeline: MakePipeline, said: list[str]) -> None:
+    with pytest.raises(TrackingError, match="run 0123456789abcdef"):
+        make_pipeline("encode", train_run="0123456789abcdef").run("encode")
+    assert said == []
+
+
+def test_an_unfinished_run_is_refused(make_pipeline: MakePipeline, tracker: Tracker) -> None:
+    run = tracker.begin("train", parent=None, values={tags.STEP: "train"})
+    with pytest.raises(TrackingError, match="status RUNNING"):
+        make_pipeline("encode", train_run=run.id).run("encode")
+
+
+def test_a_failed_step_fails_its_run_and_its_parent_and_says_why(make_pipeline: MakePipeline, tracker: Tracker) -> None:
+    with pytest.raises(SelectionError):
+        make_pipeline("finetune", selection="paper", tau=0.999, **QUIET).run("finetune")
+    runs = tracker.client.search_runs([tracker.experiment_id])
+    failed = {run.info.run_name: run for run in runs if run.info.status == "FAILED"}
+    assert set(failed) == {"finetune", "augment"}
+    assert "feasible tau" in failed["augment"].data.tags[tags.ERROR]
+    assert not any(run.info.status == "RUNNING" for run in runs)
+
+
+def test_images_without_labels_stop_an_evaluation_before_training(
+    make_pipeline: MakePipeline, tmp_path: Path, said: list[str], unlabelled_folder: Path
+) -> None:
+    with pytest.raises(DataError, match=r"no labels.*features=inception"):
+        make_pipeline("evaluate", data=str(unlabelled_folder), limit=0, **QUIET).run("evaluate")
+    assert not any(line.startswith("train ") for line in said)
+
+
+def test_a_damaged_artifact_is_refused(make_pipeline: MakePipeline) -> None:
+    train = make_pipeline("train").run("train")
+    tensors = train.folder("model") / "tensors.safetensors"
+    content = tensors.read_bytes()
+    tensors.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ArtifactError, match=r"digest.*reuse=false"):
+        make_pipeline("encode").run("encode")
+
+
+class _StopsAtOnce(Interruption):
+    def __enter__(self) -> "_StopsAtOnce":
+        super().__enter__()
+        self._signum = 15
+        return self
+
+
+def test_a_stopped_training_is_killed_keeps_its_checkpoint_and_resumes_bitwise(
+    make_pipeline: MakePipeline, tracker: Tracker, tmp_path: Path, said: list[str]
+) -> None:
+    whole = make_pipeline("train", work_dir=tmp_path / "other").run("train")
+    configs = tiny_configs("train", {"work_dir": tmp_path / "work", "reuse": False})
+    with _StopsAtOnce() as interruption, pytest.raises(Interrupted):
+        Pipeline(configs, tracker, interruption, said.append).run("train")
+    assert _status(tracker, _newest(tracker).info.run_id) == "KILLED"
+    assert len(list((tmp_path / "work" / "checkpoints").glob("train-*.pt"))) == 1
+    resumed = make_pipeline("train", reuse=False).run("train")
+    assert any("going on from its checkpoint" in line for line in said)
+    assert all(torch.equal(value, _weights(whole)[name]) for name, value in _weights(resumed).items())
+    history = tracker.client.get_metric_history(resumed.id, "train/loss")
+    assert [point.step for point in history] == [8]
+    assert not list((tmp_path / "work" / "checkpoints").glob("*.pt"))
+
+
+def test_a_run_whose_process_was_killed_is_marked_so_by_the_next(make_pipeline: MakePipeline, tracker: Tracker) -> None:
+    done = make_pipeline("train").run("train")
+    fingerprint = done.entity.data.tags[tags.FINGERPRINT]
+    dead = tracker.begin("train", parent=None, values={tags.STEP: "train", tags.FINGERPRINT: fingerprint})
+    make_pipeline("train", reuse=False).run("train")
+    assert _status(tracker, dead.id) == "KILLED"
+
+
+def test_a_gpu_that_is_not_there_is_named(make_pipeline: MakePipeline) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ConfigError, match="device=cpu"):
+        make_pipeline("train", device="cuda:3")
+
+
+def test_the_provenance_of_every_kept_sample_is_in_a_table(make_pipeline: MakePipeline, tracker: Tracker) -> None:
+    run = make_pipeline("augment").run("augment")
+    table = Path(tracker.client.download_artifacts(run.id, "augmentation.csv")).read_text().splitlines()
+    assert table[0] == "rank,i,j,image_i,image_j,alpha,log_lds"
+    assert len(table) - 1 == run.metrics["funnel/kept"] == 36
