@@ -95,6 +95,7 @@ class Pipeline:
             known: dict[str, FinishedRun] = {}
             for name in ("data", "classifier", "train"):
                 known[name] = self._resolve(name, known, parent=run.id)
+            _log_data(run, known)
             control = self._resolve(
                 "finetune",
                 known,
@@ -247,7 +248,8 @@ class Pipeline:
     def _compare(self, run: Run, runs: Mapping[str, FinishedRun]) -> None:
         evaluations = {label: found.load(Evaluation, "evaluation") for label, found in runs.items()}
         for label, evaluation in evaluations.items():
-            run.log_metrics(evaluation.named(label))
+            compared = {f"{label}/{evaluation.extractor}/{name}": evaluation.metrics[name] for name in _COMPARED}
+            run.log_metrics(compared)
         rows = {label: evaluation.metrics for label, evaluation in evaluations.items()}
         floor = {name: rows["baseline"][f"floor_{name}"] for name in _COMPARED}
         shown = {"real images": floor, **rows}

@@ -1,0 +1,152 @@
+import pytest
+import torch
+from torch import Tensor
+
+from lds_mlflow.data import load_digits
+from lds_mlflow.errors import DataError
+from lds_mlflow.metrics import ClassifierExtractor, evaluate_samples, train_classifier
+from lds_mlflow.values import Evaluation, ImageSet
+
+N = 400
+
+
+class BrightnessExtractor:
+    """An extractor whose features can be done in the head: mean brightness and its square."""
+
+    name = "brightness"
+
+    def features(self, images_NCHW: Tensor) -> Tensor:
+        mean = images_NCHW.float().mean((1, 2, 3)) / 255
+        return torch.stack([mean, mean.square()], dim=1)
+
+
+@pytest.fixture(scope="module")
+def parts() -> list[ImageSet]:
+    """Training images, held-out images and further real images: four hundred digits each."""
+    digits = load_digits()
+    order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))
+    return [digits.take(part) for part in order[: 3 * N].split(N)]
+
+
+@pytest.fixture(scope="module")
+def judge(parts: list[ImageSet]) -> ClassifierExtractor:
+    return ClassifierExtractor(train_classifier(parts[0], steps=80, seed=0).to_weights())
+
+
+def _evaluate(samples_SCHW: Tensor, parts: list[ImageSet], judge: ClassifierExtractor) -> dict[str, float]:
+    return evaluate_samples(samples_SCHW, parts[1], parts[0], extractor=judge, judge=judge).metrics
+
+
+def test_every_figure_has_its_floor(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
+    metrics = evaluate_samples(parts[2].images_NCHW, parts[1], parts[0], extractor=judge, judge=None).metrics
+    assert set(metrics) == {"fid", "density", "coverage", "floor_fid", "floor_density", "floor_coverage"}
+
+
+def test_real_images_measure_about_as_their_floor(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
+    metrics = _evaluate(parts[2].images_NCHW, parts, judge)
+    assert metrics["fid"] < 2 * metrics["floor_fid"]
+    assert metrics["coverage"] == pytest.approx(metrics["floor_coverage"], abs=0.05)
+    assert metrics["density"] == pytest.approx(metrics["floor_density"], abs=0.15)
+    assert metrics["coverage"] > 0.9
+    assert metrics["class_share_gap"] < 0.12
+
+
+def test_training_images_as_samples_are_the_floor(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
+    metrics = _evaluate(parts[0].images_NCHW, parts, judge)
+    assert all(metrics[name] == metrics[f"floor_{name}"] for name in ("fid", "density", "coverage"))
+
+
+def test_noise_raises_the_distance_and_lowers_density_and_coverage(
+    parts: list[ImageSet], judge: ClassifierExtractor
+) -> None:
+    real = parts[2].images_NCHW
+    noise = torch.randn(real.shape, generator=torch.Generator().manual_seed(0))
+    noisy = [(real + scale * noise).clamp(0, 255).to(torch.uint8) for scale in (0, 50, 120)]
+    found = [_evaluate(samples, parts, judge) for samples in noisy]
+    assert found[0]["fid"] < found[1]["fid"] < found[2]["fid"]
+    assert found[2]["coverage"] < found[0]["coverage"]
+    assert found[2]["density"] < found[0]["density"]
+
+
+def test_blur_raises_the_distance(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
+    real = parts[2].images_NCHW
+    blurred = torch.nn.functional.avg_pool2d(real.float(), 3, stride=1, padding=1).to(torch.uint8)
+    assert _evaluate(blurred, parts, judge)["fid"] > 2 * _evaluate(real, parts, judge)["fid"]
+
+
+def test_dropped_classes_show_in_coverage_distance_and_shares(
+    parts: list[ImageSet], judge: ClassifierExtractor
+) -> None:
+    labels = parts[2].labels_N
+    assert labels is not None
+    few = parts[2].images_NCHW[labels < 3]
+    some = few[torch.arange(N) % len(few)]
+    metrics, whole = _evaluate(some, parts, judge), _evaluate(parts[2].images_NCHW, parts, judge)
+    assert metrics["coverage"] < 0.6 * whole["coverage"]
+    assert metrics["fid"] > 5 * whole["fid"]
+    # Seven of ten classes would have to come back.
+    assert metrics["class_share_gap"] == pytest.approx(0.7, abs=0.1)
+    assert sum(metrics[f"class_share/{digit}"] for digit in "012") > 0.9
+
+
+def test_shares_are_those_of_the_judge_and_of_the_true_training_labels(
+    parts: list[ImageSet], judge: ClassifierExtractor
+) -> None:
+    metrics = _evaluate(parts[2].images_NCHW, parts, judge)
+    assert sum(metrics[f"class_share/{digit}"] for digit in range(10)) == pytest.approx(1)
+    labels = parts[0].labels_N
+    assert labels is not None
+    shares = [metrics[f"train_class_share/{digit}"] for digit in range(10)]
+    assert shares == pytest.approx((labels.bincount() / N).tolist())
+    half_gap = sum(abs(metrics[f"class_share/{digit}"] - shares[digit]) for digit in range(10)) / 2
+    assert metrics["class_share_gap"] == pytest.approx(half_gap)
+
+
+def test_the_figures_carry_the_extractor_and_the_equal_count(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
+    found = evaluate_samples(parts[2].images_NCHW[:30], parts[1], parts[0], extractor=judge, judge=None)
+    assert found.extractor == judge.name
+    assert found.n_samples == 30
+
+
+def _shades(*brightness: int) -> ImageSet:
+    values = torch.tensor(brightness, dtype=torch.uint8)
+    return ImageSet(
+        name="shades",
+        images_NCHW=values[:, None, None, None].expand(-1, 1, 8, 8).contiguous(),
+        image_ids_N=tuple(str(i) for i in range(len(values))),
+    )
+
+
+def _evaluate_shades(samples: ImageSet, held_out: ImageSet, train: ImageSet) -> Evaluation:
+    return evaluate_samples(samples.images_NCHW, held_out, train, extractor=BrightnessExtractor(), judge=None, k=3)
+
+
+def test_the_smallest_set_decides_how_many_are_compared() -> None:
+    large, small = _shades(*range(20)), _shades(*range(8))
+    assert _evaluate_shades(large, large, small).n_samples == 8
+    assert _evaluate_shades(large, small, large).n_samples == 8
+    assert _evaluate_shades(small, large, large).n_samples == 8
+
+
+def test_training_images_in_the_order_of_their_classes_give_an_honest_floor() -> None:
+    dark, bright = list(range(0, 40, 2)), list(range(200, 240, 2))
+    mixed = [shade for pair in zip(dark, bright, strict=True) for shade in pair]
+    metrics = _evaluate_shades(_shades(*mixed[:20]), _shades(*mixed[:20]), _shades(*dark, *bright)).metrics
+    assert metrics["floor_fid"] < 0.01
+
+
+def test_held_out_images_in_the_order_of_their_classes_are_compared_with_all_classes() -> None:
+    dark, bright = list(range(0, 40, 2)), list(range(200, 240, 2))
+    mixed = [shade for pair in zip(dark, bright, strict=True) for shade in pair]
+    metrics = _evaluate_shades(_shades(*mixed[:20]), _shades(*dark, *bright), _shades(*mixed)).metrics
+    assert metrics["fid"] < 0.01
+    assert metrics["floor_fid"] < 0.01
+
+
+def test_too_few_images_for_the_neighbours_are_refused() -> None:
+    few = _shades(1, 2, 3)
+    with pytest.raises(DataError) as caught:
+        _evaluate_shades(few, few, few)
+    assert "3 real images" in caught.value.found
+    assert "k = 3" in caught.value.expected
+    assert "lower k_neighbours" in caught.value.remedy

@@ -1,0 +1,100 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lds_mlflow.errors import DataError
+from lds_mlflow.metrics import density_and_coverage, neighbours
+
+laws = settings(max_examples=15, deadline=None)
+
+
+def _gaussian(n: int, f: int = 4, seed: int = 0) -> Tensor:
+    return torch.randn(n, f, generator=torch.Generator().manual_seed(seed))
+
+
+def _modes(n: int, modes: int, seed: int) -> Tensor:
+    """Points around the first `modes` of five centres that lie far apart."""
+    centres = 20 * torch.eye(5)
+    return centres[torch.arange(n) % modes] + _gaussian(n, 5, seed)
+
+
+def test_a_case_that_can_be_counted_by_hand() -> None:
+    # With k = 1 the balls around 0, 1 and 10 have the radii 1, 1 and 9.
+    real, fake = torch.tensor([[0.0], [1.0], [10.0]]), torch.tensor([[0.5], [5.0]])
+    found = density_and_coverage(real, fake, k=1)
+    assert found.density == pytest.approx((2 + 1) / (1 * 2))
+    assert found.coverage == pytest.approx(3 / 3)
+
+
+def test_a_ball_is_open_and_its_own_centre_is_inside() -> None:
+    real = torch.tensor([[0.0], [1.0]])
+    assert density_and_coverage(real, torch.tensor([[2.0]]), k=1) == (0.0, 0.0)
+    assert density_and_coverage(real, torch.tensor([[0.0]]), k=1) == (1.0, 0.5)
+
+
+def test_real_images_have_a_density_about_one_and_cover_nearly_all() -> None:
+    # For two samples of one distribution coverage is 1 - 2^-k in the mean (Naeem et al., lemma 2): 0.969 for k = 5.
+    found = density_and_coverage(_gaussian(600), _gaussian(600, seed=1))
+    assert found.density == pytest.approx(1, abs=0.08)
+    assert found.coverage == pytest.approx(1 - 2**-5, abs=0.03)
+
+
+def test_copies_of_the_real_images_cover_all_of_them() -> None:
+    assert density_and_coverage(_gaussian(50), _gaussian(50)).coverage == 1
+
+
+def test_dropping_modes_lowers_coverage_by_their_share_and_not_density() -> None:
+    real = _modes(500, 5, seed=0)
+    found = [density_and_coverage(real, _modes(500, modes, seed=1)) for modes in (5, 3, 1)]
+    assert found[1].coverage == pytest.approx(3 / 5, abs=0.03)
+    assert found[2].coverage == pytest.approx(1 / 5, abs=0.03)
+    assert found[2].density > 0.9 * found[0].density
+
+
+def test_crowding_where_real_images_are_dense_raises_density_above_one_and_lowers_coverage() -> None:
+    real = _gaussian(500, 8)
+    crowded = density_and_coverage(real, 0.4 * _gaussian(500, 8, seed=1))
+    spread = density_and_coverage(real, _gaussian(500, 8, seed=1))
+    assert crowded.density > 1.5 * spread.density
+    assert crowded.density > 1
+    assert crowded.coverage < 0.8 * spread.coverage
+
+
+def test_samples_far_away_have_neither() -> None:
+    assert density_and_coverage(_gaussian(50), _gaussian(50) + 100) == (0.0, 0.0)
+
+
+@laws
+@given(n=st.integers(7, 30), m=st.integers(1, 30), k=st.integers(1, 6), seed=st.integers(0, 99))
+def test_both_stay_within_their_bounds(n: int, m: int, k: int, seed: int) -> None:
+    found = density_and_coverage(_gaussian(n, seed=seed), _gaussian(m, seed=seed + 1), k=k)
+    assert 0 <= found.density <= n / k
+    assert 0 <= found.coverage <= 1
+
+
+@laws
+@given(seed=st.integers(0, 99), scale=st.floats(0.01, 100))
+def test_order_place_and_scale_change_nothing(seed: int, scale: float) -> None:
+    real, fake = _gaussian(30, seed=seed).double(), _gaussian(25, seed=seed + 1).double()
+    moved = density_and_coverage(scale * (real.flip(0) + 1), scale * (fake.flip(0) + 1))
+    assert moved == pytest.approx(density_and_coverage(real, fake))
+
+
+@pytest.mark.parametrize("entries", [1, 50, 51, 175])
+def test_the_size_of_a_tile_does_not_matter(monkeypatch: pytest.MonkeyPatch, entries: int) -> None:
+    real, fake = _gaussian(50), _gaussian(35, seed=1)
+    whole = density_and_coverage(real, fake)
+    monkeypatch.setattr(neighbours, "_TILE_ENTRIES", entries)
+    assert density_and_coverage(real, fake) == whole
+
+
+@pytest.mark.parametrize(("n", "m"), [(5, 10), (0, 10), (20, 0)])
+def test_too_few_images_are_refused_with_the_rule(n: int, m: int) -> None:
+    with pytest.raises(DataError) as caught:
+        density_and_coverage(_gaussian(n), _gaussian(m), k=5)
+    assert caught.value.what == "density and coverage"
+    assert caught.value.found == f"{n} real images and {m} samples"
+    assert caught.value.expected == "more than k = 5 real images, and a sample"
+    assert "Bring more held-out images, or lower k_neighbours" in caught.value.remedy
