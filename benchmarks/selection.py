@@ -3,8 +3,8 @@
     python -m benchmarks.selection            # five seeds, about ten minutes on one core
     python -m benchmarks.selection --quick    # one seed and short fits, under a minute; too short to tell anything
 
-On scikit-learn's digits. Samples are judged against the select part, never the test part; every arm of a seed starts from
-the same baseline, and has as many steps. The last line is one JSON object with mean differences from the control.
+On scikit-learn's digits. Samples are judged against the select part, never the test part; every arm of a seed starts
+from the same baseline, and has as many steps. The last line is one JSON object with mean differences from the control.
 """
 
 import json

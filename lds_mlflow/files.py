@@ -4,13 +4,15 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lds_mlflow.errors import DiskFullError
 
-__all__ = ["digest_of_bytes", "digest_of_file", "require_free_space", "write_atomically"]
+__all__ = ["digest_of_bytes", "digest_of_file", "naming_a_full_disk", "require_free_space", "write_atomically"]
 
+_REMEDY = "Free some space, or point work_dir, TMPDIR or the artifact store at another disk."
 _OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -37,8 +39,24 @@ def require_free_space(folder: Path, n_bytes: int) -> None:
             f"the disk of {folder}",
             found=f"{free / 2**20:,.0f} MiB free",
             expected=f"at least {n_bytes / 2**20:,.0f} MiB",
-            remedy="Free some space, or point work_dir at another disk.",
+            remedy=_REMEDY,
         )
+
+
+@contextmanager
+def naming_a_full_disk(what: str) -> Iterator[None]:
+    """Turns a lack of space, while `what` is written, into DiskFullError."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_out_of_space(error):
+            raise
+        raise DiskFullError(
+            what,
+            found=f"no room while writing it ({error})",
+            expected="free space on its disk",
+            remedy=_REMEDY,
+        ) from error
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -52,20 +70,14 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        write(partial)
-        _flush(partial)
+        with naming_a_full_disk(str(path)):
+            write(partial)
+            _flush(partial)
         if path.is_dir():
             shutil.rmtree(path)
         partial.replace(path)
-    except BaseException as error:
+    except BaseException:
         _remove(partial)
-        if _is_out_of_space(error):
-            raise DiskFullError(
-                str(path),
-                found=f"no room while writing it ({error})",
-                expected="free space on its disk",
-                remedy="Free some space, or point work_dir at another disk.",
-            ) from error
         raise
 
 

@@ -5,6 +5,7 @@ from math import ceil, log
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 from lds_mlflow.config import AugmentConfig
@@ -48,21 +49,16 @@ def run(config: AugmentConfig, context: Context) -> str:
     )
     context.run.log_value(augmentation, "augmentation")
     context.run.log_table(_provenance(augmentation, latents), "augmentation.csv")
-    context.run.log_metrics(_funnel_metrics(chosen))
-    log_tau = log(config.tau) if config.selection == "paper" else None
-    context.run.log_picture(score_chart(scores.log_lds_M, kept, log_tau=log_tau), "pictures/lds_histogram.png")
-    context.run.log_picture(alpha_chart(candidates.alpha_M, kept), "pictures/alpha_histogram.png")
-    context.run.log_picture(funnel_chart(chosen.funnel, chosen.rule), "pictures/funnel.png")
-    shown = augmentation.images_ACHW[_spread(len(kept), _SHOWN)]
-    context.run.log_picture(image_grid(shown), "pictures/augmentation_set.png")
+    figures = _figures(chosen, candidates, latents)
+    context.run.log_metrics(figures)
+    _log_pictures(config, candidates, scores, chosen, context)
+    context.run.log_picture(_grid(augmentation), "pictures/augmentation_set.png")
     context.run.log_picture(_bands(candidates, scores, model), "pictures/lds_bands.png")
     funnel = chosen.funnel
-    near = (augmentation.alpha_A - 0.5).abs().gt(0.35).float().mean().item()
-    context.run.log_metrics({"augmentation/share_next_to_a_parent": near})
     return (
         f"{funnel.candidates:,} candidates -> {funnel.above_tau:,} above tau -> {funnel.in_top_fraction:,} in the top "
-        f"fraction -> A of {len(kept):,} ({chosen.rule}; sigma {sigma:.3g}); "
-        f"{near:.0%} of A at alpha 0.1 or 0.9, next to a parent"
+        f"fraction -> A of {funnel.kept:,} ({chosen.rule}; sigma {sigma:.3g}); "
+        f"{figures['augmentation/share_next_to_a_parent']:.0%} of A at alpha 0.1 or 0.9, next to a parent"
     )
 
 
@@ -73,14 +69,28 @@ def _log_scores(scores: Scores, context: Context) -> None:
     context.run.log_metrics(figures | {"log_lds/max": log_lds.max().item(), "log_lds/sigma": scores.sigma})
 
 
-def _funnel_metrics(chosen: Selection) -> dict[str, float]:
-    funnel = chosen.funnel
+def _figures(chosen: Selection, candidates: Candidates, latents: LatentSet) -> dict[str, float]:
+    funnel, kept = chosen.funnel, chosen.index_A
+    next_to_a_parent = (candidates.alpha_M[kept] - 0.5).abs() > 0.35
+    norm_ratio = candidates.z_MD[kept].norm(dim=1).mean() / latents.z_ND.norm(dim=1).mean()
     return {
         "funnel/candidates": funnel.candidates,
         "funnel/above_tau": funnel.above_tau,
         "funnel/in_top_fraction": funnel.in_top_fraction,
         "funnel/kept": funnel.kept,
+        "augmentation/share_next_to_a_parent": next_to_a_parent.double().mean().item(),
+        "augmentation/norm_ratio": norm_ratio.item(),
     }
+
+
+def _log_pictures(
+    config: AugmentConfig, candidates: Candidates, scores: Scores, chosen: Selection, context: Context
+) -> None:
+    run, kept = context.run, chosen.index_A
+    log_tau = log(config.tau) if config.selection == "paper" else None
+    run.log_picture(score_chart(scores.log_lds_M, kept, log_tau=log_tau), "pictures/lds_histogram.png")
+    run.log_picture(alpha_chart(candidates.alpha_M, kept), "pictures/alpha_histogram.png")
+    run.log_picture(funnel_chart(chosen.funnel, chosen.rule), "pictures/funnel.png")
 
 
 def _provenance(augmentation: AugmentationSet, latents: LatentSet) -> pd.DataFrame:
@@ -96,6 +106,10 @@ def _provenance(augmentation: AugmentationSet, latents: LatentSet) -> pd.DataFra
             "log_lds": augmentation.log_lds_A.tolist(),
         }
     )
+
+
+def _grid(augmentation: AugmentationSet) -> Image.Image:
+    return image_grid(augmentation.images_ACHW[_spread(len(augmentation.images_ACHW), _SHOWN)])
 
 
 def _bands(candidates: Candidates, scores: Scores, model: VAE) -> Figure:

@@ -1,11 +1,15 @@
 """A finished run, as what later steps read."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
+from mlflow.utils.uri import is_local_uri
 
 from lds_mlflow.errors import ArtifactError
 from lds_mlflow.store import load_value
@@ -82,20 +86,26 @@ class FinishedRun:
         Raises:
             ArtifactError: It is missing or damaged.
         """
-        return load_value(kind, self.folder(name))
+        with self.folder(name) as folder:
+            return load_value(kind, folder)
 
-    def folder(self, name: str) -> Path:
-        """Returns a local folder with the artifact `name`.
+    @contextmanager
+    def folder(self, name: str) -> Iterator[Path]:
+        """Gives a local folder with the artifact `name`: where it lies, or a copy for the time being.
 
         Raises:
             ArtifactError: It can't be had.
         """
-        try:
-            return Path(download_artifacts(run_id=self.id, artifact_path=name, tracking_uri=self.tracking_uri))
-        except (MlflowException, OSError) as error:
-            raise ArtifactError(
-                f"artifact {name} of run {self.id}",
-                found=str(error).splitlines()[0],
-                expected="a folder that can be read",
-                remedy="Restore it, or run with reuse=false to make it again.",
-            ) from error
+        uri = f"{self.entity.info.artifact_uri}/{name}"
+        with ExitStack() as stack:
+            copy = None if is_local_uri(uri) else stack.enter_context(TemporaryDirectory())
+            try:
+                path = download_artifacts(artifact_uri=uri, dst_path=copy, tracking_uri=self.tracking_uri)
+            except (MlflowException, OSError) as error:
+                raise ArtifactError(
+                    f"artifact {name} of run {self.id}",
+                    found=str(error).splitlines()[0],
+                    expected="a folder that can be read",
+                    remedy="Restore it, or run with reuse=false to make it again.",
+                ) from error
+            yield Path(path)

@@ -28,7 +28,7 @@ def register_sampler(run: Run, weights: ModelWeights, name: str, *, description:
     """Logs a model that samples to a run, and registers it.
 
     Args:
-        run: The run that made the model.
+        run: The run that made the model, in the store that MLflow's environment names.
         weights: The model.
         name: Its name in the registry.
         description: What the UI shows of this version, in Markdown.
@@ -39,7 +39,6 @@ def register_sampler(run: Run, weights: ModelWeights, name: str, *, description:
     with tempfile.TemporaryDirectory() as folder:
         data_path = Path(folder) / "weights"
         save_value(weights, data_path)
-        mlflow.set_tracking_uri(run.tracking_uri)
         info = Model.log(
             artifact_path=None,
             name=_ARTIFACT,

@@ -18,7 +18,7 @@ from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
 from PIL import Image
 
-from lds_mlflow.files import digest_of_bytes
+from lds_mlflow.files import digest_of_bytes, naming_a_full_disk
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking import tags
 
@@ -87,13 +87,18 @@ class Run:
         """Stores a value as the artifact folder `name`, and returns its digest."""
         with tempfile.TemporaryDirectory() as folder:
             digest = save_value(value, Path(folder) / name)
-            self.client.log_artifacts(self.id, str(Path(folder) / name), name)
+            self.log_folder(Path(folder) / name, name)
         self._outputs.append(f"{name} {digest}")
         return digest
 
     def log_folder(self, folder: Path, name: str) -> None:
-        """Logs the files of a folder as the artifact folder `name`."""
-        self.client.log_artifacts(self.id, str(folder), name)
+        """Logs the files of a folder as the artifact folder `name`.
+
+        Raises:
+            DiskFullError: The artifact store has no room.
+        """
+        with naming_a_full_disk(f"artifact {name} of run {self.id}"):
+            self.client.log_artifacts(self.id, str(folder), name)
 
     def log_picture(self, picture: Figure | Image.Image, file: str) -> None:
         """Logs a picture as the artifact `file`, a PNG."""

@@ -30,7 +30,8 @@ def _train_runs(tracker: Tracker) -> list[FinishedRun]:
 
 
 def _weights_digest(run: FinishedRun) -> str:
-    return str(json.loads((run.folder("model") / "manifest.json").read_text())["tensors_sha256"])
+    with run.folder("model") as folder:
+        return str(json.loads((folder / "manifest.json").read_text())["tensors_sha256"])
 
 
 def _finish(process: subprocess.Popen[str]) -> None:

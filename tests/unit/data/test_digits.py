@@ -7,7 +7,7 @@ def test_the_digits_are_8x8_grey_bytes_that_use_the_whole_range() -> None:
     pixels = load_digits().images_NCHW
     assert pixels.shape == (1797, 1, 8, 8)
     assert pixels.dtype == torch.uint8
-    assert (pixels.min(), pixels.max()) == (0, 255)
+    assert (pixels.min().item(), pixels.max().item()) == (0, 255)
 
 
 def test_every_digit_has_a_name_of_its_own_and_one_of_ten_classes() -> None:

@@ -1,0 +1,147 @@
+import io
+from math import log
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from lds_mlflow.pictures import (
+    alpha_chart,
+    class_share_chart,
+    comparison_chart,
+    curves_chart,
+    funnel_chart,
+    score_chart,
+)
+from lds_mlflow.values import Funnel
+
+LABELS = {"loss": "loss (nats / image)", "kl": "KL (nats / image)"}
+
+
+def _assert_renders(figure: Figure) -> None:
+    buffer = io.BytesIO()
+    figure.savefig(buffer)
+    picture = np.asarray(Image.open(buffer).convert("L"))
+    assert picture.shape == tuple(round(100 * inches) for inches in figure.get_size_inches()[::-1])
+    assert picture.min() < 128 < picture.max()
+
+
+def _heights(figure: Figure) -> list[float]:
+    return [bar.get_height() for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
+
+
+def _widths(figure: Figure) -> list[float]:
+    return [bar.get_width() for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
+
+
+def _legend(figure: Figure) -> list[str]:
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]
+
+
+@pytest.mark.parametrize("losses", [[2.0], [3.0, 2.0, 1.0], [float("nan")], [2.0, float("nan"), float("inf")]])
+def test_curves_render_with_one_point_with_many_and_with_gaps(losses: list[float]) -> None:
+    history = [(50 * (number + 1), {"loss": loss, "kl": 1.0}) for number, loss in enumerate(losses)]
+    _assert_renders(curves_chart(history, LABELS, "training"))
+
+
+def test_curves_have_one_axis_a_figure_with_its_unit() -> None:
+    figure = curves_chart([(1, {"loss": 3.0, "kl": 1.0}), (5, {"loss": 2.0, "kl": 4.0})], LABELS, "training")
+    assert [axes.get_ylabel() for axes in figure.axes] == list(LABELS.values())
+    assert [axes.get_xlabel() for axes in figure.axes] == ["training step"] * 2
+    assert np.asarray(figure.axes[1].lines[0].get_xydata()).tolist() == [[1, 1], [5, 4]]
+
+
+@pytest.mark.parametrize("log_tau", [None, log(0.28)])
+@pytest.mark.parametrize("scores", [[-3.0], [-7.0, -7.0, -7.0], [-900.0, -20.0, -1.0]])
+def test_scores_render_with_one_candidate_with_equal_ones_and_with_far_ones(
+    scores: list[float], log_tau: float | None
+) -> None:
+    log_lds = torch.tensor(scores, dtype=torch.float64)
+    _assert_renders(score_chart(log_lds, torch.tensor([0]), log_tau=log_tau))
+
+
+def test_scores_that_differ_in_their_last_digit_render() -> None:
+    # A candidate and its mirror image (i, j, alpha) and (j, i, 1 - alpha) have one score, up to rounding.
+    log_lds = torch.tensor([-1e6, float(np.nextafter(-1e6, 0.0))], dtype=torch.float64)
+    _assert_renders(score_chart(log_lds, torch.tensor([0]), log_tau=None))
+
+
+def test_the_histogram_counts_all_candidates_and_the_kept_ones() -> None:
+    log_lds = -torch.arange(10, dtype=torch.float64)
+    figure = score_chart(log_lds, torch.tensor([0, 1, 2]), log_tau=-1.0)
+    assert sum(_heights(figure)) == 10 + 3
+    assert _legend(figure)[:3] == ["10 candidates", "3 kept", "log tau = -1.00"]
+
+
+def test_without_a_threshold_none_is_marked() -> None:
+    figure = score_chart(torch.tensor([-1.0, -2.0], dtype=torch.float64), torch.tensor([0]), log_tau=None)
+    assert not any("tau" in label for label in _legend(figure))
+
+
+@pytest.mark.parametrize("alpha", [[0.3], [0.1, 0.9, 0.5, 0.5]])
+def test_alphas_render_with_one_candidate_and_with_several(alpha: list[float]) -> None:
+    _assert_renders(alpha_chart(torch.tensor(alpha), torch.tensor([0])))
+
+
+def test_alphas_are_shown_as_shares_of_all_and_of_the_kept() -> None:
+    tenths = torch.arange(1, 10) / 10
+    figure = alpha_chart(tenths, torch.tensor([0, 8]))
+    candidates, kept = _heights(figure)[:9], _heights(figure)[9:]
+    assert candidates == pytest.approx([1 / 9] * 9)
+    assert kept == [0.5, 0, 0, 0, 0, 0, 0, 0, 0.5]
+
+
+@pytest.mark.parametrize("funnel", [Funnel(1, 1, 1, 1), Funnel(100_000, 0, 20_000, 0)])
+def test_a_funnel_renders(funnel: Funnel) -> None:
+    figure = funnel_chart(funnel, "the top 20% by LDS")
+    assert _widths(figure) == [funnel.candidates, funnel.above_tau, funnel.in_top_fraction, funnel.kept]
+    _assert_renders(figure)
+
+
+def test_a_funnel_names_its_rule_and_its_counts() -> None:
+    figure = funnel_chart(Funnel(12_345, 30, 20, 10), "my rule")
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["12,345", "30", "20", "10"]
+    assert "my rule" in figure.axes[0].get_title()
+
+
+@pytest.mark.parametrize("names", [["only"], ["0", "1", "2"], ["a class with a long name", "b"]])
+def test_class_shares_render_with_one_class_and_with_several(names: list[str]) -> None:
+    share = 1 / len(names)
+    shares = {name: (share, 0.5 * share, min(1.0, 1.5 * share)) for name in names}
+    _assert_renders(class_share_chart(shares, dict.fromkeys(names, share)))
+
+
+def test_class_shares_stand_beside_those_of_training_whatever_their_order() -> None:
+    figure = class_share_chart({"a": (0.7, 0.6, 0.8), "b": (0.3, 0.2, 0.4)}, {"b": 0.45, "a": 0.55})
+    assert _heights(figure) == [0.55, 0.45, 0.7, 0.3]
+
+
+def test_a_share_at_the_edge_of_its_interval_renders() -> None:
+    # Rounding may put the end of an interval on the wrong side of the share.
+    _assert_renders(class_share_chart({"a": (0.0, 1e-17, 0.1), "b": (1.0, 0.9, 1 - 1e-16)}, {"a": 0.0, "b": 1.0}))
+
+
+@pytest.mark.parametrize("value", [0.0, 12.5])
+def test_a_comparison_renders_with_one_model(value: float) -> None:
+    _assert_renders(comparison_chart({"baseline": {"fid": value}}, {"fid": "FID"}))
+
+
+def test_a_comparison_has_one_axis_a_figure_and_one_bar_a_model() -> None:
+    rows = {"baseline": {"fid": 3.0, "coverage": 0.5}, "finetuned": {"fid": 2.0, "coverage": 0.75}}
+    figure = comparison_chart(rows, {"fid": "FID", "coverage": "Coverage"})
+    assert [axes.get_title() for axes in figure.axes] == ["FID", "Coverage"]
+    assert _widths(figure) == [3.0, 2.0]
+    assert [text.get_text() for text in figure.axes[1].texts] == ["0.5", "0.75"]
+
+
+def test_real_images_are_grey_in_a_comparison() -> None:
+    figure = comparison_chart({"real images": {"fid": 1.0}, "baseline": {"fid": 2.0}}, {"fid": "FID"})
+    floor, model = (bar.get_facecolor() for bar in figure.axes[0].patches)
+    assert floor != model
+    assert max(floor[:3]) - min(floor[:3]) < 0.2 < max(model[:3]) - min(model[:3])

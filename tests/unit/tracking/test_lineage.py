@@ -1,0 +1,41 @@
+import shutil
+
+import pytest
+import torch
+
+from lds_mlflow.errors import ArtifactError
+from lds_mlflow.tracking import FinishedRun, Tracker, tags
+from lds_mlflow.values import LatentSet, ModelWeights
+
+LATENTS = LatentSet(torch.arange(6.0).reshape(2, 3), torch.zeros(2, 3), ("a", "b"))
+
+
+@pytest.fixture
+def run(tracker: Tracker) -> FinishedRun:
+    begun = tracker.begin("encode", parent=None, values={tags.STEP: "encode", f"{tags.INPUT}train": "t1"})
+    begun.log_value(LATENTS, "latents")
+    begun.end("FINISHED")
+    return tracker.open(begun.id)
+
+
+def test_a_stored_value_comes_back(run: FinishedRun) -> None:
+    loaded = run.load(LatentSet, "latents")
+    assert torch.equal(loaded.z_ND, LATENTS.z_ND)
+    assert loaded.image_ids_N == LATENTS.image_ids_N
+
+
+def test_its_step_and_inputs_are_known(run: FinishedRun) -> None:
+    assert (run.step, run.inputs) == ("encode", {"train": "t1"})
+    assert run.link.startswith(f"[encode {run.id[:8]}](#/experiments/")
+
+
+def test_a_value_of_another_kind_is_refused(run: FinishedRun) -> None:
+    with pytest.raises(ArtifactError, match=r"a LatentSet of format 1.*a ModelWeights"):
+        run.load(ModelWeights, "latents")
+
+
+def test_an_artifact_that_is_gone_is_named(run: FinishedRun) -> None:
+    with run.folder("latents") as folder:
+        shutil.rmtree(folder)
+    with pytest.raises(ArtifactError, match=r"latents.*reuse=false"):
+        run.load(LatentSet, "latents")

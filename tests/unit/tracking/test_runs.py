@@ -1,0 +1,94 @@
+import pandas as pd
+import pytest
+import torch
+from matplotlib.figure import Figure
+from mlflow.entities import Metric
+from PIL import Image
+
+from lds_mlflow.tracking import Run, Tracker, tags
+from lds_mlflow.values import ImageSet, LatentSet
+
+
+@pytest.fixture
+def run(tracker: Tracker) -> Run:
+    return tracker.begin("a run", parent=None, values={})
+
+
+def _metrics(tracker: Tracker, run: Run, name: str) -> list[tuple[int, float]]:
+    history: list[Metric] = tracker.client.get_metric_history(run.id, name)
+    return [(point.step, point.value) for point in history]
+
+
+def test_a_parameter_that_is_logged_already_stays(tracker: Tracker, run: Run) -> None:
+    tracker.client.log_param(run.id, "sigma", "1e-3")
+    run.log_params({"sigma": 0.001, "tau": 0.28})
+    assert tracker.client.get_run(run.id).data.params == {"sigma": "1e-3", "tau": "0.28"}
+
+
+def test_points_of_a_curve_wait_and_are_sent_together(tracker: Tracker, run: Run) -> None:
+    run.curve(1, {"loss": 2.0})
+    run.curve(2, {"loss": 1.0})
+    assert _metrics(tracker, run, "loss") == []
+    run.flush()
+    assert _metrics(tracker, run, "loss") == [(1, 2.0), (2, 1.0)]
+
+
+def test_more_points_than_one_request_holds_all_arrive(tracker: Tracker, run: Run) -> None:
+    for step in range(1500):
+        run.curve(step, {"loss": float(step), "kl": 0.0})
+    run.end("FINISHED")
+    assert [step for step, _ in _metrics(tracker, run, "loss")] == list(range(1500))
+
+
+def test_figures_that_are_not_finite_are_left_out(tracker: Tracker, run: Run) -> None:
+    run.log_metrics({"good": 1.0, "bad": float("nan"), "worse": float("inf")})
+    assert tracker.client.get_run(run.id).data.metrics == {"good": 1.0}
+
+
+def test_ending_a_run_sends_what_waits_and_names_what_it_stored(tracker: Tracker, run: Run) -> None:
+    run.curve(1, {"loss": 2.0})
+    run.log_value(LatentSet(torch.zeros(2, 3), torch.zeros(2, 3), ("a", "b")), "latents")
+    run.end("FINISHED")
+    entity = tracker.client.get_run(run.id)
+    assert entity.info.status == "FINISHED"
+    assert entity.data.metrics["loss"] == 2.0
+    assert len(entity.data.tags[tags.OUTPUT]) == 64
+
+
+def test_equal_outputs_have_equal_digests_and_others_not(tracker: Tracker) -> None:
+    digests = []
+    for value in (0.0, 0.0, 1.0):
+        run = tracker.begin("a run", parent=None, values={})
+        run.log_value(LatentSet(torch.full((2, 3), value), torch.zeros(2, 3), ("a", "b")), "latents")
+        run.end("FINISHED")
+        digests.append(tracker.client.get_run(run.id).data.tags[tags.OUTPUT])
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_pictures_and_tables_become_artifacts(tracker: Tracker, run: Run) -> None:
+    run.log_picture(Image.new("L", (4, 4)), "pictures/image.png")
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    run.log_picture(figure, "pictures/figure.png")
+    run.log_table(pd.DataFrame({"rank": [1]}), "table.csv")
+    paths = {item.path for folder in ("", "pictures") for item in tracker.client.list_artifacts(run.id, folder)}
+    assert {"pictures/image.png", "pictures/figure.png", "table.csv"} <= paths
+
+
+def test_a_data_set_is_logged_with_its_digest_and_context(tracker: Tracker, run: Run) -> None:
+    images = ImageSet("three", torch.zeros(3, 1, 8, 8, dtype=torch.uint8), ("a", "b", "c"))
+    run.log_dataset("three", source="here", digest=images.digest, context="train", n_images=3)
+    inputs = tracker.client.get_run(run.id).inputs
+    assert inputs is not None
+    (logged,) = inputs.dataset_inputs
+    assert images.digest.startswith(logged.dataset.digest)
+    assert [tag.value for tag in logged.tags] == ["train"]
+
+
+def test_system_metrics_are_watched(tracker: Tracker, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+    run.watch_system()
+    while not any(name.startswith("system/") for name in tracker.client.get_run(run.id).data.metrics):
+        pass
+    run.end("FINISHED")
+    assert "system/cpu_utilization_percentage" in tracker.client.get_run(run.id).data.metrics

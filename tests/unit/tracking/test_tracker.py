@@ -1,0 +1,59 @@
+import time
+
+import pytest
+
+from lds_mlflow.errors import TrackingError
+from lds_mlflow.tracking import Tracker, tags
+
+
+def test_a_server_that_is_away_is_an_error_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    began = time.monotonic()
+    with pytest.raises(TrackingError, match=r"http://127\.0\.0\.1:9.*MLFLOW_TRACKING_URI"):
+        Tracker.connect()
+    assert time.monotonic() - began < 30
+
+
+def test_the_run_that_mlflow_run_began_is_taken_over_once(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = tracker.client.create_run(tracker.experiment_id).info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", begun)
+    run = tracker.begin("train", parent=None, values={"a": "b"})
+    assert run.id == begun
+    assert tracker.client.get_run(begun).data.tags["a"] == "b"
+    run.end("FINISHED")
+    assert tracker.begin("train", parent=None, values={}).id != begun
+
+
+def test_a_child_is_nested_under_its_parent(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = tracker.begin("main", parent=None, values={})
+    monkeypatch.setenv("MLFLOW_RUN_ID", parent.id)
+    child = tracker.begin("data", parent=parent.id, values={})
+    assert child.id != parent.id
+    assert tracker.client.get_run(child.id).data.tags["mlflow.parentRunId"] == parent.id
+
+
+def test_only_a_finished_run_is_found_by_its_fingerprint(tracker: Tracker) -> None:
+    for status in ("FAILED", "KILLED"):
+        tracker.begin("train", parent=None, values={tags.FINGERPRINT: "f"}).end(status)
+    tracker.begin("train", parent=None, values={tags.FINGERPRINT: "f"})
+    assert tracker.find("f") is None
+    done = tracker.begin("train", parent=None, values={tags.FINGERPRINT: "f"})
+    done.end("FINISHED")
+    found = tracker.find("f")
+    assert found is not None
+    assert found.id == done.id
+    assert tracker.find("g") is None
+
+
+@pytest.mark.parametrize("reference", ["0" * 32, "runs:/nothing", "models:/nobody/1", "models:/nobody@champion"])
+def test_what_is_not_there_is_named(tracker: Tracker, reference: str) -> None:
+    with pytest.raises(TrackingError, match=f"run {reference}.*give auto"):
+        tracker.open(reference)
+
+
+def test_the_next_steps_name_the_store_and_the_model(tracker: Tracker) -> None:
+    lines = "\n".join(tracker.next_steps("abc", model="digits"))
+    assert f"mlflow ui --backend-store-uri {tracker.tracking_uri}" in lines
+    assert "runs/abc" in lines
+    assert "models:/digits@challenger" in lines
+    assert "models serve" not in "\n".join(tracker.next_steps("abc", model=None))
