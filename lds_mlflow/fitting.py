@@ -90,7 +90,7 @@ def fit_and_track(
     figures = _measure(result, train, select)
     run.log_metrics(figures)
     run.log_picture(image_grid(_prior_samples(result.model)), "pictures/samples.png")
-    shown = select.images_NCHW[:_SHOWN]
+    shown = select.spread(_SHOWN).images_NCHW
     reconstructed = decode_latents(result.model, encode_images(result.model, shown)[0])
     run.log_picture(paired_grid(shown, reconstructed), "pictures/real_above_reconstructed.png")
     weights = result.model.to_weights()

@@ -3,7 +3,8 @@
 This is the one place that knows two steps.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 import torch
 from filelock import FileLock, Timeout
 
-from lds_mlflow.config import NO_MODEL, NO_RUN, Options, Settings, StepConfig, parse
+from lds_mlflow.config import NO_MODEL, NO_RUN, EvaluateConfig, Options, Settings, StepConfig, parse
 from lds_mlflow.context import Context
 from lds_mlflow.errors import ConfigError, Interrupted
 from lds_mlflow.fingerprint import fingerprint_of
@@ -92,10 +93,11 @@ class Pipeline:
         with _Ending(run):
             for name in steps_behind(MAIN):
                 run.log_params(self._config(STEPS[name], {}).model_dump(mode="json", exclude=STEPS[name].references))
-            known: dict[str, FinishedRun] = {}
-            for name in ("data", "classifier", "train"):
-                known[name] = self._resolve(name, known, parent=run.id)
+            known = {"data": self._resolve("data", {}, parent=run.id)}
             _log_data(run, known)
+            without_classes = self._goes_without_classes(known["data"])
+            for name in ("train",) if without_classes else ("classifier", "train"):
+                known[name] = self._resolve(name, known, parent=run.id)
             control = self._resolve(
                 "finetune",
                 known,
@@ -105,14 +107,23 @@ class Pipeline:
             )
             finetuned = self._resolve("finetune", known, parent=run.id)
             models = {"baseline": known["train"], "control": control, "finetuned": finetuned}
-            base = {name: known[name] for name in ("data", "classifier")}
             evaluations = {
-                label: self._resolve("evaluate", base, parent=run.id, label=label, changes={"model_run": model.id})
+                label: self._resolve(
+                    "evaluate",
+                    {name: found for name, found in known.items() if name != "train"},
+                    parent=run.id,
+                    label=label,
+                    changes={"model_run": model.id} | ({"classifier_run": NO_RUN} if without_classes else {}),
+                )
                 for label, model in models.items()
             }
             self._compare(run, evaluations)
             run.end("FINISHED")
         return run
+
+    def _goes_without_classes(self, data_run: FinishedRun) -> bool:
+        evaluating = parse(EvaluateConfig, self.configs[EvaluateConfig].model_dump())
+        return evaluating.features != "classifier" and data_run.metrics["data/classes"] == 0
 
     def _resolve(
         self,
@@ -228,8 +239,9 @@ class Pipeline:
         self._say(step.name, f"done in {monotonic() - started:.1f} s: {sentence}")
         return self.tracker.open(run.id)
 
-    def _lock(self, name: str, fingerprint: str) -> FileLock:
-        """Returns a lock that keeps two processes from making the same result at once."""
+    @contextmanager
+    def _lock(self, name: str, fingerprint: str) -> Iterator[None]:
+        """Keeps two processes from making the same result at once."""
         path = self.options.work_dir / "locks" / fingerprint[:16]
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
@@ -238,7 +250,10 @@ class Pipeline:
         except Timeout:
             self._say(name, "waiting for another process that is running this very step")
             lock.acquire()
-        return lock
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _end_abandoned(self, fingerprint: str) -> None:
         # Whoever holds the lock knows that no other process works on this result.
@@ -302,7 +317,7 @@ def _markdown(table: pd.DataFrame, runs: Mapping[str, FinishedRun]) -> str:
 def _log_data(run: Run, inputs: Mapping[str, FinishedRun]) -> None:
     source = inputs.get("data")
     if source is not None:
-        n_images = sum(int(value) for name, value in source.metrics.items() if name.startswith("data/"))
+        n_images = sum(int(value) for name, value in source.metrics.items() if name.endswith("_images"))
         where = source.params["data"]
         run.log_dataset(
             f"data run {source.id[:8]}", source=where, digest=source.digest, context="data", n_images=n_images

@@ -12,6 +12,7 @@ Shape legend:
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor
 
 from lds_mlflow.files import digest_of_bytes
@@ -27,7 +28,13 @@ __all__ = [
     "Scores",
     "Selection",
     "Splits",
+    "evenly_spread",
 ]
+
+
+def evenly_spread(n: int, shown: int) -> Tensor:
+    """Returns at most `shown` of the rows 0..n-1, evenly spread, int64: what is sorted by class is shown whole."""
+    return torch.linspace(0, n - 1, min(shown, n)).round().long()
 
 
 class _Value:
@@ -66,6 +73,10 @@ class ImageSet(_Value):
         labels = b"" if self.labels_N is None else self.labels_N.numpy().tobytes()
         pixels = self.images_NCHW.contiguous().numpy()
         return digest_of_bytes(pixels.tobytes(), "\n".join(self.image_ids_N).encode(), labels)
+
+    def spread(self, n: int) -> Self:
+        """Returns at most `n` images, evenly spread over the set."""
+        return self.take(evenly_spread(len(self), n))
 
     def take(self, index: Tensor) -> Self:
         """Returns the images at `index`, int64 [n], in that order."""

@@ -21,7 +21,7 @@ def split_images(images: ImageSet, *, select_fraction: float, test_fraction: flo
 
     Args:
         images: The whole set.
-        select_fraction: Share of the images that go to select.
+        select_fraction: Share of the images, beside a declared test part, that go to select.
         test_fraction: Share of the images that go to test, where the source declares none.
         seed: Another seed makes another division.
 
@@ -33,9 +33,10 @@ def split_images(images: ImageSet, *, select_fraction: float, test_fraction: flo
     declared = images.declared_parts_N or ("",) * len(images)
     test = [i for i in order if declared[i] == "test"]
     rest = [i for i in order if declared[i] != "test"]
+    n_select, n_test = round(select_fraction * len(rest)), round(test_fraction * len(rest))
     if not test:
-        test, rest = _cut(rest, round(test_fraction * len(images)), content)
-    select, train = _cut(rest, round(select_fraction * len(images)), content)
+        test, rest = _cut(rest, n_test, content)
+    select, train = _cut(rest, n_select, content)
     parts = {"train": train, "select": select, "test": test}
     small = [f"{name} {len(part)}" for name, part in parts.items() if len(part) < 2]
     if small:

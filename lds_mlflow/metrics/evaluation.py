@@ -1,6 +1,5 @@
 """All figures of one set of samples, each beside its floor: the same figure of real images."""
 
-import torch
 from torch import Tensor
 
 from lds_mlflow.metrics.attributes import class_shares, share_gap
@@ -39,9 +38,9 @@ def evaluate_samples(
         DataError: There are too few images for a figure.
     """
     n = min(len(samples_SCHW), len(held_out), len(train))
-    real = extractor.features(held_out.images_NCHW[:n])
+    real = extractor.features(held_out.spread(n).images_NCHW)
     metrics = _distances(real, extractor.features(samples_SCHW[:n]), k)
-    floor = _distances(real, extractor.features(_spread(train, n).images_NCHW), k)
+    floor = _distances(real, extractor.features(train.spread(n).images_NCHW), k)
     metrics |= {f"floor_{name}": value for name, value in floor.items()}
     if judge is not None and train.labels_N is not None:
         names = train.class_names_K
@@ -56,8 +55,3 @@ def evaluate_samples(
 def _distances(real_NF: Tensor, other_NF: Tensor, k: int) -> dict[str, float]:
     density, coverage = density_and_coverage(real_NF, other_NF, k=k)
     return {"fid": frechet_distance(real_NF, other_NF), "density": density, "coverage": coverage}
-
-
-def _spread(images: ImageSet, n: int) -> ImageSet:
-    # Training images lie in the order of their source, which may be sorted by class.
-    return images.take(torch.linspace(0, len(images) - 1, n).round().long())

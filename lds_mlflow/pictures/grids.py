@@ -8,6 +8,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from lds_mlflow.values import evenly_spread
+
 __all__ = ["image_grid", "paired_grid", "score_bands"]
 
 _TILE_PIXELS = 64
@@ -45,7 +47,7 @@ def score_bands(images_NCHW: Tensor, log_lds_N: Tensor, *, bands: int = 5, per_b
         axes.axis("off")
         if low == high:
             continue
-        rows = torch.linspace(low, high - 1, min(per_band, high - low)).round().long()
+        rows = low + evenly_spread(high - low, per_band)
         axes.imshow(image_grid(images_NCHW[rows], columns=_BAND_COLUMNS))
         share = f"{100 * number // bands}-{100 * (number + 1) // bands} %"
         axes.set_title(f"{share} of the candidates\nlog LDS {log_lds_N[low]:.1f} to {log_lds_N[high - 1]:.1f}")

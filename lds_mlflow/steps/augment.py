@@ -6,7 +6,6 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
-from torch import Tensor
 
 from lds_mlflow.config import AugmentConfig
 from lds_mlflow.context import Context
@@ -14,7 +13,7 @@ from lds_mlflow.latent import bandwidth, draw_candidates, score_candidates, sele
 from lds_mlflow.pictures import alpha_chart, funnel_chart, image_grid, score_bands, score_chart
 from lds_mlflow.sampling import decode_latents
 from lds_mlflow.vae import VAE
-from lds_mlflow.values import AugmentationSet, Candidates, LatentSet, ModelWeights, Scores, Selection
+from lds_mlflow.values import AugmentationSet, Candidates, LatentSet, ModelWeights, Scores, Selection, evenly_spread
 
 __all__ = ["run"]
 
@@ -109,15 +108,11 @@ def _provenance(augmentation: AugmentationSet, latents: LatentSet) -> pd.DataFra
 
 
 def _grid(augmentation: AugmentationSet) -> Image.Image:
-    return image_grid(augmentation.images_ACHW[_spread(len(augmentation.images_ACHW), _SHOWN)])
+    return image_grid(augmentation.images_ACHW[evenly_spread(len(augmentation.images_ACHW), _SHOWN)])
 
 
 def _bands(candidates: Candidates, scores: Scores, model: VAE) -> Figure:
     falling = torch.argsort(scores.log_lds_M, descending=True)
-    rows = falling[_spread(len(falling), _BANDS * _PER_BAND)]
+    rows = falling[evenly_spread(len(falling), _BANDS * _PER_BAND)]
     images = decode_latents(model, candidates.z_MD[rows])
     return score_bands(images, scores.log_lds_M[rows], bands=_BANDS, per_band=_PER_BAND)
-
-
-def _spread(n: int, shown: int) -> Tensor:
-    return torch.linspace(0, n - 1, min(shown, n)).round().long()

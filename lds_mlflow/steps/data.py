@@ -31,7 +31,8 @@ def run(config: DataConfig, context: Context) -> str:
             f"{part.name} ({name})", source=config.data, digest=part.digest, context=name, n_images=len(part)
         )
         context.run.log_metrics({f"data/{name}_images": len(part)})
-    context.run.log_picture(image_grid(splits.train.images_NCHW[:_SHOWN]), "pictures/real.png")
+    context.run.log_metrics({"data/classes": len(images.class_names_K)})
+    context.run.log_picture(image_grid(splits.train.spread(_SHOWN).images_NCHW), "pictures/real.png")
     _, channels, side, _ = images.images_NCHW.shape
     classes = f", {len(images.class_names_K)} classes" if images.class_names_K else ", no classes"
     return (

@@ -42,7 +42,7 @@ def run(config: EvaluateConfig, context: Context) -> str:
     context.run.log_value(evaluation, "evaluation")
     context.run.log_metrics(evaluation.named("eval"))
     context.run.log_picture(image_grid(samples[:_SHOWN]), "pictures/samples.png")
-    context.run.log_picture(image_grid(test.images_NCHW[:_SHOWN]), "pictures/real_test.png")
+    context.run.log_picture(image_grid(test.spread(_SHOWN).images_NCHW), "pictures/real_test.png")
     _draw_shares(evaluation, train, context)
     return _sentence(evaluation, context.inputs["model"])
 

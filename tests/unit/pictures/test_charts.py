@@ -56,8 +56,9 @@ def test_curves_have_one_axis_a_figure_with_its_unit() -> None:
     assert np.asarray(figure.axes[1].lines[0].get_xydata()).tolist() == [[1, 1], [5, 4]]
 
 
-@pytest.mark.parametrize("log_tau", [None, log(0.28)])
-@pytest.mark.parametrize("scores", [[-3.0], [-7.0, -7.0, -7.0], [-900.0, -20.0, -1.0]])
+@pytest.mark.parametrize(
+    ("scores", "log_tau"), [([-3.0], None), ([-7.0, -7.0, -7.0], log(0.28)), ([-900.0, -20.0, -1.0], log(0.28))]
+)
 def test_scores_render_with_one_candidate_with_equal_ones_and_with_far_ones(
     scores: list[float], log_tau: float | None
 ) -> None:

@@ -89,7 +89,7 @@ def test_a_counterpart_stands_right_below_its_image(n: int) -> None:
         assert _shown(grid, row + 1, column) == 110 + number
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 7, 40])
+@pytest.mark.parametrize("n", [1, 4, 7])
 def test_score_bands_render_with_few_images_and_with_many(n: int) -> None:
     figure = score_bands(_shades(*range(n)), -torch.arange(n, dtype=torch.float64), bands=5, per_band=4)
     assert len(figure.axes) == 5

@@ -1,0 +1,29 @@
+"""The whole pipeline on real images of other kinds than the embedded ones, where they are at hand."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakePipeline
+
+pytestmark = pytest.mark.end_to_end
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+FACES = SHARED / "fairface64.zip"
+FASHION = SHARED / "FashionMNIST"
+
+
+@pytest.mark.skipif(not FACES.is_file(), reason="fairface64.zip is not at hand")
+def test_faces_with_a_gender_column_and_a_declared_test_part(make_pipeline: MakePipeline, said: list[str]) -> None:
+    changes: dict[str, Any] = {"data": str(FACES), "label": "gender", "limit": 200, "samples": 50}
+    make_pipeline("main", registered_model="none", **changes).main()
+    assert any("64x64x3, 2 classes; train 160, select 40, test 5,000" in line for line in said)
+
+
+@pytest.mark.skipif(not FASHION.is_dir(), reason="FashionMNIST is not at hand")
+def test_a_torchvision_set_brought_to_32_pixels(make_pipeline: MakePipeline, said: list[str]) -> None:
+    changes: dict[str, Any] = {"data": f"torchvision:FashionMNIST:{SHARED}", "resolution": 32, "limit": 500}
+    run = make_pipeline("train", **changes).run("train")
+    assert run.metrics["train/skipped_steps"] == 0
+    assert any("32x32x1, 10 classes" in line for line in said)
