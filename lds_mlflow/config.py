@@ -46,7 +46,7 @@ RunReference = Annotated[str, Field(min_length=1)]
 class Settings(BaseModel):
     """Parameters, frozen; an unknown one is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
 
 
 class Options(Settings):

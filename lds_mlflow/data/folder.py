@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -39,12 +40,12 @@ def load_folder(path: Path, *, resolution: int = 0, channels: int = 0, label: st
     if path.is_dir():
         files: dict[str, Picture] = {name: (name, partial(_open_file, path / name)) for name in _walk(path)}
         table_file = path / _TABLE
-        table = pd.read_csv(table_file, dtype=str) if table_file.is_file() else None
+        table = _read_table(table_file.read_bytes(), str(path)) if table_file.is_file() else None
         return _assemble(path, files, table, resolution=resolution, channels=channels, label=label)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             files = {name: (name, partial(_open_member, archive, name)) for name in sorted(archive.namelist())}
-            table = pd.read_csv(archive.open(_TABLE), dtype=str) if _TABLE in files else None
+            table = _read_table(archive.read(_TABLE), str(path)) if _TABLE in files else None
             return _assemble(path, files, table, resolution=resolution, channels=channels, label=label)
     raise DataError(
         str(path),
@@ -63,7 +64,7 @@ def _assemble(
     channels: int,
     label: str,
 ) -> ImageSet:
-    names = [name for name in files if name.lower().endswith(IMG_EXTENSIONS)]
+    names = [name for name in files if name.lower().endswith(IMG_EXTENSIONS) and not _is_shadow(name)]
     if not names:
         raise DataError(
             str(path),
@@ -107,14 +108,7 @@ def _from_table(
             expected=f"a column file{f' and a column {label}' if label else ''}",
             remedy="Name the column of the classes with the parameter label, or mend the table.",
         )
-    missing = sorted(set(table["file"]) - names)
-    if missing:
-        raise DataError(
-            where,
-            found=f"{len(missing)} files that aren't there, such as {missing[0]}",
-            expected="a file for every row",
-            remedy="Mend the table, or bring the files.",
-        )
+    _require_files(table["file"], names, where)
     chosen = label or (columns[0] if columns else "")
     empty = table["file"][table[chosen].isna()].tolist() if chosen else []
     if empty:
@@ -135,6 +129,42 @@ def _from_table(
     return table["file"].tolist(), table[chosen].tolist() if chosen else [], parts
 
 
+def _read_table(content: bytes, source: str) -> pd.DataFrame:
+    try:
+        # A class may be called "None" or "NA": only an empty cell is empty.
+        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, na_values=[""])
+        found = "no rows"
+    except ValueError as error:
+        table, found = pd.DataFrame(), str(error)
+    if table.empty:
+        raise DataError(
+            f"{_TABLE} of {source}",
+            found=found,
+            expected="a table of comma-separated values in UTF-8 with a row for every image",
+            remedy="Mend the table, or remove it.",
+        )
+    return table
+
+
+def _require_files(files: "pd.Series[str]", names: set[str], where: str) -> None:
+    repeated = files[files.duplicated() & files.notna()].tolist()
+    missing = sorted(set(files.dropna()) - names)
+    if files.isna().any():
+        found = f"{files.isna().sum()} rows without a file"
+    elif missing:
+        found = f"{len(missing)} files that aren't there, such as {missing[0]}"
+    elif repeated:
+        found = f"{len(repeated)} files that are named again, such as {repeated[0]}"
+    else:
+        return
+    raise DataError(where, found=found, expected="one file for every row", remedy="Mend the table, or bring the files.")
+
+
+def _is_shadow(name: str) -> bool:
+    # What macOS leaves beside the files of an archive.
+    return name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith("._")
+
+
 def _walk(folder: Path) -> Iterator[str]:
     for file in sorted(folder.rglob("*")):
         if file.is_file():
@@ -148,5 +178,5 @@ def _open_file(path: Path) -> BinaryIO:
 def _open_member(archive: zipfile.ZipFile, name: str) -> BinaryIO:
     try:
         return io.BytesIO(archive.read(name))
-    except zipfile.BadZipFile as error:
-        raise OSError(f"{name} is damaged in the archive") from error
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+        raise OSError(f"{name} can't be read from the archive") from error

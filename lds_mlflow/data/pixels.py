@@ -36,10 +36,14 @@ def decode_pictures(pictures: Iterable[Picture], *, resolution: int, channels: i
     """
     arrays: dict[str, NDArray[np.uint8]] = {}
     corrupt: list[str] = []
+    odd_modes: dict[str, str] = {}
     for name, opener in tqdm(pictures, desc="reading images", unit="image", leave=False, delay=1):
         try:
             with opener() as file, Image.open(file) as picture:
-                arrays[name] = _as_array(picture, name, resolution, channels, source)
+                if channels or picture.mode in _MODE_OF_CHANNELS.values():
+                    arrays[name] = _as_array(picture, resolution, channels)
+                else:
+                    odd_modes[name] = picture.mode
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             corrupt.append(name)
     if corrupt:
@@ -48,6 +52,13 @@ def decode_pictures(pictures: Iterable[Picture], *, resolution: int, channels: i
             found=f"{len(corrupt)} that can't be decoded: {_some(corrupt)}",
             expected="every image file to be whole",
             remedy="Repair or remove them.",
+        )
+    if odd_modes:
+        raise DataError(
+            f"image{'s' if len(odd_modes) > 1 else ''} {_some(list(odd_modes))} of {source}",
+            found=f"mode {', '.join(sorted(set(odd_modes.values())))}",
+            expected="mode L (grey) or RGB (colour)",
+            remedy="Convert them, or give channels=1 or channels=3 to have every image converted.",
         )
     _require_alike(arrays, source)
     stack = np.stack(list(arrays.values()))
@@ -67,16 +78,12 @@ def _square(picture: Image.Image, side: int) -> Image.Image:
     return ImageOps.fit(picture, (side, side), Image.Resampling.LANCZOS)
 
 
-def _as_array(picture: Image.Image, name: str, resolution: int, channels: int, source: str) -> NDArray[np.uint8]:
+def _as_array(picture: Image.Image, resolution: int, channels: int) -> NDArray[np.uint8]:
     if channels:
+        if picture.mode.startswith("I"):
+            # Pillow would clip 16-bit shades at 255.
+            picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
         picture = picture.convert(_MODE_OF_CHANNELS[channels])
-    elif picture.mode not in _MODE_OF_CHANNELS.values():
-        raise DataError(
-            f"image {name} of {source}",
-            found=f"mode {picture.mode}",
-            expected="mode L (grey) or RGB (colour)",
-            remedy="Convert it, or give channels=1 or channels=3 to have every image converted.",
-        )
     if resolution:
         picture = _square(picture, resolution)
     array = np.array(picture, dtype=np.uint8)

@@ -17,7 +17,8 @@ __all__ = ["limit_images", "split_images"]
 def split_images(images: ImageSet, *, select_fraction: float, test_fraction: float, seed: int) -> Splits:
     """Divides a set into its three parts (evaluation protocol: fit on train, choose on select, judge on test).
 
-    Where the source declares a test part, that is the test part, and `select_fraction` is taken from the rest.
+    Where the source declares a test part, that is the test part, and `select_fraction` is taken from the rest. Copies
+    of declared test images among the rest are left out.
 
     Args:
         images: The whole set.
@@ -32,7 +33,8 @@ def split_images(images: ImageSet, *, select_fraction: float, test_fraction: flo
     order = sorted(range(len(images)), key=lambda i: content[i])
     declared = images.declared_parts_N or ("",) * len(images)
     test = [i for i in order if declared[i] == "test"]
-    rest = [i for i in order if declared[i] != "test"]
+    declared_content = {content[i] for i in test}
+    rest = [i for i in order if content[i] not in declared_content]
     n_select, n_test = round(select_fraction * len(rest)), round(test_fraction * len(rest))
     if not test:
         test, rest = _cut(rest, n_test, content)

@@ -41,10 +41,10 @@ def load_torchvision(name: str, root: Path, *, resolution: int = 0) -> ImageSet:
         )
     try:
         halves = [TORCHVISION_SETS[name](str(root), train=train, download=False) for train in (True, False)]
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, AssertionError, OSError, EOFError) as error:
         raise DataError(
             f"torchvision's {name} in {root}",
-            found=str(error),
+            found=str(error) or "a file that is cut short",
             expected="its files, as torchvision lays them out",
             remedy="Download it there with torchvision first.",
         ) from error

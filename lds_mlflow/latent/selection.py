@@ -11,7 +11,7 @@ from math import exp, floor, log
 import torch
 from torch import Tensor
 
-from lds_mlflow.errors import SelectionError
+from lds_mlflow.errors import ConfigError, SelectionError
 from lds_mlflow.values import Funnel, Selection
 
 __all__ = ["SELECTION_RULES", "feasible_tau", "select"]
@@ -38,8 +38,13 @@ def select(
         generator: The randomness of the rule "random".
 
     Raises:
+        ConfigError: There is no such rule.
         SelectionError: Nothing is left.
     """
+    if rule not in SELECTION_RULES:
+        raise ConfigError(
+            "selection", found=rule, expected=f"one of {', '.join(SELECTION_RULES)}", remedy="top is the default."
+        )
     n = len(log_lds_M)
     order = torch.argsort(log_lds_M, descending=True, stable=True)
     # The tolerance keeps 0.29 * 100 = 28.999... at 29.

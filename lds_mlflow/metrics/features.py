@@ -1,7 +1,5 @@
 """What turns images into features. Figures are comparable only for one extractor, so each has a name."""
 
-import contextlib
-import sys
 import tempfile
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +12,6 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from tqdm import tqdm
 
 from lds_mlflow.errors import ArtifactError
-from lds_mlflow.files import digest_of_file
 from lds_mlflow.metrics.classifier import Classifier
 from lds_mlflow.sampling import to_model_range
 from lds_mlflow.values import ModelWeights
@@ -24,6 +21,7 @@ __all__ = ["ClassifierExtractor", "Extractor", "InceptionExtractor"]
 _BATCH = 256
 _INCEPTION_BATCH = 32
 _INCEPTION_LAYER = "2048"
+_SHOWN_OF_AN_ERROR = 300
 
 
 class Extractor(Protocol):
@@ -82,12 +80,12 @@ class InceptionExtractor:
         except (OSError, RuntimeError, SafetensorError, ValueError) as error:
             raise ArtifactError(
                 "Inception weights",
-                found=f"{weights or 'no local file'}: {str(error).splitlines()[0]}",
+                found=f"{weights or 'no local file'}: {' '.join(str(error).split())[:_SHOWN_OF_AN_ERROR]}",
                 expected="torch-fidelity's Inception v3 weights, from a file or its download",
                 remedy="Give inception_weights=PATH, or features=classifier, which needs no download.",
             ) from error
-        digest = digest_of_file(weights)[:8] if weights else "torch-fidelity"
-        self.name = f"inception-v3-{digest}"
+        state = self.model.state_dict()
+        self.name = f"inception-v3-{ModelWeights({}, {name: x.cpu() for name, x in state.items()}).digest[:8]}"
 
     @torch.inference_mode()
     def features(self, images_NCHW: Tensor) -> Tensor:
@@ -102,7 +100,7 @@ def _three_channels(x: Tensor) -> Tensor:
 
 
 def _inception(weights: Path | None) -> FeatureExtractorInceptionV3:
-    with contextlib.redirect_stdout(sys.stderr), tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         path = None
         if weights is not None:
             # torch-fidelity unpickles whatever it is given; it gets a copy that holds tensors alone.
@@ -115,7 +113,11 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         return load_file(path)
     try:
-        tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
     except Exception as error:
         raise ValueError(f"not a file of tensors alone ({type(error).__name__})") from error
+    if not isinstance(tensors, dict):
+        raise ValueError(f"a {type(tensors).__name__}, not a table of tensors")
     return tensors

@@ -6,6 +6,8 @@ with the mean and covariance of each set: Heusel et al., GANs Trained by a Two T
 Inception's features it is the FID; with another extractor's it has that extractor's name.
 """
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
@@ -33,5 +35,10 @@ def frechet_distance(x_NF: Tensor, y_MF: Tensor) -> float:
                 remedy="Evaluate more samples, of a model whose training has not diverged.",
             )
     # torch-fidelity keeps the precision that it is given, and float32 costs digits in the matrix root.
-    statistics = [fid_features_to_statistics(features.double().cpu()) for features in (x_NF, y_MF)]
-    return float(fid_statistics_to_metric(*statistics, verbose=False)[KEY_METRIC_FID])
+    return float(fid_statistics_to_metric(_statistics(x_NF), _statistics(y_MF), verbose=False)[KEY_METRIC_FID])
+
+
+def _statistics(features_NF: Tensor) -> dict[str, NDArray[np.float64]]:
+    statistics = fid_features_to_statistics(features_NF.double().cpu())
+    # The covariance of one feature alone comes without its two dimensions.
+    return {"mu": statistics["mu"], "sigma": np.atleast_2d(statistics["sigma"])}

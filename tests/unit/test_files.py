@@ -12,7 +12,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from lds_mlflow.errors import DiskFullError
-from lds_mlflow.files import digest_of_bytes, digest_of_file, require_free_space, write_atomically
+from lds_mlflow.files import (
+    digest_of_bytes,
+    digest_of_file,
+    naming_a_full_disk,
+    require_free_space,
+    write_atomically,
+)
 
 ROOT = Path(__file__).parents[2]
 WRITE_TOO_MUCH = """
@@ -38,7 +44,7 @@ class Usage(NamedTuple):
     free: int
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """Stands for whatever goes wrong in a writer."""
 
 
@@ -97,10 +103,24 @@ def test_too_little_space_is_told_with_both_sizes(tmp_path: Path, monkeypatch: p
 
 
 def test_the_disk_that_is_asked_is_that_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Path] = []
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: asked.append(folder) or Usage(9, 0, 9))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(9, 0, 9 if folder == tmp_path else 0))
     require_free_space(tmp_path, 1)
-    assert asked == [tmp_path]
+    with pytest.raises(DiskFullError, match=str(tmp_path.parent)):
+        require_free_space(tmp_path.parent, 1)
+
+
+def test_a_lack_of_space_is_told_with_what_was_written() -> None:
+    with pytest.raises(DiskFullError) as caught, naming_a_full_disk("the pictures"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert caught.value.what == "the pictures"
+    assert os.strerror(errno.ENOSPC) in caught.value.found
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+@pytest.mark.parametrize("error", [CrashError("no"), PermissionError(errno.EACCES, "no"), OSError("no number")])
+def test_another_error_is_not_taken_for_a_lack_of_space(error: Exception) -> None:
+    with pytest.raises(type(error), match="no"), naming_a_full_disk("the pictures"):
+        raise error
 
 
 def test_a_new_file_and_its_folders_are_made(tmp_path: Path) -> None:
@@ -136,7 +156,7 @@ def test_what_is_written_appears_only_when_it_is_whole(
 
 
 @WRITERS
-@pytest.mark.parametrize("error", [Crash(), KeyboardInterrupt(), PermissionError(errno.EACCES, "no")])
+@pytest.mark.parametrize("error", [CrashError(), KeyboardInterrupt(), PermissionError(errno.EACCES, "no")])
 def test_an_exception_midway_leaves_the_old_content_and_nothing_beside_it(
     tmp_path: Path, writer: Callable[[str], Callable[[Path], object]], error: BaseException
 ) -> None:
@@ -152,8 +172,8 @@ def test_an_exception_midway_leaves_the_old_content_and_nothing_beside_it(
 def test_an_exception_midway_leaves_nothing_where_nothing_was(
     tmp_path: Path, writer: Callable[[str], Callable[[Path], object]]
 ) -> None:
-    with pytest.raises(Crash):
-        write_atomically(tmp_path / "target", _failing(writer("new"), Crash()))
+    with pytest.raises(CrashError):
+        write_atomically(tmp_path / "target", _failing(writer("new"), CrashError()))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -180,17 +200,17 @@ def test_what_a_killed_process_left_behind_is_no_hindrance(
 ) -> None:
     # In a container every process is number 1, so another one's partial file may have the name of one's own.
     places: list[Path] = []
-    with pytest.raises(Crash):
+    with pytest.raises(CrashError):
         write_atomically(tmp_path / "target", lambda partial: _note_and_crash(places, partial))
     writer("half")(places[0])
     write_atomically(tmp_path / "target", writer("new"))
-    assert set(_content(tmp_path / "target").values() or [(tmp_path / "target").read_text()]) == {"new"}
+    assert set(_content(tmp_path).values()) == {"new"}
     assert list(tmp_path.iterdir()) == [tmp_path / "target"]
 
 
 def _note_and_crash(places: list[Path], partial: Path) -> None:
     places.append(partial)
-    raise Crash
+    raise CrashError
 
 
 @WRITERS
@@ -220,7 +240,11 @@ def test_a_full_disk_is_told_and_leaves_the_old_content(
 def test_a_file_that_the_system_has_no_room_for_is_told_and_leaves_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("old")
     done = subprocess.run(
-        [sys.executable, "-c", WRITE_TOO_MUCH, tmp_path / "target"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", WRITE_TOO_MUCH, tmp_path / "target"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert f"{tmp_path / 'target'}: found no room while writing it" in done.stdout
     assert _content(tmp_path) == {"target": "old"}

@@ -13,6 +13,18 @@ def _handlers() -> list[object]:
     return [signal.getsignal(signum) for signum in SIGNALS]
 
 
+def _receive_deferred(
+    interruption: Interruption, *signums: signal.Signals, noted: list[bool], error: Exception | None = None
+) -> None:
+    with interruption.deferred() as asked:
+        for signum in signums:
+            noted.append(asked())
+            signal.raise_signal(signum)
+        noted.append(asked())
+        if error is not None:
+            raise error
+
+
 @pytest.fixture(autouse=True)
 def before() -> Iterator[list[object]]:
     """The handlers before; a test that leaves others behind would disturb the next ones."""
@@ -39,18 +51,15 @@ def test_the_cleanup_after_the_first_signal_is_not_disturbed_by_more() -> None:
 
 def test_a_deferred_signal_is_noted_and_raised_on_leaving() -> None:
     noted: list[bool] = []
-    with Interruption() as interruption, pytest.raises(Interrupted) as caught, interruption.deferred() as asked:
-        noted.append(asked())
-        signal.raise_signal(signal.SIGINT)
-        noted.append(asked())
+    with Interruption() as interruption, pytest.raises(Interrupted) as caught:
+        _receive_deferred(interruption, signal.SIGINT, noted=noted)
     assert noted == [False, True]
     assert caught.value.signum == signal.SIGINT
 
 
 def test_of_several_deferred_signals_the_first_is_raised() -> None:
-    with Interruption() as interruption, pytest.raises(Interrupted) as caught, interruption.deferred():
-        signal.raise_signal(signal.SIGTERM)
-        signal.raise_signal(signal.SIGINT)
+    with Interruption() as interruption, pytest.raises(Interrupted) as caught:
+        _receive_deferred(interruption, signal.SIGTERM, signal.SIGINT, noted=[])
     assert caught.value.signum == signal.SIGTERM
 
 
@@ -68,9 +77,8 @@ def test_after_a_deferral_a_signal_raises_at_once_again() -> None:
 
 
 def test_an_error_within_a_deferral_goes_before_the_signal() -> None:
-    with Interruption() as interruption, pytest.raises(ZeroDivisionError), interruption.deferred():
-        signal.raise_signal(signal.SIGINT)
-        raise ZeroDivisionError
+    with Interruption() as interruption, pytest.raises(ZeroDivisionError):
+        _receive_deferred(interruption, signal.SIGINT, noted=[], error=ZeroDivisionError())
 
 
 def test_the_handlers_from_before_are_restored(before: list[object]) -> None:

@@ -90,7 +90,7 @@ def test_without_a_resolution_28_pixels_are_refused_with_the_remedy(root: Path) 
 
 
 def test_the_declared_test_part_becomes_the_test_part(root: Path) -> None:
-    splits = split_images(load_torchvision("MNIST", root), select_fraction=0.2, test_fraction=0.5, seed=0)
+    splits = split_images(load_torchvision("MNIST", root), select_fraction=0.3, test_fraction=0.5, seed=0)
     assert set(splits.test.image_ids_N) == {f"test-{i:05d}" for i in range(TEST)}
 
 

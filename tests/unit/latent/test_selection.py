@@ -75,6 +75,7 @@ def test_paper_keeps_what_is_above_tau_and_in_the_top_fraction(
 
 def test_ties_go_to_the_earlier_candidate() -> None:
     assert _select(_scores([-1.0, -2.0, -1.0, -1.0, -1.0]), fraction=0.4).index_A.tolist() == [0, 2]
+    assert _select(torch.zeros(5_000).double()).index_A.tolist() == list(range(1_000))
 
 
 def test_a_fraction_is_not_lost_to_rounding() -> None:

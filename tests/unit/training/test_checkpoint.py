@@ -1,6 +1,9 @@
 import pickle
 import random
+import resource
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from lds_mlflow.errors import ArtifactError
+from lds_mlflow.errors import ArtifactError, DiskFullError
 from lds_mlflow.training import Checkpoint, CheckpointFile
 
 NUMBERS = torch.arange(300.0)
@@ -47,11 +50,23 @@ def saved(file: CheckpointFile) -> bytes:
     return file.path.read_bytes()
 
 
+@contextmanager
+def _little_room() -> Iterator[None]:
+    """Lets no file grow beyond 4 KiB; Python ignores the signal that comes with it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def _refusal(file: CheckpointFile) -> ArtifactError:
-    with warnings.catch_warnings(), pytest.raises(ArtifactError) as caught:
+    with warnings.catch_warnings():
         # Torch warns of what a damaged file says about itself before it refuses it.
         warnings.simplefilter("ignore")
-        file.load()
+        with pytest.raises(ArtifactError) as caught:
+            file.load()
     assert str(file.path) in caught.value.what
     assert caught.value.remedy == "Remove it to start this step from its beginning."
     return caught.value
@@ -89,6 +104,13 @@ def test_removing_a_checkpoint_twice_is_no_error(file: CheckpointFile, saved: by
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(file: CheckpointFile, saved: bytes) -> None:
     with pytest.raises((AttributeError, pickle.PicklingError)):
         file.save(replace(_checkpoint(), model={"weight": lambda: None}))
+    assert file.path.read_bytes() == saved
+    assert list(file.path.parent.iterdir()) == [file.path]
+
+
+def test_a_disk_that_fills_up_midway_is_told_and_leaves_the_old_checkpoint(file: CheckpointFile, saved: bytes) -> None:
+    with _little_room(), pytest.raises(DiskFullError, match="no room while writing it"):
+        file.save(replace(_checkpoint(), model={"weight": torch.zeros(10_000)}))
     assert file.path.read_bytes() == saved
     assert list(file.path.parent.iterdir()) == [file.path]
 
@@ -146,7 +168,7 @@ def _outcome(file: CheckpointFile) -> str:
             file.load()
         except ArtifactError:
             return "refused"
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             return type(error).__name__
         return "loaded"
 

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.distributions import Normal, kl_divergence as reference_kl
+from torch.distributions import Normal
+from torch.distributions import kl_divergence as reference_kl
 
 from lds_mlflow.vae import gaussian_nll, kl_divergence
 
@@ -17,7 +18,8 @@ def _pair(seed: int, shape: tuple[int, ...] = (3, 1, 4, 4)) -> tuple[Tensor, Ten
 
 
 def _nll(x: Tensor, y: Tensor, sigma: Tensor) -> Tensor:
-    return -Normal(y, sigma).log_prob(x).sum() / len(x)
+    log_prob: Tensor = Normal(y, sigma).log_prob(x)
+    return -log_prob.sum() / len(x)
 
 
 def _optimal_sigma(x: Tensor, y: Tensor) -> Tensor:
