@@ -69,16 +69,30 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _remove(partial)
     try:
         with naming_a_full_disk(str(path)):
             write(partial)
             _flush(partial)
-        if path.is_dir():
-            shutil.rmtree(path)
-        partial.replace(path)
+        _move_into_place(partial, path)
     except BaseException:
         _remove(partial)
         raise
+
+
+def _move_into_place(new: Path, path: Path) -> None:
+    if not path.is_dir():
+        new.replace(path)
+        return
+    # A folder can't be renamed onto another that has something in it.
+    old = new.with_suffix(".old")
+    path.rename(old)
+    try:
+        new.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+    shutil.rmtree(old)
 
 
 def _flush(path: Path) -> None:
@@ -95,8 +109,10 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _is_out_of_space(error: BaseException) -> bool:
-    # safetensors and torch wrap the operating system's error in one of their own, and keep only its text.
-    if isinstance(error, OSError) and error.errno is not None:
-        return error.errno in _OUT_OF_SPACE
-    return any(os.strerror(code) in str(error) for code in _OUT_OF_SPACE)
+def _is_out_of_space(error: BaseException | None) -> bool:
+    # safetensors and torch put errors of their own before the operating system's.
+    if error is None:
+        return False
+    if isinstance(error, OSError) and error.errno in _OUT_OF_SPACE:
+        return True
+    return any(os.strerror(code) in str(error) for code in _OUT_OF_SPACE) or _is_out_of_space(error.__context__)

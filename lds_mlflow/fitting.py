@@ -16,6 +16,7 @@ from lds_mlflow.values import ImageSet, ModelWeights
 __all__ = ["FitLog", "Fitted", "fit_and_track"]
 
 _SHOWN = 64
+_MEASURED = 2000
 _CURVES = {
     "loss": "loss (nats / image)",
     "reconstruction_mse": "reconstruction MSE",
@@ -109,7 +110,7 @@ def _measure(result: FitResult, train: ImageSet, select: ImageSet) -> dict[str, 
         "train/images_per_second": result.images_per_second,
     }
     for name, part in (("train_part", train), ("select", select)):
-        diagnosis = diagnose(result.model, part.images_NCHW)
+        diagnosis = diagnose(result.model, part.spread(_MEASURED).images_NCHW)
         figures |= {f"{name}/{figure}": value for figure, value in diagnosis.items()}
     return figures
 

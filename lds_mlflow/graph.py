@@ -74,7 +74,7 @@ STEPS: dict[str, Step] = {
     step.name: step
     for step in (
         Step("data", DataConfig, (), ("data",)),
-        Step("train", TrainConfig, (_DATA,), ("vae", "training", "sampling.py")),
+        Step("train", TrainConfig, (_DATA,), ("fitting.py", "training", "vae", "sampling.py")),
         Step("encode", EncodeConfig, (_TRAIN,), ("vae", "sampling.py")),
         Step(
             "augment",
@@ -86,14 +86,14 @@ STEPS: dict[str, Step] = {
             "finetune",
             FinetuneConfig,
             (Input("augment_run", ("augment",)), _TRAIN),
-            ("vae", "training", "sampling.py"),
+            ("fitting.py", "training", "vae", "sampling.py"),
         ),
-        Step("classifier", ClassifierConfig, (_DATA,), ("metrics",)),
+        Step("classifier", ClassifierConfig, (_DATA,), ("metrics", "vae", "sampling.py")),
         Step(
             "evaluate",
             EvaluateConfig,
             (Input("classifier_run", ("classifier",)), _MODEL),
-            ("metrics", "vae", "sampling.py"),
+            ("metrics", "vae", "sampling.py", "values.py"),
         ),
         Step("sample", SampleConfig, (_MODEL,), ("vae", "sampling.py", "serving.py")),
     )

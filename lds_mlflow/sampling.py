@@ -8,6 +8,8 @@ from lds_mlflow.vae import VAE
 __all__ = ["decode_latents", "encode_images", "latents_of_seeds", "pixels_of", "to_model_range"]
 
 _BATCH = 256
+_DECODED_AT_ONCE = 4
+"""Every decoding has this shape: a batch of another size may round the last bit of a pixel another way."""
 
 
 def to_model_range(images: Tensor) -> Tensor:
@@ -34,8 +36,11 @@ def latents_of_seeds(seeds: list[int], latent_dim: int, *, truncation: float = 1
 
 @torch.inference_mode()
 def decode_latents(model: VAE, z_SD: Tensor) -> Tensor:
-    """Decodes latents in batches: float [S, D] -> uint8 [S, C, H, W], on the CPU."""
-    return torch.cat([pixels_of(model.decode(z.to(model.device))).cpu() for z in z_SD.split(_BATCH)])
+    """Decodes latents: float [S, D] -> uint8 [S, C, H, W], on the CPU. An image doesn't depend on its neighbours."""
+    n_filling = -len(z_SD) % _DECODED_AT_ONCE
+    filled = torch.cat([z_SD, z_SD.new_zeros(n_filling, z_SD.shape[1])])
+    images = [pixels_of(model.decode(z.to(model.device))).cpu() for z in filled.split(_DECODED_AT_ONCE)]
+    return torch.cat(images)[: len(z_SD)]
 
 
 @torch.inference_mode()

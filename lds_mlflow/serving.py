@@ -2,6 +2,7 @@
 
 import base64
 import io
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -46,24 +47,44 @@ class Sampler:
         Raises:
             DataError: A seed or the truncation is out of range.
         """
-        truncation = float((params or {}).get("truncation", DEFAULT_TRUNCATION))
-        if not 0 < truncation <= 2:
-            raise DataError(
-                "truncation", found=f"{truncation}", expected="above 0, at most 2", remedy="1 is the model's own scale."
-            )
-        seeds = [int(seed) for seed in model_input["seed"]]
-        wrong = [seed for seed in seeds if not 0 <= seed <= _LARGEST_SEED]
-        if wrong or not seeds:
-            raise DataError(
-                "column seed",
-                found=f"{wrong[0]}" if wrong else "no rows",
-                expected="one integer of 0 or above in every row",
-                remedy="Send one row an image.",
-            )
+        truncation = _truncation((params or {}).get("truncation", DEFAULT_TRUNCATION))
+        seeds = _seeds(model_input)
         z = latents_of_seeds(seeds, self.model.spec.latent_dim, truncation=truncation)
         images = decode_latents(self.model, z)
         encoded = [base64.b64encode(png_of(image)).decode("ascii") for image in images]
         return pd.DataFrame({"seed": np.array(seeds, dtype=np.int64), "image": encoded})
+
+
+def _truncation(given: Any) -> float:
+    try:
+        truncation = float(given)
+    except (TypeError, ValueError):
+        truncation = nan
+    if 0 < truncation <= 2:
+        return truncation
+    raise DataError("truncation", found=f"{given}", expected="above 0, at most 2", remedy="1 is the model's own scale.")
+
+
+def _seeds(rows: pd.DataFrame) -> list[int]:
+    if "seed" not in rows.columns:
+        found = f"columns {', '.join(map(str, rows.columns))}"
+    elif rows.empty:
+        found = "no rows"
+    else:
+        wrong = [seed for seed in rows["seed"] if not _is_seed(seed)]
+        if not wrong:
+            return [int(seed) for seed in rows["seed"]]
+        found = f"{wrong[0]}"
+    raise DataError(
+        "column seed",
+        found=found,
+        expected="one integer of 0 or above in every row",
+        remedy="Send one row an image.",
+    )
+
+
+def _is_seed(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and 0 <= int(value) <= _LARGEST_SEED
 
 
 def png_of(image_CHW: Tensor) -> bytes:

@@ -21,6 +21,7 @@ __all__ = ["load_value", "save_value"]
 
 _TENSORS = "tensors.safetensors"
 _MANIFEST = "manifest.json"
+_ENTRIES = {"format", "kind", "digest", "tensors_sha256", "fields"}
 _FORMAT = 1
 _HEADROOM = 2**20
 
@@ -44,7 +45,7 @@ def save_value(value: Any, folder: Path) -> str:
     def write(partial: Path) -> None:
         nonlocal digest
         partial.mkdir()
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial / _TENSORS)
+        save_file(_apart(tensors), partial / _TENSORS)
         tensors_digest = digest_of_file(partial / _TENSORS)
         plain = to_jsonable_python(_plain_fields_of(value))
         digest = _digest(tensors_digest, plain)
@@ -86,8 +87,10 @@ def _read_manifest(kind: type[T], folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
         found = f"a {manifest['kind']} of format {manifest['format']}"
+        if not manifest.keys() >= _ENTRIES:
+            raise KeyError(*(_ENTRIES - manifest.keys()))
     except (ValueError, KeyError, TypeError) as error:
-        raise _broken(folder, "a manifest that can't be read", "JSON with kind and format") from error
+        raise _broken(folder, "a manifest that can't be read", f"JSON with {', '.join(sorted(_ENTRIES))}") from error
     if (manifest["kind"], manifest["format"]) != (kind.__name__, _FORMAT):
         raise _broken(folder, found, f"a {kind.__name__} of format {_FORMAT}")
     return dict(manifest)
@@ -102,6 +105,17 @@ def _tensors_of(value: Any) -> dict[str, torch.Tensor]:
         elif _holds_tensors(content):
             flat |= {f"{field.name}/{key}": tensor for key, tensor in content.items()}
     return flat
+
+
+def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    # safetensors refuses tensors that share memory.
+    seen: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        apart[name] = tensor.clone(memory_format=torch.contiguous_format) if place in seen else tensor.contiguous()
+        seen.add(place)
+    return apart
 
 
 def _plain_fields_of(value: Any) -> dict[str, Any]:

@@ -37,6 +37,10 @@ def evenly_spread(n: int, shown: int) -> Tensor:
     return torch.linspace(0, n - 1, min(shown, n)).round().long()
 
 
+def _bytes_of(tensor: Tensor) -> bytes:
+    return f"{tensor.dtype} {tuple(tensor.shape)} ".encode() + tensor.contiguous().numpy().tobytes()
+
+
 class _Value:
     # The store reads and checks values with pydantic, which the values themselves do without.
     __slots__ = ()
@@ -70,9 +74,8 @@ class ImageSet(_Value):
     @property
     def digest(self) -> str:
         """SHA-256 of pixels, names and labels."""
-        labels = b"" if self.labels_N is None else self.labels_N.numpy().tobytes()
-        pixels = self.images_NCHW.contiguous().numpy()
-        return digest_of_bytes(pixels.tobytes(), "\n".join(self.image_ids_N).encode(), labels)
+        labels = b"" if self.labels_N is None else _bytes_of(self.labels_N)
+        return digest_of_bytes(_bytes_of(self.images_NCHW), "\n".join(self.image_ids_N).encode(), labels)
 
     def spread(self, n: int) -> Self:
         """Returns at most `n` images, evenly spread over the set."""
@@ -110,7 +113,7 @@ class ModelWeights(_Value):
     def digest(self) -> str:
         """SHA-256 of the tensors."""
         tensors = sorted(self.state.items())
-        return digest_of_bytes(*(part for name, t in tensors for part in (name.encode(), t.numpy().tobytes())))
+        return digest_of_bytes(*(part for name, t in tensors for part in (name.encode(), _bytes_of(t))))
 
     @property
     def n_parameters(self) -> int:

@@ -64,7 +64,7 @@ class Classifier(nn.Module):
 
     def to_weights(self) -> ModelWeights:
         """Returns a copy of the network at rest, on the CPU."""
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
         return ModelWeights(spec=self.spec, state=state)
 
     def features(self, x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ __all__ = ["alpha_chart", "class_share_chart", "comparison_chart", "curves_chart
 
 _BLUE, _ORANGE, _GREY = "#2b6cb0", "#dd6b20", "#a0aec0"
 _BINS = 60
+_NARROWEST = 1e-3
 
 Curves = Sequence[tuple[int, Mapping[str, float]]]
 
@@ -44,7 +45,8 @@ def score_chart(log_lds_M: Tensor, kept_A: Tensor, *, log_tau: float | None) -> 
         log_tau: The threshold to mark, or None.
     """
     scores = log_lds_M.numpy()
-    edges = np.histogram_bin_edges(scores, bins=_BINS).tolist()
+    low, width = scores.min(), max(np.ptp(scores), _NARROWEST)
+    edges = np.linspace(low, low + width, _BINS + 1).tolist()
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
     axes.hist(scores, bins=edges, color=_GREY, label=f"{len(scores):,} candidates")

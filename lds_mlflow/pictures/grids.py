@@ -26,9 +26,10 @@ def image_grid(images_NCHW: Tensor, *, columns: int = 8) -> Image.Image:
 
 def paired_grid(above_NCHW: Tensor, below_NCHW: Tensor, *, columns: int = 8) -> Image.Image:
     """Returns rows of images with their counterparts right below, each uint8 [N, C, H, W]."""
-    rows: list[Tensor] = []
-    for start in range(0, len(above_NCHW), columns):
-        rows += [above_NCHW[start : start + columns], below_NCHW[start : start + columns]]
+    n_blank = -len(above_NCHW) % columns
+    blank = torch.full((n_blank, *above_NCHW.shape[1:]), 255, dtype=torch.uint8)
+    above, below = (torch.cat([images, blank]).split(columns) for images in (above_NCHW, below_NCHW))
+    rows = [row for pair in zip(above, below, strict=True) for row in pair]
     return image_grid(torch.cat(rows), columns=columns)
 
 

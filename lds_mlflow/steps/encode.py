@@ -3,7 +3,6 @@
 from lds_mlflow.config import EncodeConfig
 from lds_mlflow.context import Context
 from lds_mlflow.sampling import encode_images
-from lds_mlflow.training import active_units
 from lds_mlflow.vae import VAE
 from lds_mlflow.values import ImageSet, LatentSet, ModelWeights
 
@@ -17,5 +16,5 @@ def run(_config: EncodeConfig, context: Context) -> str:
     mean, log_variance = encode_images(model, train.images_NCHW)
     context.run.log_value(LatentSet(mean, log_variance, train.image_ids_N), "latents")
     norm = mean.norm(dim=1).mean().item()
-    context.run.log_metrics({"latent/mean_norm": norm, "latent/active_units": active_units(mean)})
+    context.run.log_metrics({"latent/mean_norm": norm})
     return f"{len(mean):,} latents of {mean.shape[1]} dimensions, mean norm {norm:.2f}"

@@ -1,6 +1,6 @@
 """The state of an unfinished fit on disk: whole or not at all, and bound to the plan that it belongs to."""
 
-import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,13 @@ class CheckpointFile:
             DiskFullError: There is no room; the old file is as it was.
         """
         fields = {name: getattr(checkpoint, name) for name in checkpoint.__slots__}
-        write_atomically(self.path, lambda partial: torch.save({"owner": self.owner, **fields}, partial))
+
+        def write(partial: Path) -> None:
+            # Through Python's file, whose errors say what they are.
+            with partial.open("wb") as file:
+                torch.save({"owner": self.owner, **fields}, file)
+
+        write_atomically(self.path, write)
 
     def load(self) -> Checkpoint | None:
         """Returns the checkpoint, or None where there is none.
@@ -67,10 +73,9 @@ class CheckpointFile:
         if not self.path.is_file():
             return None
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-            owner = content.pop("owner")
-            checkpoint = Checkpoint(**content)
-        except (RuntimeError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+            owner, checkpoint = _read(self.path)
+        # A damaged file fails in torch in too many ways to name.
+        except Exception as error:
             raise ArtifactError(
                 f"checkpoint {self.path}",
                 found=f"a file that can't be read ({type(error).__name__})",
@@ -89,3 +94,13 @@ class CheckpointFile:
     def remove(self) -> None:
         """Removes the file, if there is one."""
         self.path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> tuple[str, Checkpoint]:
+    with zipfile.ZipFile(path) as archive:
+        # torch doesn't look at the check sums that it writes.
+        damaged = archive.testzip()
+    if damaged:
+        raise ValueError(f"{damaged} is damaged")
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    return content.pop("owner"), Checkpoint(**content)

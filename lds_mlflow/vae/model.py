@@ -13,6 +13,8 @@ from lds_mlflow.values import ModelWeights
 
 __all__ = ["VAE", "Posterior", "VaeSpec"]
 
+_SHOWN_OF_AN_ERROR = 300
+
 
 @dataclass(frozen=True, slots=True)
 class VaeSpec:
@@ -85,7 +87,7 @@ class VAE(nn.Module):
         except (RuntimeError, TypeError) as error:
             raise ArtifactError(
                 "model weights",
-                found=str(error).splitlines()[0],
+                found=" ".join(str(error).split())[:_SHOWN_OF_AN_ERROR],
                 expected="the tensors of the network that their spec describes",
                 remedy="Train the model again, or restore the artifact.",
             ) from error
@@ -93,7 +95,7 @@ class VAE(nn.Module):
 
     def to_weights(self) -> ModelWeights:
         """Returns a copy of the network at rest, on the CPU."""
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
         return ModelWeights(spec=asdict(self.spec), state=state)
 
     @property
