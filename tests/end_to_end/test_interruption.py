@@ -13,7 +13,7 @@ from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from tests.end_to_end.conftest import Start
 
 pytestmark = pytest.mark.end_to_end
-STEPS = {"train_steps": 300, "checkpoint_every": 20, "batch_size": 16}
+STEPS = {"train_steps": 100, "checkpoint_every": 10}
 
 
 def _wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 120) -> None:
@@ -52,7 +52,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(start: Start, tracker: 
     digests = {_weights_digest(run) for run in _train_runs(tracker) if run.entity.info.status == "FINISHED"}
     assert len(digests) == 1
     steps = [point.step for point in tracker.client.get_metric_history(resumed.id, "train/loss")]
-    assert steps == list(range(50, 301, 50))
+    assert steps == [50, 100]
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

@@ -194,6 +194,22 @@ def test_an_interruption_while_a_folder_is_replaced_leaves_one_of_the_two(
     assert set(_content(tmp_path / "folder").values()) in ({"old"}, {"new"})
 
 
+def test_a_replacement_that_was_killed_while_it_tidied_up_is_no_hindrance_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_atomically(tmp_path / "folder", _folder_writer("old"))
+    with monkeypatch.context() as killed, suppress(KeyboardInterrupt):
+        killed.setattr(shutil, "rmtree", _be_interrupted)
+        write_atomically(tmp_path / "folder", _folder_writer("newer"))
+    write_atomically(tmp_path / "folder", _folder_writer("newest"))
+    assert set(_content(tmp_path / "folder").values()) == {"newest"}
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def _be_interrupted(path: Path, **options: Any) -> None:
+    raise KeyboardInterrupt
+
+
 @WRITERS
 def test_what_a_killed_process_left_behind_is_no_hindrance(
     tmp_path: Path, writer: Callable[[str], Callable[[Path], object]]

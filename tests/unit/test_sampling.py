@@ -97,14 +97,10 @@ def test_encoded_images_are_the_models_posterior(model: VAE) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 100])
-def test_the_batch_has_no_say_in_what_is_decoded_or_encoded(
-    model: VAE, monkeypatch: pytest.MonkeyPatch, batch: int
-) -> None:
-    z, images = latents_of_seeds(list(range(5)), 4), _images(5)
-    decoded, (mean, _) = decode_latents(model, z), encode_images(model, images)
+def test_the_batch_has_no_say_in_what_is_encoded(model: VAE, monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    mean, log_variance = encode_images(model, _images(5))
     monkeypatch.setattr(sampling, "_BATCH", batch)
-    assert torch.equal(decode_latents(model, z), decoded)
-    torch.testing.assert_close(encode_images(model, images)[0], mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(encode_images(model, _images(5)), (mean, log_variance), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"paper256"}))

@@ -45,6 +45,17 @@ class Poisoned(VAE):
         return y, posterior
 
 
+class Watching(VAE):
+    """Remembers the batches that it was given, and one number of the noise that came with each."""
+
+    def forward(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Posterior]:
+        self.seen: list[tuple[bytes, float]]
+        noise = torch.Generator()
+        noise.set_state(generator.get_state())
+        self.seen.append((x.numpy().tobytes(), torch.rand(1, generator=noise).item()))
+        return super().forward(x, generator)
+
+
 def _images(n: int = 24) -> Tensor:
     """Bars that lie or stand: few pixels, and something to learn."""
     images = torch.zeros(n, 1, 8, 8, dtype=torch.uint8)
@@ -119,6 +130,14 @@ def test_another_seed_gives_other_weights(uninterrupted: tuple[FitResult, Histor
     assert _digest(_fit(replace(PLAN, seed=1))[0].model) != _digest(uninterrupted[0].model)
 
 
+def test_every_step_draws_a_batch_and_noise_of_its_own() -> None:
+    model = Watching.initialised(TINY, 0)
+    model.seen = []
+    fit(model, _images(), PLAN)
+    batches, noises = zip(*model.seen, strict=True)
+    assert len(set(batches)) == len(set(noises)) == PLAN.steps
+
+
 def test_the_global_randomness_has_no_say(uninterrupted: tuple[FitResult, History]) -> None:
     torch.manual_seed(123)
     assert _digest(_fit()[0].model) == _digest(uninterrupted[0].model)
@@ -155,11 +174,9 @@ def test_a_fit_that_was_stopped_resumes_to_the_same_weights_and_history(
 def test_a_fit_may_be_stopped_after_every_step(
     checkpoints: CheckpointFile, uninterrupted: tuple[FitResult, History]
 ) -> None:
-    steps: list[int] = []
-    while not steps or steps[-1] < PLAN.steps:
+    for step in range(1, PLAN.steps + 1):
         result, history = _fit(checkpoints=checkpoints, stop=lambda: True)
-        steps.append(result.step)
-    assert steps == list(range(1, PLAN.steps + 1))
+        assert result.step == step
     assert _digest(result.model) == _digest(uninterrupted[0].model)
     assert history == uninterrupted[1]
 
