@@ -35,7 +35,7 @@ _PICTURE_EVERY = 500
 @click.option("--quick", is_flag=True, help="Fewer and shorter pairs.")
 def main(quick: bool) -> None:
     """Measures the share that tracking adds to a training step."""
-    pairs, steps = (3, 500) if quick else (9, 1000)
+    pairs, steps = (2, 500) if quick else (7, 1000)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         tracker = Tracker.connect()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from lds_mlflow.errors import ConfigError
 
@@ -40,7 +40,16 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 CountOrAll = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-RunReference = Annotated[str, Field(min_length=1)]
+
+
+def _names_a_run(value: str) -> str:
+    if value == NO_RUN:
+        raise ValueError("should name a run: this input can't be left out")
+    return value
+
+
+RunReference = Annotated[str, Field(min_length=1), AfterValidator(_names_a_run)]
+OptionalRunReference = Annotated[str, Field(min_length=1)]
 
 
 class Settings(BaseModel):
@@ -198,7 +207,7 @@ class AugmentConfig(StepConfig):
 class FinetuneConfig(FitConfig):
     """Finetune the baseline on train + A, and register the model."""
 
-    augment_run: RunReference = "auto"
+    augment_run: OptionalRunReference = "auto"
     """Run of the step augment, auto, or none: finetuning on the training part alone, the control."""
 
     train_run: RunReference = "auto"
@@ -233,7 +242,7 @@ class ClassifierConfig(StepConfig):
 class EvaluateConfig(StepConfig):
     """Measure a model's samples against the test part: FID, Density, Coverage and class shares."""
 
-    classifier_run: RunReference = "auto"
+    classifier_run: OptionalRunReference = "auto"
     """Run of the step classifier, auto, or none: no class shares."""
 
     model_run: RunReference = "auto"

@@ -56,8 +56,8 @@ class DiskFullError(LdsError):
     """A file doesn't fit on the disk."""
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for it
-    """The process was asked to stop, by SIGINT or SIGTERM."""
+class Interrupted(BaseException):
+    """The process was asked to stop, by SIGINT or SIGTERM. Like KeyboardInterrupt it is no error."""
 
     def __init__(self, signum: int) -> None:
         self.signum = signum

@@ -86,6 +86,7 @@ def _move_into_place(new: Path, path: Path) -> None:
         return
     # A folder can't be renamed onto another that has something in it.
     old = new.with_suffix(".old")
+    _remove(old)
     path.rename(old)
     try:
         new.rename(path)

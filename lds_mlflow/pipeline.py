@@ -78,6 +78,7 @@ class Pipeline:
             LdsError: Something that the user can mend is wrong.
             Interrupted: The user asked to stop.
         """
+        self.tracker.end_orphans()
         run = self.tracker.begin(name, parent=None, values={})
         with _Ending(run):
             return self._resolve(name, {}, parent=run.id, own=run)
@@ -89,6 +90,7 @@ class Pipeline:
             LdsError: Something that the user can mend is wrong.
             Interrupted: The user asked to stop.
         """
+        self.tracker.end_orphans()
         run = self.tracker.begin(MAIN, parent=None, values={tags.STEP: MAIN})
         with _Ending(run):
             for name in steps_behind(MAIN):
@@ -158,7 +160,6 @@ class Pipeline:
                 if own:
                     _stand_for(own, found)
                 return found
-            self._end_abandoned(fingerprint)
             run = own or self.tracker.begin(f"{name} {label}".strip(), parent=parent, values={})
             run.log_tags(
                 {tags.STEP: name, tags.FINGERPRINT: fingerprint}
@@ -254,11 +255,6 @@ class Pipeline:
             yield
         finally:
             lock.release()
-
-    def _end_abandoned(self, fingerprint: str) -> None:
-        # Whoever holds the lock knows that no other process works on this result.
-        for run_id in self.tracker.abandoned(fingerprint):
-            self.tracker.end_abandoned(run_id)
 
     def _compare(self, run: Run, runs: Mapping[str, FinishedRun]) -> None:
         evaluations = {label: found.load(Evaluation, "evaluation") for label, found in runs.items()}

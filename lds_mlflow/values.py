@@ -168,12 +168,23 @@ class Scores(_Value):
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """How many candidates pass each stage of a selection."""
+    """How many candidates pass each stage of a selection; `above_tau` is None where the rule has no threshold."""
 
     candidates: int
-    above_tau: int
+    above_tau: int | None
     in_top_fraction: int
     kept: int
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """The stages that the rule has, in words."""
+        stages = {
+            "candidates": self.candidates,
+            "above tau": self.above_tau,
+            "in the top fraction": self.in_top_fraction,
+            "kept: A": self.kept,
+        }
+        return {name: count for name, count in stages.items() if count is not None}
 
 
 @dataclass(frozen=True, slots=True)

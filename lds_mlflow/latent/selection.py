@@ -49,7 +49,7 @@ def select(
     order = torch.argsort(log_lds_M, descending=True, stable=True)
     # The tolerance keeps 0.29 * 100 = 28.999... at 29.
     n_top = floor(top_fraction * n + 1e-9)
-    above_tau = n
+    above_tau = None
     top = order[:n_top]
     if rule == "random":
         drawn = torch.randperm(n, generator=generator)[:n_top]
@@ -87,7 +87,7 @@ def _empty(log_lds_M: Tensor, funnel: Funnel, words: str, top_fraction: float) -
     all_pass, none_pass = feasible_tau(log_lds_M, top_fraction)
     return SelectionError(
         f"the selection ({words})",
-        found=f"{funnel.candidates:,} candidates -> {funnel.above_tau:,} above tau -> {funnel.kept} kept; "
+        found=f"{funnel.candidates:,} candidates -> {funnel.above_tau} above tau -> {funnel.kept} kept; "
         f"the densest candidate has LDS {_plain(none_pass)}",
         expected="at least one kept candidate",
         remedy=f"A feasible tau is below {_plain(none_pass)}; below {_plain(all_pass)} the whole top fraction passes. "

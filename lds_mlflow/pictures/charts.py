@@ -1,7 +1,7 @@
 """Charts of what was measured. Each has one message, its axes have units, and a control is grey."""
 
 from collections.abc import Mapping, Sequence
-from math import log
+from math import isfinite, log
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -78,11 +78,10 @@ def alpha_chart(alpha_M: Tensor, kept_A: Tensor) -> Figure:
 
 def funnel_chart(funnel: Funnel, rule: str) -> Figure:
     """Draws how many candidates pass each stage of the selection."""
-    counts = [funnel.candidates, funnel.above_tau, funnel.in_top_fraction, funnel.kept]
-    names = ["candidates", "above tau", "in the top fraction", "kept: A"]
+    names, counts = list(funnel.stages), list(funnel.stages.values())
     figure = Figure(figsize=(6, 2.4), layout="constrained")
     axes = figure.subplots()
-    bars = axes.barh(names, counts, color=[_GREY, _GREY, _GREY, _BLUE])
+    bars = axes.barh(names, counts, color=[_GREY] * (len(names) - 1) + [_BLUE])
     axes.bar_label(bars, [f"{count:,}" for count in counts], padding=3)
     axes.invert_yaxis()
     axes.set_xlim(right=1.15 * max(counts))
@@ -126,7 +125,7 @@ def comparison_chart(rows: Mapping[str, Mapping[str, float]], names: Mapping[str
         values = [rows[model][name] for model in models]
         bars = axes.barh(models, values, color=colors)
         axes.bar_label(bars, [f"{value:.3g}" for value in values], padding=3, fontsize=8)
-        axes.set_xlim(right=1.25 * max([*values, 1e-9]))
+        axes.set_xlim(right=1.25 * max([value for value in values if isfinite(value)], default=1))
         axes.invert_yaxis()
         axes.set_title(title, fontsize=10)
     return figure

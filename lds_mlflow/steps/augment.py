@@ -1,5 +1,6 @@
 """Step `augment`: candidates, scores, selection, and the decoded augmentation set A."""
 
+from dataclasses import asdict
 from math import ceil, log
 
 import pandas as pd
@@ -53,10 +54,9 @@ def run(config: AugmentConfig, context: Context) -> str:
     _log_pictures(config, candidates, scores, chosen, context)
     context.run.log_picture(_grid(augmentation), "pictures/augmentation_set.png")
     context.run.log_picture(_bands(candidates, scores, model), "pictures/lds_bands.png")
-    funnel = chosen.funnel
     return (
-        f"{funnel.candidates:,} candidates -> {funnel.above_tau:,} above tau -> {funnel.in_top_fraction:,} in the top "
-        f"fraction -> A of {funnel.kept:,} ({chosen.rule}; sigma {sigma:.3g}); "
+        f"{' -> '.join(f'{count:,} {stage}' for stage, count in chosen.funnel.stages.items())} "
+        f"({chosen.rule}; sigma {sigma:.3g}); "
         f"{figures['augmentation/share_next_to_a_parent']:.0%} of A at alpha 0.1 or 0.9, next to a parent"
     )
 
@@ -69,14 +69,12 @@ def _log_scores(scores: Scores, context: Context) -> None:
 
 
 def _figures(chosen: Selection, candidates: Candidates, latents: LatentSet) -> dict[str, float]:
-    funnel, kept = chosen.funnel, chosen.index_A
+    kept = chosen.index_A
+    counts = {f"funnel/{name}": count for name, count in asdict(chosen.funnel).items() if count is not None}
     next_to_a_parent = (candidates.alpha_M[kept] - 0.5).abs() > 0.35
     norm_ratio = candidates.z_MD[kept].norm(dim=1).mean() / latents.z_ND.norm(dim=1).mean()
     return {
-        "funnel/candidates": funnel.candidates,
-        "funnel/above_tau": funnel.above_tau,
-        "funnel/in_top_fraction": funnel.in_top_fraction,
-        "funnel/kept": funnel.kept,
+        **counts,
         "augmentation/share_next_to_a_parent": next_to_a_parent.double().mean().item(),
         "augmentation/norm_ratio": norm_ratio.item(),
     }

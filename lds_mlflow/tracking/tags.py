@@ -1,6 +1,6 @@
 """The tags by which the project finds its own runs again."""
 
-__all__ = ["ERROR", "FINGERPRINT", "INPUT", "OUTPUT", "REUSED", "SENTENCE", "STEP"]
+__all__ = ["ERROR", "FINGERPRINT", "INPUT", "OUTPUT", "PROCESS", "REUSED", "SENTENCE", "STEP"]
 
 STEP = "lds.step"
 FINGERPRINT = "lds.fingerprint"
@@ -11,6 +11,9 @@ OUTPUT = "lds.output"
 
 INPUT = "lds.input."
 """Followed by a step's name: the run of that step that this one read."""
+
+PROCESS = "lds.process"
+"""Host, number and start of the process that writes the run."""
 
 REUSED = "lds.reused"
 """On a run that had nothing to do: the run that already had its result."""

@@ -3,8 +3,10 @@
 import logging
 import os
 from collections.abc import Mapping
+from socket import gethostname
 
 import mlflow
+import psutil
 from mlflow import MlflowClient
 from mlflow.environment_variables import (
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
@@ -76,15 +78,16 @@ class Tracker:
             parent: Id of the run that it belongs under.
             values: Its tags.
         """
+        known = {tags.PROCESS: _process(), **values}
         handed_over = os.environ.get("MLFLOW_RUN_ID") if parent is None else None
         if handed_over:
             self.client.update_run(handed_over, name=name)
             run = Run(self.client, self.tracking_uri, handed_over, self.experiment_id)
-            run.log_tags(values)
+            run.log_tags(known)
             return run
         nesting = {MLFLOW_PARENT_RUN_ID: parent} if parent else {}
         entity = self.client.create_run(
-            self.experiment_id, run_name=name, tags={MLFLOW_RUN_NAME: name, **nesting, **values}
+            self.experiment_id, run_name=name, tags={MLFLOW_RUN_NAME: name, **nesting, **known}
         )
         return Run(self.client, self.tracking_uri, entity.info.run_id, self.experiment_id)
 
@@ -98,17 +101,15 @@ class Tracker:
         )
         return FinishedRun(found[0], self.tracking_uri) if found else None
 
-    def abandoned(self, fingerprint: str) -> list[str]:
-        """Returns the ids of the runs with a fingerprint that still count as running."""
-        found = self.client.search_runs(
+    def end_orphans(self) -> None:
+        """Ends as KILLED what counts as running, but was begun by a process of this machine that is gone."""
+        running = self.client.search_runs(
             [self.experiment_id],
-            filter_string=f"tags.`{tags.FINGERPRINT}` = '{fingerprint}' and attributes.status = 'RUNNING'",
+            filter_string=f"attributes.status = 'RUNNING' and tags.`{tags.PROCESS}` LIKE '{gethostname()} %'",
         )
-        return [str(run.info.run_id) for run in found]
-
-    def end_abandoned(self, run_id: str) -> None:
-        """Ends a run whose process is gone as KILLED."""
-        self.client.set_terminated(run_id, "KILLED")
+        for run in running:
+            if not _is_alive(run.data.tags[tags.PROCESS]):
+                self.client.set_terminated(run.info.run_id, "KILLED")
 
     def open(self, reference: str) -> FinishedRun:
         """Opens a run by its id, by a runs:/ID address, or by the models:/ address of a model that it logged.
@@ -163,6 +164,19 @@ class Tracker:
                 version = self.client.get_model_version(*name.rsplit("/", 1))
             return str(version.run_id)
         return reference.removeprefix("runs:/").split("/", 1)[0]
+
+
+def _process() -> str:
+    # Numbers come again: the time of the start tells two processes with one number apart.
+    return f"{gethostname()} {os.getpid()} {psutil.Process().create_time():.0f}"
+
+
+def _is_alive(process: str) -> bool:
+    _, number, start = process.rsplit(" ", 2)
+    try:
+        return f"{psutil.Process(int(number)).create_time():.0f}" == start
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _experiment_id(uri: str) -> str:

@@ -127,9 +127,9 @@ class _Fit:
         if self.skipped > self.plan.max_skipped:
             raise TrainingError(
                 f"step {self.step:,} of training",
-                found=f"a loss or gradient that is not finite, for the {self.skipped}th time",
+                found=f"a loss or gradient that is not finite; so far in {self.skipped} steps",
                 expected=f"at most {self.plan.max_skipped} such steps",
-                remedy="Lower the learning rate; the checkpoint from before is kept.",
+                remedy="Lower the learning rate.",
             )
 
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -132,6 +133,12 @@ def test_an_unknown_run_is_named_before_anything_is_computed(make_pipeline: Make
     assert said == []
 
 
+@pytest.mark.parametrize("parameter", ["train_run", "encode_run", "data_run", "model_run"])
+def test_an_input_that_is_needed_can_not_be_left_out(make_pipeline: MakePipeline, parameter: str) -> None:
+    with pytest.raises(ConfigError, match=f"{parameter}=none: should name a run"):
+        make_pipeline("evaluate", **{parameter: "none"})
+
+
 def test_an_unfinished_run_is_refused(make_pipeline: MakePipeline, tracker: Tracker) -> None:
     run = tracker.begin("train", parent=None, values={tags.STEP: "train"})
     with pytest.raises(TrackingError, match="status RUNNING"):
@@ -191,12 +198,22 @@ def test_a_stopped_training_is_killed_keeps_its_checkpoint_and_resumes_bitwise(
     assert not list((tmp_path / "work" / "checkpoints").glob("*.pt"))
 
 
-def test_a_run_whose_process_was_killed_is_marked_so_by_the_next(make_pipeline: MakePipeline, tracker: Tracker) -> None:
-    done = make_pipeline("train").run("train")
-    fingerprint = done.entity.data.tags[tags.FINGERPRINT]
-    dead = tracker.begin("train", parent=None, values={tags.STEP: "train", tags.FINGERPRINT: fingerprint})
-    make_pipeline("train", reuse=False).run("train")
-    assert _status(tracker, dead.id) == "KILLED"
+def test_runs_whose_process_was_killed_are_marked_so_by_the_next_command(
+    make_pipeline: MakePipeline, tracker: Tracker
+) -> None:
+    here = {tags.PROCESS: f"{gethostname()} {2**22 + 1} 0"}
+    elsewhere = {tags.PROCESS: f"another-machine {2**22 + 1} 0"}
+    dead = tracker.begin("finetune", parent=None, values=here)
+    orphan = tracker.begin("train", parent=dead.id, values=here)
+    alive = tracker.begin("train", parent=None, values={})
+    far = tracker.begin("train", parent=None, values=elsewhere)
+    make_pipeline("data").run("data")
+    assert [_status(tracker, run.id) for run in (dead, orphan, alive, far)] == [
+        "KILLED",
+        "KILLED",
+        "RUNNING",
+        "RUNNING",
+    ]
 
 
 def test_a_gpu_that_is_not_there_is_named(make_pipeline: MakePipeline) -> None:

@@ -98,10 +98,10 @@ def test_alphas_are_shown_as_shares_of_all_and_of_the_kept() -> None:
     assert kept == [0.5, 0, 0, 0, 0, 0, 0, 0, 0.5]
 
 
-@pytest.mark.parametrize("funnel", [Funnel(1, 1, 1, 1), Funnel(100_000, 0, 20_000, 0)])
+@pytest.mark.parametrize("funnel", [Funnel(1, 1, 1, 1), Funnel(100_000, 0, 20_000, 0), Funnel(5, None, 2, 2)])
 def test_a_funnel_renders(funnel: Funnel) -> None:
     figure = funnel_chart(funnel, "the top 20% by LDS")
-    assert _widths(figure) == [funnel.candidates, funnel.above_tau, funnel.in_top_fraction, funnel.kept]
+    assert _widths(figure) == list(funnel.stages.values())
     _assert_renders(figure)
 
 
