@@ -21,6 +21,7 @@ from PIL import Image
 from lds_mlflow.files import digest_of_bytes, naming_a_full_disk
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking import tags
+from lds_mlflow.tracking.launched import keep_killed
 
 __all__ = ["Run"]
 
@@ -39,11 +40,14 @@ class Run:
         tracking_uri: The address of that store.
         run_id: MLflow's id of the run.
         experiment_id: MLflow's id of its experiment.
+        launched: Whether `mlflow run` began it.
     """
 
-    def __init__(self, client: MlflowClient, tracking_uri: str, run_id: str, experiment_id: str) -> None:
+    def __init__(
+        self, client: MlflowClient, tracking_uri: str, run_id: str, experiment_id: str, *, launched: bool = False
+    ) -> None:
         self.client, self.tracking_uri = client, tracking_uri
-        self.id, self.experiment_id = run_id, experiment_id
+        self.id, self.experiment_id, self.launched = run_id, experiment_id, launched
         self._waiting: list[Metric] = []
         self._flushed = monotonic()
         self._outputs: list[str] = []
@@ -149,5 +153,7 @@ class Run:
         if status == "FINISHED" and self._outputs:
             self.log_tags({tags.OUTPUT: digest_of_bytes(*(output.encode() for output in sorted(self._outputs)))})
         self.client.set_terminated(self.id, status)
+        if status == "KILLED" and self.launched:
+            keep_killed(self.tracking_uri, self.id)
         # `mlflow run` hands its run over by this variable; a later start must not find it.
         os.environ.pop("MLFLOW_RUN_ID", None)

@@ -82,7 +82,7 @@ class Tracker:
         handed_over = os.environ.get("MLFLOW_RUN_ID") if parent is None else None
         if handed_over:
             self.client.update_run(handed_over, name=name)
-            run = Run(self.client, self.tracking_uri, handed_over, self.experiment_id)
+            run = Run(self.client, self.tracking_uri, handed_over, self.experiment_id, launched=True)
             run.log_tags(known)
             return run
         nesting = {MLFLOW_PARENT_RUN_ID: parent} if parent else {}

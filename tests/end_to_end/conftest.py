@@ -40,14 +40,36 @@ def mlflow_run(tracking_uri: str, tmp_path: Path) -> Run:
     """Runs an entry point through `mlflow run --env-manager local`, from a folder that is not the project's."""
 
     def run(entry_point: str, **values: Any) -> Done:
-        flags = [f"-P{name}={value}" for name, value in assignments(entry_point, tmp_path / "work", values).items()]
-        project = [str(ROOT), "-e", entry_point, "--env-manager", "local"]
-        command = [sys.executable, "-m", "mlflow", "run", *project, *flags]
+        command = _launcher(entry_point, tmp_path / "work", values)
         return subprocess.run(
             command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=300
         )
 
     return run
+
+
+@pytest.fixture
+def launch(tracking_uri: str, tmp_path: Path) -> Start:
+    """Starts an entry point through `mlflow run`, in a process group of its own."""
+
+    def begin(entry_point: str, **values: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            _launcher(entry_point, tmp_path / "work", values),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return begin
+
+
+def _launcher(entry_point: str, work_dir: Path, values: dict[str, Any]) -> list[str]:
+    flags = [f"-P{name}={value}" for name, value in assignments(entry_point, work_dir, values).items()]
+    project = [str(ROOT), "-e", entry_point, "--env-manager", "local"]
+    return [sys.executable, "-m", "mlflow", "run", *project, *flags]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Training that a person can leave alone: killed, stopped, resumed."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -69,3 +70,19 @@ def test_a_stopped_training_ends_as_killed_with_a_checkpoint(
     assert [run.entity.info.status for run in _train_runs(tracker)] == ["KILLED"]
     assert any(checkpoints.glob("train-*.pt"))
     assert "Traceback" not in output + errors
+
+
+def test_ctrl_c_on_mlflow_run_ends_the_run_as_killed(launch: Start, tracker: Tracker, tmp_path: Path) -> None:
+    process = launch("train", **STEPS | {"train_steps": 100_000})
+    checkpoints = tmp_path / "work" / "checkpoints"
+    _wait_for(lambda: any(checkpoints.glob("train-*.pt")), process)
+    # A terminal sends it to the whole group.
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    deadline = time.monotonic() + 60
+    while [run.entity.info.status for run in _train_runs(tracker)] != ["FAILED"] and time.monotonic() < deadline - 50:
+        time.sleep(0.1)
+    while [run.entity.info.status for run in _train_runs(tracker)] != ["KILLED"]:
+        assert time.monotonic() < deadline, "the run is not marked KILLED"
+        time.sleep(0.1)
