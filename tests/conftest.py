@@ -1,7 +1,9 @@
 """What several rooms' tests share: a tracking store of their own, and a pipeline small enough to run in a second."""
 
+import resource
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +95,14 @@ def unlabelled_folder(tmp_path: Path) -> Path:
         pixels = generator.integers(0, 256, (8, 8), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{number:02d}.png")
     return folder
+
+
+@contextmanager
+def little_room() -> Iterator[None]:
+    """Lets no file grow beyond 4 KiB; Python ignores the signal that comes with it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -178,5 +178,5 @@ def _open_file(path: Path) -> BinaryIO:
 def _open_member(archive: zipfile.ZipFile, name: str) -> BinaryIO:
     try:
         return io.BytesIO(archive.read(name))
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise OSError(f"{name} can't be read from the archive") from error

@@ -1,8 +1,5 @@
 import json
-import resource
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, make_dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +24,7 @@ from lds_mlflow.values import (
     Scores,
     Selection,
 )
+from tests.conftest import little_room
 
 EXAMPLES: dict[str, Any] = {
     type(value).__name__: value
@@ -109,17 +107,6 @@ def stored(tmp_path: Path) -> Path:
     """A folder that holds latents."""
     save_value(EXAMPLES["LatentSet"], tmp_path / "latents")
     return tmp_path / "latents"
-
-
-@contextmanager
-def _little_room() -> Iterator[None]:
-    """Lets no file grow beyond 4 KiB; Python ignores the signal that comes with it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_there_is_an_example_of_every_value() -> None:
@@ -292,7 +279,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(stored: Path, mo
 
 
 def test_a_disk_that_fills_up_midway_is_told_and_leaves_the_old_value(stored: Path) -> None:
-    with _little_room(), pytest.raises(DiskFullError, match="no room while writing it"):
+    with little_room(), pytest.raises(DiskFullError, match="no room while writing it"):
         save_value(ModelWeights({}, {"a": torch.zeros(10_000)}), stored)
     _assert_same(load_value(LatentSet, stored), EXAMPLES["LatentSet"])
     assert list(stored.parent.iterdir()) == [stored]

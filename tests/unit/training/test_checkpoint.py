@@ -1,9 +1,6 @@
 import pickle
 import random
-import resource
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ import torch
 
 from lds_mlflow.errors import ArtifactError, DiskFullError
 from lds_mlflow.training import Checkpoint, CheckpointFile
+from tests.conftest import little_room
 
 NUMBERS = torch.arange(300.0)
 
@@ -48,17 +46,6 @@ def saved(file: CheckpointFile) -> bytes:
     """The bytes of a checkpoint that was saved to the file."""
     file.save(_checkpoint())
     return file.path.read_bytes()
-
-
-@contextmanager
-def _little_room() -> Iterator[None]:
-    """Lets no file grow beyond 4 KiB; Python ignores the signal that comes with it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def _refusal(file: CheckpointFile) -> ArtifactError:
@@ -109,7 +96,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(file: Checkpoint
 
 
 def test_a_disk_that_fills_up_midway_is_told_and_leaves_the_old_checkpoint(file: CheckpointFile, saved: bytes) -> None:
-    with _little_room(), pytest.raises(DiskFullError, match="no room while writing it"):
+    with little_room(), pytest.raises(DiskFullError, match="no room while writing it"):
         file.save(replace(_checkpoint(), model={"weight": torch.zeros(10_000)}))
     assert file.path.read_bytes() == saved
     assert list(file.path.parent.iterdir()) == [file.path]
