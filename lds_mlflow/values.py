@@ -182,7 +182,7 @@ class Funnel:
             "candidates": self.candidates,
             "above tau": self.above_tau,
             "in the top fraction": self.in_top_fraction,
-            "kept: A": self.kept,
+            "kept as A": self.kept,
         }
         return {name: count for name, count in stages.items() if count is not None}
 
