@@ -292,6 +292,7 @@ class _Ending:
             return
         if not isinstance(error, Interrupted | KeyboardInterrupt):
             self.run.log_tags({tags.ERROR: f"{type(error).__name__}: {error}"[:5000]})
+            self.run.log_note(f"**Failed.** {error}"[:5000])
         self.run.end("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
 
 

@@ -152,6 +152,7 @@ def test_a_failed_step_fails_its_run_and_its_parent_and_says_why(make_pipeline: 
     failed = {run.info.run_name: run for run in runs if run.info.status == "FAILED"}
     assert set(failed) == {"finetune", "augment"}
     assert "feasible tau" in failed["augment"].data.tags[tags.ERROR]
+    assert "feasible tau" in failed["finetune"].data.tags["mlflow.note.content"]
     assert not any(run.info.status == "RUNNING" for run in runs)
 
 
