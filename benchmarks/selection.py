@@ -15,7 +15,16 @@ import pandas as pd
 import torch
 
 from lds_mlflow.data import load_digits, split_images
-from lds_mlflow.latent import bandwidth, draw_candidates, score_candidates, select
+from lds_mlflow.latent import (
+    Random,
+    Rule,
+    TopFraction,
+    bandwidth,
+    draw_candidates,
+    latent_space,
+    score_candidates,
+    select,
+)
 from lds_mlflow.metrics import ClassifierExtractor, evaluate_samples, train_classifier
 from lds_mlflow.sampling import decode_latents, encode_images, latents_of_seeds
 from lds_mlflow.training import FitPlan, fit
@@ -30,16 +39,16 @@ _A_SHARE, _TOP = 0.5, 0.2
 
 @dataclass(frozen=True, slots=True)
 class _Arm:
-    rule: str
-    sigma: str = "norm/5"
+    rule: Rule
+    space: str = "raw"
     leave_endpoints_out: bool = False
 
 
 _ARMS = {
-    "random interpolants": _Arm("random"),
-    "top 20 %": _Arm("top"),
-    "top 20 %, endpoints left out": _Arm("top", leave_endpoints_out=True),
-    "top 20 %, centred, endpoints left out": _Arm("top", sigma="centred-norm/5", leave_endpoints_out=True),
+    "random interpolants": _Arm(Random(_TOP)),
+    "top 20 %": _Arm(TopFraction(_TOP)),
+    "top 20 %, endpoints left out": _Arm(TopFraction(_TOP), leave_endpoints_out=True),
+    "top 20 %, centred, endpoints left out": _Arm(TopFraction(_TOP), space="centred", leave_endpoints_out=True),
 }
 
 
@@ -89,8 +98,10 @@ def _rows(seed: int, splits: Splits, judge: ClassifierExtractor, plan: FitPlan) 
 def _augment(model: VAE, z: torch.Tensor, arm: _Arm, seed: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     candidates = draw_candidates(z, round(_A_SHARE / _TOP * len(z)), generator=generator)
-    scores = score_candidates(candidates, z, sigma=bandwidth(z, arm.sigma), leave_endpoints_out=arm.leave_endpoints_out)
-    chosen = select(scores.log_lds_M, rule=arm.rule, top_fraction=_TOP, tau=1, generator=generator)
+    mapped = latent_space(z, arm.space).map(z)
+    sigma = bandwidth(mapped, "norm/5").sigma
+    scores = score_candidates(candidates, z, sigma=sigma, leave_endpoints_out=arm.leave_endpoints_out)
+    chosen = select(scores.log_lds_M, arm.rule, generator=generator, candidates=candidates)
     return decode_latents(model, candidates.z_MD[chosen.index_A])
 
 

@@ -35,6 +35,8 @@ NO_RUN = "none"
 NO_MODEL = "none"
 """The value of `registered_model` for: don't register."""
 
+_BANDWIDTH_RULES = ("norm/5", "scott", "silverman", "median", "knn", "loo")
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -171,36 +173,90 @@ class AugmentConfig(StepConfig):
     """Run of the step encode, or auto."""
 
     augmentation_ratio: Annotated[float, Field(gt=0, le=10)] = 0.5
-    """Size of A as a share of the training part; the draft's is 10,000 / 20,000."""
+    """Size of A at most, as a share of the training part; the draft's is 10,000 / 20,000."""
 
-    top_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2
-    """Share of the candidates that the selection keeps; as many are drawn as that needs."""
+    candidates: Literal["sampled", "exhaustive"] = "sampled"
+    """sampled: interpolants drawn at random. exhaustive: the densest of all linear interpolants there are."""
 
-    selection: Literal["top", "paper", "random"] = "top"
-    """top: the densest fraction. paper: those of them above tau. random: as many at random, a control."""
+    interpolation: Literal["linear", "slerp", "variance-preserving"] = "linear"
+    """How a candidate lies between its parents; the draft's is linear, which shrinks norms."""
 
-    tau: Positive = 0.28
-    """Threshold on LDS for selection=paper; the draft's is 0.28, which few latents can reach."""
+    parent_neighbours: CountOrAll = 0
+    """Draw the second parent among this many nearest to the first; 0 draws it among all, as the draft does."""
+
+    every_alpha: bool = False
+    """Whether a pair gives all nine alphas, which is cheaper to score, or a random one."""
+
+    scorer: Literal["exact", "neighbours", "subsample"] = "exact"
+    """exact, or an approximation with a certificate: the 256 nearest latents (needs faiss), or a tenth of them."""
+
+    latent_space: Literal["raw", "centred", "whitened"] = "raw"
+    """Space in which density is measured; the draft's is raw."""
+
+    drop_inactive: bool = False
+    """Whether dimensions with less than 0.01 of the largest variance are left out of distances."""
 
     sigma: str = "norm/5"
-    """Bandwidth: norm/5 (the draft's: a fifth of the mean norm), centred-norm/5, or a number."""
+    """Bandwidth: norm/5 (the draft's: a fifth of the mean norm), scott, silverman, median, knn, loo, or a number."""
+
+    sigma_multiplier: Positive = 1.0
+    """What the bandwidth is multiplied by."""
 
     leave_endpoints_out: bool = False
     """Whether a candidate's own two parents are left out of its score."""
 
+    selection: Literal[
+        "top", "paper", "threshold", "random", "power", "conformal", "highest-density", "typical", "otsu", "knee"
+    ] = "top"
+    """top: the densest fraction; paper: that and tau; random: a control; docs/method.md has all the rules."""
+
+    top_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Share of the candidates that top, paper, random and power keep; as many candidates are drawn as that needs."""
+
+    tau: Positive = 0.28
+    """Threshold on LDS for paper and threshold; the draft's is 0.28, which few latents can reach."""
+
+    combine: Literal["both", "of-passing", "either", "fallback"] = "both"
+    """How paper combines them: both hold, the top of-passing tau, either holds, or the top as fallback."""
+
+    gamma: Annotated[float, Field(ge=-1, le=1)] = 1.0
+    """Exponent for power; negative favours sparse regions, 0 is random."""
+
+    mass: Fraction = 0.9
+    """Share of real latents that conformal, highest-density and typical let pass."""
+
+    sharpest_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the selected that a second filter keeps, the sharpest (the draft's LDS + SS); 1 is without it."""
+
+    stratify: Literal["none", "class", "cluster"] = "none"
+    """Keep the training shares of classes, or of clusters of the latents (k-means)."""
+
+    clusters: Annotated[int, Field(ge=2)] = 10
+    """Clusters for stratify=cluster."""
+
+    max_per_parent: CountOrAll = 0
+    """How often a training image may be a parent in A; 0 is any number."""
+
     augment_seed: Seed = 0
-    """Seed of the candidates."""
+    """Seed of the candidates, and of selections that draw."""
+
+    @field_validator("interpolation")
+    @classmethod
+    def _is_linear_if_exhaustive(cls, value: str, info: ValidationInfo) -> str:
+        if value != "linear" and info.data.get("candidates") == "exhaustive":
+            raise ValueError("should be linear where candidates is exhaustive")
+        return value
 
     @field_validator("sigma")
     @classmethod
     def _is_rule_or_number(cls, value: str) -> str:
-        if value not in {"norm/5", "centred-norm/5"}:
+        if value not in _BANDWIDTH_RULES:
             try:
                 number = float(value)
             except ValueError:
                 number = 0.0
             if not 0 < number < float("inf"):
-                raise ValueError("should be norm/5, centred-norm/5, or a finite number above 0")
+                raise ValueError(f"should be {', '.join(_BANDWIDTH_RULES)}, or a finite number above 0")
         return value
 
 

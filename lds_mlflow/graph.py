@@ -80,7 +80,7 @@ STEPS: dict[str, Step] = {
             "augment",
             AugmentConfig,
             (Input("encode_run", ("encode",)),),
-            ("latent", "vae", "sampling.py"),
+            ("augmenting.py", "latent", "metrics", "vae", "sampling.py"),
         ),
         Step(
             "finetune",

@@ -78,7 +78,7 @@ def load_value(kind: type[T], folder: Path) -> T:
         content = manifest["fields"] | _nested(load_file(folder / _TENSORS))
         return TypeAdapter(kind).validate_python(content)
     except (SafetensorError, ValidationError) as error:
-        raise _broken(folder, str(error).splitlines()[0], f"the fields of a {kind.__name__}") from error
+        raise _broken(folder, str(error).splitlines()[0], f"the fields of {kind.__name__}") from error
 
 
 def _read_manifest(kind: type[T], folder: Path) -> dict[str, Any]:

@@ -21,7 +21,6 @@ __all__ = [
     "AugmentationSet",
     "Candidates",
     "Evaluation",
-    "Funnel",
     "ImageSet",
     "LatentSet",
     "ModelWeights",
@@ -141,14 +140,20 @@ class Candidates(_Value):
     """Interpolated latents, with where they come from (draft, section 3.1).
 
     Attributes:
-        z_MD: (1 - alpha) z_i + alpha z_j, float32 [M, D].
+        z_MD: The latents; linear ones are (1 - alpha) z_i + alpha z_j, float32 [M, D].
         parents_M2: Rows i and j of the latent set, int64 [M, 2].
         alpha_M: Interpolation weights, float32 [M].
+        interpolation: How they lie between their parents: "linear" (the draft's) or another kind.
     """
 
     z_MD: Tensor
     parents_M2: Tensor
     alpha_M: Tensor
+    interpolation: str = "linear"
+
+    def take(self, index: Tensor) -> Self:
+        """Returns the candidates at `index`, int64 [n] or bool [M]."""
+        return replace(self, z_MD=self.z_MD[index], parents_M2=self.parents_M2[index], alpha_M=self.alpha_M[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,32 +164,13 @@ class Scores(_Value):
         log_lds_M: log LDS, float64 [M].
         sigma: Bandwidth of the kernel, in latent units.
         endpoints_left_out: Whether each candidate's own two parents were left out of its sum.
+        rescored: How many of them left the range of float32, and were computed again in float64.
     """
 
     log_lds_M: Tensor
     sigma: float
     endpoints_left_out: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Funnel:
-    """How many candidates pass each stage of a selection; `above_tau` is None where the rule has no threshold."""
-
-    candidates: int
-    above_tau: int | None
-    in_top_fraction: int
-    kept: int
-
-    @property
-    def stages(self) -> dict[str, int]:
-        """The stages that the rule has, in words."""
-        stages = {
-            "candidates": self.candidates,
-            "above tau": self.above_tau,
-            "in the top fraction": self.in_top_fraction,
-            "kept as A": self.kept,
-        }
-        return {name: count for name, count in stages.items() if count is not None}
+    rescored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,14 +178,18 @@ class Selection(_Value):
     """The candidates that a rule keeps, the densest first.
 
     Attributes:
-        index_A: Rows of the candidates, int64 [A].
+        index_A: Rows of the candidates, int64 [A], none twice.
         rule: The rule in words.
-        funnel: Counts on the way.
+        funnel: Stages of the selection in words, first to last, with how many candidates passed each.
+        figures: What the rule found out by itself, such as its threshold, by name.
+        warnings: What a person should know about it, in plain words.
     """
 
     index_A: Tensor
     rule: str
-    funnel: Funnel
+    funnel: dict[str, int]
+    figures: dict[str, float]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

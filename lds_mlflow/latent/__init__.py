@@ -1,8 +1,83 @@
-"""Candidates, their latent density score, and which of them to keep: arrays in, values out."""
+"""Candidates, their latent density score, and which of them to keep: arrays in, values out.
 
-from lds_mlflow.latent.bandwidth import bandwidth
-from lds_mlflow.latent.candidates import draw_candidates
-from lds_mlflow.latent.density import log_density, score_candidates
+    z_ND = torch.from_numpy(latents)                        # anyone's latents, float [N, D]
+    sigma = bandwidth(z_ND, "norm/5").sigma
+    candidates = draw_candidates(z_ND, 50_000, generator=generator)
+    scores = score_candidates(candidates, z_ND, sigma=sigma, leave_endpoints_out=True)
+    chosen = select(scores.log_lds_M, TopFraction(0.2), generator=generator, candidates=candidates)
+
+Needs torch and numpy alone; with numba (the extra "fast") scoring is faster.
+"""
+
+from lds_mlflow.latent.approximate import Certificate, NeighbourScorer, SubsampleScorer, certify
+from lds_mlflow.latent.bandwidth import BANDWIDTH_RULES, Bandwidth, bandwidth, effective_neighbours
+from lds_mlflow.latent.candidates import INTERPOLATIONS, draw_candidates, interpolate
+from lds_mlflow.latent.density import leave_one_out_log_density, log_density
+from lds_mlflow.latent.diagnosis import Diagnosis, diagnose
+from lds_mlflow.latent.exhaustive import Census, Exhaustive, score_exhaustively
+from lds_mlflow.latent.factored import score_factored
+from lds_mlflow.latent.rules import (
+    COMBINATIONS,
+    Conformal,
+    HighestDensity,
+    Knee,
+    Otsu,
+    Paper,
+    PowerLaw,
+    Random,
+    Rule,
+    Threshold,
+    TopFraction,
+    Typical,
+)
+from lds_mlflow.latent.scorers import Scorer, score_candidates, score_directly
 from lds_mlflow.latent.selection import feasible_tau, select
+from lds_mlflow.latent.space import SPACES, LatentSpace, latent_space
+from lds_mlflow.latent.strata import Strata, strata_of
+from lds_mlflow.latent.thresholds import Modes, modes
 
-__all__ = ["bandwidth", "draw_candidates", "feasible_tau", "log_density", "score_candidates", "select"]
+__all__ = [
+    "BANDWIDTH_RULES",
+    "COMBINATIONS",
+    "INTERPOLATIONS",
+    "SPACES",
+    "Bandwidth",
+    "Census",
+    "Certificate",
+    "Conformal",
+    "Diagnosis",
+    "Exhaustive",
+    "HighestDensity",
+    "Knee",
+    "LatentSpace",
+    "Modes",
+    "NeighbourScorer",
+    "Otsu",
+    "Paper",
+    "PowerLaw",
+    "Random",
+    "Rule",
+    "Scorer",
+    "Strata",
+    "SubsampleScorer",
+    "Threshold",
+    "TopFraction",
+    "Typical",
+    "bandwidth",
+    "certify",
+    "diagnose",
+    "draw_candidates",
+    "effective_neighbours",
+    "feasible_tau",
+    "interpolate",
+    "latent_space",
+    "leave_one_out_log_density",
+    "log_density",
+    "modes",
+    "score_candidates",
+    "score_directly",
+    "score_exhaustively",
+    "score_factored",
+    "select",
+    "strata_of",
+]

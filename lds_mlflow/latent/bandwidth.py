@@ -1,14 +1,46 @@
-"""The width sigma of the kernel."""
+r"""The width sigma of the kernel, and how many neighbours it reaches.
 
+norm/5      a fifth of the mean L2 norm (draft, section 3.2); it depends on where the origin is
+scott       s N^(-1/(D+4)), with s^2 the mean variance of a dimension (Scott 1992)
+silverman   s (N (D+2)/4)^(-1/(D+4)) (Silverman 1986)
+median      the median distance of two latents (the median heuristic; Garreau et al. 2017)
+knn         the mean distance to the tenth nearest latent
+loo         the maximum of the leave-one-out likelihood of the isotropic density (Habbema et al. 1974; Duin 1976)
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, log, sqrt
+
+import torch
 from torch import Tensor
 
 from lds_mlflow.errors import ConfigError, DataError
+from lds_mlflow.latent.checks import require_finite
+from lds_mlflow.latent.geometry import blocks
+from lds_mlflow.values import evenly_spread
 
-__all__ = ["BANDWIDTH_RULES", "bandwidth", "parse_bandwidth"]
+__all__ = ["BANDWIDTH_RULES", "Bandwidth", "bandwidth", "effective_neighbours", "parse_bandwidth"]
 
-BANDWIDTH_RULES = ("norm/5", "centred-norm/5")
-"""norm/5 is the draft's rule (section 3.2), which depends on where the origin is. centred-norm/5 takes the mean of the
-latents for the origin, and doesn't."""
+_QUERIES, _FEWEST_QUERIES, _ENTRIES, _ROWS = 1000, 32, 2**25, 8192
+_NEIGHBOUR = 10
+_GOLDEN, _SEARCH_WIDTH = (sqrt(5) - 1) / 2, 1e-3
+_FEW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Bandwidth:
+    """A bandwidth with what it means.
+
+    Attributes:
+        sigma: In latent units.
+        effective_neighbours: See `effective_neighbours`.
+        warning: What a person should know about it, or nothing.
+    """
+
+    sigma: float
+    effective_neighbours: float
+    warning: str
 
 
 def parse_bandwidth(rule: str) -> float | None:
@@ -33,29 +65,152 @@ def parse_bandwidth(rule: str) -> float | None:
     return number
 
 
-def bandwidth(z_ND: Tensor, rule: str) -> float:
-    """Returns sigma, in latent units.
+def bandwidth(z_ND: Tensor, rule: str, *, multiplier: float = 1.0) -> Bandwidth:
+    """Returns the bandwidth by a rule.
+
+    Distances are taken from at most 1,000 latents, evenly spread, to all of them.
 
     Args:
-        z_ND: Training latents, float [N, D].
-        rule: "norm/5" (a fifth of the mean L2 norm; draft, section 3.2), "centred-norm/5", or a number.
+        z_ND: Training latents in the space in which density is measured, float [N, D].
+        rule: One of BANDWIDTH_RULES, or a number.
+        multiplier: What its result is multiplied by.
 
     Raises:
         ConfigError: The rule is none of these.
-        DataError: The rule gives no width above 0: the latents are all one point.
+        DataError: There are fewer than two latents, one is not finite, or the rule gives no width above 0.
     """
     number = parse_bandwidth(rule)
-    if number is not None:
-        return number
-    z = z_ND.double()
-    if rule == "centred-norm/5":
-        z = z - z.mean(0)
-    sigma = float(z.norm(dim=1).mean()) / 5
+    require_finite(z_ND, "training latent")
+    _require_two(z_ND)
+    sigma = multiplier * (_RULES[rule](z_ND) if number is None else number)
     if not 0 < sigma < float("inf"):
         raise DataError(
             f"the bandwidth by the rule {rule}",
             found=f"{sigma}",
             expected="a finite number above 0",
-            remedy="The latents are all alike or not finite: train longer, or with a smaller kl_weight.",
+            remedy="The latents are all alike: train longer, or with a smaller kl_weight.",
         )
-    return sigma
+    neighbours = effective_neighbours(z_ND, sigma)
+    return Bandwidth(sigma, neighbours, _warning(neighbours, len(z_ND)))
+
+
+def effective_neighbours(z_ND: Tensor, sigma: float) -> float:
+    """Returns how many other latents a kernel reaches: the median of (sum w)^2 / sum w^2 over latents (Kish 1965).
+
+    Args:
+        z_ND: Training latents, float [N, D].
+        sigma: Bandwidth, in latent units.
+    """
+    log_weights = -_squared_distances(z_ND) / (2 * sigma**2)
+    kish = (2 * log_weights.logsumexp(1) - (2 * log_weights).logsumexp(1)).exp()
+    return float(kish.median())
+
+
+def _warning(neighbours: float, n: int) -> str:
+    if neighbours < _FEW:
+        return (
+            f"The kernel reaches {neighbours:.1f} neighbours: the score says little but how near the nearest training "
+            "latent is. A larger sigma reaches more."
+        )
+    if neighbours > n / 2:
+        return (
+            f"The kernel reaches {neighbours:.0f} of {n} latents: the score says little but how near the mean is. "
+            "A smaller sigma sees more of the shape."
+        )
+    return ""
+
+
+def _require_two(z_ND: Tensor) -> None:
+    if len(z_ND) < 2:
+        raise DataError(
+            "the training latents",
+            found=f"{len(z_ND)}",
+            expected="at least 2, to have distances",
+            remedy="Bring more training images.",
+        )
+
+
+def _norm_fifth(z_ND: Tensor) -> float:
+    return float(z_ND.double().norm(dim=1).mean()) / 5
+
+
+def _spread(z_ND: Tensor) -> float:
+    return float(z_ND.double().var(0).mean().sqrt())
+
+
+def _scott(z_ND: Tensor) -> float:
+    n, d = z_ND.shape
+    return _spread(z_ND) * float(n ** (-1 / (d + 4)))
+
+
+def _silverman(z_ND: Tensor) -> float:
+    n, d = z_ND.shape
+    return _spread(z_ND) * float((n * (d + 2) / 4) ** (-1 / (d + 4)))
+
+
+def _median(z_ND: Tensor) -> float:
+    squared = _squared_distances(z_ND)
+    return float(squared[squared < torch.inf].median().sqrt())
+
+
+def _knn(z_ND: Tensor) -> float:
+    squared = _squared_distances(z_ND)
+    return float(squared.kthvalue(min(_NEIGHBOUR, len(z_ND) - 1), dim=1).values.sqrt().mean())
+
+
+def _leave_one_out(z_ND: Tensor) -> float:
+    squared, d = _squared_distances(z_ND), z_ND.shape[1]
+    finite = squared[(squared > 0) & (squared < torch.inf)]
+    if not len(finite):
+        return 0.0
+    # Copies of a latent make the likelihood grow without bound as sigma goes to 0: what is tried begins at the
+    # distances.
+    low, high = log(finite.min().sqrt().item() / sqrt(2 * d)), log(finite.max().sqrt().item())
+
+    def log_likelihood(log_sigma: float) -> float:
+        log_sums = (-squared / (2 * exp(2 * log_sigma))).logsumexp(1)
+        return log_sums.mean().item() - d * log_sigma
+
+    return exp(_golden_section(log_likelihood, low, high))
+
+
+def _golden_section(function: Callable[[float], float], low: float, high: float) -> float:
+    """Returns where a function of one maximum between low and high has it (Kiefer 1953)."""
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = function(left), function(right)
+    while high - low > _SEARCH_WIDTH:
+        if at_left > at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _GOLDEN * (high - low)
+            at_right = function(right)
+    return (low + high) / 2
+
+
+_RULES: dict[str, Callable[[Tensor], float]] = {
+    "norm/5": _norm_fifth,
+    "scott": _scott,
+    "silverman": _silverman,
+    "median": _median,
+    "knn": _knn,
+    "loo": _leave_one_out,
+}
+
+BANDWIDTH_RULES = tuple(_RULES)
+"""The named rules; norm/5 is the draft's."""
+
+
+def _squared_distances(z_ND: Tensor) -> Tensor:
+    """Returns squared distances of some latents, evenly spread, to all, infinite to themselves, float64 [Q, N]."""
+    n = len(z_ND)
+    rows = evenly_spread(n, min(_QUERIES, max(_FEWEST_QUERIES, _ENTRIES // n))).to(z_ND.device)
+    queries = z_ND[rows].double()
+    # Not by a matrix product: it would lose the distances of latents that are nearly alike.
+    exact = "donot_use_mm_for_euclid_dist"
+    parts = [torch.cdist(queries, z_ND[part].double(), compute_mode=exact) for part in blocks(n, _ROWS)]
+    distances = torch.cat(parts, dim=1).cpu()
+    distances[torch.arange(len(rows)), rows.cpu()] = torch.inf
+    return distances.square_()

@@ -1,38 +1,135 @@
-r"""Candidates by interpolation (draft, section 3.1): z_new = (1 - alpha) z_i + alpha z_j, alpha in {0.1, ..., 0.9}."""
+r"""Candidates by interpolation (draft, section 3.1): z = (1 - alpha) z_i + alpha z_j, alpha in {0.1, ..., 0.9}.
+
+In many dimensions two latents are nearly at right angles, and their linear interpolant is shorter than either. Two
+other kinds, about the centre c, are not:
+
+    slerp                 along the great circle, with the norms interpolated (Shoemake 1985; White 2016)
+    variance-preserving   c + ((1 - alpha)(z_i - c) + alpha (z_j - c)) / sqrt((1 - alpha)^2 + alpha^2)
+"""
 
 import torch
 from torch import Tensor
 
-from lds_mlflow.errors import DataError
+from lds_mlflow.errors import ConfigError, DataError
+from lds_mlflow.latent.checks import require_finite
+from lds_mlflow.latent.geometry import blocks
 from lds_mlflow.values import Candidates
 
-__all__ = ["draw_candidates"]
+__all__ = ["INTERPOLATIONS", "draw_candidates", "interpolate", "nearest_latents"]
+
+INTERPOLATIONS = ("linear", "slerp", "variance-preserving")
+"""linear is the draft's."""
 
 _TENTHS = 10
+_PARALLEL = 1e-4
+_ROWS, _TILE_ENTRIES = 4096, 2**24
 
 
-def draw_candidates(z_ND: Tensor, n: int, *, generator: torch.Generator) -> Candidates:
+def draw_candidates(
+    z_ND: Tensor,
+    n: int,
+    *,
+    generator: torch.Generator,
+    interpolation: str = "linear",
+    neighbours: int = 0,
+    every_alpha: bool = False,
+) -> Candidates:
     """Draws candidates: two different training latents at random, and a random tenth between them.
 
     Args:
         z_ND: Training latents, float [N, D].
         n: M, how many to draw.
         generator: The randomness, on the CPU.
+        interpolation: One of INTERPOLATIONS.
+        neighbours: Draw the second latent among this many nearest to the first; 0 draws it among all.
+        every_alpha: Whether a pair has all nine tenths, in consecutive rows, and not a random one. They are cheaper to
+            score, and more alike.
 
     Raises:
-        DataError: There are fewer than two latents.
+        ConfigError: The interpolation or the number of neighbours is out of range.
+        DataError: There are fewer than two latents, or one is not finite.
     """
+    _check(z_ND, interpolation, neighbours)
+    per_pair = _TENTHS - 1 if every_alpha else 1
+    n_pairs = -(-n // per_pair)
     n_latents = len(z_ND)
-    if n_latents < 2:
+    first = torch.randint(n_latents, (n_pairs,), generator=generator)
+    if neighbours:
+        rank = torch.randint(neighbours, (n_pairs,), generator=generator)
+        second = nearest_latents(z_ND, neighbours)[first, rank]
+    else:
+        # A step of 1..N-1 around the ring reaches every other latent alike, and never the first itself.
+        second = (first + torch.randint(1, n_latents, (n_pairs,), generator=generator)) % n_latents
+    if every_alpha:
+        tenths = torch.arange(1, _TENTHS).repeat(n_pairs)
+    else:
+        tenths = torch.randint(1, _TENTHS, (n_pairs,), generator=generator)
+    alpha = tenths[:n].double() / _TENTHS
+    first, second = (parents.repeat_interleave(per_pair)[:n] for parents in (first, second))
+    z_MD = interpolate(z_ND[first], z_ND[second], alpha, interpolation, centre_D=z_ND.mean(0))
+    return Candidates(z_MD, torch.stack([first, second], dim=1), alpha.float(), interpolation)
+
+
+def interpolate(z_i_MD: Tensor, z_j_MD: Tensor, alpha_M: Tensor, kind: str, *, centre_D: Tensor) -> Tensor:
+    """Returns interpolants, float [M, D].
+
+    Args:
+        z_i_MD: First parents, float [M, D].
+        z_j_MD: Second parents, float [M, D].
+        alpha_M: Weights of the second, float [M].
+        kind: One of INTERPOLATIONS.
+        centre_D: What slerp turns about, and variance is preserved about, float [D].
+    """
+    alpha = alpha_M.to(z_i_MD)[:, None]
+    if kind == "linear":
+        return torch.lerp(z_i_MD, z_j_MD, alpha)
+    u, v = z_i_MD - centre_D, z_j_MD - centre_D
+    if kind == "slerp":
+        return centre_D + _slerp(u, v, alpha)
+    return centre_D + torch.lerp(u, v, alpha) / torch.hypot(1 - alpha, alpha)
+
+
+def nearest_latents(z_ND: Tensor, neighbours: int) -> Tensor:
+    """Returns the rows of the nearest other latents of each, the nearest first, int64 [N, neighbours], on the CPU."""
+    found, centred = [], z_ND - z_ND.mean(0)
+    for rows in blocks(len(z_ND), max(1, min(_ROWS, _TILE_ENTRIES // len(z_ND)))):
+        distances = torch.cdist(centred[rows], centred)
+        distances[torch.arange(len(distances)), torch.arange(rows.start, rows.stop)] = torch.inf
+        found.append(distances.topk(neighbours, largest=False).indices.cpu())
+    return torch.cat(found)
+
+
+def _slerp(u: Tensor, v: Tensor, alpha: Tensor) -> Tensor:
+    norm_u, norm_v = u.norm(dim=1, keepdim=True), v.norm(dim=1, keepdim=True)
+    straight = torch.lerp(u, v, alpha)
+    cosine = ((u * v).sum(1, keepdim=True) / (norm_u * norm_v)).clamp(-1, 1)
+    angle = cosine.arccos()
+    sine = angle.sin()
+    direction = ((1 - alpha) * angle).sin() / sine * (u / norm_u) + (alpha * angle).sin() / sine * (v / norm_v)
+    # Parallel and opposite latents span no great circle, and a latent at the centre has no direction.
+    return torch.where(sine > _PARALLEL, torch.lerp(norm_u, norm_v, alpha) * direction, straight)
+
+
+def _check(z_ND: Tensor, interpolation: str, neighbours: int) -> None:
+    if len(z_ND) < 2:
         raise DataError(
             "the training latents",
-            found=f"{n_latents}",
+            found=f"{len(z_ND)}",
             expected="at least 2, to interpolate between",
             remedy="Bring more training images.",
         )
-    first = torch.randint(n_latents, (n,), generator=generator)
-    # A step of 1..N-1 around the ring reaches every other latent alike, and never the first itself.
-    second = (first + torch.randint(1, n_latents, (n,), generator=generator)) % n_latents
-    alpha = torch.randint(1, _TENTHS, (n,), generator=generator) / _TENTHS
-    z_new = torch.lerp(z_ND[first], z_ND[second], alpha.to(z_ND)[:, None])
-    return Candidates(z_MD=z_new, parents_M2=torch.stack([first, second], dim=1), alpha_M=alpha)
+    require_finite(z_ND, "training latent")
+    if interpolation not in INTERPOLATIONS:
+        raise ConfigError(
+            "interpolation",
+            found=repr(interpolation),
+            expected=f"one of {', '.join(INTERPOLATIONS)}",
+            remedy="linear is the draft's.",
+        )
+    if not 0 <= neighbours < len(z_ND):
+        raise ConfigError(
+            "neighbours",
+            found=str(neighbours),
+            expected=f"0 for all, or at most {len(z_ND) - 1}, the number of other latents",
+            remedy="0 is the draft's.",
+        )

@@ -1,8 +1,9 @@
-r"""The latent density score, in log space (draft, section 3.2).
+r"""The latent density score of any points, in log space (draft, section 3.2).
 
     LDS(z) = 1/N sum_k exp(-|z - z_k|^2 / (2 sigma^2))
 
-From 32 dimensions on its values underflow, so everything here is log LDS, by logsumexp in float64.
+From 32 dimensions on its values underflow, so everything here is log LDS: one matrix product a tile, and a running
+logsumexp over the tiles, whose range nothing can leave.
 
 A candidate at alpha = 0.1 lies 0.1 |z_i - z_j| from its nearer parent, so in many dimensions its own two parents supply
 nearly the whole sum, and the score says only how close to a training image the candidate is. Leaving the endpoints out
@@ -15,81 +16,94 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
-from lds_mlflow.values import Candidates, Scores
+from lds_mlflow.latent.checks import require_finite
+from lds_mlflow.latent.geometry import Geometry, blocks
+from lds_mlflow.latent.kernels import LEFT_OUT, accumulate_logsumexp
 
-__all__ = ["log_density", "score_candidates"]
+__all__ = ["leave_one_out_log_density", "log_density", "log_kernel_sums", "require_terms"]
 
-_TILE_ENTRIES = 2**22
-
-
-def score_candidates(
-    candidates: Candidates, z_ND: Tensor, *, sigma: float, leave_endpoints_out: bool = False
-) -> Scores:
-    """Scores candidates against the training latents that they were made of.
-
-    Args:
-        candidates: M candidates; their parents are rows of z_ND.
-        z_ND: Training latents, float [N, D].
-        sigma: Bandwidth, in latent units.
-        leave_endpoints_out: Whether each candidate's two parents are left out of its sum.
-
-    Raises:
-        DataError: See `log_density`.
-    """
-    left_out = candidates.parents_M2 if leave_endpoints_out else None
-    return Scores(
-        log_lds_M=log_density(candidates.z_MD, z_ND, sigma=sigma, left_out_MK=left_out),
-        sigma=sigma,
-        endpoints_left_out=leave_endpoints_out,
-    )
+_BLOCK = 16384
+_TILES = {"cpu": (2048, 512), "cuda": (8192, 8192)}
 
 
-def log_density(z_MD: Tensor, z_ND: Tensor, *, sigma: float, left_out_MK: Tensor | None = None) -> Tensor:
-    """Returns log LDS of points, float64 [M], on the CPU; memory is bounded by tiles.
+def log_density(
+    z_MD: Tensor, z_ND: Tensor, *, sigma: float, left_out_MK: Tensor | None = None, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Returns log LDS of points, float64 [M], on the CPU. Memory beyond it doesn't grow with N or M.
 
     Args:
         z_MD: Points, float [M, D].
         z_ND: Training latents, float [N, D], on the same device.
         sigma: Bandwidth, in latent units.
         left_out_MK: Rows of z_ND that each point's sum leaves out, int64 [M, K], all different in a row.
+        dtype: float64 to compute in it whatever the latents need; None computes float32 latents in float32 where that
+            rounds an exponent by less than 1e-5.
 
     Raises:
         DataError: A latent is not finite, or nothing is left in the sums.
     """
-    n = len(z_ND) - (0 if left_out_MK is None else left_out_MK.shape[1])
-    if n < 1:
+    n = require_terms(z_ND, 0 if left_out_MK is None else left_out_MK.shape[1])
+    return log_kernel_sums(z_MD, z_ND, sigma=sigma, left_out_MK=left_out_MK, dtype=dtype) - log(n)
+
+
+def log_kernel_sums(
+    z_MD: Tensor, z_ND: Tensor, *, sigma: float, left_out_MK: Tensor | None = None, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Returns log sum_k exp(-|z - z_k|^2 / (2 sigma^2)), float64 [M], on the CPU: log LDS without the log of N.
+
+    Arguments and errors are those of `log_density`; a -1 in left_out_MK leaves nothing out.
+    """
+    require_finite(z_ND, "training latent")
+    require_finite(z_MD, "point to score")
+    geometry = Geometry.of(z_ND if dtype is None else z_ND.to(dtype), sigma, z_MD)
+    log_sums = torch.empty(len(z_MD), dtype=torch.float64)
+    for rows in blocks(len(z_MD), _BLOCK):
+        left_out = None if left_out_MK is None else left_out_MK[rows].to(z_ND.device)
+        log_sums[rows] = _log_sums(geometry.place(z_MD[rows]), z_ND, geometry, left_out).cpu()
+    return log_sums
+
+
+def leave_one_out_log_density(z_ND: Tensor, *, sigma: float) -> Tensor:
+    """Returns log LDS of the training latents, each left out of its own sum, float64 [N], on the CPU."""
+    own_row = torch.arange(len(z_ND), device=z_ND.device)[:, None]
+    return log_density(z_ND, z_ND, sigma=sigma, left_out_MK=own_row)
+
+
+def require_terms(z_ND: Tensor, left_out: int) -> int:
+    """Returns how many terms a sum has that leaves some out.
+
+    Raises:
+        DataError: None.
+    """
+    if len(z_ND) <= left_out:
         raise DataError(
             "the training latents",
             found=f"{len(z_ND)}",
             expected="at least one more than each sum leaves out",
             remedy="Bring more training images, or keep the endpoints in.",
         )
-    _require_finite(z_ND, "training latent")
-    _require_finite(z_MD, "point to score")
-    # Distances don't depend on the origin; near the mean the expansion of the square loses the fewest digits.
-    origin = z_ND.double().mean(0)
-    training, points = z_ND.double() - origin, z_MD.double() - origin
-    rows = max(1, _TILE_ENTRIES // len(z_ND))
-    tiles = []
-    for start in range(0, len(points), rows):
-        exponent = _exponents(points[start : start + rows], training, sigma)
-        if left_out_MK is not None:
-            exponent.scatter_(1, left_out_MK[start : start + rows].to(exponent.device), -torch.inf)
-        tiles.append(torch.logsumexp(exponent, dim=1) - log(n))
-    return torch.cat(tiles).cpu() if tiles else torch.empty(0, dtype=torch.float64)
+    return len(z_ND) - left_out
 
 
-def _exponents(points: Tensor, training: Tensor, sigma: float) -> Tensor:
-    squared = points.square().sum(1)[:, None] + training.square().sum(1) - 2 * points @ training.T
-    return squared.clamp_min_(0).mul_(-0.5 / sigma**2)
+def _log_sums(u_RD: Tensor, z_ND: Tensor, geometry: Geometry, left_out_RK: Tensor | None) -> Tensor:
+    n_rows, n_columns = _TILES[u_RD.device.type]
+    top = u_RD.new_full((len(u_RD),), LEFT_OUT)
+    total = torch.zeros_like(top)
+    buffer = u_RD.new_empty(n_rows * n_columns)
+    twice = 2 * u_RD
+    for block in blocks(len(z_ND), _BLOCK):
+        v_CD = geometry.place(z_ND[block])
+        minus_squares = -v_CD.square().sum(1)
+        for rows in blocks(len(u_RD), n_rows):
+            for columns in blocks(len(v_CD), n_columns):
+                u, v = twice[rows], v_CD[columns]
+                exponents = torch.mm(u, v.T, out=buffer[: len(u) * len(v)].view(len(u), len(v)))
+                if left_out_RK is not None:
+                    _leave_out(exponents, left_out_RK[rows] - (block.start + columns.start))
+                accumulate_logsumexp(exponents, minus_squares[columns], top[rows], total[rows])
+    return top.double() + total.double().log() - u_RD.square().sum(1).double()
 
 
-def _require_finite(z: Tensor, what: str) -> None:
-    broken = (~torch.isfinite(z).all(1)).nonzero().flatten().tolist()
-    if broken:
-        raise DataError(
-            f"{what} {broken[0]}",
-            found=f"a value that is not finite ({len(broken)} such rows)",
-            expected="finite numbers",
-            remedy="Train the model again with a smaller learning rate.",
-        )
+def _leave_out(exponents: Tensor, columns_RK: Tensor) -> None:
+    row, which = ((columns_RK >= 0) & (columns_RK < exponents.shape[1])).nonzero(as_tuple=True)
+    exponents[row, columns_RK[row, which]] = LEFT_OUT

@@ -6,6 +6,7 @@ from lds_mlflow.metrics.evaluation import evaluate_samples
 from lds_mlflow.metrics.features import ClassifierExtractor, Extractor, InceptionExtractor
 from lds_mlflow.metrics.frechet import frechet_distance
 from lds_mlflow.metrics.neighbours import density_and_coverage
+from lds_mlflow.metrics.sharpness import sharpness
 
 __all__ = [
     "Classifier",
@@ -17,6 +18,7 @@ __all__ = [
     "evaluate_samples",
     "frechet_distance",
     "share_gap",
+    "sharpness",
     "train_classifier",
     "wilson_interval",
 ]

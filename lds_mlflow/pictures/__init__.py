@@ -2,6 +2,7 @@
 
 from lds_mlflow.pictures.charts import (
     alpha_chart,
+    census_chart,
     class_share_chart,
     comparison_chart,
     curves_chart,
@@ -12,6 +13,7 @@ from lds_mlflow.pictures.grids import image_grid, paired_grid, score_bands
 
 __all__ = [
     "alpha_chart",
+    "census_chart",
     "class_share_chart",
     "comparison_chart",
     "curves_chart",

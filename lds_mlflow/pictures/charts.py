@@ -7,9 +7,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lds_mlflow.values import Funnel
-
-__all__ = ["alpha_chart", "class_share_chart", "comparison_chart", "curves_chart", "funnel_chart", "score_chart"]
+__all__ = [
+    "alpha_chart",
+    "census_chart",
+    "class_share_chart",
+    "comparison_chart",
+    "curves_chart",
+    "funnel_chart",
+    "score_chart",
+]
 
 _BLUE, _ORANGE, _GREY = "#2b6cb0", "#dd6b20", "#a0aec0"
 _BINS = 60
@@ -76,9 +82,9 @@ def alpha_chart(alpha_M: Tensor, kept_A: Tensor) -> Figure:
     return figure
 
 
-def funnel_chart(funnel: Funnel, rule: str) -> Figure:
-    """Draws how many candidates pass each stage of the selection."""
-    names, counts = list(funnel.stages), list(funnel.stages.values())
+def funnel_chart(funnel: Mapping[str, int], rule: str) -> Figure:
+    """Draws how many candidates pass each stage of the selection, by the stages' names, first to last."""
+    names, counts = list(funnel), list(funnel.values())
     figure = Figure(figsize=(6, 2.4), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh(names, counts, color=[_GREY] * (len(names) - 1) + [_BLUE])
@@ -86,6 +92,23 @@ def funnel_chart(funnel: Funnel, rule: str) -> Figure:
     axes.invert_yaxis()
     axes.set_xlim(right=1.15 * max(counts))
     axes.set_title(f"Selection: {rule}", fontsize=10)
+    return figure
+
+
+def census_chart(counts_B: Tensor, edges_B1: Tensor) -> Figure:
+    """Draws the distribution of the scores of all interpolants there are.
+
+    Args:
+        counts_B: How many scored in each bin, int64 [B].
+        edges_B1: The bins' edges, rising, [B + 1].
+    """
+    filled = counts_B.nonzero().flatten()
+    shown = slice(int(filled[0]), int(filled[-1]) + 1)
+    edges = edges_B1[shown.start : shown.stop + 1].numpy()
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.stairs(counts_B[shown].numpy(), edges, fill=True, color=_GREY)
+    axes.set(xlabel="log LDS", ylabel="interpolants", title=f"All {int(counts_B.sum()):,} interpolants")
     return figure
 
 

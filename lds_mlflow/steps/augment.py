@@ -1,20 +1,31 @@
 """Step `augment`: candidates, scores, selection, and the decoded augmentation set A."""
 
-from dataclasses import asdict
-from math import ceil, log
+from math import log
 
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
+from torch import Tensor
 
+from lds_mlflow.augmenting import Scored, rule_of, score_as_configured, strata_as_configured, wanted_of
 from lds_mlflow.config import AugmentConfig
 from lds_mlflow.context import Context
-from lds_mlflow.latent import bandwidth, draw_candidates, score_candidates, select
-from lds_mlflow.pictures import alpha_chart, funnel_chart, image_grid, score_bands, score_chart
-from lds_mlflow.sampling import decode_latents
+from lds_mlflow.latent import Diagnosis, diagnose, select
+from lds_mlflow.metrics import sharpness
+from lds_mlflow.pictures import alpha_chart, census_chart, funnel_chart, image_grid, score_bands, score_chart
+from lds_mlflow.sampling import decode_latents, encode_images
 from lds_mlflow.vae import VAE
-from lds_mlflow.values import AugmentationSet, Candidates, LatentSet, ModelWeights, Scores, Selection, evenly_spread
+from lds_mlflow.values import (
+    AugmentationSet,
+    Candidates,
+    ImageSet,
+    LatentSet,
+    ModelWeights,
+    Scores,
+    Selection,
+    evenly_spread,
+)
 
 __all__ = ["run"]
 
@@ -26,67 +37,112 @@ _QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
 def run(config: AugmentConfig, context: Context) -> str:
     """Stores A as `augmentation`, and its provenance as a table."""
     latents = context.inputs["encode"].load(LatentSet, "latents")
+    train = context.inputs["data"].load(ImageSet, "train")
     model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model")).to(context.device)
     generator = torch.Generator().manual_seed(config.augment_seed)
-    wanted = ceil(config.augmentation_ratio * len(latents.z_ND))
-    candidates = draw_candidates(latents.z_ND, ceil(wanted / config.top_fraction), generator=generator)
-    sigma = bandwidth(latents.z_ND, config.sigma)
-    scores = score_candidates(candidates, latents.z_ND, sigma=sigma, leave_endpoints_out=config.leave_endpoints_out)
-    _log_scores(scores, context)
-    chosen = select(
-        scores.log_lds_M,
-        rule=config.selection,
-        top_fraction=config.top_fraction,
-        tau=config.tau,
-        generator=generator,
-    )
+    z_ND = latents.z_ND.to(context.device)
+    scored = score_as_configured(config, z_ND, generator)
+    _log_scores(scored, context)
+    chosen = _select(config, scored, context, train=train, model=model, generator=generator)
     kept = chosen.index_A
     augmentation = AugmentationSet(
-        images_ACHW=decode_latents(model, candidates.z_MD[kept]),
-        parents_A2=candidates.parents_M2[kept],
-        alpha_A=candidates.alpha_M[kept],
-        log_lds_A=scores.log_lds_M[kept],
+        images_ACHW=decode_latents(model, scored.candidates.z_MD[kept]),
+        parents_A2=scored.candidates.parents_M2[kept],
+        alpha_A=scored.candidates.alpha_M[kept],
+        log_lds_A=scored.scores.log_lds_M[kept],
     )
     context.run.log_value(augmentation, "augmentation")
     context.run.log_table(_provenance(augmentation, latents), "augmentation.csv")
-    figures = _figures(chosen, candidates, latents)
-    context.run.log_metrics(figures)
-    _log_pictures(config, candidates, scores, chosen, context)
+    diagnosis = diagnose(
+        scored.in_space(kept),
+        scored.z_ND,
+        sigma=scored.bandwidth.sigma,
+        labels_N=train.labels_N,
+        class_names_K=train.class_names_K,
+    )
+    _log_diagnosis(chosen, diagnosis, context)
+    _log_pictures(config, scored, chosen, context)
     context.run.log_picture(_grid(augmentation), "pictures/augmentation_set.png")
-    context.run.log_picture(_bands(candidates, scores, model), "pictures/lds_bands.png")
-    return (
-        f"{' -> '.join(f'{count:,} {stage}' for stage, count in chosen.funnel.stages.items())} "
-        f"({chosen.rule}; sigma {sigma:.3g}); "
-        f"{figures['augmentation/share_next_to_a_parent']:.0%} of A at alpha 0.1 or 0.9, next to a parent"
+    context.run.log_picture(_bands(scored.candidates, scored.scores, model), "pictures/lds_bands.png")
+    return _sentence(scored, chosen, diagnosis)
+
+
+def _select(
+    config: AugmentConfig, scored: Scored, context: Context, *, train: ImageSet, model: VAE, generator: torch.Generator
+) -> Selection:
+    def held_out() -> Tensor:
+        select_part = context.inputs["data"].load(ImageSet, "select")
+        return encode_images(model, select_part.images_NCHW)[0].to(context.device)
+
+    sharpness_M = None
+    if config.sharpest_fraction < 1:
+        sharpness_M = sharpness(decode_latents(model, scored.candidates.z_MD))
+    return select(
+        scored.scores.log_lds_M,
+        rule_of(config, scored, held_out),
+        generator=generator,
+        candidates=scored.candidates,
+        at_most=wanted_of(config, len(scored.z_ND)),
+        max_per_parent=config.max_per_parent,
+        strata=strata_as_configured(config, scored, train),
+        sharpness_M=sharpness_M,
+        sharpest=config.sharpest_fraction,
     )
 
 
-def _log_scores(scores: Scores, context: Context) -> None:
-    log_lds = scores.log_lds_M
-    quantiles = torch.quantile(log_lds, torch.tensor(_QUANTILES, dtype=log_lds.dtype))
-    figures = {f"log_lds/q{100 * q:02.0f}": value.item() for q, value in zip(_QUANTILES, quantiles, strict=True)}
-    context.run.log_metrics(figures | {"log_lds/max": log_lds.max().item(), "log_lds/sigma": scores.sigma})
+def _sentence(scored: Scored, chosen: Selection, diagnosis: Diagnosis) -> str:
+    stages = " -> ".join(f"{count:,} {stage}" for stage, count in chosen.funnel.items())
+    next_to_a_parent = diagnosis.figures["augmentation/share_next_to_a_parent"]
+    head = (
+        f"{stages} ({chosen.rule}; sigma {scored.bandwidth.sigma:.3g}, {scored.bandwidth.effective_neighbours:.0f} "
+        f"effective neighbours); {next_to_a_parent:.0%} of A at alpha 0.1 or 0.9, next to a parent"
+    )
+    certificate = [str(scored.certificate)] if scored.certificate else []
+    return "\n".join([head, *certificate, *_warnings(scored, chosen, diagnosis)])
 
 
-def _figures(chosen: Selection, candidates: Candidates, latents: LatentSet) -> dict[str, float]:
-    kept = chosen.index_A
-    counts = {f"funnel/{name}": count for name, count in asdict(chosen.funnel).items() if count is not None}
-    next_to_a_parent = (candidates.alpha_M[kept] - 0.5).abs() > 0.35
-    norm_ratio = candidates.z_MD[kept].norm(dim=1).mean() / latents.z_ND.norm(dim=1).mean()
-    return {
-        **counts,
-        "augmentation/share_next_to_a_parent": next_to_a_parent.double().mean().item(),
-        "augmentation/norm_ratio": norm_ratio.item(),
+def _warnings(scored: Scored, chosen: Selection, diagnosis: Diagnosis) -> list[str]:
+    found = (scored.bandwidth.warning, *chosen.warnings, *diagnosis.warnings)
+    return [f"Note: {warning}" for warning in found if warning]
+
+
+def _log_scores(scored: Scored, context: Context) -> None:
+    rising = scored.scores.log_lds_M.sort().values
+    figures = {f"log_lds/q{100 * q:02.0f}": rising[round(q * (len(rising) - 1))].item() for q in _QUANTILES}
+    figures |= {
+        "log_lds/max": rising[-1].item(),
+        "log_lds/sigma": scored.bandwidth.sigma,
+        "log_lds/effective_neighbours": scored.bandwidth.effective_neighbours,
+        "log_lds/dimensions": scored.space.n_dimensions,
+        "log_lds/rescored_in_float64": scored.scores.rescored,
     }
+    if scored.certificate:
+        figures |= {
+            "certificate/top_overlap": scored.certificate.overlap,
+            "certificate/mean_abs_error": scored.certificate.mean_abs_error,
+            "certificate/max_abs_error": scored.certificate.max_abs_error,
+        }
+    if scored.census:
+        figures |= {"census/interpolants": scored.census.n, "census/out_of_range": scored.census.out_of_range}
+        context.run.log_picture(census_chart(scored.census.counts_B, scored.census.edges_B1), "pictures/census.png")
+    context.run.log_metrics(figures)
 
 
-def _log_pictures(
-    config: AugmentConfig, candidates: Candidates, scores: Scores, chosen: Selection, context: Context
-) -> None:
+def _log_diagnosis(chosen: Selection, diagnosis: Diagnosis, context: Context) -> None:
+    counts = {f"funnel/{stage.replace(' ', '_')}": count for stage, count in chosen.funnel.items()}
+    found = {f"selection/{name}": value for name, value in chosen.figures.items()}
+    context.run.log_metrics(counts | found | diagnosis.figures)
+    if diagnosis.class_shares:
+        rows = [(name, own, training) for name, (own, training) in diagnosis.class_shares.items()]
+        table = pd.DataFrame(rows, columns=["class", "share_of_A", "share_of_training"])
+        context.run.log_table(table, "class_shares.csv")
+
+
+def _log_pictures(config: AugmentConfig, scored: Scored, chosen: Selection, context: Context) -> None:
     run, kept = context.run, chosen.index_A
-    log_tau = log(config.tau) if config.selection == "paper" else None
-    run.log_picture(score_chart(scores.log_lds_M, kept, log_tau=log_tau), "pictures/lds_histogram.png")
-    run.log_picture(alpha_chart(candidates.alpha_M, kept), "pictures/alpha_histogram.png")
+    log_tau = log(config.tau) if config.selection == "paper" else chosen.figures.get("log_tau")
+    run.log_picture(score_chart(scored.scores.log_lds_M, kept, log_tau=log_tau), "pictures/lds_histogram.png")
+    run.log_picture(alpha_chart(scored.candidates.alpha_M, kept), "pictures/alpha_histogram.png")
     run.log_picture(funnel_chart(chosen.funnel, chosen.rule), "pictures/funnel.png")
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lds_mlflow.augmenting import RULES
 from lds_mlflow.config import (
     AugmentConfig,
     DataConfig,
@@ -20,8 +21,8 @@ from lds_mlflow.config import (
 )
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.graph import STEPS
+from lds_mlflow.latent import COMBINATIONS, INTERPOLATIONS, SPACES
 from lds_mlflow.latent.bandwidth import BANDWIDTH_RULES, parse_bandwidth
-from lds_mlflow.latent.selection import SELECTION_RULES
 from lds_mlflow.vae import PRESETS
 
 KINDS: tuple[type[Settings], ...] = (*(step.config for step in STEPS.values()), Options)
@@ -254,12 +255,26 @@ def test_sigma_is_what_the_science_takes_for_it(sigma: str) -> None:
 
 
 def test_a_wrong_sigma_is_told_all_rules() -> None:
-    (problem,) = _problems((AugmentConfig,), {"sigma": "scott"})
+    (problem,) = _problems((AugmentConfig,), {"sigma": "scot"})
     assert all(rule in problem for rule in BANDWIDTH_RULES)
 
 
-def test_selections_are_those_of_the_science() -> None:
-    assert _choices(AugmentConfig, "selection") == SELECTION_RULES
+@pytest.mark.parametrize(
+    ("name", "science"),
+    [
+        ("selection", tuple(RULES)),
+        ("interpolation", INTERPOLATIONS),
+        ("latent_space", SPACES),
+        ("combine", COMBINATIONS),
+    ],
+)
+def test_choices_are_those_of_the_science(name: str, science: tuple[str, ...]) -> None:
+    assert _choices(AugmentConfig, name) == science
+
+
+def test_exhaustive_candidates_are_linear() -> None:
+    (problem,) = _problems((AugmentConfig,), {"candidates": "exhaustive", "interpolation": "slerp"})
+    assert problem.startswith("interpolation=slerp: should be linear")
 
 
 def test_presets_are_those_of_the_network_and_auto() -> None:

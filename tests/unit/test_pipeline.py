@@ -228,4 +228,35 @@ def test_the_provenance_of_every_kept_sample_is_in_a_table(make_pipeline: MakePi
     run = make_pipeline("augment").run("augment")
     table = Path(tracker.client.download_artifacts(run.id, "augmentation.csv")).read_text().splitlines()
     assert table[0] == "rank,i,j,image_i,image_j,alpha,log_lds"
-    assert len(table) - 1 == run.metrics["funnel/kept"] == 36
+    assert len(table) - 1 == run.metrics["funnel/kept_as_A"] == 36
+
+
+@pytest.mark.parametrize(
+    ("settings", "figures", "pictures"),
+    [
+        ({"candidates": "exhaustive"}, ["census/interpolants"], ["census.png"]),
+        ({"scorer": "subsample", "interpolation": "slerp"}, ["certificate/top_overlap"], []),
+        (
+            {"selection": "conformal", "mass": 0.5, "leave_endpoints_out": True, "sigma_multiplier": 3},
+            ["selection/log_tau", "funnel/passing"],
+            [],
+        ),
+        (
+            {"sharpest_fraction": 0.5, "stratify": "class", "max_per_parent": 3, "latent_space": "whitened"},
+            ["funnel/sharp", "augmentation/class_share_gap"],
+            [],
+        ),
+    ],
+    ids=["exhaustive", "approximate", "conformal", "filters"],
+)
+def test_what_a_selection_did_is_tracked(
+    make_pipeline: MakePipeline, tracker: Tracker, settings: dict[str, Any], figures: list[str], pictures: list[str]
+) -> None:
+    run = make_pipeline("augment", **settings).run("augment")
+    common = ["augmentation/variance_ratio", "augmentation/score_from_own_parents", "log_lds/effective_neighbours"]
+    assert {*common, *figures} <= set(run.metrics)
+    found = {Path(file.path).name for file in tracker.client.list_artifacts(run.id, "pictures")}
+    assert {"lds_histogram.png", "alpha_histogram.png", "funnel.png", *pictures} <= found
+    table = Path(tracker.client.download_artifacts(run.id, "class_shares.csv")).read_text().splitlines()
+    assert table[0] == "class,share_of_A,share_of_training"
+    assert len(table) == 11

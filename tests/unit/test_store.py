@@ -17,7 +17,6 @@ from lds_mlflow.values import (
     AugmentationSet,
     Candidates,
     Evaluation,
-    Funnel,
     ImageSet,
     LatentSet,
     ModelWeights,
@@ -41,8 +40,7 @@ EXAMPLES: dict[str, Any] = {
         LatentSet(torch.randn(2, 3), torch.randn(2, 3), ("a.png", "b.png")),
         Candidates(torch.randn(2, 3), torch.tensor([[0, 1], [1, 0]]), torch.tensor([0.1, 0.9])),
         Scores(torch.tensor([-1.5, -1000.0], dtype=torch.float64), sigma=0.1, endpoints_left_out=True),
-        Selection(torch.tensor([1, 0]), "the top 20%", Funnel(10, 9, 2, 2)),
-        Funnel(10, 9, 2, 2),
+        Selection(torch.tensor([1, 0]), "the top 20%", {"candidates": 10, "kept": 2}, {"log_tau": -1.5}, ("few",)),
         AugmentationSet(
             images_ACHW=torch.full((2, 1, 2, 2), 7, dtype=torch.uint8),
             parents_A2=torch.tensor([[0, 1], [1, 0]]),
@@ -82,8 +80,6 @@ def _changed(content: Any) -> Any:
         return f"{content}x"
     if isinstance(content, tuple):
         return (*content[:-1], f"{content[-1]}x")
-    if isinstance(content, Funnel):
-        return replace(content, kept=content.kept + 1)
     first = next(iter(content))
     return content | {first: content[first] + 1}
 
@@ -266,9 +262,9 @@ def test_a_value_of_another_format_is_refused_with_both_formats(stored: Path) ->
 
 
 def test_a_value_whose_fields_are_others_by_now_is_refused(tmp_path: Path) -> None:
-    older = make_dataclass("Funnel", ["candidates", "left"])
-    save_value(older(10, 2), tmp_path / "funnel")
-    assert _refusal(tmp_path / "funnel", "Funnel").expected == "the fields of a Funnel"
+    older = make_dataclass("Evaluation", ["extractor", "left"])
+    save_value(older("classifier", 2), tmp_path / "evaluation")
+    assert _refusal(tmp_path / "evaluation", "Evaluation").expected == "the fields of Evaluation"
 
 
 def test_a_disk_without_room_is_told_before_anything_is_written(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

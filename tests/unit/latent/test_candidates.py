@@ -1,11 +1,14 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lds_mlflow.errors import DataError
-from lds_mlflow.latent import draw_candidates
+from lds_mlflow.errors import ConfigError, DataError
+from lds_mlflow.latent import candidates as candidates_module
+from lds_mlflow.latent.candidates import INTERPOLATIONS, draw_candidates, interpolate, nearest_latents
 from lds_mlflow.values import Candidates
 
 sizes = st.integers(2, 20)
@@ -17,8 +20,8 @@ def _latents(n: int, d: int, seed: int = 0) -> Tensor:
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
 
 
-def _draw(z_ND: Tensor, n: int, seed: int = 0) -> Candidates:
-    return draw_candidates(z_ND, n, generator=torch.Generator().manual_seed(seed))
+def _draw(z_ND: Tensor, n: int, seed: int = 0, **options: Any) -> Candidates:
+    return draw_candidates(z_ND, n, generator=torch.Generator().manual_seed(seed), **options)
 
 
 @settings(max_examples=30, deadline=None)
@@ -95,3 +98,102 @@ def test_fewer_than_two_latents_are_refused(n: int) -> None:
     assert caught.value.found == str(n)
     assert "at least 2" in caught.value.expected
     assert "Bring more training images" in caught.value.remedy
+
+
+@pytest.mark.parametrize("kind", INTERPOLATIONS)
+def test_every_kind_of_interpolant_ends_at_its_parents(kind: str) -> None:
+    z = _latents(40, 6)
+    first, second, centre = z[:20], z[20:], z.mean(0)
+    # Linear and variance-preserving to the digit; slerp by sines.
+    for alpha, parent in ((0.0, first), (1.0, second)):
+        found = interpolate(first, second, torch.full((20,), alpha), kind, centre_D=centre)
+        torch.testing.assert_close(found, parent, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds, tenth=st.integers(1, 9), kind=st.sampled_from(INTERPOLATIONS), offset=st.floats(-5, 5))
+def test_an_interpolant_mirrors_and_moves_with_its_parents(seed: int, tenth: int, kind: str, offset: float) -> None:
+    z = _latents(10, 4, seed).double()
+    alpha, centre = torch.full((5,), tenth / 10, dtype=torch.float64), z.mean(0)
+    found = interpolate(z[:5], z[5:], alpha, kind, centre_D=centre)
+    torch.testing.assert_close(interpolate(z[5:], z[:5], 1 - alpha, kind, centre_D=centre), found)
+    moved = interpolate(z[:5] + offset, z[5:] + offset, alpha, kind, centre_D=centre + offset)
+    torch.testing.assert_close(moved, found + offset, rtol=1e-6, atol=1e-6)
+
+
+def test_in_many_dimensions_linear_interpolants_shrink_and_the_others_do_not() -> None:
+    z = _latents(500, 256)
+    ratios = {}
+    for kind in INTERPOLATIONS:
+        candidates = _draw(z, 2_000, interpolation=kind)
+        ratios[kind] = float(candidates.z_MD.norm(dim=1).mean() / z.norm(dim=1).mean())
+        assert candidates.interpolation == kind
+    # sqrt(a^2 + (1-a)^2), in the mean over the nine tenths: 0.794.
+    assert ratios["linear"] == pytest.approx(0.794, abs=0.01)
+    assert ratios["slerp"] == pytest.approx(1, abs=0.02)
+    assert ratios["variance-preserving"] == pytest.approx(1, abs=0.02)
+
+
+def test_slerp_of_equal_norms_stays_on_the_sphere() -> None:
+    u = torch.nn.functional.normalize(_latents(50, 5), dim=1)
+    alpha = torch.linspace(0.1, 0.9, 25)
+    found = interpolate(u[:25], u[25:], alpha, "slerp", centre_D=torch.zeros(5))
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(25))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [([1.0, 2.0], [1.0, 2.0]), ([1.0, 2.0], [-1.0, -2.0]), ([0.0, 0.0], [1.0, 2.0])]
+)
+def test_slerp_is_linear_where_there_is_no_great_circle(first: list[float], second: list[float]) -> None:
+    u, v = torch.tensor([first]), torch.tensor([second])
+    found = interpolate(u, v, torch.tensor([0.3]), "slerp", centre_D=torch.zeros(2))
+    torch.testing.assert_close(found, torch.lerp(u, v, 0.3))
+
+
+def test_every_alpha_gives_each_pair_all_nine_and_the_exact_number() -> None:
+    candidates = _draw(_latents(20, 2), 40, every_alpha=True)
+    assert candidates.alpha_M[:9].mul(10).round().tolist() == list(range(1, 10))
+    assert len(candidates.alpha_M) == len(candidates.z_MD) == len(candidates.parents_M2) == 40
+    assert len(candidates.parents_M2[:36].unique(dim=0)) == 4
+
+
+def test_neighbours_are_the_nearest_others() -> None:
+    z = _latents(60, 3)
+    order = torch.cdist(z.double(), z.double()).argsort(1)[:, 1:8]
+    assert torch.equal(nearest_latents(z, 7), order)
+
+
+def test_second_parents_are_drawn_among_the_nearest() -> None:
+    z = _latents(60, 3)
+    near = nearest_latents(z, 4)
+    parents = _draw(z, 2_000, neighbours=4).parents_M2
+    assert (near[parents[:, 0]] == parents[:, 1:]).any(1).all()
+    assert len(parents.unique(dim=0)) == 60 * 4
+
+
+@pytest.mark.parametrize("tile", [1, 130, 2**20])
+def test_the_tiles_of_the_search_do_not_matter(monkeypatch: pytest.MonkeyPatch, tile: int) -> None:
+    z = _latents(50, 3)
+    whole = nearest_latents(z, 5)
+    monkeypatch.setattr(candidates_module, "_TILE_ENTRIES", tile)
+    assert torch.equal(nearest_latents(z, 5), whole)
+
+
+@pytest.mark.parametrize("neighbours", [-1, 10, 11])
+def test_more_neighbours_than_there_are_others_are_refused(neighbours: int) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _draw(_latents(10, 2), 5, neighbours=neighbours)
+    assert "at most 9" in caught.value.expected
+
+
+def test_any_other_interpolation_is_refused_with_the_choices() -> None:
+    with pytest.raises(ConfigError, match="linear, slerp, variance-preserving"):
+        _draw(_latents(10, 2), 5, interpolation="cubic")
+
+
+def test_a_latent_that_is_not_finite_is_named() -> None:
+    z = _latents(10, 2)
+    z[4, 1] = torch.nan
+    with pytest.raises(DataError) as caught:
+        _draw(z, 5)
+    assert caught.value.what == "training latent 4"

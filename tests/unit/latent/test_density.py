@@ -8,7 +8,16 @@ from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
-from lds_mlflow.latent import bandwidth, density, draw_candidates, log_density, score_candidates
+from lds_mlflow.latent import (
+    bandwidth,
+    density,
+    draw_candidates,
+    latent_space,
+    leave_one_out_log_density,
+    log_density,
+    score_candidates,
+    score_directly,
+)
 from lds_mlflow.values import Candidates
 
 sigmas = st.floats(0.1, 10)
@@ -104,22 +113,39 @@ def test_a_second_copy_of_every_latent_changes_nothing(z: Tensor, sigma: float) 
 
 
 @pytest.mark.parametrize("leave_endpoints_out", [False, True])
-@pytest.mark.parametrize("entries", [1, 40, 41, 130, 2**22])
+@pytest.mark.parametrize(("block", "tile"), [(1, (1, 1)), (7, (3, 5)), (40, (64, 39)), (1000, (2, 1000))])
+@pytest.mark.usefixtures("each_kernel")
 def test_the_size_of_a_tile_does_not_matter(
-    monkeypatch: pytest.MonkeyPatch, entries: int, leave_endpoints_out: bool
+    monkeypatch: pytest.MonkeyPatch, block: int, tile: tuple[int, int], leave_endpoints_out: bool
 ) -> None:
     z = _gaussian(40, 3)
     candidates = _candidates(z, 25)
-    whole = score_candidates(candidates, z, sigma=0.4, leave_endpoints_out=leave_endpoints_out)
-    monkeypatch.setattr(density, "_TILE_ENTRIES", entries)
-    tiled = score_candidates(candidates, z, sigma=0.4, leave_endpoints_out=leave_endpoints_out)
-    _assert_close(tiled.log_lds_M, whole.log_lds_M)
+    whole = score_directly(candidates, z, sigma=0.4, leave_endpoints_out=leave_endpoints_out)
+    monkeypatch.setattr(density, "_BLOCK", block)
+    monkeypatch.setattr(density, "_TILES", {"cpu": tile})
+    tiled = score_directly(candidates, z, sigma=0.4, leave_endpoints_out=leave_endpoints_out)
+    torch.testing.assert_close(tiled.log_lds_M, whole.log_lds_M, rtol=0, atol=1e-5)
 
 
 def test_the_type_of_the_latents_does_not_matter() -> None:
     z = _gaussian(40, 3)
     points = _candidates(z).z_MD
-    _assert_close(log_density(points, z, sigma=0.4), log_density(points.double(), z.double(), sigma=0.4))
+    found = log_density(points, z, sigma=0.4)
+    torch.testing.assert_close(found, log_density(points.double(), z.double(), sigma=0.4), rtol=0, atol=1e-5)
+
+
+def test_float32_latents_are_scored_in_float64_where_they_need_it() -> None:
+    z = _gaussian(40, 3)
+    points = _candidates(z).z_MD
+    exact = log_density(points.double(), z.double(), sigma=0.003)
+    torch.testing.assert_close(log_density(points, z, sigma=0.003), exact, rtol=1e-12, atol=1e-9)
+
+
+def test_the_scores_of_training_latents_leave_each_out_of_its_own_sum() -> None:
+    z = _gaussian(30, 4).double()
+    found = leave_one_out_log_density(z, sigma=0.7)
+    rest = [torch.cat([z[:i], z[i + 1 :]]) for i in range(30)]
+    _assert_close(found, torch.cat([log_density(z[i : i + 1], rest[i], sigma=0.7) for i in range(30)]))
 
 
 def test_latents_far_from_the_origin_keep_their_digits() -> None:
@@ -139,7 +165,8 @@ def test_log_scores_stay_finite_where_the_scores_underflow() -> None:
 
 def test_moving_all_latents_changes_nothing_under_the_centred_bandwidth() -> None:
     z = _gaussian(100, 8).double()
-    scores = [_scores_by_rule(latents, "centred-norm/5") for latents in (z, z + 3)]
+    centred = [latent_space(latents, "centred").map(latents) for latents in (z, z + 3)]
+    scores = [_scores_by_rule(latents, "norm/5") for latents in centred]
     _assert_close(scores[1], scores[0])
 
 
@@ -151,7 +178,7 @@ def test_moving_all_latents_changes_scores_and_order_under_the_bandwidth_of_the_
 
 
 def _scores_by_rule(z_ND: Tensor, rule: str) -> Tensor:
-    return score_candidates(_candidates(z_ND, 200), z_ND, sigma=bandwidth(z_ND, rule)).log_lds_M
+    return score_candidates(_candidates(z_ND, 200), z_ND, sigma=bandwidth(z_ND, rule).sigma).log_lds_M
 
 
 def _top_fifth(scores: Tensor) -> set[int]:
@@ -167,14 +194,14 @@ def test_the_score_of_a_centred_gaussian_never_exceeds_the_root_of_a_twenty_sixt
     z = _gaussian(2_000, d, seed) * decay ** torch.arange(d)
     candidates = _candidates(z, 200, seed)
     points = torch.cat([candidates.z_MD, torch.zeros(1, d)])
-    assert log_density(points, z, sigma=bandwidth(z, "norm/5")).exp().max() < 26**-0.5
+    assert log_density(points, z, sigma=bandwidth(z, "norm/5").sigma).exp().max() < 26**-0.5
 
 
 @pytest.mark.parametrize("d", [32, 64, 128])
 def test_in_many_dimensions_a_candidate_s_own_parents_supply_its_score(d: int) -> None:
     z = _gaussian(500, d)
     candidates = _candidates(z, 1_000)
-    sigma = bandwidth(z, "norm/5")
+    sigma = bandwidth(z, "norm/5").sigma
     whole = score_candidates(candidates, z, sigma=sigma).log_lds_M
     rest = score_candidates(candidates, z, sigma=sigma, leave_endpoints_out=True).log_lds_M
     share = 1 - (rest + log(498) - whole - log(500)).exp()

@@ -1,5 +1,5 @@
 import re
-from math import exp, floor, log, sqrt
+from math import exp, floor, inf, log, sqrt
 
 import pytest
 import torch
@@ -7,25 +7,58 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lds_mlflow.errors import SelectionError
-from lds_mlflow.latent import bandwidth, draw_candidates, feasible_tau, score_candidates, select
-from lds_mlflow.latent.selection import SELECTION_RULES
+from lds_mlflow.errors import ConfigError, DataError, SelectionError
+from lds_mlflow.latent import draw_candidates, feasible_tau, score_candidates, select
+from lds_mlflow.latent.rules import (
+    COMBINATIONS,
+    Conformal,
+    HighestDensity,
+    Knee,
+    Otsu,
+    Paper,
+    PowerLaw,
+    Random,
+    Rule,
+    Threshold,
+    TopFraction,
+    Typical,
+)
+from lds_mlflow.latent.strata import Strata
 from lds_mlflow.values import Candidates, Selection
+from tests.unit.latent.conftest import gaussian, norm_fifth
 
 score_lists = st.lists(st.floats(-500, 0) | st.integers(-3, 0).map(float), min_size=5, max_size=40)
 fractions = st.sampled_from([0.2, 0.25, 0.29, 0.5, 1.0])
 laws = settings(max_examples=40, deadline=None)
 
 DRAFT_TAU = 0.28
+REAL = gaussian(1, 400, seed=5, dtype=torch.float64)[0] - 10
+EVERY_RULE: list[Rule] = [
+    *(Paper(0.01, 0.3, combine) for combine in COMBINATIONS),
+    TopFraction(0.3),
+    Threshold(1e-5),
+    Random(0.3),
+    PowerLaw(0.5, 0.3),
+    PowerLaw(-1, 0.3),
+    Conformal(0.9, REAL),
+    HighestDensity(0.9, REAL),
+    Typical(0.9, REAL),
+    Otsu(),
+    Knee(),
+]
 
 
 def _scores(values: list[float]) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
+def _rule(name: str, fraction: float, tau: float) -> Rule:
+    rules: dict[str, Rule] = {"top": TopFraction(fraction), "paper": Paper(tau, fraction), "random": Random(fraction)}
+    return rules[name]
+
+
 def _select(log_lds_M: Tensor, *, rule: str = "top", fraction: float = 0.2, tau: float = 0.28) -> Selection:
-    generator = torch.Generator().manual_seed(0)
-    return select(log_lds_M, rule=rule, top_fraction=fraction, tau=tau, generator=generator)
+    return select(log_lds_M, _rule(rule, fraction, tau), generator=torch.Generator().manual_seed(0))
 
 
 def _gaussian_candidates(d: int, n: int = 500) -> tuple[Tensor, Candidates]:
@@ -36,7 +69,7 @@ def _gaussian_candidates(d: int, n: int = 500) -> tuple[Tensor, Candidates]:
 
 def _gaussian_scores(d: int, *, leave_endpoints_out: bool = False) -> tuple[Candidates, Tensor]:
     z, candidates = _gaussian_candidates(d)
-    scores = score_candidates(candidates, z, sigma=bandwidth(z, "norm/5"), leave_endpoints_out=leave_endpoints_out)
+    scores = score_candidates(candidates, z, sigma=norm_fifth(z), leave_endpoints_out=leave_endpoints_out)
     return candidates, scores.log_lds_M
 
 
@@ -69,8 +102,8 @@ def test_paper_keeps_what_is_above_tau_and_in_the_top_fraction(
     paper = _select(scores, rule="paper", fraction=fraction, tau=tau)
     above = {i for i, value in enumerate(scores.tolist()) if value > log(tau)}
     assert set(paper.index_A.tolist()) == set(top.index_A.tolist()) & above
-    assert paper.funnel.above_tau == len(above)
-    assert paper.funnel.kept == len(paper.index_A)
+    assert paper.funnel["above tau"] == len(above)
+    assert paper.funnel["kept as A"] == len(paper.index_A)
 
 
 def test_ties_go_to_the_earlier_candidate() -> None:
@@ -94,18 +127,18 @@ def test_random_keeps_as_many_whatever_their_score() -> None:
 def test_random_draws_alike_from_one_seed_and_otherwise_from_another() -> None:
     def draw(seed: int) -> list[int]:
         generator = torch.Generator().manual_seed(seed)
-        kept = select(torch.zeros(100), rule="random", top_fraction=0.2, tau=1.0, generator=generator)
+        kept = select(torch.zeros(100), Random(0.2), generator=generator)
         return kept.index_A.tolist()
 
     assert draw(1) == draw(1)
     assert draw(1) != draw(2)
 
 
-@pytest.mark.parametrize("rule", SELECTION_RULES)
-def test_the_funnel_counts_every_stage(rule: str) -> None:
-    funnel = _select(_scores([-0.1, -0.2, -0.3, -5.0, -6.0]), rule=rule, fraction=0.8).funnel
-    assert (funnel.candidates, funnel.in_top_fraction) == (5, 4)
-    assert (funnel.above_tau, funnel.kept) == ((3, 3) if rule == "paper" else (None, 4))
+def test_the_funnel_counts_every_stage() -> None:
+    scores = _scores([-0.1, -0.2, -0.3, -5.0, -6.0])
+    top, paper = (_select(scores, rule=rule, fraction=0.8).funnel for rule in ("top", "paper"))
+    assert top == {"candidates": 5, "in the top fraction": 4, "kept as A": 4}
+    assert paper == {"candidates": 5, "above tau": 3, "in the top fraction": 4, "kept as A": 3}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +153,7 @@ def test_the_rule_is_told_in_words(rule: str, words: str) -> None:
     assert _select(_scores([-0.1] * 5), rule=rule, fraction=0.8).rule == words
 
 
-@pytest.mark.parametrize("rule", SELECTION_RULES)
+@pytest.mark.parametrize("rule", ["top", "paper", "random"])
 @pytest.mark.parametrize("n", [0, 4])
 def test_a_fraction_that_is_no_candidate_is_refused(rule: str, n: int) -> None:
     with pytest.raises(SelectionError) as caught:
@@ -153,7 +186,7 @@ def test_the_tau_of_the_draft_selects_nothing_and_the_message_tells_the_funnel(d
     with pytest.raises(SelectionError) as caught:
         _select(scores, rule="paper", tau=DRAFT_TAU)
     assert "LDS > 0.28 and in the top 20%" in caught.value.what
-    assert "1,500 candidates -> 0 above tau -> 0 kept" in caught.value.found
+    assert "1,500 candidates -> 0 above tau -> 300 in the top fraction -> 0 kept as A" in caught.value.found
     assert f"the densest candidate has LDS {scores.max().exp():.3g}" in caught.value.found
     assert "selection=top" in caught.value.remedy
 
@@ -203,3 +236,211 @@ def test_leaving_endpoints_out_selects_what_is_contracted_to_the_mean() -> None:
 def _share_at_the_ends(candidates: Candidates, selection: Selection) -> float:
     alphas = candidates.alpha_M[selection.index_A]
     return ((alphas < 0.15) | (alphas > 0.85)).double().mean().item()
+
+
+@pytest.mark.parametrize(
+    ("combine", "kept"), [("both", 3), ("of-passing", 2), ("either", 5), ("fallback", 5), ("nothing", 0)]
+)
+def test_tau_and_the_top_fraction_combine_in_four_ways(combine: str, kept: int) -> None:
+    # Five of ten are above tau, three in the top fraction of all; 0.4 of five is two.
+    scores = -torch.arange(10).double()
+    if combine == "nothing":
+        with pytest.raises(ConfigError, match="both, of-passing, either, fallback"):
+            Paper(exp(-4.5), 0.3, combine)
+        return
+    fraction = 0.4 if combine == "of-passing" else 0.3
+    found = select(scores, Paper(exp(-4.5), fraction, combine), generator=torch.Generator())
+    assert found.index_A.tolist() == list(range(kept))
+    assert found.funnel["above tau"] == 5
+
+
+def test_the_fallback_is_the_top_fraction_where_nothing_is_above_tau() -> None:
+    scores = -10 - torch.arange(10).double()
+    assert select(scores, Paper(0.28, 0.3, "fallback"), generator=torch.Generator()).index_A.tolist() == [0, 1, 2]
+
+
+def test_a_threshold_keeps_what_is_above_it_and_prefers_none() -> None:
+    scores = -torch.arange(1_000).double()
+    threshold = Threshold(exp(-499.5))
+    assert select(scores, threshold, generator=torch.Generator()).index_A.tolist() == list(range(500))
+    some = select(scores, threshold, generator=torch.Generator().manual_seed(0), at_most=200).index_A
+    # The mean of 200 of 500 ranks has a standard deviation of 8.
+    assert some.double().mean().item() == pytest.approx(249.5, abs=40)
+    assert (some.diff() > 0).all()
+
+
+@pytest.mark.parametrize("gamma", [-1.0, -0.5, 0.0, 0.5, 1.0])
+def test_a_power_law_draws_in_proportion(gamma: float) -> None:
+    # The first draw of many: candidate i comes first in proportion to i^gamma.
+    log_lds = torch.arange(1, 6).double().log()
+    first = [
+        int(PowerLaw(gamma, 1.0).choose(log_lds, torch.Generator().manual_seed(seed)).order_P[0])
+        for seed in range(2_000)
+    ]
+    expected = torch.arange(1, 6).double() ** gamma
+    shares = torch.bincount(torch.tensor(first), minlength=5) / 2_000
+    assert (shares - expected / expected.sum()).abs().max() < 0.05
+
+
+def test_what_has_no_density_is_drawn_last_whatever_gamma() -> None:
+    scores = _scores([-inf, -1.0, -inf, -2.0])
+    for gamma in (-1.0, 0.0, 1.0):
+        kept = select(scores, PowerLaw(gamma, 0.5), generator=torch.Generator().manual_seed(3)).index_A
+        assert kept.tolist() == [1, 3]
+
+
+def test_conformal_keeps_what_is_as_dense_as_the_stated_share() -> None:
+    held_out = -torch.arange(1, 100).double()
+    kept = select(-torch.arange(200).double(), Conformal(0.9, held_out), generator=torch.Generator())
+    # The tenth lowest of 99 is -90.
+    assert kept.index_A.tolist() == list(range(91))
+    assert kept.figures["log_tau"] == pytest.approx(-90)
+
+
+def test_the_typical_band_cuts_both_tails() -> None:
+    found = select(-torch.arange(100).double(), Typical(0.5, -torch.arange(101).double()), generator=torch.Generator())
+    assert found.index_A.tolist() == list(range(25, 76))
+    assert found.figures == pytest.approx({"log_tau": -75, "log_ceiling": -25})
+
+
+@pytest.mark.parametrize("rule", [Otsu(), Knee()], ids=["otsu", "knee"])
+def test_a_threshold_by_shape_says_whether_there_are_two_modes(rule: Rule) -> None:
+    one = gaussian(1, 2_000, dtype=torch.float64)[0] - 20
+    two = torch.cat([one, one + 12])
+    single, double = (select(scores, rule, generator=torch.Generator()) for scores in (one, two))
+    assert (single.figures["modes"], double.figures["modes"]) == (1, 2)
+    assert "one mode" in single.warnings[0]
+    assert double.warnings == ()
+
+
+@pytest.mark.parametrize("rule", EVERY_RULE, ids=lambda rule: type(rule).__name__)
+def test_every_rule_keeps_each_once_in_falling_order_within_its_limit(rule: Rule) -> None:
+    scores = gaussian(1, 500, dtype=torch.float64)[0] - 10
+    if isinstance(rule, Paper):
+        scores = scores + 7
+    found = select(scores, rule, generator=torch.Generator().manual_seed(0), at_most=60)
+    assert 0 < len(found.index_A) <= 60
+    assert len(found.index_A.unique()) == len(found.index_A)
+    assert (scores[found.index_A].diff() <= 0).all()
+    assert found.funnel["kept as A"] == len(found.index_A)
+    assert next(iter(found.funnel)) == "candidates"
+    assert found.rule == rule.words
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TopFraction(0),
+        lambda: TopFraction(1.01),
+        lambda: Random(-1),
+        lambda: Paper(0, 0.2),
+        lambda: Threshold(inf),
+        lambda: Threshold(-0.1),
+        lambda: PowerLaw(1.5),
+        lambda: PowerLaw(0.5, 0),
+    ],
+)
+def test_parameters_out_of_range_are_refused_at_once(make: object) -> None:
+    with pytest.raises(ConfigError):
+        make()  # type: ignore[operator]
+
+
+def _with_parents(parents: list[tuple[int, int, float]]) -> Candidates:
+    first, second, alpha = zip(*parents, strict=True)
+    pairs = torch.tensor([first, second]).T
+    return Candidates(torch.zeros(len(parents), 1), pairs, torch.tensor(alpha))
+
+
+def test_a_candidate_and_its_mirror_image_are_kept_once() -> None:
+    candidates = _with_parents([(0, 1, 0.3), (1, 0, 0.7), (0, 1, 0.7), (0, 2, 0.3), (0, 1, 0.3)])
+    found = select(-torch.arange(5).double(), TopFraction(1.0), generator=torch.Generator(), candidates=candidates)
+    assert found.index_A.tolist() == [0, 2, 3]
+    assert "2 short of the 5" in found.warnings[0]
+
+
+def test_no_parent_is_used_more_often_than_the_cap_and_others_take_the_place() -> None:
+    candidates = _with_parents([(0, 1, 0.1), (0, 2, 0.1), (0, 3, 0.1), (4, 5, 0.1), (1, 6, 0.1), (2, 7, 0.1)])
+    found = select(
+        -torch.arange(6).double(),
+        TopFraction(0.5),
+        generator=torch.Generator(),
+        candidates=candidates,
+        max_per_parent=1,
+    )
+    assert found.index_A.tolist() == [0, 3, 5]
+    assert "a parent at most 1 times" in found.rule
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), cap=st.integers(1, 5), fraction=fractions)
+def test_the_cap_always_holds(seed: int, cap: int, fraction: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    candidates = draw_candidates(torch.randn(12, 2, generator=generator), 80, generator=generator)
+    scores = torch.randn(80, generator=generator).double()
+    found = select(scores, TopFraction(fraction), generator=generator, candidates=candidates, max_per_parent=cap)
+    assert torch.bincount(candidates.parents_M2[found.index_A].flatten()).max() <= cap
+
+
+@pytest.mark.parametrize("rule", [TopFraction(0.2), Random(0.2), PowerLaw(1.0, 0.2)], ids=["top", "random", "power"])
+def test_strata_keep_the_training_shares_and_the_densest_of_each(rule: Rule) -> None:
+    # By density alone, all would be of stratum 0.
+    of_M = torch.arange(1_000) // 250
+    strata = Strata(of_M, torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64))
+    scores = -torch.arange(1_000).double()
+    kept = select(scores, rule, generator=torch.Generator().manual_seed(0), strata=strata).index_A
+    assert torch.bincount(of_M[kept]).tolist() == [80, 60, 40, 20]
+    if isinstance(rule, TopFraction):
+        assert kept.tolist() == [*range(80), *range(250, 310), *range(500, 540), *range(750, 770)]
+
+
+def test_a_stratum_short_of_candidates_stays_short_and_says_so() -> None:
+    strata = Strata(torch.tensor([0] * 9 + [1]), torch.tensor([0.5, 0.5], dtype=torch.float64))
+    found = select(-torch.arange(10).double(), TopFraction(0.4), generator=torch.Generator(), strata=strata)
+    assert found.index_A.tolist() == [0, 1, 9]
+    assert found.figures["short_of"] == 1
+    assert "in strata 1" in found.warnings[0]
+
+
+def test_the_second_filter_keeps_the_sharpest_of_what_the_first_keeps() -> None:
+    scores, sharp = -torch.arange(10).double(), torch.tensor([1, 5, 2, 4, 3, 9, 9, 9, 9, 9]).double()
+    found = select(scores, TopFraction(0.5), generator=torch.Generator(), sharpness_M=sharp, sharpest=0.4)
+    assert found.index_A.tolist() == [1, 3]
+    assert found.funnel == {"candidates": 10, "in the top fraction": 5, "sharp": 2, "kept as A": 2}
+    assert "the sharpest 40% of those" in found.rule
+
+
+def test_a_score_that_is_not_a_number_is_named() -> None:
+    with pytest.raises(DataError) as caught:
+        select(_scores([-1.0, float("nan"), -2.0]), TopFraction(1.0), generator=torch.Generator())
+    assert caught.value.what == "the score of candidate 1"
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_per_parent": 2}, {"max_per_parent": -1}, {"sharpest": 0.5}, {"sharpest": 0.0}], ids=str
+)
+def test_options_that_lack_what_they_need_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        select(torch.zeros(10).double(), TopFraction(0.5), generator=torch.Generator(), **options)  # type: ignore[arg-type]
+
+
+def test_a_threshold_that_nothing_passes_tells_what_can_be_reached() -> None:
+    with pytest.raises(SelectionError) as caught:
+        select(_scores([-3.0, -4.0]), Threshold(0.28), generator=torch.Generator())
+    assert "0 passing" in caught.value.found
+    assert f"below {exp(-3):.3g}" in caught.value.remedy
+
+
+@pytest.mark.parametrize("rule", [Conformal(0.9, REAL), HighestDensity(0.9, REAL), Typical(0.9, REAL)])
+def test_an_automatic_threshold_that_nothing_passes_is_told_with_a_remedy(rule: Rule) -> None:
+    with pytest.raises(SelectionError, match="selection=top"):
+        select(torch.full((10,), -500.0).double(), rule, generator=torch.Generator())
+
+
+def test_a_million_candidates_are_selected() -> None:
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(1_000, 2, generator=generator)
+    candidates = draw_candidates(z, 1_000_000, generator=generator)
+    scores = torch.randn(1_000_000, generator=generator).double()
+    found = select(scores, TopFraction(0.2), generator=generator, candidates=candidates)
+    assert len(found.index_A) <= 200_000
+    assert len(found.index_A.unique()) == len(found.index_A)

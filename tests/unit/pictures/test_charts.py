@@ -11,13 +11,13 @@ from PIL import Image
 
 from lds_mlflow.pictures import (
     alpha_chart,
+    census_chart,
     class_share_chart,
     comparison_chart,
     curves_chart,
     funnel_chart,
     score_chart,
 )
-from lds_mlflow.values import Funnel
 
 LABELS = {"loss": "loss (nats / image)", "kl": "KL (nats / image)"}
 
@@ -85,6 +85,13 @@ def test_without_a_threshold_none_is_marked() -> None:
     assert not any("tau" in label for label in _legend(figure))
 
 
+def test_a_census_shows_the_filled_bins_and_counts_all() -> None:
+    figure = census_chart(torch.tensor([0, 3, 0, 2, 0]), torch.linspace(-5, 0, 6))
+    (steps,) = figure.axes[0].patches
+    assert list(steps.get_data().edges) == pytest.approx([-4, -3, -2, -1])  # type: ignore[attr-defined]
+    assert "All 5 interpolants" in figure.axes[0].get_title()
+
+
 @pytest.mark.parametrize("alpha", [[0.3], [0.1, 0.9, 0.5, 0.5]])
 def test_alphas_render_with_one_candidate_and_with_several(alpha: list[float]) -> None:
     _assert_renders(alpha_chart(torch.tensor(alpha), torch.tensor([0])))
@@ -98,17 +105,18 @@ def test_alphas_are_shown_as_shares_of_all_and_of_the_kept() -> None:
     assert kept == [0.5, 0, 0, 0, 0, 0, 0, 0, 0.5]
 
 
-@pytest.mark.parametrize("funnel", [Funnel(1, 1, 1, 1), Funnel(100_000, 0, 20_000, 0), Funnel(5, None, 2, 2)])
-def test_a_funnel_renders(funnel: Funnel) -> None:
+@pytest.mark.parametrize("counts", [[1, 1, 1, 1], [100_000, 0, 20_000, 0], [5, 2]])
+def test_a_funnel_renders(counts: list[int]) -> None:
+    funnel = {f"stage {place}": count for place, count in enumerate(counts)}
     figure = funnel_chart(funnel, "the top 20% by LDS")
-    assert _widths(figure) == list(funnel.stages.values())
+    assert _widths(figure) == counts
     _assert_renders(figure)
 
 
 def test_a_funnel_names_its_rule_and_its_counts() -> None:
-    figure = funnel_chart(Funnel(12_345, 30, 20, 10), "my rule")
+    figure = funnel_chart({"candidates": 12_345, "above tau": 30, "kept": 10}, "my rule")
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ["12,345", "30", "20", "10"]
+    assert texts == ["12,345", "30", "10"]
     assert "my rule" in figure.axes[0].get_title()
 
 

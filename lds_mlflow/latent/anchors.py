@@ -1,0 +1,85 @@
+r"""What the factored scores share (see factored.py for the mathematics): shifted exponents, and their range.
+
+An anchor is a latent that is a parent. Its exponents against the training latents are s_i - U_ik, where the shift s_i
+is its smallest U_ik over a sample of them; its own is left out.
+
+A type of smallest normal number m loses at most m from each of the N terms of a sum, times exp((1-a) d_i + a d_j) where
+d_i is how far an exponent of the anchor exceeds 0. A sum is kept where that is less than 1e-6 of it.
+"""
+
+from dataclasses import dataclass, replace
+from math import log
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from lds_mlflow.latent.geometry import Geometry
+from lds_mlflow.latent.kernels import LEFT_OUT
+from lds_mlflow.values import evenly_spread
+
+__all__ = ["RELATIVE_LOSS", "Anchors", "beyond_reach", "log_loss"]
+
+RELATIVE_LOSS = 1e-6
+"""Share of a sum that may be lost to underflow before it is computed again."""
+
+_SAMPLE = 1024
+_LARGEST_EXCESS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """Latents that are parents.
+
+    Attributes:
+        rows_A: Their rows in the training latents, int64 [A].
+        u_AD: Their places in units of the kernel, [A, D].
+        shift_A: s_i, [A].
+        square_A: |u_i|^2, [A].
+    """
+
+    rows_A: Tensor
+    u_AD: Tensor
+    shift_A: Tensor
+    square_A: Tensor
+
+    @classmethod
+    def of(cls, rows_A: Tensor, z_ND: Tensor, geometry: Geometry) -> Self:
+        """Places anchors, and measures their shifts against an evenly spread sample of the training latents."""
+        u_AD = geometry.place(z_ND[rows_A])
+        sample = evenly_spread(len(z_ND), _SAMPLE).to(z_ND.device)
+        anchors = cls(rows_A, u_AD, u_AD.new_zeros(len(u_AD)), u_AD.square().sum(1))
+        exponents = anchors.exponents(geometry.place(z_ND[sample]), sample)
+        nearest = exponents.amax(1)
+        # With no other latent in the sample there is nothing to measure against.
+        return replace(anchors, shift_A=torch.where(nearest > LEFT_OUT, -nearest, 0))
+
+    def exponents(self, v_CD: Tensor, columns_C: Tensor, out: Tensor | None = None) -> Tensor:
+        """Returns s_i - U_ik, [A, C], with LEFT_OUT at the anchor's own column.
+
+        Args:
+            v_CD: Places of training latents, [C, D].
+            columns_C: Their rows in the training latents, rising, int64 [C].
+            out: Where to put it, [A, C].
+        """
+        exponents = torch.addmm(-v_CD.square().sum(1), self.u_AD, v_CD.T, alpha=2, out=out)
+        exponents -= self.square_A[:, None]
+        return self.shifted(exponents, columns_C)
+
+    def shifted(self, exponents_AC: Tensor, columns_C: Tensor) -> Tensor:
+        """Adds the shifts to -U_ik, in place, and leaves out each anchor's own column."""
+        exponents_AC += self.shift_A[:, None]
+        place = torch.searchsorted(columns_C, self.rows_A).clamp(max=len(columns_C) - 1)
+        own = (columns_C[place] == self.rows_A).nonzero().flatten()
+        exponents_AC[own, place[own]] = LEFT_OUT
+        return exponents_AC
+
+
+def beyond_reach(excess_A: Tensor) -> Tensor:
+    """Returns how far exponents exceed 0, or infinity where their sums might overflow, and so can't be trusted."""
+    return torch.where(excess_A > _LARGEST_EXCESS, torch.inf, excess_A)
+
+
+def log_loss(n: int, dtype: torch.dtype) -> float:
+    """Returns the logarithm of what a sum of n terms can lose to underflow, where no exponent exceeds 0."""
+    return log(n) + log(torch.finfo(dtype).tiny)

@@ -1,0 +1,45 @@
+"""The densest candidates of a stream, by a threshold that rises."""
+
+from math import inf
+
+import torch
+from torch import Tensor
+
+__all__ = ["Best"]
+
+
+class Best:
+    """Keeps the best of a stream of scored codes; ties go to the lower code.
+
+    Args:
+        keep: How many to keep at most.
+        threshold: A score that the last kept one is known to reach.
+
+    Attributes:
+        threshold: What scores less can't be among the best any more.
+    """
+
+    def __init__(self, keep: int, threshold: float = -inf) -> None:
+        self.threshold = threshold
+        self._keep = keep
+        self._scores = torch.empty(0, dtype=torch.float64)
+        self._codes = torch.empty(0, dtype=torch.int64)
+
+    def add(self, scores_n: Tensor, codes_n: Tensor) -> None:
+        """Adds scores, float [n], with codes, int64 [n], that are all different."""
+        self._scores = torch.cat([self._scores, scores_n.double().cpu()])
+        self._codes = torch.cat([self._codes, codes_n.cpu()])
+        if len(self._codes) >= 2 * self._keep:
+            self._prune()
+
+    def ranked(self) -> tuple[Tensor, Tensor]:
+        """Returns the scores and codes of the best, the best first."""
+        self._prune()
+        return self._scores, self._codes
+
+    def _prune(self) -> None:
+        by_code = self._codes.argsort()
+        order = by_code[self._scores[by_code].argsort(descending=True, stable=True)][: self._keep]
+        self._scores, self._codes = self._scores[order], self._codes[order]
+        if len(order) == self._keep:
+            self.threshold = max(self.threshold, self._scores[-1].item())

@@ -1,0 +1,30 @@
+"""What every scorer asks of latents."""
+
+import torch
+from torch import Tensor
+
+from lds_mlflow.errors import DataError
+
+__all__ = ["require_finite"]
+
+
+def require_finite(z_ND: Tensor, what: str) -> None:
+    """Checks that latents, float [N, D], are finite.
+
+    Args:
+        z_ND: The latents.
+        what: What a row is called.
+
+    Raises:
+        DataError: One is not; the first such row is named.
+    """
+    # A sum is finite only if all of it is, and takes one pass.
+    suspect = (~torch.isfinite(z_ND.sum(1))).nonzero().flatten()
+    broken = suspect[~torch.isfinite(z_ND[suspect]).all(1)].tolist()
+    if broken:
+        raise DataError(
+            f"{what} {broken[0]}",
+            found=f"a value that is not finite ({len(broken)} such rows)",
+            expected="finite numbers",
+            remedy="Train the model again with a smaller learning rate.",
+        )

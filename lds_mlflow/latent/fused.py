@@ -1,0 +1,89 @@
+r"""Kernels that fuse what torch does in many passes over memory, compiled by numba for the CPU (the extra "fast").
+
+The exponential is 2^n 2^f, with n = floor(x log2 e) put into the exponent bits and 2^f, f in [0, 1), by a polynomial of
+degree 6 (Chebyshev interpolation; relative error 3e-9). It is cut at 2^-126, the smallest normal number, and 2^127.
+"""
+
+from numba import njit, prange
+from numpy import float32, int32
+from numpy.typing import NDArray
+
+__all__ = ["accumulate_logsumexp", "add_pair_power_sums", "exp_of_multiple"]
+
+_LOG2_E = float32(1.4426950408889634)
+_SMALLEST, _LARGEST, _BIAS = float32(-126), float32(127), 127
+_OUTGROWN = float32(1e15)
+_C0, _C1, _C2, _C3 = float32(1.0000000025), float32(0.69314693276), float32(0.24023045441), float32(0.055480630196)
+_C4, _C5, _C6 = float32(0.0096841863116), float32(0.0012391331823), float32(0.00021865784824)
+
+
+@njit(inline="always", fastmath=True)
+def _exp(x: float32) -> float32:
+    t = min(max(x * _LOG2_E, _SMALLEST), _LARGEST)
+    # The floor, by cutting off what is positive: math.floor gives an int64, and so halves the width of the vectors.
+    whole = int32(t + float32(_BIAS)) - int32(_BIAS)
+    f = t - float32(whole)
+    p = _C0 + f * (_C1 + f * (_C2 + f * (_C3 + f * (_C4 + f * (_C5 + f * _C6)))))
+    return p * int32((whole + int32(_BIAS)) << int32(23)).view(float32)
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def accumulate_logsumexp(
+    exponents: NDArray[float32], columns: NDArray[float32], top: NDArray[float32], total: NDArray[float32]
+) -> None:
+    """Adds exp(exponents + columns) to running sums of rows, which are total * exp(top).
+
+    Args:
+        exponents: float32 [rows, columns].
+        columns: Added to every row, float32 [columns].
+        top: An exponent near the largest so far, float32 [rows]; changed.
+        total: Sum of exponentials relative to it, float32 [rows]; changed.
+    """
+    for r in prange(exponents.shape[0]):
+        row = exponents[r]
+        added = float32(0)
+        for k in range(row.shape[0]):
+            added += _exp(row[k] + columns[k] - top[r])
+        # A maximum doesn't vectorise: it is taken only where the exponents have outgrown the one that there is.
+        if added > _OUTGROWN:
+            largest = top[r]
+            for k in range(row.shape[0]):
+                largest = max(largest, row[k] + columns[k])
+            added = float32(0)
+            for k in range(row.shape[0]):
+                added += _exp(row[k] + columns[k] - largest)
+            total[r] *= _exp(top[r] - largest)
+            top[r] = largest
+        total[r] += added
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def exp_of_multiple(exponents: NDArray[float32], factor: float32, out: NDArray[float32]) -> None:
+    """Sets out = exp(factor * exponents), all float32 [rows, columns]."""
+    for r in prange(exponents.shape[0]):
+        for k in range(exponents.shape[1]):
+            out[r, k] = _exp(factor * exponents[r, k])
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def add_pair_power_sums(x, first, second, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Adds sum_k u_k^(10-t) v_k^t for t = 1..9 to sums[p, t - 1], with u, v the rows first[p] and second[p] of x."""
+    for p in prange(first.shape[0]):
+        row_u, row_v = x[first[p]], x[second[p]]
+        s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = s9 = x.dtype.type(0)
+        for k in range(x.shape[1]):
+            u, v = row_u[k], row_v[k]
+            u2, v2, q = u * u, v * v, u * v
+            u4, v4, q2 = u2 * u2, v2 * v2, q * q
+            q4 = q2 * q2
+            s1 += q * (u4 * u4)
+            s2 += q2 * (u4 * u2)
+            s3 += (q2 * q) * u4
+            s4 += q4 * u2
+            s5 += q4 * q
+            s6 += q4 * v2
+            s7 += (q2 * q) * v4
+            s8 += q2 * (v4 * v2)
+            s9 += q * (v4 * v4)
+        for t, s in enumerate((s1, s2, s3, s4, s5, s6, s7, s8, s9)):
+            sums[p, t] += s

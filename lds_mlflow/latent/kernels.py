@@ -1,0 +1,104 @@
+"""The three inner loops of density scoring: by numba where it is installed (the extra "fast"), otherwise by torch."""
+
+from functools import cache
+from importlib.util import find_spec
+from threading import Lock
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+__all__ = ["LEFT_OUT", "accumulate_logsumexp", "add_pair_power_sums", "exp_of_multiple", "is_fused"]
+
+LEFT_OUT = -1e30
+"""An exponent that stands for minus infinity and is still a number, as fast arithmetic needs it."""
+
+_PAIR_ENTRIES = 2**18
+
+# numba's threads may be entered by one caller at a time.
+_lock = Lock()
+
+
+@cache
+def _fused() -> ModuleType | None:
+    if find_spec("numba") is None:
+        return None
+    # Compiled on first use, and slow to import: not before it is needed.
+    from lds_mlflow.latent import fused  # noqa: PLC0415
+
+    return fused
+
+
+def is_fused(tensor: Tensor) -> bool:
+    """Returns whether numba's kernels serve this tensor: float32 on the CPU, with numba installed."""
+    return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and _fused() is not None
+
+
+def _with_threads() -> Lock:
+    import numba  # noqa: PLC0415
+
+    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    return _lock
+
+
+def accumulate_logsumexp(exponents: Tensor, columns: Tensor, top: Tensor, total: Tensor) -> None:
+    """Adds exp(exponents + columns) to running sums of rows, total * exp(top), without leaving the range of the type.
+
+    Args:
+        exponents: [rows, columns]; overwritten.
+        columns: Added to every row, [columns].
+        top: An exponent near the largest so far, [rows]; changed. Start with LEFT_OUT.
+        total: Sum of exponentials relative to it, [rows]; changed. Start with 0.
+    """
+    if is_fused(exponents):
+        with _with_threads():
+            _module().accumulate_logsumexp(exponents.numpy(), columns.numpy(), top.numpy(), total.numpy())
+        return
+    exponents += columns
+    largest = torch.maximum(exponents.amax(1), top)
+    added = exponents.sub_(largest[:, None]).exp_().sum(1)
+    total.mul_((top - largest).exp_()).add_(added)
+    top.copy_(largest)
+
+
+def exp_of_multiple(exponents: Tensor, factor: float, out: Tensor) -> Tensor:
+    """Sets and returns out = exp(factor * exponents), all [rows, columns]; `out` may be `exponents`."""
+    if is_fused(exponents):
+        with _with_threads():
+            _module().exp_of_multiple(exponents.numpy(), exponents.numpy().dtype.type(factor), out.numpy())
+        return out
+    return torch.mul(exponents, factor, out=out).exp_()
+
+
+def add_pair_power_sums(x_AK: Tensor, pairs_P2: Tensor, sums_P9: Tensor) -> None:
+    """Adds sum_k u_k^(10-t) v_k^t for t = 1..9 to sums_P9[:, t - 1].
+
+    Args:
+        x_AK: Rows of numbers, [A, K].
+        pairs_P2: Which two rows are u and v, int64 [P, 2].
+        sums_P9: The sums, float64 [P, 9]; changed.
+    """
+    if x_AK.device.type == "cpu" and _fused() is not None:
+        first, second = pairs_P2.T.contiguous().numpy()
+        with _with_threads():
+            _module().add_pair_power_sums(x_AK.numpy(), first, second, sums_P9.numpy())
+        return
+    rows = max(1, _PAIR_ENTRIES // x_AK.shape[1])
+    for pairs, sums in zip(pairs_P2.split(rows), sums_P9.split(rows), strict=True):
+        u, v = x_AK[pairs[:, 0]], x_AK[pairs[:, 1]]
+        powers_u, powers_v = _powers(u), _powers(v)
+        for t in range(1, 10):
+            sums[:, t - 1] += torch.linalg.vecdot(powers_u[10 - t], powers_v[t])
+
+
+def _powers(u: Tensor) -> list[Tensor]:
+    powers = [torch.ones_like(u), u]
+    for _ in range(8):
+        powers.append(powers[-1] * u)
+    return powers
+
+
+def _module() -> ModuleType:
+    module = _fused()
+    assert module is not None
+    return module
