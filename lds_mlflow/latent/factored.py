@@ -33,7 +33,7 @@ from lds_mlflow.values import Candidates, Scores
 __all__ = ["TENTHS", "exact_interpolants", "is_factorable", "log_endpoints", "pair_log_sums", "score_factored"]
 
 _STRIPE_ENTRIES, _FEWEST_COLUMNS = 2**22, 128
-_TRIANGLE = 2**28
+_TRIANGLE, _MOST_OF_THEM = 2**28, 0.6
 _PAIRS = 1024
 TENTHS = 10
 """Steps of the grid of interpolation weights."""
@@ -136,6 +136,8 @@ def pair_log_sums(
         leave_endpoints_out: Whether the parents are left out.
     """
     rows_A, local_P2 = torch.unique(pairs_P2, return_inverse=True)
+    if _halving_pays(len(rows_A), len(z_ND)):
+        rows_A, local_P2 = torch.arange(len(z_ND), device=z_ND.device), pairs_P2
     anchors = Anchors.of(rows_A, z_ND, geometry)
     sums_P9, excess_A = _power_sums(anchors, local_P2, z_ND, geometry)
     a = torch.arange(1, TENTHS, dtype=torch.float64, device=z_ND.device) / TENTHS
@@ -157,8 +159,7 @@ def _power_sums(anchors: Anchors, local_P2: Tensor, z_ND: Tensor, geometry: Geom
     buffer = empty(n_anchors, width, like=anchors.u_AD).view(-1)
     sums_P9 = torch.zeros(len(local_P2), TENTHS - 1, dtype=torch.float64, device=z_ND.device)
     excess_A = torch.zeros(n_anchors, dtype=torch.float64, device=z_ND.device)
-    # Rows are distinct, so as many anchors as latents are the latents themselves.
-    triangle = Triangle(anchors.u_AD) if n_anchors == len(z_ND) and Triangle.entries(n_anchors) <= _TRIANGLE else None
+    triangle = Triangle(anchors.u_AD) if _halving_pays(n_anchors, len(z_ND)) else None
     for stripe in blocks(len(z_ND), width):
         columns = torch.arange(stripe.start, stripe.stop, device=z_ND.device)
         out = buffer[: n_anchors * len(columns)].view(n_anchors, -1)
@@ -169,6 +170,11 @@ def _power_sums(anchors: Anchors, local_P2: Tensor, z_ND: Tensor, geometry: Geom
         torch.maximum(excess_A, exponents.amax(1).double(), out=excess_A)
         add_pair_power_sums(exp_of_multiple(exponents, 1 / TENTHS, exponents), local_P2, sums_P9)
     return sums_P9, beyond_reach(excess_A)
+
+
+def _halving_pays(n_anchors: int, n: int) -> bool:
+    # With all latents for anchors each distance is needed twice, and computed once if there is memory to keep it.
+    return n_anchors > _MOST_OF_THEM * n and Triangle.entries(n) <= _TRIANGLE
 
 
 def _stripe_width(n_anchors: int) -> int:
