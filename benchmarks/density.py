@@ -5,9 +5,10 @@
     python -m benchmarks.density --quick    # under a minute, at small sizes
 
 Everything runs side by side in one process, on standard Gaussian latents with the draft's bandwidth. Peers are timed on
-as many candidates as take about a second, and compared by the time per candidate and training latent; repeats are
-interleaved, and ratios are those of medians. Errors are those of log LDS against a float64 logsumexp over explicit
-differences. Memory is the peak of a process of its own above what it held before. The last line is one JSON object.
+as many candidates as take about a second, and compared by the time per candidate and training latent. Repeats are
+interleaved, each follows an untimed call (so that code is compiled and memory is at hand), and ratios are those of
+medians. Errors are those of log LDS against a float64 logsumexp over explicit differences. Memory is the peak of a
+process of its own above what it held before. The last line is one JSON object.
 """
 
 import json
@@ -152,11 +153,10 @@ def _points_and_pairs(sizes: _Sizes, dim: int, peak: float, device: str) -> dict
         **_peers(points.z_MD, z_ND, sigma),
     }
     times: dict[str, list[float]] = {name: [] for name in runs}
-    for repeat in range(_REPEATS + 1):
+    for _ in range(_REPEATS):
         for name, (work, n_points) in runs.items():
-            seconds = _seconds(work)
-            if repeat:  # the first compiles
-                times[name].append(seconds / n_points / sizes.n * 1e9)
+            work()
+            times[name].append(_seconds(work) / n_points / sizes.n * 1e9)
     per_pair = {name: median(values) for name, values in times.items()}
     errors = _errors(listed, z_ND, sigma, some[:_CHECKED])
     share = 2 * dim / per_pair["direct"] / peak

@@ -14,7 +14,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from lds_mlflow.latent.geometry import Geometry
+from lds_mlflow.latent.geometry import Geometry, blocks
 from lds_mlflow.latent.kernels import LEFT_OUT
 from lds_mlflow.values import evenly_spread
 
@@ -23,7 +23,7 @@ __all__ = ["RELATIVE_LOSS", "Anchors", "beyond_reach", "log_loss"]
 RELATIVE_LOSS = 1e-6
 """Share of a sum that may be lost to underflow before it is computed again."""
 
-_SAMPLE = 1024
+_SAMPLE, _ROWS = 1024, 8192
 _LARGEST_EXCESS = 60.0
 
 
@@ -47,10 +47,11 @@ class Anchors:
     def of(cls, rows_A: Tensor, z_ND: Tensor, geometry: Geometry) -> Self:
         """Places anchors, and measures their shifts against an evenly spread sample of the training latents."""
         u_AD = geometry.place(z_ND[rows_A])
-        sample = evenly_spread(len(z_ND), _SAMPLE).to(z_ND.device)
         anchors = cls(rows_A, u_AD, u_AD.new_zeros(len(u_AD)), u_AD.square().sum(1))
-        exponents = anchors.exponents(geometry.place(z_ND[sample]), sample)
-        nearest = exponents.amax(1)
+        sample = evenly_spread(len(z_ND), _SAMPLE).to(z_ND.device)
+        v_CD = geometry.place(z_ND[sample])
+        parts = (anchors._take(part) for part in blocks(len(u_AD), _ROWS))
+        nearest = torch.cat([part.exponents(v_CD, sample).amax(1) for part in parts])
         # With no other latent in the sample there is nothing to measure against.
         return replace(anchors, shift_A=torch.where(nearest > LEFT_OUT, -nearest, 0))
 
@@ -65,6 +66,15 @@ class Anchors:
         exponents = torch.addmm(-v_CD.square().sum(1), self.u_AD, v_CD.T, alpha=2, out=out)
         exponents -= self.square_A[:, None]
         return self.shifted(exponents, columns_C)
+
+    def _take(self, part: slice) -> Self:
+        return replace(
+            self,
+            rows_A=self.rows_A[part],
+            u_AD=self.u_AD[part],
+            shift_A=self.shift_A[part],
+            square_A=self.square_A[part],
+        )
 
     def shifted(self, exponents_AC: Tensor, columns_C: Tensor) -> Tensor:
         """Adds the shifts to -U_ik, in place, and leaves out each anchor's own column."""

@@ -8,7 +8,8 @@ taken in square tiles of pairs. (i, j, a) is (j, i, 1-a), so a pair of rows is m
 nine products, one on it five. Only the best are kept, by a threshold that rises as better ones are found, so memory is
 bounded by the tiles and the kept set. The histogram counts all of them.
 
-Under torchrun the tiles are dealt to the ranks in turn, and every rank returns what one process would.
+Under torchrun the tiles are dealt to the ranks in turn, and every rank returns what one process would (but for how many
+scores had to be computed again).
 """
 
 from collections.abc import Callable
@@ -36,6 +37,7 @@ _PROBED_PAIRS, _TOO_MANY_LOST = 1024, 0.01
 _ROWS, _RESCORED_AT_ONCE = 256, 2**16
 _LOWEST, _HIGHEST, _BINS = -1000.0, 1.0, 4004
 _NEVER = -3e38
+_MOST_RESCORED = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def score_exhaustively(
         progress: Is told the share of the work that was just done.
 
     Raises:
-        ConfigError: Nothing is to be kept.
+        ConfigError: Nothing is to be kept, or the bandwidth is so small that hardly a score is within range.
         DataError: A latent is not finite, or there are too few.
     """
     if keep < 1:
@@ -137,9 +139,20 @@ class _Sweep:
             if geometry.dtype == torch.float64 or (~held).double().mean() <= _TOO_MANY_LOST:
                 break
             geometry = geometry.in_float64()
+        self._require_range(1 - held.double().mean().item())
         scores = log_sums[held] - log(self.n_terms)
         # Rounding may put the same score a little lower when it is met again.
         return geometry, scores.topk(keep).values[-1].item() - 1e-3 if len(scores) >= keep else -inf
+
+    def _require_range(self, lost: float) -> None:
+        again = lost * 4.5 * len(self.z_ND) ** 2
+        if again > _MOST_RESCORED:
+            raise ConfigError(
+                "sigma",
+                found=f"{self.sigma:g}, with which {lost:.0%} of the scores leave the range of float64",
+                expected=f"a bandwidth that leaves it for at most {_MOST_RESCORED:,} of the interpolants",
+                remedy="Give a larger one, or score sampled candidates.",
+            )
 
     def visit(self, tile: Tile, progress: Callable[[float], None]) -> None:
         """Scores the pairs of a tile at every alpha, and keeps the best of them."""

@@ -32,9 +32,9 @@ from lds_mlflow.values import Candidates, Scores
 
 __all__ = ["TENTHS", "exact_interpolants", "is_factorable", "log_endpoints", "pair_log_sums", "score_factored"]
 
-_STRIPE_ENTRIES, _FEWEST_COLUMNS = 2**22, 128
+_STRIPE_ENTRIES, _FEWEST_COLUMNS = {"cpu": 2**22, "cuda": 2**28}, 128
 _TRIANGLE, _MOST_OF_THEM = 2**28, 0.6
-_PAIRS = 1024
+_PAIRS, _RESCORED_AT_ONCE = 1024, 2**14
 TENTHS = 10
 """Steps of the grid of interpolation weights."""
 
@@ -57,7 +57,7 @@ def score_factored(candidates: Candidates, z_ND: Tensor, *, sigma: float, leave_
             "the factored scorer",
             found=f"{candidates.interpolation} interpolants, not all of them at tenths",
             expected="linear interpolants at tenths",
-            remedy="Give scorer=direct.",
+            remedy="Score these with score_directly.",
         )
     n = require_terms(z_ND, 2 if leave_endpoints_out else 0)
     require_finite(z_ND, "training latent")
@@ -69,11 +69,11 @@ def score_factored(candidates: Candidates, z_ND: Tensor, *, sigma: float, leave_
         again = lost_M.nonzero().flatten()
         log_sum_M[again], lost_M[again] = _score(candidates.take(again), z_ND, exact, leave_endpoints_out)
     log_lds_M = log_sum_M - log(n)
-    if lost_M.any():
-        lost = candidates.take(lost_M)
+    for rows in lost_M.nonzero().flatten().split(_RESCORED_AT_ONCE) if lost_M.any() else ():
+        lost = candidates.take(rows)
         left_out = lost.parents_M2 if leave_endpoints_out else None
         points = exact_interpolants(z_ND, lost.parents_M2, (TENTHS * lost.alpha_M).round())
-        log_lds_M[lost_M] = log_density(points, z_ND.double(), sigma=sigma, left_out_MK=left_out)
+        log_lds_M[rows] = log_density(points, z_ND.double(), sigma=sigma, left_out_MK=left_out)
     return Scores(log_lds_M, sigma=sigma, endpoints_left_out=leave_endpoints_out, rescored=rescored)
 
 
@@ -155,7 +155,7 @@ def pair_log_sums(
 
 def _power_sums(anchors: Anchors, local_P2: Tensor, z_ND: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     n_anchors = len(anchors.rows_A)
-    width = _stripe_width(n_anchors)
+    width = _stripe_width(n_anchors, _STRIPE_ENTRIES[z_ND.device.type])
     buffer = empty(n_anchors, width, like=anchors.u_AD).view(-1)
     sums_P9 = torch.zeros(len(local_P2), TENTHS - 1, dtype=torch.float64, device=z_ND.device)
     excess_A = torch.zeros(n_anchors, dtype=torch.float64, device=z_ND.device)
@@ -177,9 +177,9 @@ def _halving_pays(n_anchors: int, n: int) -> bool:
     return n_anchors > _MOST_OF_THEM * n and Triangle.entries(n) <= _TRIANGLE
 
 
-def _stripe_width(n_anchors: int) -> int:
+def _stripe_width(n_anchors: int, entries: int) -> int:
     # A power of two, so that it divides the triangle's blocks; narrow enough for the anchors' rows to stay in cache.
-    fitting = 2 ** int(log2(_STRIPE_ENTRIES / n_anchors)) if n_anchors < _STRIPE_ENTRIES else 1
+    fitting = 1 << int(log2(max(1, entries / n_anchors)))
     return min(max(fitting, _FEWEST_COLUMNS), Triangle.SIDE)
 
 

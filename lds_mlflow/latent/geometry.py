@@ -6,12 +6,14 @@ digits. It rounds by some 4 eps max|u|^2, so where that could be seen, latents a
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import inf, sqrt
 from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from lds_mlflow.errors import ConfigError
 
 __all__ = ["Geometry", "blocks", "empty"]
 
@@ -48,7 +50,15 @@ class Geometry:
 
     @classmethod
     def of(cls, z_ND: Tensor, sigma: float, *points_MD: Tensor) -> Self:
-        """Returns the geometry of training latents, float [N, D], and of points to score, under a bandwidth."""
+        """Returns the geometry of training latents, float [N, D], and of points to score, under a bandwidth.
+
+        Raises:
+            ConfigError: The bandwidth is not a finite number above 0.
+        """
+        if not 0 < sigma < inf:
+            raise ConfigError(
+                "sigma", found=str(sigma), expected="a finite number above 0", remedy="bandwidth(...) gives one."
+            )
         mean, unit = z_ND.mean(0, dtype=torch.float64), sigma * sqrt(2)
         if z_ND.dtype == torch.float64:
             return cls(mean, unit, torch.float64)

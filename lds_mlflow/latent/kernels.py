@@ -13,7 +13,7 @@ __all__ = ["LEFT_OUT", "accumulate_logsumexp", "add_pair_power_sums", "exp_of_mu
 LEFT_OUT = -1e30
 """An exponent that stands for minus infinity and is still a number, as fast arithmetic needs it."""
 
-_PAIR_ENTRIES = 2**18
+_PAIR_ENTRIES = {"cpu": 2**18, "cuda": 2**26}
 
 # numba's threads may be entered by one caller at a time.
 _lock = Lock()
@@ -83,7 +83,7 @@ def add_pair_power_sums(x_AK: Tensor, pairs_P2: Tensor, sums_P9: Tensor) -> None
         with _with_threads():
             _module().add_pair_power_sums(x_AK.numpy(), first, second, sums_P9.numpy())
         return
-    rows = max(1, _PAIR_ENTRIES // x_AK.shape[1])
+    rows = max(1, _PAIR_ENTRIES[x_AK.device.type] // x_AK.shape[1])
     for pairs, sums in zip(pairs_P2.split(rows), sums_P9.split(rows), strict=True):
         u, v = x_AK[pairs[:, 0]], x_AK[pairs[:, 1]]
         powers_u, powers_v = _powers(u), _powers(v)

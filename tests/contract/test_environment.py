@@ -1,6 +1,8 @@
 """One list of requirements, without addresses, for every way to make the environment."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -37,3 +39,11 @@ def test_the_development_pins_agree_with_the_runtime_pins() -> None:
 def test_the_readme_runs_the_pinned_mlflow() -> None:
     named = set(re.findall(r"mlflow@([\d.]+)", (ROOT / "README.md").read_text()))
     assert named == {PINS["mlflow"]}
+
+
+def test_the_readme_s_python_runs() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "the top 20% by LDS" in done.stdout
+    assert "torch.Size([10000, 64])" in done.stdout

@@ -115,6 +115,12 @@ def test_progress_adds_up_to_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(shares) > 3
 
 
+def test_a_bandwidth_with_which_nothing_is_in_range_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="leave the range of float64") as caught:
+        score_exhaustively(gaussian(4_000, 3), 10, sigma=1e-6, leave_endpoints_out=True)
+    assert "Give a larger one" in caught.value.remedy
+
+
 @pytest.mark.parametrize("keep", [0, -1])
 def test_keeping_nothing_is_refused(keep: int) -> None:
     with pytest.raises(ConfigError, match="1 or more"):

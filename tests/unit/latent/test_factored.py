@@ -139,7 +139,7 @@ def test_other_interpolants_are_refused_with_the_remedy(kind: str) -> None:
     z = gaussian(10, 3)
     candidates = draw_candidates(z, 5, generator=torch.Generator(), interpolation=kind)
     assert not is_factorable(candidates)
-    with pytest.raises(ConfigError, match="scorer=direct") as caught:
+    with pytest.raises(ConfigError, match="score_directly") as caught:
         score_factored(candidates, z, sigma=1.0)
     assert kind in caught.value.found
 
@@ -180,3 +180,11 @@ def _noting(name: str, used: list[str]) -> object:
 
 def test_what_may_be_lost_is_small() -> None:
     assert RELATIVE_LOSS <= 1e-6
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_bandwidth_that_is_no_width_is_refused(sigma: float) -> None:
+    z = gaussian(10, 3)
+    for score in (score_factored, score_directly):
+        with pytest.raises(ConfigError, match="a finite number above 0"):
+            score(_draw(z), z, sigma=sigma)
