@@ -79,6 +79,8 @@ def main(quick: bool, million: bool) -> None:
         "max_abs_error_pairs": max(found["pairs_error"] for found in results.values()),
         "peak_extra_mib": peak_mib,
     }
+    if device == "cuda":
+        figures |= _on_gpu(max(sizes.dims))
     if million:
         figures["million_peak_extra_mib"] = _peak_extra_mib(_million, 1_000_000, max(sizes.dims))
     click.echo(json.dumps({name: float(f"{value:.4g}") for name, value in figures.items()}))
@@ -246,6 +248,19 @@ def _exhaustive(n: int, dim: int, peak: float, device: str) -> dict[str, float]:
         f"matrix product counted in 4.5 N^3 multiply-adds; largest error {error:.1e}"
     )
     return {"share": share, "error": error}
+
+
+def _on_gpu(dim: int) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, precision in (("float32", "highest"), ("tf32", "high")):
+        torch.set_float32_matmul_precision(precision)
+        peak = _matmul_peak("cuda")
+        for n in (20_000, 50_000, 100_000):
+            _say(f"\n{name}, matrix product {peak:,.0f} GFLOP/s:")
+            result = _exhaustive(n, dim, peak, "cuda")
+            found |= {f"gpu_{name}_{n}_{figure}": value for figure, value in result.items()}
+    torch.set_float32_matmul_precision("highest")
+    return found
 
 
 def _peak_of_exhaustive(n: int, dim: int) -> float:

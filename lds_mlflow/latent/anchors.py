@@ -63,9 +63,13 @@ class Anchors:
             columns_C: Their rows in the training latents, rising, int64 [C].
             out: Where to put it, [A, C].
         """
-        exponents = torch.addmm(-v_CD.square().sum(1), self.u_AD, v_CD.T, alpha=2, out=out)
-        exponents -= self.square_A[:, None]
-        return self.shifted(exponents, columns_C)
+        exponents = torch.mm(self.u_AD, 2 * v_CD.T, out=out)
+        exponents += (self.shift_A - self.square_A)[:, None]
+        exponents -= v_CD.square().sum(1)
+        place = torch.searchsorted(columns_C, self.rows_A).clamp(max=len(columns_C) - 1)
+        own = (columns_C[place] == self.rows_A).nonzero().flatten()
+        exponents[own, place[own]] = LEFT_OUT
+        return exponents
 
     def _take(self, part: slice) -> Self:
         return replace(
@@ -75,14 +79,6 @@ class Anchors:
             shift_A=self.shift_A[part],
             square_A=self.square_A[part],
         )
-
-    def shifted(self, exponents_AC: Tensor, columns_C: Tensor) -> Tensor:
-        """Adds the shifts to -U_ik, in place, and leaves out each anchor's own column."""
-        exponents_AC += self.shift_A[:, None]
-        place = torch.searchsorted(columns_C, self.rows_A).clamp(max=len(columns_C) - 1)
-        own = (columns_C[place] == self.rows_A).nonzero().flatten()
-        exponents_AC[own, place[own]] = LEFT_OUT
-        return exponents_AC
 
 
 def beyond_reach(excess_A: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from lds_mlflow.latent.kernels import LEFT_OUT, accumulate_logsumexp
 __all__ = ["leave_one_out_log_density", "log_density", "log_kernel_sums", "require_terms"]
 
 _BLOCK = 16384
-_TILES = {"cpu": (2048, 512), "cuda": (8192, 8192)}
+_TILES = {"cpu": (4096, 512), "cuda": (8192, 8192)}
 
 
 def log_density(
@@ -90,17 +90,16 @@ def _log_sums(u_RD: Tensor, z_ND: Tensor, geometry: Geometry, left_out_RK: Tenso
     top = u_RD.new_full((len(u_RD),), LEFT_OUT)
     total = torch.zeros_like(top)
     buffer = u_RD.new_empty(n_rows * n_columns)
-    twice = 2 * u_RD
-    for block in blocks(len(z_ND), _BLOCK):
-        v_CD = geometry.place(z_ND[block])
+    for columns in blocks(len(z_ND), n_columns):
+        v_CD = geometry.place(z_ND[columns])
         minus_squares = -v_CD.square().sum(1)
+        twice_v_CD = v_CD.mul_(2)
         for rows in blocks(len(u_RD), n_rows):
-            for columns in blocks(len(v_CD), n_columns):
-                u, v = twice[rows], v_CD[columns]
-                exponents = torch.mm(u, v.T, out=buffer[: len(u) * len(v)].view(len(u), len(v)))
-                if left_out_RK is not None:
-                    _leave_out(exponents, left_out_RK[rows] - (block.start + columns.start))
-                accumulate_logsumexp(exponents, minus_squares[columns], top[rows], total[rows])
+            u = u_RD[rows]
+            exponents = torch.mm(u, twice_v_CD.T, out=buffer[: len(u) * len(v_CD)].view(len(u), len(v_CD)))
+            if left_out_RK is not None:
+                _leave_out(exponents, left_out_RK[rows] - columns.start)
+            accumulate_logsumexp(exponents, minus_squares, top[rows], total[rows])
     return top.double() + total.double().log() - u_RD.square().sum(1).double()
 
 

@@ -16,7 +16,7 @@ The parents are always left out of the sum, by zeros, and added in closed form w
 |z - z_i|^2 = a^2 |z_i - z_j|^2. What float32 can't hold is found by a bound, and computed again in float64.
 """
 
-from math import log, log2
+from math import log
 
 import torch
 from torch import Tensor
@@ -27,13 +27,11 @@ from lds_mlflow.latent.checks import require_finite
 from lds_mlflow.latent.density import log_density, require_terms
 from lds_mlflow.latent.geometry import Geometry, blocks, empty
 from lds_mlflow.latent.kernels import add_pair_power_sums, exp_of_multiple
-from lds_mlflow.latent.triangle import Triangle
 from lds_mlflow.values import Candidates, Scores
 
 __all__ = ["TENTHS", "exact_interpolants", "is_factorable", "log_endpoints", "pair_log_sums", "score_factored"]
 
-_STRIPE_ENTRIES, _FEWEST_COLUMNS = {"cpu": 2**22, "cuda": 2**28}, 128
-_TRIANGLE, _MOST_OF_THEM = 2**28, 0.6
+_STRIPE_ENTRIES, _FEWEST_COLUMNS, _MOST_COLUMNS = {"cpu": 2**24, "cuda": 2**28}, 128, 2048
 _PAIRS, _RESCORED_AT_ONCE = 1024, 2**14
 TENTHS = 10
 """Steps of the grid of interpolation weights."""
@@ -136,8 +134,6 @@ def pair_log_sums(
         leave_endpoints_out: Whether the parents are left out.
     """
     rows_A, local_P2 = torch.unique(pairs_P2, return_inverse=True)
-    if _halving_pays(len(rows_A), len(z_ND)):
-        rows_A, local_P2 = torch.arange(len(z_ND), device=z_ND.device), pairs_P2
     anchors = Anchors.of(rows_A, z_ND, geometry)
     sums_P9, excess_A = _power_sums(anchors, local_P2, z_ND, geometry)
     a = torch.arange(1, TENTHS, dtype=torch.float64, device=z_ND.device) / TENTHS
@@ -155,32 +151,17 @@ def pair_log_sums(
 
 def _power_sums(anchors: Anchors, local_P2: Tensor, z_ND: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     n_anchors = len(anchors.rows_A)
-    width = _stripe_width(n_anchors, _STRIPE_ENTRIES[z_ND.device.type])
+    width = min(max(_STRIPE_ENTRIES[z_ND.device.type] // n_anchors, _FEWEST_COLUMNS), _MOST_COLUMNS)
     buffer = empty(n_anchors, width, like=anchors.u_AD).view(-1)
     sums_P9 = torch.zeros(len(local_P2), TENTHS - 1, dtype=torch.float64, device=z_ND.device)
     excess_A = torch.zeros(n_anchors, dtype=torch.float64, device=z_ND.device)
-    triangle = Triangle(anchors.u_AD) if _halving_pays(n_anchors, len(z_ND)) else None
     for stripe in blocks(len(z_ND), width):
         columns = torch.arange(stripe.start, stripe.stop, device=z_ND.device)
         out = buffer[: n_anchors * len(columns)].view(n_anchors, -1)
-        if triangle is None:
-            exponents = anchors.exponents(geometry.place(z_ND[stripe]), columns, out)
-        else:
-            exponents = anchors.shifted(triangle.columns(stripe, out), columns)
+        exponents = anchors.exponents(geometry.place(z_ND[stripe]), columns, out)
         torch.maximum(excess_A, exponents.amax(1).double(), out=excess_A)
         add_pair_power_sums(exp_of_multiple(exponents, 1 / TENTHS, exponents), local_P2, sums_P9)
     return sums_P9, beyond_reach(excess_A)
-
-
-def _halving_pays(n_anchors: int, n: int) -> bool:
-    # With all latents for anchors each distance is needed twice, and computed once if there is memory to keep it.
-    return n_anchors > _MOST_OF_THEM * n and Triangle.entries(n) <= _TRIANGLE
-
-
-def _stripe_width(n_anchors: int, entries: int) -> int:
-    # A power of two, so that it divides the triangle's blocks; narrow enough for the anchors' rows to stay in cache.
-    fitting = 1 << int(log2(max(1, entries / n_anchors)))
-    return min(max(fitting, _FEWEST_COLUMNS), Triangle.SIDE)
 
 
 def _half_squares(u_AD: Tensor, local_P2: Tensor) -> Tensor:

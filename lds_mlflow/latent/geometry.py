@@ -18,7 +18,7 @@ from lds_mlflow.errors import ConfigError
 __all__ = ["Geometry", "blocks", "empty"]
 
 _TOLERANCE = 1e-5
-_ROWS = 8192
+_ROWS = 512
 
 
 def blocks(n: int, size: int) -> Iterator[slice]:
@@ -59,7 +59,7 @@ class Geometry:
             raise ConfigError(
                 "sigma", found=str(sigma), expected="a finite number above 0", remedy="bandwidth(...) gives one."
             )
-        mean, unit = z_ND.mean(0, dtype=torch.float64), sigma * sqrt(2)
+        mean, unit = z_ND.mean(0).double(), sigma * sqrt(2)
         if z_ND.dtype == torch.float64:
             return cls(mean, unit, torch.float64)
         exact = cls(mean, unit, torch.float32)

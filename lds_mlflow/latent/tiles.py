@@ -16,7 +16,7 @@ from lds_mlflow.latent.kernels import exp_of_multiple
 
 __all__ = ["Tile"]
 
-_LARGEST_SIDE, _LARGEST_BYTES, _DEPTH, _PRODUCT_SIDE = 4096, 5 * 2**27, 2048, 1024
+_LARGEST_SIDE, _LARGEST_BYTES, _DEPTH, _DIAGONAL_SIDE = 4096, 5 * 2**27, 2048, 1024
 
 
 class Tile:
@@ -116,11 +116,11 @@ class Tile:
 
 
 def _add_product(sum_IJ: Tensor, f_IC: Tensor, f_JC: Tensor, *, first: bool, above_diagonal: bool) -> None:
-    # Square by square, so that what is being added to stays in a CPU's cache.
-    side = _PRODUCT_SIDE if sum_IJ.device.type == "cpu" else _LARGEST_SIDE
-    for rows in blocks(len(f_IC), side):
-        for columns in blocks(len(f_JC), side):
-            if above_diagonal and columns.stop <= rows.start:
-                continue
-            # With beta = 0 what was in the memory doesn't count.
-            sum_IJ[rows, columns].addmm_(f_IC[rows], f_JC[columns].T, beta=0 if first else 1)
+    # With beta = 0 what was in the memory doesn't count.
+    beta = 0 if first else 1
+    if not above_diagonal:
+        sum_IJ.addmm_(f_IC, f_JC.T, beta=beta)
+        return
+    for rows in blocks(len(f_IC), _DIAGONAL_SIDE):
+        above = slice(rows.start, len(f_JC))
+        sum_IJ[rows, above].addmm_(f_IC[rows], f_JC[above].T, beta=beta)

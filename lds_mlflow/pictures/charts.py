@@ -42,13 +42,14 @@ def curves_chart(history: Curves, labels: Mapping[str, str], title: str) -> Figu
     return figure
 
 
-def score_chart(log_lds_M: Tensor, kept_A: Tensor, *, log_tau: float | None) -> Figure:
+def score_chart(log_lds_M: Tensor, kept_A: Tensor, *, log_tau: float | None, is_bounded: bool = True) -> Figure:
     """Draws the distribution of scores, of all candidates and of the kept ones.
 
     Args:
         log_lds_M: log LDS of all candidates.
         kept_A: Rows of the kept ones.
         log_tau: The threshold to mark, or None.
+        is_bounded: Whether sigma is norm/5, under which a centred Gaussian can't exceed a bound, which is marked.
     """
     scores = log_lds_M.numpy()
     low, width = scores.min(), max(np.ptp(scores), _NARROWEST)
@@ -59,7 +60,8 @@ def score_chart(log_lds_M: Tensor, kept_A: Tensor, *, log_tau: float | None) -> 
     axes.hist(scores[kept_A.numpy()], bins=edges, color=_BLUE, label=f"{len(kept_A):,} kept")
     if log_tau is not None:
         axes.axvline(log_tau, color=_ORANGE, label=f"log tau = {log_tau:.2f}")
-    axes.axvline(-0.5 * log(26), color="black", linestyle=":", label="bound for centred Gaussian latents, norm/5")
+    if is_bounded:
+        axes.axvline(-0.5 * log(26), color="black", linestyle=":", label="bound for centred Gaussian latents, norm/5")
     axes.set(xlabel="log LDS", ylabel="candidates", title="Latent density score of the candidates")
     axes.legend(fontsize=8)
     return figure

@@ -141,7 +141,9 @@ def _log_diagnosis(chosen: Selection, diagnosis: Diagnosis, context: Context) ->
 def _log_pictures(config: AugmentConfig, scored: Scored, chosen: Selection, context: Context) -> None:
     run, kept = context.run, chosen.index_A
     log_tau = log(config.tau) if config.selection == "paper" else chosen.figures.get("log_tau")
-    run.log_picture(score_chart(scored.scores.log_lds_M, kept, log_tau=log_tau), "pictures/lds_histogram.png")
+    is_bounded = config.sigma == "norm/5" and config.sigma_multiplier == 1
+    histogram = score_chart(scored.scores.log_lds_M, kept, log_tau=log_tau, is_bounded=is_bounded)
+    run.log_picture(histogram, "pictures/lds_histogram.png")
     run.log_picture(alpha_chart(scored.candidates.alpha_M, kept), "pictures/alpha_histogram.png")
     run.log_picture(funnel_chart(chosen.funnel, chosen.rule), "pictures/funnel.png")
 

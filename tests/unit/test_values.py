@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from lds_mlflow import values
-from lds_mlflow.values import Evaluation, ImageSet, ModelWeights, evenly_spread
+from lds_mlflow.values import Candidates, Evaluation, ImageSet, ModelWeights, evenly_spread
 
 KINDS = [kind for kind in (getattr(values, name) for name in values.__all__) if isinstance(kind, type)]
 
@@ -118,3 +119,15 @@ def test_the_parameters_of_a_network_are_counted() -> None:
 def test_a_figure_is_named_with_its_extractor() -> None:
     evaluation = Evaluation("classifier-12ab", 10, {"fid": 1.0, "floor_fid": 0.5})
     assert evaluation.named("eval") == {"eval/classifier-12ab/fid": 1.0, "eval/classifier-12ab/floor_fid": 0.5}
+
+
+@pytest.mark.parametrize("index", [torch.tensor([2, 0]), torch.tensor([True, False, True])])
+def test_candidates_are_taken_with_all_that_belongs_to_them(index: Tensor) -> None:
+    candidates = Candidates(
+        torch.arange(6.0).reshape(3, 2), torch.tensor([[0, 1], [1, 2], [2, 0]]), torch.tensor([0.1, 0.5, 0.9]), "slerp"
+    )
+    some = candidates.take(index)
+    assert torch.equal(some.z_MD, candidates.z_MD[index])
+    assert torch.equal(some.parents_M2, candidates.parents_M2[index])
+    assert torch.equal(some.alpha_M, candidates.alpha_M[index])
+    assert some.interpolation == "slerp"

@@ -40,7 +40,7 @@ def test_the_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch, side: int, de
     z = gaussian(33, 6)
     whole = score_exhaustively(z, 500, sigma=1.0, leave_endpoints_out=True)
     monkeypatch.setattr(tiles, "_LARGEST_SIDE", side)
-    monkeypatch.setattr(tiles, "_PRODUCT_SIDE", 5)
+    monkeypatch.setattr(tiles, "_DIAGONAL_SIDE", 5)
     monkeypatch.setattr(tiles, "_DEPTH", depth)
     tiled = score_exhaustively(z, 500, sigma=1.0, leave_endpoints_out=True)
     torch.testing.assert_close(tiled.scores.log_lds_M, whole.scores.log_lds_M, rtol=0, atol=1e-5)

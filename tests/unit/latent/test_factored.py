@@ -10,7 +10,6 @@ from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent import draw_candidates, factored, score_candidates, score_directly, score_factored, scorers
 from lds_mlflow.latent.anchors import RELATIVE_LOSS
 from lds_mlflow.latent.factored import is_factorable
-from lds_mlflow.latent.triangle import Triangle
 from lds_mlflow.values import Candidates
 from tests.unit.latent.conftest import every_interpolant, gaussian, norm_fifth, oracle
 
@@ -110,22 +109,14 @@ def test_two_latents_have_a_score_with_their_endpoints_and_none_without() -> Non
 
 
 @pytest.mark.usefixtures("each_kernel")
-def test_the_triangle_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("columns", [1, 7, 69, 70])
+def test_the_width_of_a_stripe_does_not_matter(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     z = gaussian(70, 6)
     candidates = every_interpolant(z)
     whole = score_factored(candidates, z, sigma=1.0).log_lds_M
-    monkeypatch.setattr(factored, "_TRIANGLE", 0)
+    monkeypatch.setattr(factored, "_FEWEST_COLUMNS", 1)
+    monkeypatch.setattr(factored, "_MOST_COLUMNS", columns)
     torch.testing.assert_close(score_factored(candidates, z, sigma=1.0).log_lds_M, whole, rtol=0, atol=2e-6)
-
-
-@pytest.mark.parametrize("n", [5, 8, 9, 23])
-def test_a_triangle_holds_every_distance_once(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
-    monkeypatch.setattr(Triangle, "SIDE", 8)
-    u = gaussian(n, 3)
-    triangle = Triangle(u)
-    stripes = [triangle.columns(slice(k, min(k + 4, n)), torch.empty(n, min(4, n - k))) for k in range(0, n, 4)]
-    torch.testing.assert_close(torch.cat(stripes, dim=1), -torch.cdist(u, u).square(), rtol=1e-4, atol=1e-5)
-    assert Triangle.entries(n) >= n * (n + 1) / 2
 
 
 def test_a_few_anchors_among_many_latents() -> None:

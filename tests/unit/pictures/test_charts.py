@@ -92,6 +92,12 @@ def test_a_census_shows_the_filled_bins_and_counts_all() -> None:
     assert "All 5 interpolants" in figure.axes[0].get_title()
 
 
+@pytest.mark.parametrize("is_bounded", [True, False])
+def test_the_bound_is_marked_where_it_holds(is_bounded: bool) -> None:
+    figure = score_chart(torch.tensor([-1.0]).double(), torch.tensor([0]), log_tau=None, is_bounded=is_bounded)
+    assert any("bound" in label for label in _legend(figure)) == is_bounded
+
+
 @pytest.mark.parametrize("alpha", [[0.3], [0.1, 0.9, 0.5, 0.5]])
 def test_alphas_render_with_one_candidate_and_with_several(alpha: list[float]) -> None:
     _assert_renders(alpha_chart(torch.tensor(alpha), torch.tensor([0])))
