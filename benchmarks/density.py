@@ -7,8 +7,10 @@
 Everything runs side by side in one process, on standard Gaussian latents with the draft's bandwidth. Peers are timed on
 as many candidates as take about a second, and compared by the time per candidate and training latent. Repeats are
 interleaved, each follows an untimed call (so that code is compiled and memory is at hand), and ratios are those of
-medians. Errors are those of log LDS against a float64 logsumexp over explicit differences. Memory is the peak of a
-process of its own above what it held before. The last line is one JSON object.
+medians. The machine's matrix product is one of the peers: the square one of the fastest side, for a second each time,
+since what a processor does in a burst it doesn't keep up. Errors are those of log LDS against a float64 logsumexp over
+explicit differences. Memory is the peak of a process of its own above what it held before. The last line is one JSON
+object.
 """
 
 import json
@@ -28,7 +30,7 @@ from scipy.stats import gaussian_kde
 from sklearn.neighbors import KernelDensity
 from torch import Tensor
 
-from lds_mlflow.latent import score_directly, score_exhaustively, score_factored
+from lds_mlflow.latent import Exhaustive, score_directly, score_exhaustively, score_factored
 from lds_mlflow.latent.geometry import blocks
 from lds_mlflow.values import Candidates
 
@@ -62,15 +64,16 @@ def main(quick: bool, million: bool) -> None:
     """Measures the scorers beside their peers."""
     sizes = _QUICK if quick else _FULL
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    peak = _matmul_peak(device)
-    _say(f"{torch.get_num_threads()} threads, {device}; float32 matrix product at its best shape: {peak:.1f} GFLOP/s")
-    results = {dim: _points_and_pairs(sizes, dim, peak, device) for dim in sizes.dims}
-    sweeps = [_exhaustive(n, max(sizes.dims), peak, device) for n in sizes.exhaustive]
-    peak_mib = _peak_of_exhaustive(sizes.exhaustive[-1] if quick else sizes.exhaustive[0], max(sizes.dims))
+    product = _Product.fastest(device)
+    _say(f"{torch.get_num_threads()} threads, {device}; matrix products are of side {product.side:,}")
+    results = {dim: _points_and_pairs(sizes, dim, product, device) for dim in sizes.dims}
+    sweeps = [_exhaustive(n, max(sizes.dims), product, device) for n in sizes.exhaustive]
+    peak_mib = _peak_of_exhaustive(sizes.exhaustive[-1], max(sizes.dims))
     widest = results[max(sizes.dims)]
     figures = {
         "exhaustive_share_of_matmul_peak": sweeps[-1]["share"],
         "pairs_over_direct": widest["direct"] / widest["pairs"],
+        "pairs_over_gemm": widest["gemm"] / widest["pairs"],
         "pairs_over_sklearn": widest["sklearn"] / widest["pairs"],
         "pool_over_sklearn": widest["sklearn"] / widest["pool"],
         "direct_over_cdist": widest["cdist"] / widest["direct"],
@@ -98,14 +101,30 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def _matmul_peak(device: str) -> float:
-    speeds = []
-    for side in (1024, 2048, 4096):
-        a, b = torch.randn(2, side, side, device=device)
-        out = torch.empty_like(a)
-        times = [_seconds(partial(torch.mm, a, b, out=out)) for _ in range(6)]
-        speeds.append(2 * side**3 / median(times[1:]) / 1e9)
-    return max(speeds)
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """A square matrix product in float32, whose speed is what others are measured by."""
+
+    side: int
+    a: Tensor
+    b: Tensor
+    out: Tensor
+
+    @classmethod
+    def fastest(cls, device: str) -> "_Product":
+        products = [cls(side, *torch.randn(3, side, side, device=device)) for side in (1024, 2048, 4096)]
+        return max(products, key=lambda product: product.gflops(0.3))
+
+    def gflops(self, seconds: float = 1.0) -> float:
+        """Returns its speed over some seconds, in GFLOP/s."""
+        self._multiply()
+        spent, n = 0.0, 0
+        while spent < seconds:
+            spent, n = spent + _seconds(self._multiply), n + 1
+        return 2e-9 * self.side**3 * n / spent
+
+    def _multiply(self) -> None:
+        torch.mm(self.a, self.b, out=self.out)
 
 
 def _latents(n: int, dim: int, device: str) -> tuple[Tensor, float]:
@@ -143,7 +162,7 @@ def _oracle(candidates: Candidates, z_ND: Tensor, sigma: float, *, leave_endpoin
     return torch.stack(scores)
 
 
-def _points_and_pairs(sizes: _Sizes, dim: int, peak: float, device: str) -> dict[str, float]:
+def _points_and_pairs(sizes: _Sizes, dim: int, product: _Product, device: str) -> dict[str, float]:
     z_ND, sigma = _latents(sizes.n, dim, device)
     listed, pooled = (_pairs(z_ND, sizes.candidates, pool) for pool in (sizes.n, sizes.pool))
     some = torch.randperm(sizes.candidates, generator=torch.Generator().manual_seed(2))
@@ -155,21 +174,24 @@ def _points_and_pairs(sizes: _Sizes, dim: int, peak: float, device: str) -> dict
         **_peers(points.z_MD, z_ND, sigma),
     }
     times: dict[str, list[float]] = {name: [] for name in runs}
+    speeds = []
     for _ in range(_REPEATS):
+        speeds.append(product.gflops())
         for name, (work, n_points) in runs.items():
             work()
             times[name].append(_seconds(work) / n_points / sizes.n * 1e9)
     per_pair = {name: median(values) for name, values in times.items()}
     errors = _errors(listed, z_ND, sigma, some[:_CHECKED])
-    share = 2 * dim / per_pair["direct"] / peak
+    share = 2 * dim / per_pair["direct"] / median(speeds)
     _say(f"\nN = {sizes.n:,}, D = {dim}: ns per candidate and training latent (median of {_REPEATS})")
     for name, value in per_pair.items():
         _say(f"  {name:24s} {value:12.4f}   {value / per_pair['direct']:12.4g} of direct")
-    _say(f"  direct runs at {share:.1%} of the matrix product; errors: {errors}")
+    _say(f"  direct runs at {share:.1%} of the matrix product's {median(speeds):.0f} GFLOP/s; errors: {errors}")
     trees = [value for name, value in per_pair.items() if name.startswith("sklearn")]
     return {
         **{name: per_pair[name] for name in ("pairs", "pool", "direct")},
         "cdist": per_pair["torch.cdist + logsumexp"],
+        "gemm": per_pair["GEMM + logsumexp"],
         "sklearn": min(trees),
         "direct_share": share,
         "error": max(errors.values()),
@@ -230,14 +252,16 @@ def _keops(z_MD: Tensor, z_ND: Tensor, sigma: float) -> Callable[[], object] | N
     return lambda: (((x - y) ** 2).sum(-1) * (-0.5 / sigma**2)).logsumexp(1)
 
 
-def _exhaustive(n: int, dim: int, peak: float, device: str) -> dict[str, float]:
+def _exhaustive(n: int, dim: int, product: _Product, device: str) -> dict[str, float]:
     z_ND, sigma = _latents(n, dim, device)
-    found = []
-    times = [
-        _seconds(lambda: found.append(score_exhaustively(z_ND, 10_000, sigma=sigma, leave_endpoints_out=True)))
-        for _ in range(1 if n > 10_000 else _REPEATS)
-    ]
-    share = 9 * n**3 / median(times) / 1e9 / peak
+    found: list[Exhaustive] = []
+    times, speeds = [], [product.gflops()]
+    for _ in range(1 if n > 10_000 else _REPEATS):
+        times.append(
+            _seconds(lambda: found.append(score_exhaustively(z_ND, 10_000, sigma=sigma, leave_endpoints_out=True)))
+        )
+        speeds.append(product.gflops())
+    share = 9 * n**3 / median(times) / 1e9 / median(speeds)
     result = found[-1]
     rows = torch.linspace(0, len(result.candidates.alpha_M) - 1, _CHECKED).long()
     exact = _oracle(result.candidates.take(rows), z_ND, sigma, leave_endpoints_out=True)
@@ -245,7 +269,7 @@ def _exhaustive(n: int, dim: int, peak: float, device: str) -> dict[str, float]:
     _say(
         f"\nexhaustive, N = {n:,}, D = {dim}: {result.census.n:,} candidates in {median(times):.1f} s, "
         f"{median(times) / result.census.n / n * 1e9:.4f} ns per candidate and training latent, {share:.1%} of the "
-        f"matrix product counted in 4.5 N^3 multiply-adds; largest error {error:.1e}"
+        f"matrix product's {median(speeds):,.0f} GFLOP/s counted in 4.5 N^3 multiply-adds; largest error {error:.1e}"
     )
     return {"share": share, "error": error}
 
@@ -254,10 +278,10 @@ def _on_gpu(dim: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, precision in (("float32", "highest"), ("tf32", "high")):
         torch.set_float32_matmul_precision(precision)
-        peak = _matmul_peak("cuda")
+        product = _Product.fastest("cuda")
         for n in (20_000, 50_000, 100_000):
-            _say(f"\n{name}, matrix product {peak:,.0f} GFLOP/s:")
-            result = _exhaustive(n, dim, peak, "cuda")
+            _say(f"\n{name}:")
+            result = _exhaustive(n, dim, product, "cuda")
             found |= {f"gpu_{name}_{n}_{figure}": value for figure, value in result.items()}
     torch.set_float32_matmul_precision("highest")
     return found

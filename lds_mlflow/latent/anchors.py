@@ -14,11 +14,14 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from lds_mlflow.latent.geometry import Geometry, blocks
-from lds_mlflow.latent.kernels import LEFT_OUT
+from lds_mlflow.latent.geometry import Geometry, blocks, squared_norms
+from lds_mlflow.latent.kernels import LEFT_OUT, exp_of_shifted
 from lds_mlflow.values import evenly_spread
 
-__all__ = ["RELATIVE_LOSS", "Anchors", "beyond_reach", "log_loss"]
+__all__ = ["RELATIVE_LOSS", "TENTHS", "Anchors", "beyond_reach", "log_loss"]
+
+TENTHS = 10
+"""Steps of the grid of interpolation weights."""
 
 RELATIVE_LOSS = 1e-6
 """Share of a sum that may be lost to underflow before it is computed again."""
@@ -47,7 +50,7 @@ class Anchors:
     def of(cls, rows_A: Tensor, z_ND: Tensor, geometry: Geometry) -> Self:
         """Places anchors, and measures their shifts against an evenly spread sample of the training latents."""
         u_AD = geometry.place(z_ND[rows_A])
-        anchors = cls(rows_A, u_AD, u_AD.new_zeros(len(u_AD)), u_AD.square().sum(1))
+        anchors = cls(rows_A, u_AD, u_AD.new_zeros(len(u_AD)), squared_norms(u_AD))
         sample = evenly_spread(len(z_ND), _SAMPLE).to(z_ND.device)
         v_CD = geometry.place(z_ND[sample])
         parts = (anchors._take(part) for part in blocks(len(u_AD), _ROWS))
@@ -63,13 +66,26 @@ class Anchors:
             columns_C: Their rows in the training latents, rising, int64 [C].
             out: Where to put it, [A, C].
         """
-        exponents = torch.mm(self.u_AD, 2 * v_CD.T, out=out)
+        exponents = self._products(v_CD, columns_C, out)
         exponents += (self.shift_A - self.square_A)[:, None]
-        exponents -= v_CD.square().sum(1)
+        exponents -= squared_norms(v_CD)
+        return exponents
+
+    def roots(self, v_CD: Tensor, columns_C: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns exp((s_i - U_ik) / 10), [A, C], with 0 at the anchor's own column, and the largest s_i - U_ik, [A].
+
+        Arguments are those of `exponents`.
+        """
+        products = self._products(v_CD, columns_C, out)
+        rows, columns = self.shift_A - self.square_A, squared_norms(v_CD).neg_()
+        return products, exp_of_shifted(products, rows, columns, 1 / TENTHS)
+
+    def _products(self, v_CD: Tensor, columns_C: Tensor, out: Tensor | None) -> Tensor:
+        products = torch.mm(self.u_AD, 2 * v_CD.T, out=out)
         place = torch.searchsorted(columns_C, self.rows_A).clamp(max=len(columns_C) - 1)
         own = (columns_C[place] == self.rows_A).nonzero().flatten()
-        exponents[own, place[own]] = LEFT_OUT
-        return exponents
+        products[own, place[own]] = LEFT_OUT
+        return products
 
     def _take(self, part: slice) -> Self:
         return replace(

@@ -17,13 +17,13 @@ from torch import Tensor
 
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent.checks import require_finite
-from lds_mlflow.latent.geometry import Geometry, blocks
+from lds_mlflow.latent.geometry import Geometry, blocks, squared_norms
 from lds_mlflow.latent.kernels import LEFT_OUT, accumulate_logsumexp
 
 __all__ = ["leave_one_out_log_density", "log_density", "log_kernel_sums", "require_terms"]
 
-_BLOCK = 16384
-_TILES = {"cpu": (4096, 512), "cuda": (8192, 8192)}
+_BLOCK, _PLACED = 16384, 4096
+_TILES = {"cpu": (8192, 512), "cuda": (8192, 8192)}
 
 
 def log_density(
@@ -90,17 +90,19 @@ def _log_sums(u_RD: Tensor, z_ND: Tensor, geometry: Geometry, left_out_RK: Tenso
     top = u_RD.new_full((len(u_RD),), LEFT_OUT)
     total = torch.zeros_like(top)
     buffer = u_RD.new_empty(n_rows * n_columns)
-    for columns in blocks(len(z_ND), n_columns):
-        v_CD = geometry.place(z_ND[columns])
-        minus_squares = -v_CD.square().sum(1)
-        twice_v_CD = v_CD.mul_(2)
-        for rows in blocks(len(u_RD), n_rows):
-            u = u_RD[rows]
-            exponents = torch.mm(u, twice_v_CD.T, out=buffer[: len(u) * len(v_CD)].view(len(u), len(v_CD)))
-            if left_out_RK is not None:
-                _leave_out(exponents, left_out_RK[rows] - columns.start)
-            accumulate_logsumexp(exponents, minus_squares, top[rows], total[rows])
-    return top.double() + total.double().log() - u_RD.square().sum(1).double()
+    for placed in blocks(len(z_ND), max(_PLACED, n_columns)):
+        v_CD = geometry.place(z_ND[placed])
+        minus_squares = squared_norms(v_CD).neg_()
+        v_CD.mul_(2)
+        for columns in blocks(len(v_CD), n_columns):
+            v = v_CD[columns]
+            for rows in blocks(len(u_RD), n_rows):
+                u = u_RD[rows]
+                exponents = torch.mm(u, v.T, out=buffer[: len(u) * len(v)].view(len(u), len(v)))
+                if left_out_RK is not None:
+                    _leave_out(exponents, left_out_RK[rows] - (placed.start + columns.start))
+                accumulate_logsumexp(exponents, minus_squares[columns], top[rows], total[rows])
+    return top.double() + total.double().log() - squared_norms(u_RD).double()
 
 
 def _leave_out(exponents: Tensor, columns_RK: Tensor) -> None:

@@ -22,11 +22,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.latent.anchors import RELATIVE_LOSS
+from lds_mlflow.latent.anchors import RELATIVE_LOSS, TENTHS
 from lds_mlflow.latent.best import Best
 from lds_mlflow.latent.checks import require_finite
 from lds_mlflow.latent.density import log_density, require_terms
-from lds_mlflow.latent.factored import TENTHS, exact_interpolants, pair_log_sums
+from lds_mlflow.latent.factored import exact_interpolants, pair_log_sums
 from lds_mlflow.latent.geometry import Geometry, blocks
 from lds_mlflow.latent.tiles import Tile
 from lds_mlflow.values import Candidates, Scores

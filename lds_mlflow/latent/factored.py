@@ -22,19 +22,17 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.latent.anchors import RELATIVE_LOSS, Anchors, beyond_reach, log_loss
+from lds_mlflow.latent.anchors import RELATIVE_LOSS, TENTHS, Anchors, beyond_reach, log_loss
 from lds_mlflow.latent.checks import require_finite
 from lds_mlflow.latent.density import log_density, require_terms
 from lds_mlflow.latent.geometry import Geometry, blocks, empty
-from lds_mlflow.latent.kernels import add_pair_power_sums, exp_of_multiple
+from lds_mlflow.latent.kernels import add_pair_power_sums
 from lds_mlflow.values import Candidates, Scores
 
-__all__ = ["TENTHS", "exact_interpolants", "is_factorable", "log_endpoints", "pair_log_sums", "score_factored"]
+__all__ = ["exact_interpolants", "is_factorable", "log_endpoints", "pair_log_sums", "score_factored"]
 
 _STRIPE_ENTRIES, _FEWEST_COLUMNS, _MOST_COLUMNS = {"cpu": 2**24, "cuda": 2**28}, 128, 2048
 _PAIRS, _RESCORED_AT_ONCE = 1024, 2**14
-TENTHS = 10
-"""Steps of the grid of interpolation weights."""
 
 
 def score_factored(candidates: Candidates, z_ND: Tensor, *, sigma: float, leave_endpoints_out: bool = False) -> Scores:
@@ -151,16 +149,18 @@ def pair_log_sums(
 
 def _power_sums(anchors: Anchors, local_P2: Tensor, z_ND: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     n_anchors = len(anchors.rows_A)
-    width = min(max(_STRIPE_ENTRIES[z_ND.device.type] // n_anchors, _FEWEST_COLUMNS), _MOST_COLUMNS)
+    width = min(_STRIPE_ENTRIES[z_ND.device.type] // n_anchors, _MOST_COLUMNS)
+    # Products are faster where rows begin as vectors do.
+    width = max(width - width % _FEWEST_COLUMNS, _FEWEST_COLUMNS)
     buffer = empty(n_anchors, width, like=anchors.u_AD).view(-1)
     sums_P9 = torch.zeros(len(local_P2), TENTHS - 1, dtype=torch.float64, device=z_ND.device)
     excess_A = torch.zeros(n_anchors, dtype=torch.float64, device=z_ND.device)
     for stripe in blocks(len(z_ND), width):
         columns = torch.arange(stripe.start, stripe.stop, device=z_ND.device)
         out = buffer[: n_anchors * len(columns)].view(n_anchors, -1)
-        exponents = anchors.exponents(geometry.place(z_ND[stripe]), columns, out)
-        torch.maximum(excess_A, exponents.amax(1).double(), out=excess_A)
-        add_pair_power_sums(exp_of_multiple(exponents, 1 / TENTHS, exponents), local_P2, sums_P9)
+        roots, largest = anchors.roots(geometry.place(z_ND[stripe]), columns, out)
+        torch.maximum(excess_A, largest.double(), out=excess_A)
+        add_pair_power_sums(roots, local_P2, sums_P9)
     return sums_P9, beyond_reach(excess_A)
 
 

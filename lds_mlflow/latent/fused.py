@@ -5,11 +5,18 @@ degree 5 that is 1 at f = 0 (by Chebyshev interpolation; relative error 2e-7). I
 number, and 2^127.
 """
 
-from numba import njit, prange
-from numpy import float32, int32
+from llvmlite.binding import get_host_cpu_features
+from numba import config, njit, prange
+from numpy import empty, float32, int32
 from numpy.typing import NDArray
 
-__all__ = ["accumulate_logsumexp", "add_pair_power_sums", "exp_of_multiple"]
+__all__ = ["accumulate_logsumexp", "add_pair_power_sums", "exp_of_multiple", "exp_of_shifted"]
+
+_FEATURES = get_host_cpu_features()
+if _FEATURES.get("avx512f") and getattr(config, "CPU_FEATURES", None) is None:
+    # LLVM prefers vectors of 256 bits; these loops are a quarter faster with 512. It holds for all that this process
+    # compiles by numba from here on.
+    setattr(config, "CPU_FEATURES", f"{_FEATURES.flatten()},-prefer-256-bit")  # noqa: B010
 
 _LOG2_E = float32(1.4426950408889634)
 _SMALLEST, _LARGEST, _BIAS = float32(-126), float32(127), 127
@@ -57,6 +64,31 @@ def accumulate_logsumexp(
             total[r] *= _exp(top[r] - largest)
             top[r] = largest
         total[r] += added
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def exp_of_shifted(
+    exponents: NDArray[float32], rows: NDArray[float32], columns: NDArray[float32], factor: float32
+) -> NDArray[float32]:
+    """Sets exponents = exp(factor * (exponents + rows + columns)), and returns the largest of each row.
+
+    Args:
+        exponents: float32 [rows, columns]; changed.
+        rows: Added to every column, float32 [rows].
+        columns: Added to every row, float32 [columns].
+        factor: What the sums are multiplied by.
+    """
+    largest = empty(exponents.shape[0], dtype=float32)
+    for r in prange(exponents.shape[0]):
+        row = exponents[r]
+        # Of positive numbers the bits are in order too, and a maximum of integers vectorises.
+        top = int32(0)
+        for k in range(row.shape[0]):
+            value = float32(_exp(factor * (row[k] + rows[r] + columns[k])))
+            row[k] = value
+            top = max(top, int32(value.view(int32)))
+        largest[r] = int32(top).view(float32)
+    return largest
 
 
 @njit(parallel=True, fastmath=True, cache=True)

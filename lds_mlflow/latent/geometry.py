@@ -15,10 +15,9 @@ from torch import Tensor
 
 from lds_mlflow.errors import ConfigError
 
-__all__ = ["Geometry", "blocks", "empty"]
+__all__ = ["Geometry", "blocks", "empty", "squared_norms"]
 
 _TOLERANCE = 1e-5
-_ROWS = 512
 
 
 def blocks(n: int, size: int) -> Iterator[slice]:
@@ -32,6 +31,16 @@ def empty(rows: int, columns: int, *, like: Tensor) -> Tensor:
         return like.new_empty(rows, columns)
     # numpy asks for huge pages, which torch doesn't: large tables fill up to twice as fast.
     return torch.from_numpy(np.empty((rows, columns), dtype=like.numpy().dtype))
+
+
+def squared_norms(u_MD: Tensor) -> Tensor:
+    """Returns |u|^2 of every row, [M], without a table of squares."""
+    norms: Tensor = torch.linalg.vector_norm(u_MD, dim=1)
+    return norms.square_()
+
+
+def _distances(z_MD: Tensor, point_D: Tensor) -> Tensor:
+    return torch.cdist(z_MD, point_D.to(z_MD)[None], compute_mode="donot_use_mm_for_euclid_dist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +71,9 @@ class Geometry:
         mean, unit = z_ND.mean(0).double(), sigma * sqrt(2)
         if z_ND.dtype == torch.float64:
             return cls(mean, unit, torch.float64)
-        exact = cls(mean, unit, torch.float32)
-        largest = max(
-            (
-                float(exact.place(z[rows]).square().sum(1).max())
-                for z in (z_ND, *points_MD)
-                for rows in blocks(len(z), _ROWS)
-            ),
-            default=0.0,
-        )
-        rounding = 4 * torch.finfo(torch.float32).eps / 2 * largest
-        return exact if rounding <= _TOLERANCE else cls(mean, unit, torch.float64)
+        largest = max(float(_distances(z, mean).max()) for z in (z_ND, *points_MD) if len(z)) / unit
+        rounding = 4 * torch.finfo(torch.float32).eps / 2 * largest**2
+        return cls(mean, unit, torch.float32 if rounding <= _TOLERANCE else torch.float64)
 
     def in_float64(self) -> Self:
         """Returns the same geometry, computing in float64."""

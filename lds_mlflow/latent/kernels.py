@@ -1,4 +1,4 @@
-"""The three inner loops of density scoring: by numba where it is installed (the extra "fast"), otherwise by torch."""
+"""The inner loops of density scoring: by numba where it is installed (the extra "fast"), otherwise by torch."""
 
 from functools import cache
 from importlib.util import find_spec
@@ -8,7 +8,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-__all__ = ["LEFT_OUT", "accumulate_logsumexp", "add_pair_power_sums", "exp_of_multiple", "is_fused"]
+__all__ = ["LEFT_OUT", "accumulate_logsumexp", "add_pair_power_sums", "exp_of_multiple", "exp_of_shifted", "is_fused"]
 
 LEFT_OUT = -1e30
 """An exponent that stands for minus infinity and is still a number, as fast arithmetic needs it."""
@@ -68,6 +68,27 @@ def exp_of_multiple(exponents: Tensor, factor: float, out: Tensor) -> Tensor:
             _module().exp_of_multiple(exponents.numpy(), exponents.numpy().dtype.type(factor), out.numpy())
         return out
     return torch.mul(exponents, factor, out=out).exp_()
+
+
+def exp_of_shifted(exponents: Tensor, rows: Tensor, columns: Tensor, factor: float) -> Tensor:
+    """Sets exponents = exp(factor * (exponents + rows + columns)), and returns the largest sum of each row, [rows].
+
+    Args:
+        exponents: [rows, columns]; changed.
+        rows: Added to every column, [rows].
+        columns: Added to every row, [columns].
+        factor: What the sums are multiplied by, above 0.
+    """
+    if is_fused(exponents):
+        with _with_threads():
+            kind = exponents.numpy().dtype.type
+            largest = _module().exp_of_shifted(exponents.numpy(), rows.numpy(), columns.numpy(), kind(factor))
+        return torch.from_numpy(largest).log_().div_(factor)
+    exponents += rows[:, None]
+    exponents += columns
+    top = exponents.amax(1)
+    exponents.mul_(factor).exp_()
+    return top
 
 
 def add_pair_power_sums(x_AK: Tensor, pairs_P2: Tensor, sums_P9: Tensor) -> None:

@@ -4,13 +4,13 @@ The mathematics is in exhaustive.py and factored.py.
 """
 
 from collections.abc import Callable
-from math import ceil, isqrt
+from math import isqrt
 
 import torch
 from torch import Tensor
 
-from lds_mlflow.latent.anchors import Anchors, beyond_reach, log_loss
-from lds_mlflow.latent.factored import TENTHS, log_endpoints
+from lds_mlflow.latent.anchors import TENTHS, Anchors, beyond_reach, log_loss
+from lds_mlflow.latent.factored import log_endpoints
 from lds_mlflow.latent.geometry import Geometry, blocks, empty
 from lds_mlflow.latent.kernels import exp_of_multiple
 
@@ -48,7 +48,7 @@ class Tile:
     def cover(n: int, dtype: torch.dtype) -> list[tuple[slice, slice]]:
         """Returns rows and columns of tiles that hold each pair of 0..n-1 once, and whose memory is bounded."""
         largest = min(_LARGEST_SIDE, isqrt(_LARGEST_BYTES // ((TENTHS - 1) * dtype.itemsize)))
-        sides = list(blocks(n, ceil(n / ceil(n / largest))))
+        sides = list(blocks(n, largest))
         return [(rows, columns) for i, rows in enumerate(sides) for columns in sides[i:]]
 
     def valid(self, t: int, rows: slice) -> Tensor:

@@ -2,7 +2,13 @@ import pytest
 import torch
 
 from lds_mlflow.latent import kernels
-from lds_mlflow.latent.kernels import LEFT_OUT, accumulate_logsumexp, add_pair_power_sums, exp_of_multiple
+from lds_mlflow.latent.kernels import (
+    LEFT_OUT,
+    accumulate_logsumexp,
+    add_pair_power_sums,
+    exp_of_multiple,
+    exp_of_shifted,
+)
 from tests.unit.latent.conftest import gaussian
 
 DTYPES = [torch.float32, torch.float64]
@@ -55,6 +61,21 @@ def test_the_exponential_is_exact_from_underflow_to_overflow(dtype: torch.dtype)
 @pytest.mark.usefixtures("each_kernel")
 def test_the_exponential_of_what_is_left_out_is_nothing() -> None:
     assert exp_of_multiple(torch.tensor([[LEFT_OUT, 0.0]]), 0.1, torch.empty(1, 2))[0].tolist() == pytest.approx([0, 1])
+
+
+@pytest.mark.usefixtures("each_kernel")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("spread", [1.0, 100.0])
+def test_shifted_exponentials_are_those_of_the_sums_and_their_maxima_are_told(
+    dtype: torch.dtype, spread: float
+) -> None:
+    exponents, rows = spread * gaussian(12, 70, 0, dtype), gaussian(1, 12, 1, dtype)[0]
+    columns = gaussian(1, 70, 2, dtype)[0]
+    exponents[3, 5] = LEFT_OUT
+    sums = exponents.double() + rows.double()[:, None] + columns.double()
+    top = exp_of_shifted(exponents, rows, columns, 0.1)
+    torch.testing.assert_close(exponents.double(), (0.1 * sums).exp(), rtol=1e-5, atol=1e-37)
+    torch.testing.assert_close(top.double(), sums.amax(1), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.usefixtures("each_kernel")
