@@ -4,7 +4,7 @@
     python -m benchmarks.bandwidths --quick    # under a minute: a shorter fit on the digits
 
 On standard Gaussian latents, on such with inactive dimensions, and on those of a VAE of scikit-learn's digits. Scores
-are those of held-out latents. The rank correlations are with the distance to the mean (at -1 the score says nothing
+are those of held-out latents. The rank correlations are with the distance to the mean (at 1 the score says nothing
 else) and with the distance to the nearest training latent, both negated. The last line is one JSON object.
 """
 
@@ -42,7 +42,16 @@ def main(quick: bool) -> None:
             label = f"{name}, {'inactive dropped' if drop else kind}"
             found[label] = _rules(space.map(z_ND), space.map(held_out_HD))
             _print(label, space.n_dimensions, found[label])
-    click.echo(json.dumps(found))
+    click.echo(
+        json.dumps(
+            {
+                label: {
+                    rule: {name: float(f"{value:.4g}") for name, value in row.items()} for rule, row in rows.items()
+                }
+                for label, rows in found.items()
+            }
+        )
+    )
 
 
 def _latent_sets(steps: int) -> Iterator[tuple[str, Tensor, Tensor]]:

@@ -7,6 +7,7 @@ __all__ = [
     "DiskFullError",
     "Interrupted",
     "LdsError",
+    "ProtocolError",
     "SelectionError",
     "TrackingError",
     "TrainingError",
@@ -38,6 +39,10 @@ class DataError(LdsError):
 
 class ArtifactError(LdsError):
     """A stored artifact is missing, damaged, or of another kind."""
+
+
+class ProtocolError(LdsError):
+    """Something that fits or chooses reached for what it is to be judged on."""
 
 
 class SelectionError(LdsError):

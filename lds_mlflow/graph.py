@@ -22,6 +22,7 @@ __all__ = [
     "ENTRY_POINTS",
     "MAIN",
     "STEPS",
+    "TEST_PART",
     "Input",
     "Step",
     "configs_behind",
@@ -53,12 +54,14 @@ class Step:
         config: Its parameters.
         inputs: What it reads, in the order in which it is made.
         code: Rooms of the package whose code its result depends on, beside the step's own file.
+        judges: Whether it may read the test part. Nothing may be fitted or chosen by what it finds.
     """
 
     name: str
     config: type[StepConfig]
     inputs: tuple[Input, ...]
     code: tuple[str, ...]
+    judges: bool = False
 
     @property
     def references(self) -> set[str]:
@@ -94,10 +97,14 @@ STEPS: dict[str, Step] = {
             EvaluateConfig,
             (Input("classifier_run", ("classifier",)), _MODEL),
             ("metrics", "vae", "sampling.py", "values.py"),
+            judges=True,
         ),
         Step("sample", SampleConfig, (_MODEL,), ("vae", "sampling.py", "serving.py")),
     )
 }
+
+TEST_PART = "test"
+"""The artifact of the step data that only steps that judge may read."""
 
 MAIN = "main"
 """The entry point that runs the whole pipeline."""

@@ -17,7 +17,7 @@ from lds_mlflow.config import NO_MODEL, NO_RUN, EvaluateConfig, Options, Setting
 from lds_mlflow.context import Context
 from lds_mlflow.errors import ConfigError, Interrupted
 from lds_mlflow.fingerprint import fingerprint_of
-from lds_mlflow.graph import MAIN, STEPS, Input, Step, steps_behind
+from lds_mlflow.graph import MAIN, STEPS, TEST_PART, Input, Step, steps_behind
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.pictures import comparison_chart
 from lds_mlflow.steps import augment, classifier, data, encode, evaluate, finetune, sample, train
@@ -219,7 +219,7 @@ class Pipeline:
         self._say(step.name, f"running on {self.device}{resumes} (run {run.id[:8]})")
         context = Context(
             run=run,
-            inputs=inputs,
+            inputs=inputs if step.judges else {stem: upstream.without(TEST_PART) for stem, upstream in inputs.items()},
             device=self.device,
             fingerprint=fingerprint,
             checkpoint_path=checkpoint_path,

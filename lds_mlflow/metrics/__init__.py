@@ -5,7 +5,7 @@ from lds_mlflow.metrics.classifier import Classifier, train_classifier
 from lds_mlflow.metrics.evaluation import evaluate_samples
 from lds_mlflow.metrics.features import ClassifierExtractor, Extractor, InceptionExtractor
 from lds_mlflow.metrics.frechet import frechet_distance
-from lds_mlflow.metrics.neighbours import density_and_coverage
+from lds_mlflow.metrics.neighbours import density_and_coverage, precision_and_recall
 from lds_mlflow.metrics.sharpness import sharpness
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "density_and_coverage",
     "evaluate_samples",
     "frechet_distance",
+    "precision_and_recall",
     "share_gap",
     "sharpness",
     "train_classifier",

@@ -5,7 +5,7 @@ from torch import Tensor
 from lds_mlflow.metrics.attributes import class_shares, share_gap
 from lds_mlflow.metrics.features import ClassifierExtractor, Extractor
 from lds_mlflow.metrics.frechet import frechet_distance
-from lds_mlflow.metrics.neighbours import density_and_coverage
+from lds_mlflow.metrics.neighbours import density_and_coverage, precision_and_recall
 from lds_mlflow.values import Evaluation, ImageSet
 
 __all__ = ["evaluate_samples"]
@@ -31,8 +31,9 @@ def evaluate_samples(
         k: Neighbours of density and coverage.
 
     Returns:
-        `fid`, `density`, `coverage`; the same with `floor_` before them, of training images in place of samples;
-        with a judge, `class_share/NAME`, `train_class_share/NAME` (of the true labels) and `class_share_gap`.
+        `fid`, `precision`, `recall`, `density`, `coverage`; the same with `floor_` before them, of training images in
+        place of samples; with a judge, `class_share/NAME`, `train_class_share/NAME` (of the true labels) and
+        `class_share_gap`.
 
     Raises:
         DataError: There are too few images for a figure.
@@ -53,5 +54,7 @@ def evaluate_samples(
 
 
 def _distances(real_NF: Tensor, other_NF: Tensor, k: int) -> dict[str, float]:
-    density, coverage = density_and_coverage(real_NF, other_NF, k=k)
-    return {"fid": frechet_distance(real_NF, other_NF), "density": density, "coverage": coverage}
+    neighbours = (
+        precision_and_recall(real_NF, other_NF, k=k)._asdict() | density_and_coverage(real_NF, other_NF, k=k)._asdict()
+    )
+    return {"fid": frechet_distance(real_NF, other_NF), **neighbours}

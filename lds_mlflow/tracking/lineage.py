@@ -11,7 +11,7 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.utils.uri import is_local_uri
 
-from lds_mlflow.errors import ArtifactError
+from lds_mlflow.errors import ArtifactError, ProtocolError
 from lds_mlflow.store import load_value
 from lds_mlflow.tracking import tags
 
@@ -26,10 +26,11 @@ class FinishedRun:
     Args:
         entity: MLflow's record of it.
         tracking_uri: The address of its tracking store.
+        sealed: Artifacts that this reader may not have.
     """
 
-    def __init__(self, entity: MlflowRun, tracking_uri: str) -> None:
-        self.entity, self.tracking_uri = entity, tracking_uri
+    def __init__(self, entity: MlflowRun, tracking_uri: str, sealed: frozenset[str] = frozenset()) -> None:
+        self.entity, self.tracking_uri, self.sealed = entity, tracking_uri, sealed
 
     @property
     def id(self) -> str:
@@ -80,11 +81,16 @@ class FinishedRun:
             if name.startswith(tags.INPUT)
         }
 
+    def without(self, artifact: str) -> "FinishedRun":
+        """Returns the run as it is for a reader that may not have one of its artifacts."""
+        return FinishedRun(self.entity, self.tracking_uri, self.sealed | {artifact})
+
     def load(self, kind: type[T], name: str) -> T:
         """Reads the value stored as the artifact `name`.
 
         Raises:
             ArtifactError: It is missing or damaged.
+            ProtocolError: It is sealed.
         """
         with self.folder(name) as folder:
             return load_value(kind, folder)
@@ -95,7 +101,15 @@ class FinishedRun:
 
         Raises:
             ArtifactError: It can't be had.
+            ProtocolError: It is sealed.
         """
+        if name in self.sealed:
+            raise ProtocolError(
+                f"artifact {name} of run {self.id}",
+                found="a step that fits or chooses, and wants to read it",
+                expected="that only a step that judges does, or its verdict would be worth nothing",
+                remedy="Choose by the part select.",
+            )
         uri = f"{self.entity.info.artifact_uri}/{name}"
         with ExitStack() as stack:
             copy = None if is_local_uri(uri) else stack.enter_context(TemporaryDirectory())

@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.linalg import sqrtm
+from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
 from lds_mlflow.metrics import frechet_distance
 
@@ -45,3 +46,27 @@ def test_any_two_sets_have_the_distance_by_scipy_s_matrix_root(n: int, m: int, f
     root = sqrtm(covariance_x @ covariance_y).real
     expected = np.square(x.mean(0) - y.mean(0)).sum() + np.trace(covariance_x + covariance_y - 2 * root)
     assert _ours(x, y) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "f"), [(300, 8), (900, 128)])
+def test_any_two_sets_have_the_distance_by_torch_fidelity(n: int, f: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(n, f, generator=generator, dtype=torch.float64) for _ in range(2))
+    y = y @ torch.randn(f, f, generator=generator, dtype=torch.float64) + 0.3
+    theirs = fid_statistics_to_metric(*(fid_features_to_statistics(some) for some in (x, y)), verbose=False)
+    assert frechet_distance(x, y) == pytest.approx(theirs[KEY_METRIC_FID], rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "f"), [(10, 64), (40, 41), (64, 64)])
+def test_fewer_rows_than_features_lose_no_digits(n: int, f: int) -> None:
+    # Scaled by three, a set lies at (3 - 1)^2 times its own total variance, whatever its rank.
+    x = torch.randn(n, f, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x -= x.mean(0)
+    assert frechet_distance(x, 3 * x) == pytest.approx(4 * x.var(0).sum().item(), rel=1e-9)
+
+
+def test_features_that_depend_on_each_other_lose_no_digits() -> None:
+    x = torch.randn(200, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x -= x.mean(0)
+    x = torch.cat([x, x @ torch.ones(6, 3, dtype=torch.float64), torch.zeros(200, 2)], dim=1)
+    assert frechet_distance(x, 3 * x) == pytest.approx(4 * x.var(0).sum().item(), rel=1e-7)

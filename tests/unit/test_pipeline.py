@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -5,11 +6,22 @@ from typing import Any
 import pytest
 import torch
 
-from lds_mlflow.errors import ArtifactError, ConfigError, DataError, Interrupted, SelectionError, TrackingError
+from lds_mlflow import pipeline as pipeline_module
+from lds_mlflow.context import Context
+from lds_mlflow.errors import (
+    ArtifactError,
+    ConfigError,
+    DataError,
+    Interrupted,
+    ProtocolError,
+    SelectionError,
+    TrackingError,
+)
+from lds_mlflow.graph import STEPS
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
-from lds_mlflow.values import ModelWeights
+from lds_mlflow.values import ImageSet, ModelWeights
 from tests.conftest import MakePipeline, tiny_configs
 
 QUIET: dict[str, Any] = {"registered_model": "none"}
@@ -93,6 +105,26 @@ def test_main_evaluates_the_baseline_the_control_and_the_finetuned_model(
     assert any("real images" in line for line in said)
     artifacts = {item.path for item in tracker.client.list_artifacts(run.id, "pictures")}
     assert artifacts == {"pictures/comparison.png"}
+
+
+@pytest.mark.parametrize("step", [name for name, step in STEPS.items() if step.inputs and not step.judges])
+def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
+    make_pipeline: MakePipeline, tracker: Tracker, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def peek(config: object, context: Context) -> str:
+        return str(len(context.inputs["data"].load(ImageSet, "test")))
+
+    pipeline = make_pipeline(step, **(QUIET if step in {"finetune", "sample"} else {}))
+    monkeypatch.setitem(vars(pipeline_module)["_CODE"], step, replace(vars(pipeline_module)["_CODE"][step], run=peek))
+    with pytest.raises(ProtocolError, match="Choose by the part select"):
+        pipeline.run(step)
+    failed = tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = '{step}'")[0]
+    assert failed.info.status == "FAILED"
+    assert failed.data.tags[tags.ERROR].startswith("ProtocolError")
+
+
+def test_only_evaluate_judges() -> None:
+    assert [name for name, step in STEPS.items() if step.judges] == ["evaluate"]
 
 
 def test_an_explicit_run_is_used_with_its_own_lineage(make_pipeline: MakePipeline) -> None:

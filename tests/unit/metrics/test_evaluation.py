@@ -39,7 +39,8 @@ def _evaluate(samples_SCHW: Tensor, parts: list[ImageSet], judge: ClassifierExtr
 
 def test_every_figure_has_its_floor(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
     metrics = evaluate_samples(parts[2].images_NCHW, parts[1], parts[0], extractor=judge, judge=None).metrics
-    assert set(metrics) == {"fid", "density", "coverage", "floor_fid", "floor_density", "floor_coverage"}
+    figures = {"fid", "precision", "recall", "density", "coverage"}
+    assert set(metrics) == figures | {f"floor_{name}" for name in figures}
 
 
 def test_real_images_measure_about_as_their_floor(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
@@ -53,7 +54,9 @@ def test_real_images_measure_about_as_their_floor(parts: list[ImageSet], judge: 
 
 def test_training_images_as_samples_are_the_floor(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
     metrics = _evaluate(parts[0].images_NCHW, parts, judge)
-    assert all(metrics[name] == metrics[f"floor_{name}"] for name in ("fid", "density", "coverage"))
+    assert all(
+        metrics[name] == metrics[f"floor_{name}"] for name in ("fid", "precision", "recall", "density", "coverage")
+    )
 
 
 def test_noise_raises_the_distance_and_lowers_density_and_coverage(

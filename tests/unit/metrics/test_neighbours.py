@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
-from lds_mlflow.metrics import density_and_coverage, neighbours
+from lds_mlflow.metrics import density_and_coverage, neighbours, precision_and_recall
 
 laws = settings(max_examples=15, deadline=None)
 
@@ -86,8 +88,54 @@ def test_order_place_and_scale_change_nothing(seed: int, scale: float) -> None:
 def test_the_size_of_a_tile_does_not_matter(monkeypatch: pytest.MonkeyPatch, entries: int) -> None:
     real, fake = _gaussian(50), _gaussian(35, seed=1)
     whole = density_and_coverage(real, fake)
+    both = precision_and_recall(real, fake)
     monkeypatch.setattr(neighbours, "_TILE_ENTRIES", entries)
+    monkeypatch.setattr(neighbours, "_EXACT_ENTRIES", 3 * entries)
     assert density_and_coverage(real, fake) == whole
+    assert precision_and_recall(real, fake) == both
+
+
+def test_precision_and_recall_of_a_case_that_can_be_counted_by_hand() -> None:
+    # Around 0, 1 and 10 the balls have the radii 1, 1 and 9; around 0.5 and 5 both have 4.5.
+    real, fake = torch.tensor([[0.0], [1.0], [10.0]]), torch.tensor([[0.5], [5.0]])
+    assert tuple(precision_and_recall(real, fake, k=1)) == pytest.approx((1, 2 / 3))
+
+
+def test_precision_falls_with_what_is_not_real_and_recall_with_what_is_missing() -> None:
+    real = _modes(500, 5, seed=0)
+    alike, dropped = _modes(500, 5, seed=1), _modes(500, 3, seed=1)
+    strayed = torch.cat([alike[:250], alike[250:] + 200])
+    assert precision_and_recall(real, strayed).precision == pytest.approx(0.5, abs=0.06)
+    assert precision_and_recall(real, dropped).recall == pytest.approx(3 / 5, abs=0.06)
+    assert precision_and_recall(real, dropped).precision > 0.85
+
+
+def test_precision_and_recall_change_places_with_their_sets() -> None:
+    real, fake = _gaussian(80), 0.5 * _gaussian(90, seed=1)
+    forwards, backwards = precision_and_recall(real, fake), precision_and_recall(fake, real)
+    assert forwards == backwards[::-1]
+
+
+def test_many_copies_of_one_point_have_a_ball_that_nothing_is_in() -> None:
+    # More copies than are kept for a second look.
+    real = torch.cat([torch.ones(30, 3), _gaussian(10, 3) + 50])
+    found = density_and_coverage(real, torch.ones(5, 3))
+    assert found == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("metric", [density_and_coverage, precision_and_recall])
+def test_features_that_are_not_finite_are_refused(metric: Callable[[Tensor, Tensor], object]) -> None:
+    broken = _gaussian(20)
+    broken[3, 1] = torch.nan
+    for real, fake in ((broken, _gaussian(20)), (_gaussian(20), broken)):
+        with pytest.raises(DataError, match="not all finite"):
+            metric(real, fake)
+
+
+def test_precision_and_recall_need_more_than_k_of_both() -> None:
+    with pytest.raises(DataError) as caught:
+        precision_and_recall(_gaussian(20), _gaussian(5), k=5)
+    assert caught.value.expected == "more than k = 5 real images, and more than k = 5 samples"
 
 
 @pytest.mark.parametrize(("n", "m"), [(5, 10), (0, 10), (20, 0)])

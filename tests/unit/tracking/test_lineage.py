@@ -3,7 +3,7 @@ import shutil
 import pytest
 import torch
 
-from lds_mlflow.errors import ArtifactError
+from lds_mlflow.errors import ArtifactError, ProtocolError
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from lds_mlflow.values import LatentSet, ModelWeights
 
@@ -32,6 +32,14 @@ def test_its_step_and_inputs_are_known(run: FinishedRun) -> None:
 def test_a_value_of_another_kind_is_refused(run: FinishedRun) -> None:
     with pytest.raises(ArtifactError, match=r"a LatentSet of format 1.*a ModelWeights"):
         run.load(ModelWeights, "latents")
+
+
+def test_an_artifact_that_is_sealed_is_refused_with_the_reason(run: FinishedRun) -> None:
+    sealed = run.without("latents")
+    with pytest.raises(ProtocolError, match=r"fits or chooses.*part select"):
+        sealed.load(LatentSet, "latents")
+    assert run.load(LatentSet, "latents").image_ids_N == LATENTS.image_ids_N
+    assert run.without("model").load(LatentSet, "latents").image_ids_N == LATENTS.image_ids_N
 
 
 def test_an_artifact_that_is_gone_is_named(run: FinishedRun) -> None:

@@ -1,0 +1,191 @@
+"""What the figures of an evaluation cost, beside the packages that people would use, and whether they agree.
+
+    python -m benchmarks.metrics            # about fifteen minutes on two cores, 8 GiB
+    python -m benchmarks.metrics --quick    # under a minute, at small sizes
+
+Density and coverage against prdc, the Frechet distance against scipy's matrix root and torch-fidelity's eigenvalues,
+each from features to figure, side by side in one run. Repeats are interleaved, and ratios are those of medians. Memory
+is the peak of a process of its own above what it held before, features among that. The last line is one JSON object.
+"""
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+
+import click
+import numpy as np
+import torch
+from prdc import compute_prdc
+from scipy.linalg import sqrtm
+from torch import Tensor
+from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
+
+from lds_mlflow.metrics import density_and_coverage, frechet_distance
+
+__all__ = ["main"]
+
+_K = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    neighbours: int
+    largest: int
+    rows: int
+    features: int
+    repeats: int
+
+
+_FULL = _Sizes(neighbours=20_000, largest=50_000, rows=4_096, features=2_048, repeats=3)
+_QUICK = _Sizes(neighbours=2_000, largest=4_000, rows=512, features=256, repeats=3)
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Small sizes.")
+def main(quick: bool) -> None:
+    """Measures the metrics beside their peers."""
+    sizes = _QUICK if quick else _FULL
+    click.echo(f"{torch.get_num_threads()} threads")
+    figures = _frechet(sizes) | _neighbours(sizes)
+    click.echo(json.dumps(figures))
+
+
+def _features(n: int, f: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    scales = torch.logspace(0, -1.5, f)
+    real = torch.randn(n, f, generator=generator) * scales
+    return real, 0.9 * torch.randn(n, f, generator=generator) * scales + 0.02
+
+
+def _timed(work: Callable[[], object]) -> tuple[float, object]:
+    begin = time.perf_counter()
+    result = work()
+    return time.perf_counter() - begin, result
+
+
+def _frechet(sizes: _Sizes) -> dict[str, float]:
+    x, y = _features(sizes.rows, sizes.features)
+    runs: dict[str, Callable[[], object]] = {
+        "ours": lambda: frechet_distance(x, y),
+        "torch-fidelity": lambda: _by_torch_fidelity(x, y),
+        "scipy sqrtm": lambda: _by_root(x, y),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    found: dict[str, object] = {}
+    for _ in range(sizes.repeats):
+        for name, work in runs.items():
+            spent, found[name] = _timed(work)
+            seconds[name].append(spent)
+    click.echo(f"\nFrechet distance, {sizes.rows:,} x {sizes.features:,}, seconds (median of {sizes.repeats})")
+    for name, values in seconds.items():
+        click.echo(f"  {name:16s} {median(values):10.3f}   {found[name]:.12g}")
+    few = sizes.features // 2
+    short = x[:few].double()
+    short = short - short.mean(0)
+    exact = 4 * short.var(0).sum().item()
+    errors = {
+        name: abs(distance(short, 3 * short) / exact - 1)
+        for name, distance in (
+            ("ours", frechet_distance),
+            ("torch-fidelity", _by_torch_fidelity),
+            ("scipy sqrtm", _by_root),
+        )
+    }
+    click.echo(f"  relative error with {few:,} rows alone: {errors}")
+    ours = median(seconds["ours"])
+    return {
+        "fid_over_sqrtm": round(median(seconds["scipy sqrtm"]) / ours, 2),
+        "fid_over_torch_fidelity": round(median(seconds["torch-fidelity"]) / ours, 2),
+        "fid_difference_from_torch_fidelity": abs(frechet_distance(x, y) / _by_torch_fidelity(x, y) - 1),
+        "fid_error_with_few_rows": errors["ours"],
+        "sqrtm_error_with_few_rows": errors["scipy sqrtm"],
+    }
+
+
+def _by_torch_fidelity(x: Tensor, y: Tensor) -> float:
+    statistics = (fid_features_to_statistics(features.double()) for features in (x, y))
+    return float(fid_statistics_to_metric(*statistics, verbose=False)[KEY_METRIC_FID])
+
+
+def _by_root(x: Tensor, y: Tensor) -> float:
+    (mean_x, covariance_x), (mean_y, covariance_y) = (
+        (some.mean(0), np.cov(some, rowvar=False)) for some in (x.double().numpy(), y.double().numpy())
+    )
+    root = sqrtm(covariance_x @ covariance_y).real
+    return float(np.square(mean_x - mean_y).sum() + np.trace(covariance_x + covariance_y - 2 * root))
+
+
+def _neighbours(sizes: _Sizes) -> dict[str, float | bool]:
+    real, fake = _features(sizes.neighbours, sizes.features)
+    runs: dict[str, Callable[[], object]] = {
+        "ours": lambda: tuple(density_and_coverage(real, fake, k=_K)),
+        "prdc": lambda: _by_prdc(real, fake),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    found: dict[str, object] = {}
+    for _ in range(2):
+        for name, work in runs.items():
+            spent, found[name] = _timed(work)
+            seconds[name].append(spent)
+    size = f"{sizes.neighbours:,} x {sizes.features:,}"
+    click.echo(f"\nDensity and coverage, {size}, seconds (median of 2)")
+    for name, values in seconds.items():
+        click.echo(f"  {name:16s} {median(values):10.2f}   {found[name]}")
+    ours, theirs = (_peak_extra_mib(work, sizes.neighbours, sizes.features) for work in (_ours, _by_prdc))
+    largest = _peak_extra_mib(_ours, sizes.largest, sizes.features)
+    click.echo(f"  peak above the features: ours {ours:,.0f} MiB, prdc {theirs:,.0f} MiB")
+    click.echo(f"  ours at {sizes.largest:,} x {sizes.features:,}: {largest:,.0f} MiB above the features")
+    return {
+        "dc_speedup_over_prdc": round(median(seconds["prdc"]) / median(seconds["ours"]), 2),
+        "dc_memory_ratio_over_prdc": round(ours / theirs, 4),
+        "dc_identical_to_prdc": found["ours"] == found["prdc"],
+        "dc_largest_peak_extra_mib": round(largest),
+    }
+
+
+def _ours(real: Tensor, fake: Tensor) -> object:
+    return density_and_coverage(real, fake, k=_K)
+
+
+def _by_prdc(real: Tensor, fake: Tensor) -> tuple[float, float]:
+    with redirect_stdout(StringIO()):
+        found = compute_prdc(real.numpy(), fake.numpy(), nearest_k=_K)
+    # Counts, each by one division.
+    n = len(real)
+    return round(found["density"] * _K * n) / (_K * n), round(found["coverage"] * n) / n
+
+
+def _peak_extra_mib(work: Callable[[Tensor, Tensor], object], n: int, f: int) -> float:
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(sender, work, n, f))
+    process.start()
+    extra_kib = receiver.recv()
+    process.join()
+    return float(extra_kib) / 1024
+
+
+def _measure(sender: Connection, work: Callable[[Tensor, Tensor], object], n: int, f: int) -> None:
+    real, fake = _features(n, f)
+    work(real[:64], fake[:64])
+    # Linux: forget the peak so far.
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _resident_kib("VmRSS")
+    work(real, fake)
+    sender.send(_resident_kib("VmHWM") - before)
+
+
+def _resident_kib(name: str) -> int:
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith(name))
+
+
+if __name__ == "__main__":
+    main()
