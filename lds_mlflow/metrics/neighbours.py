@@ -84,7 +84,8 @@ def _require(what: str, real_NF: Tensor, fake_MF: Tensor, *, needed_real: int, n
             expected=f"{many} real images, and {'a sample' if needed_fake == 1 else f'{many} samples'}",
             remedy="Bring more held-out images, or lower k_neighbours.",
         )
-    if not (real_NF.isfinite().all() and fake_MF.isfinite().all()):
+    # A sum is finite only if all of it is, and takes no table of its own.
+    if not (real_NF.sum(1).isfinite().all() and fake_MF.sum(1).isfinite().all()):
         raise DataError(
             what,
             found="features that are not all finite",
@@ -96,9 +97,15 @@ def _require(what: str, real_NF: Tensor, fake_MF: Tensor, *, needed_real: int, n
 def _comparable(real_NF: Tensor, fake_MF: Tensor) -> tuple[Tensor, Tensor]:
     # An origin far away would cost the matrix product its digits.
     mean = real_NF.mean(0)
-    if mean.square().sum() <= 4 * (real_NF.square().sum(1).mean() - mean.square().sum()):
+    if mean.square().sum() <= 4 * (_squares(real_NF).mean() - mean.square().sum()):
         return real_NF, fake_MF
     return real_NF - mean, fake_MF - mean
+
+
+def _squares(x_NF: Tensor) -> Tensor:
+    # A table of squares would be as large as the features.
+    norms: Tensor = torch.linalg.vector_norm(x_NF, dim=1)
+    return norms.square_()
 
 
 def _occupancy(centres_NF: Tensor, points_MF: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -155,7 +162,7 @@ class _Tile(NamedTuple):
 def _tiles(x_NF: Tensor, y_MF: Tensor) -> Iterator[_Tile]:
     """Yields rows of squared distances in float32, and by how much they may be off, in tiles of bounded memory."""
     x, y = x_NF.float(), y_MF.float()
-    square_N, square_M = x.square().sum(1), y.square().sum(1)
+    square_N, square_M = _squares(x), _squares(y)
     # A sum of n products is off by some sqrt(n) roundings (Higham & Mary 2019).
     rounding = 4 * x.shape[1] ** 0.5 * torch.finfo(torch.float32).eps
     height = max(1, _TILE_ENTRIES // len(y))
