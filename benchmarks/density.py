@@ -14,13 +14,10 @@ object.
 """
 
 import json
-import multiprocessing
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.connection import Connection
-from pathlib import Path
 from statistics import median
 
 import click
@@ -30,6 +27,7 @@ from scipy.stats import gaussian_kde
 from sklearn.neighbors import KernelDensity
 from torch import Tensor
 
+from benchmarks.memory import peak_extra_mib
 from lds_mlflow.latent import Exhaustive, score_directly, score_exhaustively, score_factored
 from lds_mlflow.latent.geometry import blocks
 from lds_mlflow.values import Candidates
@@ -68,7 +66,7 @@ def main(quick: bool, million: bool) -> None:
     _say(f"{torch.get_num_threads()} threads, {device}; matrix products are of side {product.side:,}")
     results = {dim: _points_and_pairs(sizes, dim, product, device) for dim in sizes.dims}
     sweeps = [_exhaustive(n, max(sizes.dims), product, device) for n in sizes.exhaustive]
-    peak_mib = _peak_of_exhaustive(sizes.exhaustive[-1], max(sizes.dims))
+    peak_mib = _peak_extra_mib(_exhaust, sizes.exhaustive[-1], max(sizes.dims))
     widest = results[max(sizes.dims)]
     figures = {
         "exhaustive_share_of_matmul_peak": sweeps[-1]["share"],
@@ -287,10 +285,6 @@ def _on_gpu(dim: int) -> dict[str, float]:
     return found
 
 
-def _peak_of_exhaustive(n: int, dim: int) -> float:
-    return _peak_extra_mib(_exhaust, n, dim)
-
-
 def _exhaust(n: int, dim: int) -> Callable[[], object]:
     z_ND, sigma = _latents(n, dim, "cpu")
     score_exhaustively(z_ND[:64], 8, sigma=sigma)
@@ -305,28 +299,9 @@ def _million(n: int, dim: int) -> Callable[[], object]:
 
 
 def _peak_extra_mib(prepare: Callable[[int, int], Callable[[], object]], n: int, dim: int) -> float:
-    receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_measure, args=(sender, prepare, n, dim))
-    process.start()
-    extra_kib, seconds = receiver.recv()
-    process.join()
-    extra = extra_kib / 1024
+    extra, seconds = peak_extra_mib(prepare, n, dim)
     _say(f"\n{prepare.__name__.strip('_')}, N = {n:,}, D = {dim}: {seconds:.1f} s, {extra:,.0f} MiB above the data")
-    return float(extra)
-
-
-def _measure(sender: Connection, prepare: Callable[[int, int], Callable[[], object]], n: int, dim: int) -> None:
-    work = prepare(n, dim)
-    # Linux: forget the peak so far, which a child inherits from its parent.
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _resident_kib("VmRSS")
-    seconds = _seconds(work)
-    sender.send((_resident_kib("VmHWM") - before, seconds))
-
-
-def _resident_kib(name: str) -> int:
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith(name))
+    return extra
 
 
 if __name__ == "__main__":

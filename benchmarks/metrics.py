@@ -9,14 +9,12 @@ is the peak of a process of its own above what it held before, features among th
 """
 
 import json
-import multiprocessing
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
-from multiprocessing.connection import Connection
-from pathlib import Path
 from statistics import median
 
 import click
@@ -27,6 +25,7 @@ from scipy.linalg import sqrtm
 from torch import Tensor
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
+from benchmarks.memory import peak_extra_mib
 from lds_mlflow.metrics import density_and_coverage, frechet_distance
 
 __all__ = ["main"]
@@ -138,8 +137,8 @@ def _neighbours(sizes: _Sizes) -> dict[str, float | bool]:
     click.echo(f"\nDensity and coverage, {size}, seconds (median of 2)")
     for name, values in seconds.items():
         click.echo(f"  {name:16s} {median(values):10.2f}   {found[name]}")
-    ours, theirs = (_peak_extra_mib(work, sizes.neighbours, sizes.features) for work in (_ours, _by_prdc))
-    largest = _peak_extra_mib(_ours, sizes.largest, sizes.features)
+    ours, theirs = (peak_extra_mib(_prepared, work, sizes.neighbours, sizes.features)[0] for work in (_ours, _by_prdc))
+    largest, _ = peak_extra_mib(_prepared, _ours, sizes.largest, sizes.features)
     click.echo(f"  peak above the features: ours {ours:,.0f} MiB, prdc {theirs:,.0f} MiB")
     click.echo(f"  ours at {sizes.largest:,} x {sizes.features:,}: {largest:,.0f} MiB above the features")
     return {
@@ -162,29 +161,10 @@ def _by_prdc(real: Tensor, fake: Tensor) -> tuple[float, float]:
     return round(found["density"] * _K * n) / (_K * n), round(found["coverage"] * n) / n
 
 
-def _peak_extra_mib(work: Callable[[Tensor, Tensor], object], n: int, f: int) -> float:
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(sender, work, n, f))
-    process.start()
-    extra_kib = receiver.recv()
-    process.join()
-    return float(extra_kib) / 1024
-
-
-def _measure(sender: Connection, work: Callable[[Tensor, Tensor], object], n: int, f: int) -> None:
+def _prepared(work: Callable[[Tensor, Tensor], object], n: int, f: int) -> Callable[[], object]:
     real, fake = _features(n, f)
     work(real[:64], fake[:64])
-    # Linux: forget the peak so far.
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _resident_kib("VmRSS")
-    work(real, fake)
-    sender.send(_resident_kib("VmHWM") - before)
-
-
-def _resident_kib(name: str) -> int:
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith(name))
+    return partial(work, real, fake)
 
 
 if __name__ == "__main__":
