@@ -109,7 +109,7 @@ def _judge(model: VAE, splits: Splits, judge: ClassifierExtractor, seed: int) ->
     held_out: ImageSet = splits.select
     seeds = list(range(seed * 10_000, seed * 10_000 + len(held_out)))
     samples = decode_latents(model, latents_of_seeds(seeds, model.spec.latent_dim))
-    evaluation = evaluate_samples(samples, held_out, splits.train, extractor=judge, judge=judge)
+    evaluation = evaluate_samples(samples, held_out, splits.train, extractor=judge, judge=judge).evaluation
     return {name: evaluation.metrics[name] for name in _FIGURES}
 
 

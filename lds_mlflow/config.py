@@ -4,6 +4,7 @@ The command-line flags and MLproject mirror these classes one to one. Values may
 reported together. Parameters that end in `_run` name an upstream run: its id, a runs:/ or models:/ address, or "auto".
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -13,10 +14,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from lds_mlflow.errors import ConfigError
 
 __all__ = [
+    "AUTO",
     "NO_MODEL",
     "NO_RUN",
     "AugmentConfig",
     "ClassifierConfig",
+    "CompareConfig",
     "DataConfig",
     "EncodeConfig",
     "EvaluateConfig",
@@ -25,9 +28,13 @@ __all__ = [
     "SampleConfig",
     "StepConfig",
     "TrainConfig",
+    "named_runs",
     "parse",
     "parse_all",
 ]
+
+AUTO = "auto"
+"""The value of a parameter that names runs for: those that fit, found or made."""
 
 NO_RUN = "none"
 """The value of a `_run` parameter for: without that input."""
@@ -42,6 +49,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 CountOrAll = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Replicates = Annotated[int, Field(ge=100, le=1_000_000)]
 
 
 def _names_a_run(value: str) -> str:
@@ -296,7 +304,7 @@ class ClassifierConfig(StepConfig):
 
 
 class EvaluateConfig(StepConfig):
-    """Measure a model's samples against the test part: FID, Density, Coverage and class shares."""
+    """Measure a model's samples against held-out images: distances, neighbours, memorization and class balance."""
 
     classifier_run: OptionalRunReference = "auto"
     """Run of the step classifier, auto, or none: no class shares."""
@@ -304,33 +312,74 @@ class EvaluateConfig(StepConfig):
     model_run: RunReference = "auto"
     """Run of finetune or train whose model is used, or auto: finetune's."""
 
+    part: Literal["test", "select"] = "test"
+    """Held-out images: test, for judging, or select, for choosing. Nothing that chooses may read a figure of test."""
+
     samples: CountOrAll = 0
-    """How many samples to draw; 0 draws as many as there are test images."""
+    """How many samples to draw; 0 draws as many as there are held-out images."""
 
     k_neighbours: Count = 5
-    """Neighbours of Density and Coverage."""
+    """Neighbours of precision, recall, density and coverage."""
 
-    features: Literal["classifier", "inception"] = "classifier"
-    """Feature extractor: the classifier (offline) or Inception v3 by torch-fidelity."""
+    features: Literal["classifier", "inception", "squeezenet", "squeezenet-caffe", "program"] = "classifier"
+    """Feature extractor: the classifier, Inception v3, SqueezeNet by torchvision's or Caffe's weights, or a program."""
 
-    inception_weights: str = ""
-    """File of torch-fidelity's Inception weights; empty downloads them."""
+    feature_weights: str = ""
+    """File of the extractor's weights, or the program (TorchScript, .pt2); empty lets Inception download its own."""
+
+    program_resolution: CountOrAll = 0
+    """Side in pixels at which the program takes images; 0 leaves them."""
 
     sample_seed: Seed = 0
     """Seed of the first sample; the others follow."""
+
+    bootstrap_replicates: Replicates = 10_000
+    """Bootstrap replicates of the intervals."""
 
     @field_validator("features")
     @classmethod
     def _is_at_hand(cls, value: str, info: ValidationInfo) -> str:
         if value == "classifier" and info.data.get("classifier_run") == NO_RUN:
-            raise ValueError("should be inception where classifier_run is none")
+            raise ValueError("should be another extractor where classifier_run is none")
         return value
 
-    @field_validator("inception_weights")
+    @field_validator("feature_weights")
     @classmethod
-    def _is_there(cls, value: str) -> str:
+    def _is_there(cls, value: str, info: ValidationInfo) -> str:
+        features = info.data.get("features")
         if value and not Path(value).is_file():
             raise ValueError(f"should be a file, or empty: there is none at {value}")
+        if not value and features in {"squeezenet", "squeezenet-caffe", "program"}:
+            raise ValueError(f"should be a file where features is {features}")
+        if value and features == "classifier":
+            raise ValueError("should be empty where features is classifier, which the project trains")
+        return value
+
+    @field_validator("program_resolution")
+    @classmethod
+    def _is_for_a_program(cls, value: int, info: ValidationInfo) -> int:
+        if value and info.data.get("features") != "program":
+            raise ValueError("should be 0 where features isn't program")
+        return value
+
+
+class CompareConfig(StepConfig):
+    """Say which of two or more models is better, by how much, and how sure that is."""
+
+    runs: str = "auto"
+    """RUN,RUN or NAME=RUN,NAME=RUN: of evaluate, finetune or train. auto: the baseline, the control, the finetuned."""
+
+    margin: Fraction = 0.1
+    """The smallest difference that matters, as a share of the figure."""
+
+    bootstrap_replicates: Replicates = 10_000
+    """Bootstrap replicates of the intervals."""
+
+    @field_validator("runs")
+    @classmethod
+    def _names_several(cls, value: str) -> str:
+        if value != AUTO:
+            named_runs(value)
         return value
 
 
@@ -351,6 +400,28 @@ class SampleConfig(StepConfig):
 
 
 C = TypeVar("C", bound=Settings)
+
+
+def named_runs(text: str) -> dict[str, str]:
+    """Returns the runs of a list RUN,RUN or NAME=RUN,NAME=RUN by name; one without a name has its place, "1" and on.
+
+    Raises:
+        ValueError: There are fewer than two, one has no run, or a name can't be used or comes twice.
+    """
+    found: dict[str, str] = {}
+    for place, item in enumerate(text.split(","), start=1):
+        name, named, run = item.strip().rpartition("=")
+        name, run = name.strip() if named else str(place), run.strip()
+        if not run:
+            raise ValueError("should be RUN,RUN or NAME=RUN,NAME=RUN, with nothing left out")
+        if not re.fullmatch(r"[\w][\w .-]*", name) or name in found:
+            raise ValueError(
+                f"should have a name of its own for every run, of letters, digits, dots and dashes: not {name!r}"
+            )
+        found[name] = run
+    if len(found) < 2:
+        raise ValueError("should name two runs or more, or be auto")
+    return found
 
 
 def parse(kind: type[C], values: Mapping[str, Any]) -> C:

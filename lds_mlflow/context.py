@@ -1,6 +1,6 @@
 """What the pipeline hands to a step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,10 @@ class Context:
         device: Where to compute.
         fingerprint: What identifies the result.
         checkpoint_path: Where the step may keep the state of unfinished work.
+        cache_path: Folder for what can be computed again.
         checkpoint_every: Training steps between two checkpoints.
         interruption: Who knows whether the user wants to stop.
+        say: Prints a line.
     """
 
     run: Run
@@ -29,8 +31,10 @@ class Context:
     device: str
     fingerprint: str
     checkpoint_path: Path
+    cache_path: Path
     checkpoint_every: int
     interruption: Interruption
+    say: Callable[[str], None]
 
     @property
     def lineage(self) -> str:

@@ -7,6 +7,7 @@ from pydantic.fields import FieldInfo
 from lds_mlflow.config import (
     AugmentConfig,
     ClassifierConfig,
+    CompareConfig,
     DataConfig,
     EncodeConfig,
     EvaluateConfig,
@@ -19,10 +20,11 @@ from lds_mlflow.config import (
 )
 
 __all__ = [
+    "COMPARE",
     "ENTRY_POINTS",
     "MAIN",
     "STEPS",
-    "TEST_PART",
+    "TEST_PARTS",
     "Input",
     "Step",
     "configs_behind",
@@ -39,10 +41,12 @@ class Input:
     Attributes:
         parameter: The parameter that names it.
         steps: The steps whose runs will do; "auto" makes one of the first.
+        many: Whether it names several, each of which has upstream runs of its own.
     """
 
     parameter: str
     steps: tuple[str, ...]
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +100,25 @@ STEPS: dict[str, Step] = {
             "evaluate",
             EvaluateConfig,
             (Input("classifier_run", ("classifier",)), _MODEL),
-            ("metrics", "vae", "sampling.py", "values.py"),
+            ("evaluating.py", "latent", "metrics", "pictures", "reports.py", "vae", "sampling.py", "values.py"),
+            judges=True,
+        ),
+        Step(
+            "compare",
+            CompareConfig,
+            (Input("runs", ("evaluate", "finetune", "train"), many=True),),
+            ("comparing.py", "evaluating.py", "latent", "metrics", "pictures", "reports.py", "vae", "sampling.py", "values.py"),
             judges=True,
         ),
         Step("sample", SampleConfig, (_MODEL,), ("vae", "sampling.py", "serving.py")),
     )
 }
 
-TEST_PART = "test"
-"""The artifact of the step data that only steps that judge may read."""
+COMPARE = "compare"
+"""The step that judges several models."""
+
+TEST_PARTS = ("test", "evaluation_test")
+"""Artifacts that only steps that judge may read: the test part, and what was measured by it."""
 
 MAIN = "main"
 """The entry point that runs the whole pipeline."""
@@ -113,7 +127,7 @@ ENTRY_POINTS = (MAIN, *STEPS)
 """`main` and every step."""
 
 _MAIN_STEPS = tuple(name for name in STEPS if name != "sample")
-_MAIN_HELP = "Run the whole pipeline, and evaluate the baseline, the control and the finetuned model side by side."
+_MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
 
 
 def steps_behind(entry_point: str) -> tuple[str, ...]:
@@ -134,15 +148,17 @@ def configs_behind(entry_point: str) -> tuple[type[Settings], ...]:
 def parameters(entry_point: str) -> dict[str, FieldInfo]:
     """Returns all parameters of an entry point by name: of its own step, of the steps behind it, and the options.
 
-    `main` makes every run itself, so it has no parameter that names one.
+    `main` makes every run itself, so it has no parameter that names one, and a step that reads many runs has none for
+    those of one of them.
     """
     *steps, options = configs_behind(entry_point)
     found: dict[str, FieldInfo] = {}
     for config in (*reversed(steps), options):
         found |= {name: field for name, field in config.model_fields.items() if name not in found}
-    if entry_point != MAIN:
+    own = {MAIN: set[str](), COMPARE: STEPS[COMPARE].references}
+    if entry_point not in own:
         return found
-    references = {name for step in STEPS.values() for name in step.references}
+    references = {name for step in STEPS.values() for name in step.references} - own[entry_point]
     return {name: field for name, field in found.items() if name not in references}
 
 

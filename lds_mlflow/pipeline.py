@@ -9,24 +9,30 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-import pandas as pd
 import torch
 from filelock import FileLock, Timeout
 
-from lds_mlflow.config import NO_MODEL, NO_RUN, EvaluateConfig, Options, Settings, StepConfig, parse
+from lds_mlflow.config import (
+    AUTO,
+    NO_MODEL,
+    NO_RUN,
+    CompareConfig,
+    EvaluateConfig,
+    Options,
+    Settings,
+    StepConfig,
+    named_runs,
+    parse,
+)
 from lds_mlflow.context import Context
 from lds_mlflow.errors import ConfigError, Interrupted
 from lds_mlflow.fingerprint import fingerprint_of
-from lds_mlflow.graph import MAIN, STEPS, TEST_PART, Input, Step, steps_behind
+from lds_mlflow.graph import COMPARE, MAIN, STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.interrupts import Interruption
-from lds_mlflow.pictures import comparison_chart
-from lds_mlflow.steps import augment, classifier, data, encode, evaluate, finetune, sample, train
+from lds_mlflow.steps import augment, classifier, compare, data, encode, evaluate, finetune, sample, train
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
-from lds_mlflow.values import Evaluation
 
 __all__ = ["Pipeline"]
-
-AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +49,9 @@ _CODE: dict[str, _Code] = {
     "finetune": _Code(finetune.run),
     "classifier": _Code(classifier.run),
     "evaluate": _Code(evaluate.run, evaluate.outside),
+    "compare": _Code(compare.run),
     "sample": _Code(sample.run),
 }
-
-_COMPARED = {"fid": "FID (lower is better)", "density": "Density", "coverage": "Coverage"}
 
 
 class Pipeline:
@@ -84,7 +89,7 @@ class Pipeline:
             return self._resolve(name, {}, parent=run.id, own=run)
 
     def main(self) -> Run:
-        """Runs the whole pipeline, and evaluates the baseline, the control and the finetuned model.
+        """Runs the whole pipeline, and compares the baseline, the control and the finetuned model.
 
         Raises:
             LdsError: Something that the user can mend is wrong.
@@ -97,31 +102,53 @@ class Pipeline:
                 run.log_params(self._config(STEPS[name], {}).model_dump(mode="json", exclude=STEPS[name].references))
             known = {"data": self._resolve("data", {}, parent=run.id)}
             _log_data(run, known)
-            without_classes = self._goes_without_classes(known["data"])
-            for name in ("train",) if without_classes else ("classifier", "train"):
-                known[name] = self._resolve(name, known, parent=run.id)
-            control = self._resolve(
-                "finetune",
-                known,
-                parent=run.id,
-                label="control",
-                changes={"augment_run": NO_RUN, "registered_model": NO_MODEL},
-            )
-            finetuned = self._resolve("finetune", known, parent=run.id)
-            models = {"baseline": known["train"], "control": control, "finetuned": finetuned}
-            evaluations = {
-                label: self._resolve(
-                    "evaluate",
-                    {name: found for name, found in known.items() if name != "train"},
-                    parent=run.id,
-                    label=label,
-                    changes={"model_run": model.id} | ({"classifier_run": NO_RUN} if without_classes else {}),
-                )
-                for label, model in models.items()
-            }
-            self._compare(run, evaluations)
+            compared = self._resolve(COMPARE, known, parent=run.id)
+            run.log_metrics(compared.metrics)
+            evaluations = [f"{label}: {self.tracker.open(run_id).link}" for label, run_id in compared.inputs.items()]
+            run.log_tags({tags.SENTENCE: compared.sentence})
+            run.log_note(f"{_lines(compared.sentence)}\n\n{compared.link} has the report. {', '.join(evaluations)}.")
             run.end("FINISHED")
         return run
+
+    def _three_models(self, known: dict[str, FinishedRun], parent: str) -> dict[str, FinishedRun]:
+        """Returns the baseline, the control (finetuned as long without A) and the finetuned model."""
+        if "data" not in known:
+            known["data"] = self._resolve("data", known, parent=parent)
+        # Images without labels stop it before anything is trained.
+        for name in (*(() if self._goes_without_classes(known["data"]) else ("classifier",)), "train"):
+            known[name] = self._resolve(name, known, parent=parent)
+        control = self._resolve(
+            "finetune",
+            known,
+            parent=parent,
+            label="control",
+            changes={"augment_run": NO_RUN, "registered_model": NO_MODEL},
+        )
+        finetuned = self._resolve("finetune", known, parent=parent)
+        return {"baseline": known.pop("train"), "control": control, "finetuned": finetuned}
+
+    def _evaluations(self, reference: str, known: Mapping[str, FinishedRun], parent: str) -> dict[str, FinishedRun]:
+        """Returns the evaluations of the models that `runs` names, by name; those that there are not are made."""
+        settled = dict(known)
+        if reference == AUTO:
+            models = self._three_models(settled, parent)
+        else:
+            wanted = Input("runs", (*STEPS[COMPARE].inputs[0].steps,))
+            given = {label: self._open(wanted, run) for label, run in named_runs(reference).items()}
+            models = {self._name(run) if label.isdigit() else label: run for label, run in given.items()}
+        return {
+            label: model if model.step == "evaluate" else self._evaluate(label, model, settled, parent)
+            for label, model in models.items()
+        }
+
+    def _name(self, run: FinishedRun) -> str:
+        model = self.tracker.open(run.inputs["model"]) if run.step == "evaluate" else run
+        return f"{model.step} {model.id[:8]}"
+
+    def _evaluate(self, label: str, model: FinishedRun, known: Mapping[str, FinishedRun], parent: str) -> FinishedRun:
+        goes_without = self._goes_without_classes(self.tracker.open(model.inputs["data"]))
+        changes = {"model_run": model.id} | ({"classifier_run": NO_RUN} if goes_without else {})
+        return self._resolve("evaluate", known, parent=parent, label=label, changes=changes)
 
     def _goes_without_classes(self, data_run: FinishedRun) -> bool:
         evaluating = parse(EvaluateConfig, self.configs[EvaluateConfig].model_dump())
@@ -174,6 +201,8 @@ class Pipeline:
         self, step: Step, config: StepConfig, known: Mapping[str, FinishedRun], parent: str
     ) -> dict[str, FinishedRun]:
         """Returns every upstream run of a step, by name; given ones are opened before any is made."""
+        if isinstance(config, CompareConfig):
+            return self._evaluations(config.runs, known, parent)
         found: dict[str, FinishedRun] = {}
         for needed in step.inputs:
             reference = getattr(config, needed.parameter)
@@ -219,12 +248,16 @@ class Pipeline:
         self._say(step.name, f"running on {self.device}{resumes} (run {run.id[:8]})")
         context = Context(
             run=run,
-            inputs=inputs if step.judges else {stem: upstream.without(TEST_PART) for stem, upstream in inputs.items()},
+            inputs=inputs
+            if _judges(step, config)
+            else {stem: run.without(*TEST_PARTS) for stem, run in inputs.items()},
             device=self.device,
             fingerprint=fingerprint,
             checkpoint_path=checkpoint_path,
+            cache_path=self.options.work_dir / "features",
             checkpoint_every=self.options.checkpoint_every,
             interruption=self.interruption,
+            say=self.say,
         )
         with _Ending(run):
             started = monotonic()
@@ -234,7 +267,7 @@ class Pipeline:
             sentence = _CODE[step.name].run(config, context)
             run.log_metrics({"cost/seconds": monotonic() - started})
             run.log_tags({tags.SENTENCE: sentence})
-            run.log_note(f"**{step.name}**: {sentence}.\n\n{context.lineage}")
+            run.log_note(f"**{step.name}**: {_lines(sentence)}.\n\n{context.lineage}")
             run.end("FINISHED")
         checkpoint_path.unlink(missing_ok=True)
         self._say(step.name, f"done in {monotonic() - started:.1f} s: {sentence}")
@@ -255,24 +288,6 @@ class Pipeline:
             yield
         finally:
             lock.release()
-
-    def _compare(self, run: Run, runs: Mapping[str, FinishedRun]) -> None:
-        evaluations = {label: found.load(Evaluation, "evaluation") for label, found in runs.items()}
-        for label, evaluation in evaluations.items():
-            compared = {f"{label}/{evaluation.extractor}/{name}": evaluation.metrics[name] for name in _COMPARED}
-            run.log_metrics(compared)
-        rows = {label: evaluation.metrics for label, evaluation in evaluations.items()}
-        floor = {name: rows["baseline"][f"floor_{name}"] for name in _COMPARED}
-        shown = {"real images": floor, **rows}
-        table = pd.DataFrame({name: [row[name] for row in shown.values()] for name in _COMPARED}, index=list(shown))
-        run.log_table(table.rename_axis("model").reset_index(), "comparison.csv")
-        run.log_picture(comparison_chart(shown, _COMPARED), "pictures/comparison.png")
-        verdict = (
-            f"Samples against the test part, by the features of {evaluations['baseline'].extractor}. control: as many "
-            "steps as finetuned, without A.\nOne seed and no intervals: not a verdict."
-        )
-        self.say(f"\n{table.to_string(float_format='{:10.2f}'.format)}\n\n{verdict}")
-        run.log_note(f"{_markdown(table, runs)}\n\n{verdict}")
 
     def _say(self, name: str, text: str) -> None:
         self.say(f"{name:<11}{text}")
@@ -303,12 +318,13 @@ def _stand_for(own: Run, found: FinishedRun) -> None:
     own.end("FINISHED")
 
 
-def _markdown(table: pd.DataFrame, runs: Mapping[str, FinishedRun]) -> str:
-    lines = [f"| model | {' | '.join(table.columns)} | run |", "|---" * (len(table.columns) + 2) + "|"]
-    for label, row in table.iterrows():
-        link = runs[str(label)].link if label in runs else ""
-        lines.append(f"| {label} | {' | '.join(f'{value:.2f}' for value in row)} | {link} |")
-    return "\n".join(lines)
+def _lines(sentence: str) -> str:
+    # In Markdown one newline is a space.
+    return sentence.replace("\n", "\n\n")
+
+
+def _judges(step: Step, config: StepConfig) -> bool:
+    return step.judges and not (isinstance(config, EvaluateConfig) and config.part != "test")
 
 
 def _log_data(run: Run, inputs: Mapping[str, FinishedRun]) -> None:

@@ -210,19 +210,39 @@ class AugmentationSet(_Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(_Value):
     """What was measured of one set of samples against held-out images.
 
     Attributes:
         extractor: Name and digest of the feature extractor; figures of two extractors are not comparable.
+        resize: What it does to the size of images, in words.
+        part: The part that the held-out images are: "select" or "test".
+        held_out_digest: Digest of the held-out images that were used.
+        first_seed: Seed of the first sample; the others follow.
         n_samples: Samples, and as many held-out images.
         metrics: Figures by name.
+        intervals: Low and high end of the 95 % interval of some of them.
+        by_real: Influence of every held-out image on some of them, float64 [N].
+        by_sample: Influence of every sample on the same ones, float64 [S].
     """
 
     extractor: str
+    resize: str
+    part: str
+    held_out_digest: str
+    first_seed: int
     n_samples: int
     metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    by_real: dict[str, Tensor]
+    by_sample: dict[str, Tensor]
 
     def named(self, prefix: str) -> dict[str, float]:
-        """Returns the figures under names that carry the extractor, so that two extractors' can't be mixed up."""
-        return {f"{prefix}/{self.extractor}/{name}": value for name, value in self.metrics.items()}
+        """Returns the figures and their intervals under names that carry the extractor.
+
+        So two extractors' figures can't be mixed up.
+        """
+        ends = {
+            f"{name}_{end}": pair[i] for name, pair in self.intervals.items() for i, end in enumerate(("low", "high"))
+        }
+        return {f"{prefix}/{self.extractor}/{name}": value for name, value in (self.metrics | ends).items()}

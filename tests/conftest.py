@@ -18,6 +18,7 @@ from lds_mlflow.graph import configs_behind
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import Tracker
+from lds_mlflow.values import Evaluation
 
 # Two test processes whose threads wait for each other's cores are many times slower than one thread each.
 torch.set_num_threads(1)
@@ -29,6 +30,7 @@ TINY: dict[str, Any] = {
     "classifier_steps": 4,
     "batch_size": 8,
     "checkpoint_every": 4,
+    "bootstrap_replicates": 100,
     "device": "cpu",
 }
 
@@ -83,6 +85,24 @@ def tiny_configs(entry_point: str, changes: Mapping[str, Any]) -> dict[type[Sett
     kinds = configs_behind(entry_point)
     known = {name for kind in kinds for name in kind.model_fields}
     return parse_all(kinds, {name: value for name, value in TINY.items() if name in known} | dict(changes))
+
+
+def an_evaluation(**changes: Any) -> Evaluation:
+    """A small evaluation of one figure, four samples and four held-out images."""
+    influence = torch.tensor([0.5, -0.5, 1.0, -1.0], dtype=torch.float64)
+    fields: dict[str, Any] = {
+        "extractor": "classifier-12ab",
+        "resize": "none",
+        "part": "test",
+        "held_out_digest": "34cd",
+        "first_seed": 0,
+        "n_samples": 4,
+        "metrics": {"fid": 1.25, "floor_fid": 0.5},
+        "intervals": {"fid": (1.0, 1.5)},
+        "by_real": {"fid": influence},
+        "by_sample": {"fid": 2 * influence},
+    }
+    return Evaluation(**fields | changes)
 
 
 @pytest.fixture

@@ -1,17 +1,21 @@
 """Where images come from, and how they are divided."""
 
 from lds_mlflow.data.digits import load_digits
+from lds_mlflow.data.duplicates import DuplicatePair, NearDuplicates, near_duplicates
 from lds_mlflow.data.folder import load_folder
 from lds_mlflow.data.sources import describe_source, load_images
 from lds_mlflow.data.splits import limit_images, split_images
 from lds_mlflow.data.torchvision_sets import load_torchvision
 
 __all__ = [
+    "DuplicatePair",
+    "NearDuplicates",
     "describe_source",
     "limit_images",
     "load_digits",
     "load_folder",
     "load_images",
     "load_torchvision",
+    "near_duplicates",
     "split_images",
 ]

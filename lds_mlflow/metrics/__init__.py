@@ -1,25 +1,90 @@
-"""Samples against held-out images: arrays in, figures out."""
+"""Samples against held-out images: arrays in, figures out.
 
-from lds_mlflow.metrics.attributes import class_shares, share_gap, wilson_interval
+fid = frechet_distance(real_NF, fake_SF)                       # anyone's features, float [N, F]
+density, coverage = density_and_coverage(real_NF, fake_SF)
+measured = evaluate_samples(samples_SCHW, held_out, train, extractor=extractor)
+comparisons = compare_evaluations({"old": old.evaluation, "new": measured.evaluation})
+"""
+
+from lds_mlflow.metrics.attributes import (
+    CorrectedShares,
+    class_shares,
+    confusion_counts,
+    corrected_shares,
+    share_gap,
+    share_gap_estimate,
+    wilson_interval,
+)
+from lds_mlflow.metrics.balance import Balance, Features, measure_balance
+from lds_mlflow.metrics.cache import CachedExtractor
 from lds_mlflow.metrics.classifier import Classifier, train_classifier
-from lds_mlflow.metrics.evaluation import evaluate_samples
+from lds_mlflow.metrics.deciles import Deciles, quality_by_decile
+from lds_mlflow.metrics.estimates import Estimate, bootstrap_deviations
+from lds_mlflow.metrics.evaluation import Measured, evaluate_samples
 from lds_mlflow.metrics.features import ClassifierExtractor, Extractor, InceptionExtractor
-from lds_mlflow.metrics.frechet import frechet_distance
-from lds_mlflow.metrics.neighbours import density_and_coverage, precision_and_recall
+from lds_mlflow.metrics.figures import COMPARED, FIGURES, Figure
+from lds_mlflow.metrics.frechet import (
+    Extrapolation,
+    frechet_distance,
+    frechet_estimate,
+    frechet_trace,
+    frechet_without_bias,
+)
+from lds_mlflow.metrics.kernel import kernel_distance
+from lds_mlflow.metrics.memorization import Memorization, data_copying, memorization
+from lds_mlflow.metrics.neighbours import density_and_coverage, neighbour_estimates, precision_and_recall
+from lds_mlflow.metrics.programs import ProgramExtractor
+from lds_mlflow.metrics.scaled import ScaledExtractor
 from lds_mlflow.metrics.sharpness import sharpness
+from lds_mlflow.metrics.squeezenet import SqueezeNetExtractor
+from lds_mlflow.metrics.vendi import vendi_score
+from lds_mlflow.metrics.verdicts import Comparison, compare_evaluations, holm, intervals_of
 
 __all__ = [
+    "COMPARED",
+    "FIGURES",
+    "Balance",
+    "CachedExtractor",
     "Classifier",
     "ClassifierExtractor",
+    "Comparison",
+    "CorrectedShares",
+    "Deciles",
+    "Estimate",
     "Extractor",
+    "Extrapolation",
+    "Features",
+    "Figure",
     "InceptionExtractor",
+    "Measured",
+    "Memorization",
+    "ProgramExtractor",
+    "ScaledExtractor",
+    "SqueezeNetExtractor",
+    "bootstrap_deviations",
     "class_shares",
+    "compare_evaluations",
+    "confusion_counts",
+    "corrected_shares",
+    "data_copying",
     "density_and_coverage",
     "evaluate_samples",
     "frechet_distance",
+    "frechet_estimate",
+    "frechet_trace",
+    "frechet_without_bias",
+    "holm",
+    "intervals_of",
+    "kernel_distance",
+    "measure_balance",
+    "memorization",
+    "neighbour_estimates",
     "precision_and_recall",
+    "quality_by_decile",
     "share_gap",
+    "share_gap_estimate",
     "sharpness",
     "train_classifier",
+    "vendi_score",
     "wilson_interval",
 ]

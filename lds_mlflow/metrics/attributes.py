@@ -1,13 +1,49 @@
-"""How often each class occurs among samples, against how often it does among training images.
+r"""How often each class occurs among samples, against how often it does among training images.
 
 Balance is the gap to the training shares, not to equal shares: a model that copies its data's imbalance has added none.
+
+A classifier that takes one class for another moves their shares. With C_cd the share of real images of class c that it
+takes for d (measured on images it wasn't trained on), the shares p that it should have seen to see q solve q = C^T p:
+Forman, Quantifying Counts and Costs via Classification, 2008 (for two classes Rogan & Gladen 1978). Its own error is
+then part of the interval.
 """
 
+from typing import NamedTuple
+
+import numpy as np
 import torch
+from scipy.optimize import nnls
 from scipy.stats import binomtest
 from torch import Tensor
 
-__all__ = ["class_shares", "share_gap", "wilson_interval"]
+from lds_mlflow.errors import DataError
+from lds_mlflow.metrics.estimates import Estimate
+
+__all__ = [
+    "CorrectedShares",
+    "class_shares",
+    "confusion_counts",
+    "corrected_shares",
+    "share_gap",
+    "share_gap_estimate",
+    "wilson_interval",
+]
+
+
+class CorrectedShares(NamedTuple):
+    """Class shares corrected for the classifier's confusion.
+
+    Attributes:
+        shares_K: The shares, float64.
+        low_K: Lower ends of their 95 % intervals.
+        high_K: Upper ends.
+        gap: Total variation to the reference shares, 0..1, with its influences.
+    """
+
+    shares_K: Tensor
+    low_K: Tensor
+    high_K: Tensor
+    gap: Estimate
 
 
 def class_shares(labels_N: Tensor, n_classes: int) -> Tensor:
@@ -21,10 +57,103 @@ def share_gap(shares_K: Tensor, reference_K: Tensor) -> float:
     return 0.5 * (shares_K - reference_K).abs().sum().item()
 
 
-def wilson_interval(share: float, n: int) -> tuple[float, float]:
+def share_gap_estimate(labels_S: Tensor, reference_K: Tensor, n_real: int) -> Estimate:
+    """Returns the gap of the labels of samples, int64 [S], to reference shares, with the influence of every sample."""
+    shares = class_shares(labels_S, len(reference_K))
+    return _gap(shares, reference_K, torch.eye(len(shares), dtype=torch.float64), labels_S, n_real)
+
+
+def confusion_counts(true_N: Tensor, judged_N: Tensor, n_classes: int) -> Tensor:
+    """Returns how many images of class c (row) the classifier takes for d (column), int64 [K, K]."""
+    return torch.bincount(true_N * n_classes + judged_N, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def corrected_shares(
+    labels_S: Tensor,
+    confusion_KK: Tensor,
+    reference_K: Tensor,
+    *,
+    n_real: int,
+    replicates: int,
+    generator: torch.Generator,
+) -> CorrectedShares:
+    """Corrects the class shares of samples for the classifier's confusion.
+
+    Args:
+        labels_S: What the classifier takes the samples for, int64 [S].
+        confusion_KK: See `confusion_counts`; of images that the classifier wasn't trained on.
+        reference_K: The shares to keep, float64 [K].
+        n_real: N, of the influences of real images, which are 0.
+        replicates: How often samples and confusion are drawn again for the intervals.
+        generator: Draws them.
+
+    Raises:
+        DataError: The confusion is known of no image of a class, or can't tell classes apart.
+    """
+    counts = confusion_KK.double()
+    n_classes = len(counts)
+    unseen = (counts.sum(1) == 0).nonzero().flatten().tolist()
+    rates = counts / counts.sum(1, keepdim=True)
+    alike = [] if unseen else _not_told_apart(rates)
+    if unseen or alike:
+        classes = ", ".join(map(str, unseen or alike))
+        raise DataError(
+            "the classifier's confusion",
+            found=f"no image of class {classes}" if unseen else f"the classes {classes}, which it can't tell apart",
+            expected="images of every class that the classifier wasn't trained on, and that it mostly knows",
+            remedy="Give the part select more images of it, or train the classifier longer.",
+        )
+    seen = class_shares(labels_S, n_classes)
+    shares = _solve(rates, seen)
+    drawn = _draw_again(seen, len(labels_S), replicates, generator)
+    rates_again = torch.stack(
+        [_draw_again(row, int(n), replicates, generator) for row, n in zip(rates, counts.sum(1), strict=True)], 1
+    )
+    again = torch.stack(
+        [_solve(some_rates, some_seen) for some_rates, some_seen in zip(rates_again, drawn, strict=True)]
+    )
+    low, high = again.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64), dim=0)
+    return CorrectedShares(
+        shares_K=shares,
+        low_K=torch.minimum(low, shares),
+        high_K=torch.maximum(high, shares),
+        gap=_gap(shares, reference_K, torch.linalg.inv(rates.T), labels_S, n_real),
+    )
+
+
+def wilson_interval(share: float, n: float) -> tuple[float, float]:
     """Returns the 95 % interval of a share seen among n.
 
     Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
     """
-    interval = binomtest(round(share * n), n).proportion_ci(method="wilson")
+    interval = binomtest(round(share * n), round(n)).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def _gap(shares_K: Tensor, reference_K: Tensor, correction_KK: Tensor, labels_S: Tensor, n_real: int) -> Estimate:
+    # Moving a unit of what was seen as d moves the corrected shares by column d.
+    towards_K = 0.5 * (shares_K - reference_K).sign() @ correction_KK
+    influence = towards_K[labels_S]
+    gap = share_gap(shares_K, reference_K)
+    return Estimate(gap, torch.zeros(n_real, dtype=torch.float64), influence - influence.mean())
+
+
+def _not_told_apart(rates_KK: Tensor) -> list[int]:
+    """Returns the classes whose shares can be changed without any change in what is seen."""
+    _, sizes, axes = torch.linalg.svd(rates_KK.T)
+    unseen_axes = axes[sizes <= sizes[0] * len(sizes) * torch.finfo(sizes.dtype).eps]
+    found: list[int] = (unseen_axes.abs() > 1e-6).any(0).nonzero().flatten().tolist()
+    return found
+
+
+def _solve(rates_KK: Tensor, seen_K: Tensor) -> Tensor:
+    found, _ = nnls(rates_KK.T.numpy(), seen_K.numpy())
+    # A confusion that was drawn again may have no image that is taken for what was seen, and then corrects nothing.
+    return torch.from_numpy(found / found.sum()) if found.any() else seen_K
+
+
+def _draw_again(shares_K: Tensor, n: int, replicates: int, generator: torch.Generator) -> Tensor:
+    """Returns shares of n draws by shares, float64 [R, K]."""
+    seed = int(torch.randint(2**31, (), generator=generator))
+    drawn = np.random.default_rng(seed).multinomial(n, shares_K.numpy(), size=replicates)
+    return torch.from_numpy(drawn / n)

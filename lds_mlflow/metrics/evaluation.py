@@ -1,14 +1,51 @@
 """All figures of one set of samples, each beside its floor: the same figure of real images."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
 from torch import Tensor
 
-from lds_mlflow.metrics.attributes import class_shares, share_gap
+from lds_mlflow.errors import DataError
+from lds_mlflow.metrics.balance import Balance, Features, measure_balance
+from lds_mlflow.metrics.balls import nearest
+from lds_mlflow.metrics.estimates import Estimate, mean_estimate
 from lds_mlflow.metrics.features import ClassifierExtractor, Extractor
-from lds_mlflow.metrics.frechet import frechet_distance
-from lds_mlflow.metrics.neighbours import density_and_coverage, precision_and_recall
-from lds_mlflow.values import Evaluation, ImageSet
+from lds_mlflow.metrics.frechet import Extrapolation, frechet_estimate, frechet_without_bias
+from lds_mlflow.metrics.kernel import kernel_distance
+from lds_mlflow.metrics.memorization import memorization
+from lds_mlflow.metrics.neighbours import neighbour_estimates
+from lds_mlflow.metrics.sharpness import sharpness
+from lds_mlflow.metrics.vendi import vendi_score
+from lds_mlflow.metrics.verdicts import intervals_of
+from lds_mlflow.values import Evaluation, ImageSet, evenly_spread
 
-__all__ = ["evaluate_samples"]
+__all__ = ["Measured", "evaluate_samples"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An evaluation, with what pictures of it need.
+
+    Attributes:
+        evaluation: The figures.
+        held_out: The held-out images that were used.
+        extrapolation: The Frechet distance by number of images, or None where there are too few.
+        balance: The balance of classes, or None where there are none.
+        nearest_train_S: Row of each sample's nearest training image, int64.
+        closeness_S: Distance of each sample to it, over that image's distance to its nearest other, float64.
+        quality_S: Of each sample: its distance to the nearest held-out image, and its sharpness, float64 by name.
+        notes: What could not be measured, and why.
+    """
+
+    evaluation: Evaluation
+    held_out: ImageSet
+    extrapolation: Extrapolation | None
+    balance: Balance | None
+    nearest_train_S: Tensor
+    closeness_S: Tensor
+    quality_S: dict[str, Tensor]
+    notes: tuple[str, ...]
 
 
 def evaluate_samples(
@@ -17,44 +54,124 @@ def evaluate_samples(
     train: ImageSet,
     *,
     extractor: Extractor,
-    judge: ClassifierExtractor | None,
+    judge: ClassifierExtractor | None = None,
+    known: ImageSet | None = None,
+    part: str = "test",
+    first_seed: int = 0,
     k: int = 5,
-) -> Evaluation:
+    replicates: int = 10_000,
+) -> Measured:
     """Measures samples against as many held-out images.
 
     Args:
         samples_SCHW: Samples, uint8 [S, C, H, W].
         held_out: Real images that nothing was fitted or chosen on.
-        train: The training images: they give the floor, and the class shares to keep.
+        train: The training images: they give the floor, the class shares to keep, and what could be memorized.
         extractor: What turns images into features.
         judge: What tells an image's class, or None where there are no classes.
-        k: Neighbours of density and coverage.
+        known: Further real images that nothing was fitted on: they give the judge's confusion, which else the held-out
+            ones do, and the floor of memorization, which else is left out.
+        part: The part that the held-out images are.
+        first_seed: Seed of the first sample.
+        k: Neighbours of precision, recall, density and coverage.
+        replicates: Bootstrap replicates.
 
     Returns:
-        `fid`, `precision`, `recall`, `density`, `coverage`; the same with `floor_` before them, of training images in
-        place of samples; with a judge, `class_share/NAME`, `train_class_share/NAME` (of the true labels) and
-        `class_share_gap`.
+        The figures of FIGURES that could be measured; with `floor_` before them the same of training images in place of
+        samples, for memorization of the known ones; and the figures of measure_balance.
 
     Raises:
-        DataError: There are too few images for a figure.
+        DataError: There are too few images for a figure, or a feature is not finite.
     """
     n = min(len(samples_SCHW), len(held_out), len(train))
-    real = extractor.features(held_out.spread(n).images_NCHW)
-    metrics = _distances(real, extractor.features(samples_SCHW[:n]), k)
-    floor = _distances(real, extractor.features(train.spread(n).images_NCHW), k)
-    metrics |= {f"floor_{name}": value for name, value in floor.items()}
-    if judge is not None and train.labels_N is not None:
-        names = train.class_names_K
-        shares = class_shares(judge.classes(samples_SCHW[:n]), len(names))
-        wanted = class_shares(train.labels_N, len(names))
-        metrics |= {f"class_share/{name}": shares[i].item() for i, name in enumerate(names)}
-        metrics |= {f"train_class_share/{name}": wanted[i].item() for i, name in enumerate(names)}
-        metrics["class_share_gap"] = share_gap(shares, wanted)
-    return Evaluation(extractor=extractor.name, n_samples=n, metrics=metrics)
-
-
-def _distances(real_NF: Tensor, other_NF: Tensor, k: int) -> dict[str, float]:
-    neighbours = (
-        precision_and_recall(real_NF, other_NF, k=k)._asdict() | density_and_coverage(real_NF, other_NF, k=k)._asdict()
+    samples, real, rows = samples_SCHW[:n], held_out.spread(n), evenly_spread(len(train), n)
+    features = Features(
+        samples_SF=extractor.features(samples),
+        held_out_NF=extractor.features(real.images_NCHW),
+        train_TF=extractor.features(train.images_NCHW),
     )
-    return {"fid": frechet_distance(real_NF, other_NF), **neighbours}
+    _require_finite(features, extractor.name)
+    estimates = _distances(features.held_out_NF, features.samples_SF, k)
+    sharpness_S = sharpness(samples)
+    estimates["sharpness"] = mean_estimate(sharpness_S, n)
+    of_training = features.train_TF[rows]
+    floor = {name: estimate.value for name, estimate in _distances(features.held_out_NF, of_training, k).items()}
+    floor["sharpness"] = sharpness(train.images_NCHW[rows]).mean().item()
+    generator = torch.Generator().manual_seed(0)
+    extrapolation, of_floor = (
+        frechet_without_bias(features.held_out_NF, other, generator=generator)
+        for other in (features.samples_SF, of_training)
+    )
+    copied = memorization(features.samples_SF, features.train_TF, features.held_out_NF)
+    estimates |= copied.estimates
+    metrics = {"data_copying": copied.data_copying}
+    if known is not None:
+        real_ones = extractor.features(known.spread(n).images_NCHW)
+        of_real = memorization(real_ones, features.train_TF, features.held_out_NF)
+        floor |= {name: estimate.value for name, estimate in of_real.estimates.items()}
+        floor["data_copying"] = of_real.data_copying
+    if extrapolation and of_floor:
+        metrics["fid_infinity"], floor["fid_infinity"] = extrapolation.value, of_floor.value
+    balance = None
+    if judge is not None and train.labels_N is not None:
+        balance = measure_balance(samples, real, train, features, judge=judge, known=known or real)
+        estimates |= balance.estimates
+        metrics |= balance.metrics
+    metrics |= {name: estimate.value for name, estimate in estimates.items()}
+    metrics |= {f"floor_{name}": value for name, value in floor.items()}
+    to_real_S = nearest(features.samples_SF, features.held_out_NF)[0][:, 0]
+    return Measured(
+        evaluation=Evaluation(
+            extractor=extractor.name,
+            resize=extractor.resize,
+            part=part,
+            held_out_digest=real.digest,
+            first_seed=first_seed,
+            n_samples=n,
+            metrics=metrics,
+            intervals=intervals_of(estimates, replicates=replicates, seed=0),
+            by_real={name: estimate.by_real_N for name, estimate in estimates.items()},
+            by_sample={name: estimate.by_sample_S for name, estimate in estimates.items()},
+        ),
+        held_out=real,
+        extrapolation=extrapolation,
+        balance=balance,
+        nearest_train_S=copied.nearest_train_S,
+        closeness_S=copied.closeness_S,
+        quality_S={"distance to the nearest held-out image": to_real_S, "sharpness": sharpness_S},
+        notes=_notes(extrapolation, features, balance),
+    )
+
+
+def _distances(real_NF: Tensor, other_NF: Tensor, k: int) -> dict[str, Estimate]:
+    return {
+        "fid": frechet_estimate(real_NF, other_NF),
+        "kid": kernel_distance(real_NF, other_NF),
+        **neighbour_estimates(real_NF, other_NF, k=k),
+        "vendi": vendi_score(other_NF, n_real=len(real_NF)),
+    }
+
+
+def _notes(extrapolation: Extrapolation | None, features: Features, balance: Balance | None) -> tuple[str, ...]:
+    n, f = features.samples_SF.shape
+    few = (
+        f"No FID at infinite samples: it takes more than {2 * f:,} samples and held-out images for {f:,} features, and "
+        f"there are {n:,}.",
+    )
+    return (() if extrapolation else few) + (balance.notes if balance else ())
+
+
+def _require_finite(features: Features, name: str) -> None:
+    sets: Mapping[str, Tensor] = {
+        "samples": features.samples_SF,
+        "held-out images": features.held_out_NF,
+        "training images": features.train_TF,
+    }
+    for what, rows in sets.items():
+        if not rows.isfinite().all():
+            raise DataError(
+                f"features of the {what} by {name}",
+                found=f"{int((~rows.isfinite()).any(1).sum()):,} of {len(rows):,} that are not finite",
+                expected="finite numbers",
+                remedy="Evaluate samples of a model whose training has not diverged, by another feature extractor.",
+            )

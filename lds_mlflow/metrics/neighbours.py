@@ -10,22 +10,35 @@ Precision and recall: Kynkaanniemi et al., Improved Precision and Recall Metric 
 Density and coverage: Naeem et al., Reliable Fidelity and Diversity Metrics for Generative Models, 2020, equations 3, 4.
 Density can exceed 1, and rises when samples crowd where real images are dense; coverage is a share: two numbers.
 
-Distances are those of matrix products in float32. What rounding leaves in doubt is computed again by differences in
-float64, and compared as prdc, the code of Naeem et al., does: rounded to the type of the features, strictly.
+The clipped ones (Salvy, Talbot & Thirion, Enhanced Generative Model Evaluation with Clipped Density and Coverage, 2026)
+let no image count for more than one: with the radii of B' at most their median, c_j the balls B' around y_j, d_i the
+samples in B(x_i), and mean[.] over the images of a set,
+
+    clipped density  = min(1, mean[min(1, c_j / k)] / the same of the real images, each without its own ball)
+    clipped coverage = m / M   where   E[min(1, J_m / k)] = mean[min(1, d_i / k)],   J_m ~ BetaBinomial(m, k, N - k)
+
+J_m is how many of m samples of the real distribution a ball holds. So the score is the share of samples that, were they
+real ones and the rest nothing, would cover as much.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from scipy.stats import betabinom
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
+from lds_mlflow.metrics.balls import Balls, balls_around, comparable, count_inside, sum_inside
+from lds_mlflow.metrics.estimates import Estimate, share_by_membership
 
-__all__ = ["DensityCoverage", "PrecisionRecall", "density_and_coverage", "precision_and_recall"]
-
-_TILE_ENTRIES, _EXACT_ENTRIES = 2**24, 2**22
-_SPARE = 3
+__all__ = [
+    "DensityCoverage",
+    "PrecisionRecall",
+    "density_and_coverage",
+    "neighbour_estimates",
+    "precision_and_recall",
+]
 
 
 class DensityCoverage(NamedTuple):
@@ -54,8 +67,9 @@ def density_and_coverage(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> Den
         DataError: There are k real images or fewer, or no samples, or a feature is not finite.
     """
     _require("density and coverage", real_NF, fake_MF, needed_real=k + 1, needed_fake=1, k=k)
-    held_N, _ = _occupancy(*_comparable(real_NF, fake_MF), k)
-    return DensityCoverage(held_N.sum().item() / (k * len(fake_MF)), (held_N > 0).double().mean().item())
+    real, fake = comparable(real_NF, fake_MF)
+    held_N, _ = count_inside(balls_around(real, k), fake)
+    return DensityCoverage(held_N.sum().item() / (k * len(fake)), (held_N > 0).double().mean().item())
 
 
 def precision_and_recall(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> PrecisionRecall:
@@ -70,9 +84,95 @@ def precision_and_recall(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> Pre
         DataError: There are k real images or samples, or fewer, or a feature is not finite.
     """
     _require("precision and recall", real_NF, fake_MF, needed_real=k + 1, needed_fake=k + 1, k=k)
-    real, fake = _comparable(real_NF, fake_MF)
-    (_, within_M), (_, within_N) = _occupancy(real, fake, k), _occupancy(fake, real, k)
+    real, fake = comparable(real_NF, fake_MF)
+    (_, within_M), (_, within_N) = count_inside(balls_around(real, k), fake), count_inside(balls_around(fake, k), real)
     return PrecisionRecall((within_M > 0).double().mean().item(), (within_N > 0).double().mean().item())
+
+
+def neighbour_estimates(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> dict[str, Estimate]:
+    """Returns precision, recall, density, coverage, clipped_density and clipped_coverage with their influences.
+
+    The influences of real images on density take in that the balls around an image's neighbours grow where it is left
+    out; on the others balls are held fixed, which simulations found to be nearer to the truth.
+
+    Args:
+        real_NF: Features of real images, float [N, F].
+        fake_MF: Features of samples, float [M, F].
+        k: Which neighbour sets the radius of a ball.
+
+    Raises:
+        DataError: There are k real images or samples, or fewer, or a feature is not finite.
+    """
+    _require("neighbours", real_NF, fake_MF, needed_real=k + 1, needed_fake=k + 1, k=k)
+    real, fake = comparable(real_NF, fake_MF)
+    around_real = balls_around(real, k)
+    held_N, within_M = count_inside(around_real, fake)
+    hanging_N, hanging_M = sum_inside(around_real, fake, held_N == 1, within_M == 1)
+    by_sample, by_real = share_by_membership((within_M > 0).double(), hanging_N, 1)
+    precision = Estimate((within_M > 0).double().mean().item(), by_real, by_sample)
+    coverage = Estimate((held_N > 0).double().mean().item(), *share_by_membership((held_N > 0).double(), hanging_M, 1))
+    around_fake = balls_around(fake, k)
+    held_M, within_N = count_inside(around_fake, real)
+    hanging_M, _ = sum_inside(around_fake, real, held_M, within_N == 1)
+    recall = Estimate(
+        (within_N > 0).double().mean().item(), *share_by_membership((within_N > 0).double(), hanging_M, 1)
+    )
+    return {
+        "precision": precision,
+        "recall": recall,
+        "density": _density(around_real, fake, held_N, within_M),
+        "coverage": coverage,
+        "clipped_density": _clipped_density(around_real, fake),
+        "clipped_coverage": _clipped_coverage(around_real, fake, held_N),
+    }
+
+
+def _density(around_real: Balls, fake_MF: Tensor, held_N: Tensor, within_M: Tensor) -> Estimate:
+    n, k = around_real.nearest_Nk.shape
+    each = n / (k * len(fake_MF))
+    by_real, by_sample = share_by_membership(held_N.double() * each, within_M.double() * each, each)
+    if around_real.next_N.isfinite().all():
+        grown_N, _ = count_inside(around_real._replace(radius_N=around_real.next_N), fake_MF)
+        gained = ((grown_N - held_N).double() * each).repeat_interleave(k)
+        growth = torch.zeros(n, dtype=torch.float64).index_add(0, around_real.nearest_Nk.flatten().cpu(), gained.cpu())
+        by_real = by_real - (growth - growth.mean()).to(by_real.device)
+    return Estimate(held_N.sum().item() / (k * len(fake_MF)), by_real, by_sample)
+
+
+def _clipped_density(around_real: Balls, fake_MF: Tensor) -> Estimate:
+    k = around_real.nearest_Nk.shape[1]
+    radius_N = around_real.radius_N.clamp(max=around_real.radius_N.quantile(0.5))
+    # Closed balls: each real image's k-th neighbour counts, or real images would have less than samples like them.
+    clipped = around_real._replace(radius_N=radius_N.nextafter(torch.full_like(radius_N, torch.inf)))
+    _, within_M = count_inside(clipped, fake_MF)
+    _, within_N = count_inside(clipped, clipped.centres_NF)
+    # Every ball holds its own centre.
+    of_real = (within_N - 1).clamp(max=k).double().mean() / k
+    value_M = within_M.clamp(max=k).double() / k / of_real
+    hanging_N, _ = sum_inside(clipped, fake_MF, within_M[:0].new_zeros(len(within_N)), within_M <= k)
+    by_sample, by_real = share_by_membership(value_M, hanging_N / (k * of_real), (1 / (k * of_real)).item())
+    return Estimate(min(1.0, value_M.mean().item()), by_real, by_sample)
+
+
+def _clipped_coverage(around_real: Balls, fake_MF: Tensor, held_N: Tensor) -> Estimate:
+    n, k = around_real.nearest_Nk.shape
+    value_N = held_N.clamp(max=k).double() / k
+    _, hanging_M = sum_inside(around_real, fake_MF, held_N <= k, held_N[:0].new_zeros(len(fake_MF)))
+    by_real, by_sample = share_by_membership(value_N, hanging_M / k, 1 / k)
+    shares = np.arange(len(fake_MF) + 1)
+    expected = _expected_clipped_share(shares, n, k)
+    found = np.interp(value_N.mean().item(), expected, shares / len(fake_MF))
+    around = np.searchsorted(expected, value_N.mean().item()).clip(1, len(fake_MF))
+    slope = 1 / (len(fake_MF) * (expected[around] - expected[around - 1]))
+    return Estimate(float(found), slope * by_real, slope * by_sample)
+
+
+def _expected_clipped_share(m: np.ndarray, n: int, k: int) -> np.ndarray:
+    """Returns E[min(1, J_m / k)] of J_m ~ BetaBinomial(m, k, n - k), by what is missing below k."""
+    below = np.arange(k)[:, None]
+    missing: np.ndarray = (k - below) / k * betabinom.pmf(below, m[None], k, n - k)
+    share: np.ndarray = 1 - missing.sum(0)
+    return share
 
 
 def _require(what: str, real_NF: Tensor, fake_MF: Tensor, *, needed_real: int, needed_fake: int, k: int) -> None:
@@ -92,93 +192,3 @@ def _require(what: str, real_NF: Tensor, fake_MF: Tensor, *, needed_real: int, n
             expected="finite numbers",
             remedy="Evaluate samples of a model whose training has not diverged.",
         )
-
-
-def _comparable(real_NF: Tensor, fake_MF: Tensor) -> tuple[Tensor, Tensor]:
-    # An origin far away would cost the matrix product its digits.
-    mean = real_NF.mean(0)
-    if mean.square().sum() <= 4 * (_squares(real_NF).mean() - mean.square().sum()):
-        return real_NF, fake_MF
-    return real_NF - mean, fake_MF - mean
-
-
-def _squares(x_NF: Tensor) -> Tensor:
-    # A table of squares would be as large as the features.
-    norms: Tensor = torch.linalg.vector_norm(x_NF, dim=1)
-    return norms.square_()
-
-
-def _occupancy(centres_NF: Tensor, points_MF: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Returns how many points each ball holds, int64 [N], and how many balls each point lies in, int64 [M]."""
-    radius_N = _radii(centres_NF, k)
-    per_centre, per_point = [], torch.zeros(len(points_MF), dtype=torch.int64, device=points_MF.device)
-    for tile in _tiles(centres_NF, points_MF):
-        square_R1 = radius_N[tile.rows].double().square().float()[:, None]
-        inside = tile.squared_RM < square_R1
-        # The radius is rounded too.
-        doubt = (tile.squared_RM - square_R1).abs() <= tile.rounding_R1 + 4 * torch.finfo(torch.float32).eps * square_R1
-        pairs = doubt.nonzero()
-        pairs[:, 0] += tile.rows.start
-        inside[doubt] = _distances(centres_NF, points_MF, pairs) < radius_N[pairs[:, 0]]
-        per_centre.append(inside.sum(1))
-        per_point += inside.sum(0)
-    return torch.cat(per_centre), per_point
-
-
-def _radii(x_NF: Tensor, k: int) -> Tensor:
-    """Returns the distance of each point to its k-th nearest other, of the features' type, [N]."""
-    wanted, found = min(k + _SPARE, len(x_NF) - 1), []
-    for tile in _tiles(x_NF, x_NF):
-        own = torch.arange(tile.rows.start, tile.rows.stop, device=x_NF.device)
-        tile.squared_RM[own - tile.rows.start, own] = torch.inf
-        nearest = tile.squared_RM.topk(wanted, largest=False)
-        kth = nearest.values[:, k - 1 : k]
-        doubt = (nearest.values - kth).abs() <= 2 * tile.rounding_R1
-        certain = (nearest.values < kth) & ~doubt
-        pairs = torch.stack([own.repeat_interleave(doubt.sum(1)), nearest.indices[doubt]], dim=1)
-        distances = torch.full_like(nearest.values, torch.inf, dtype=x_NF.dtype)
-        distances[doubt] = _distances(x_NF, x_NF, pairs)
-        radius = distances.sort(1).values.gather(1, k - 1 - certain.sum(1, keepdim=True)).flatten()
-        # With doubt up to the last there may be more that were not kept.
-        for row in doubt[:, -1].nonzero().flatten().tolist() if wanted < len(x_NF) - 1 else ():
-            radius[row] = _exact_radius(x_NF, tile.rows.start + row, k)
-        found.append(radius)
-    return torch.cat(found)
-
-
-def _exact_radius(x_NF: Tensor, row: int, k: int) -> Tensor:
-    others = torch.arange(len(x_NF), device=x_NF.device)
-    others = others[others != row]
-    radius: Tensor = _distances(x_NF, x_NF, torch.stack([torch.full_like(others, row), others], 1)).kthvalue(k).values
-    return radius
-
-
-class _Tile(NamedTuple):
-    rows: slice
-    squared_RM: Tensor
-    rounding_R1: Tensor
-
-
-def _tiles(x_NF: Tensor, y_MF: Tensor) -> Iterator[_Tile]:
-    """Yields rows of squared distances in float32, and by how much they may be off, in tiles of bounded memory."""
-    x, y = x_NF.float(), y_MF.float()
-    square_N, square_M = _squares(x), _squares(y)
-    # A sum of n products is off by some sqrt(n) roundings (Higham & Mary 2019).
-    rounding = 4 * x.shape[1] ** 0.5 * torch.finfo(torch.float32).eps
-    height = max(1, _TILE_ENTRIES // len(y))
-    buffer = x.new_empty(min(height, len(x)), len(y))
-    for start in range(0, len(x), height):
-        rows = slice(start, min(start + height, len(x)))
-        squared = torch.mm(x[rows], y.T, out=buffer[: rows.stop - start])
-        squared.mul_(-2).add_(square_N[rows, None]).add_(square_M)
-        yield _Tile(rows, squared, rounding * (square_N[rows, None] + square_M.max()))
-
-
-def _distances(x_NF: Tensor, y_MF: Tensor, pairs_P2: Tensor) -> Tensor:
-    """Returns the distances of pairs by differences in float64, rounded to the type of the features, [P]."""
-    some = max(1, _EXACT_ENTRIES // x_NF.shape[1])
-    squared = [
-        (x_NF[pairs[:, 0]].double() - y_MF[pairs[:, 1]].double()).square().sum(1) for pairs in pairs_P2.split(some)
-    ]
-    # prdc rounds the square, and takes the root of that.
-    return torch.cat(squared).to(x_NF.dtype).sqrt()

@@ -3,23 +3,33 @@
 from lds_mlflow.pictures.charts import (
     alpha_chart,
     census_chart,
-    class_share_chart,
     comparison_chart,
     curves_chart,
     funnel_chart,
     score_chart,
+)
+from lds_mlflow.pictures.evaluation_charts import (
+    corrected_share_chart,
+    decile_chart,
+    difference_chart,
+    infinity_chart,
+    tradeoff_chart,
 )
 from lds_mlflow.pictures.grids import image_grid, paired_grid, score_bands
 
 __all__ = [
     "alpha_chart",
     "census_chart",
-    "class_share_chart",
     "comparison_chart",
+    "corrected_share_chart",
     "curves_chart",
+    "decile_chart",
+    "difference_chart",
     "funnel_chart",
     "image_grid",
+    "infinity_chart",
     "paired_grid",
     "score_bands",
     "score_chart",
+    "tradeoff_chart",
 ]

@@ -10,14 +10,13 @@ from torch import Tensor
 __all__ = [
     "alpha_chart",
     "census_chart",
-    "class_share_chart",
     "comparison_chart",
     "curves_chart",
     "funnel_chart",
     "score_chart",
 ]
 
-_BLUE, _ORANGE, _GREY = "#2b6cb0", "#dd6b20", "#a0aec0"
+BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#a0aec0"
 _BINS = 60
 _NARROWEST = 1e-3
 
@@ -35,7 +34,7 @@ def curves_chart(history: Curves, labels: Mapping[str, str], title: str) -> Figu
     figure = Figure(figsize=(4 * len(labels), 3.2), layout="constrained")
     steps = [step for step, _ in history]
     for axes, (name, label) in zip(figure.subplots(1, len(labels), squeeze=False).flat, labels.items(), strict=True):
-        axes.plot(steps, [figures[name] for _, figures in history], color=_BLUE, linewidth=1)
+        axes.plot(steps, [figures[name] for _, figures in history], color=BLUE, linewidth=1)
         axes.set(xlabel="training step", ylabel=label)
         axes.grid(alpha=0.3)
     figure.suptitle(title)
@@ -56,10 +55,10 @@ def score_chart(log_lds_M: Tensor, kept_A: Tensor, *, log_tau: float | None, is_
     edges = np.linspace(low, low + width, _BINS + 1).tolist()
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
-    axes.hist(scores, bins=edges, color=_GREY, label=f"{len(scores):,} candidates")
-    axes.hist(scores[kept_A.numpy()], bins=edges, color=_BLUE, label=f"{len(kept_A):,} kept")
+    axes.hist(scores, bins=edges, color=GREY, label=f"{len(scores):,} candidates")
+    axes.hist(scores[kept_A.numpy()], bins=edges, color=BLUE, label=f"{len(kept_A):,} kept")
     if log_tau is not None:
-        axes.axvline(log_tau, color=_ORANGE, label=f"log tau = {log_tau:.2f}")
+        axes.axvline(log_tau, color=ORANGE, label=f"log tau = {log_tau:.2f}")
     if is_bounded:
         axes.axvline(-0.5 * log(26), color="black", linestyle=":", label="bound for centred Gaussian latents, norm/5")
     axes.set(xlabel="log LDS", ylabel="candidates", title="Latent density score of the candidates")
@@ -73,8 +72,8 @@ def alpha_chart(alpha_M: Tensor, kept_A: Tensor) -> Figure:
     figure = Figure(figsize=(5, 3.2), layout="constrained")
     axes = figure.subplots()
     for rows, color, label, shift in (
-        (slice(None), _GREY, "candidates", -0.2),
-        (kept_A, _BLUE, "kept", 0.2),
+        (slice(None), GREY, "candidates", -0.2),
+        (kept_A, BLUE, "kept", 0.2),
     ):
         counts = np.bincount((alpha_M[rows] * 10).round().long().numpy(), minlength=11)[1:10]
         axes.bar(tenths / 10 + shift / 10, counts / max(counts.sum(), 1), width=0.04, color=color, label=label)
@@ -89,7 +88,7 @@ def funnel_chart(funnel: Mapping[str, int], rule: str) -> Figure:
     names, counts = list(funnel), list(funnel.values())
     figure = Figure(figsize=(6, 2.4), layout="constrained")
     axes = figure.subplots()
-    bars = axes.barh(names, counts, color=[_GREY] * (len(names) - 1) + [_BLUE])
+    bars = axes.barh(names, counts, color=[GREY] * (len(names) - 1) + [BLUE])
     axes.bar_label(bars, [f"{count:,}" for count in counts], padding=3)
     axes.invert_yaxis()
     axes.set_xlim(right=1.15 * max(counts))
@@ -109,30 +108,8 @@ def census_chart(counts_B: Tensor, edges_B1: Tensor) -> Figure:
     edges = edges_B1[shown.start : shown.stop + 1].numpy()
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
-    axes.stairs(counts_B[shown].numpy(), edges, fill=True, color=_GREY)
+    axes.stairs(counts_B[shown].numpy(), edges, fill=True, color=GREY)
     axes.set(xlabel="log LDS", ylabel="interpolants", title=f"All {int(counts_B.sum()):,} interpolants")
-    return figure
-
-
-def class_share_chart(shares: Mapping[str, tuple[float, float, float]], training: Mapping[str, float]) -> Figure:
-    """Draws the share of each class among samples, with its interval, beside the training share.
-
-    Args:
-        shares: By class: the share, and the low and high end of its interval.
-        training: By class: its share of the training part.
-    """
-    names = list(shares)
-    places = np.arange(len(names))
-    share, low, high = (np.array([shares[name][i] for name in names]) for i in range(3))
-    figure = Figure(figsize=(max(4, 0.6 * len(names)), 3.2), layout="constrained")
-    axes = figure.subplots()
-    axes.bar(places - 0.2, [training[name] for name in names], width=0.4, color=_GREY, label="training part")
-    axes.bar(places + 0.2, share, width=0.4, color=_BLUE, label="samples, with 95 % interval")
-    errors = np.clip([share - low, high - share], 0, None)
-    axes.errorbar(places + 0.2, share, errors, fmt="none", color="black", capsize=2)
-    axes.set_xticks(places, names, rotation=45 if max(map(len, names)) > 3 else 0)
-    axes.set(ylabel="share", title="Classes of the samples, as the classifier sees them")
-    axes.legend(fontsize=8)
     return figure
 
 
@@ -145,7 +122,7 @@ def comparison_chart(rows: Mapping[str, Mapping[str, float]], names: Mapping[str
     """
     figure = Figure(figsize=(3.2 * len(names), 2.8), layout="constrained")
     models = list(rows)
-    colors = [_GREY if model == "real images" else _BLUE for model in models]
+    colors = [GREY if model == "real images" else BLUE for model in models]
     for axes, (name, title) in zip(figure.subplots(1, len(names), squeeze=False).flat, names.items(), strict=True):
         values = [rows[model][name] for model in models]
         bars = axes.barh(models, values, color=colors)

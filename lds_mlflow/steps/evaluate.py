@@ -1,18 +1,12 @@
-"""Step `evaluate`: a model's samples against the test part."""
+"""Step `evaluate`: a model's samples against held-out images."""
 
 from pathlib import Path
 
 from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.context import Context
+from lds_mlflow.evaluating import deciles_of_samples, extractor_as_configured, report_of
 from lds_mlflow.files import digest_of_file
-from lds_mlflow.metrics import (
-    ClassifierExtractor,
-    Extractor,
-    InceptionExtractor,
-    evaluate_samples,
-    wilson_interval,
-)
-from lds_mlflow.pictures import class_share_chart, image_grid
+from lds_mlflow.metrics import FIGURES, ClassifierExtractor, evaluate_samples
 from lds_mlflow.sampling import decode_latents, latents_of_seeds
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.vae import VAE
@@ -20,31 +14,48 @@ from lds_mlflow.values import Evaluation, ImageSet, ModelWeights
 
 __all__ = ["outside", "run"]
 
-_SHOWN = 64
+_PREFIX = {"test": "eval", "select": "eval_select"}
+"""Of the figures' names: one can't be taken for the other."""
 
 
 def outside(config: EvaluateConfig) -> str:
-    """Returns the digest of the Inception weights that the step reads, or ""."""
-    return digest_of_file(Path(config.inception_weights)) if config.inception_weights else ""
+    """Returns the digest of the weights or the program that the step reads, or ""."""
+    return digest_of_file(Path(config.feature_weights)) if config.feature_weights else ""
 
 
 def run(config: EvaluateConfig, context: Context) -> str:
-    """Stores the figures as `evaluation`."""
-    train = context.inputs["data"].load(ImageSet, "train")
-    test = context.inputs["data"].load(ImageSet, "test")
+    """Stores the figures as `evaluation_PART`."""
+    data, device = context.inputs["data"], context.device
+    train, held_out = data.load(ImageSet, "train"), data.load(ImageSet, config.part)
     judge = _judge(context)
-    extractor = _extractor(config, judge, context.device)
-    model = VAE.from_weights(context.inputs["model"].load(ModelWeights, "model")).to(context.device)
-    n = min(config.samples or len(test), len(test), len(train))
-    seeds = list(range(config.sample_seed, config.sample_seed + n))
-    samples = decode_latents(model, latents_of_seeds(seeds, model.spec.latent_dim))
-    evaluation = evaluate_samples(samples, test, train, extractor=extractor, judge=judge, k=config.k_neighbours)
-    context.run.log_value(evaluation, "evaluation")
-    context.run.log_metrics(evaluation.named("eval"))
-    context.run.log_picture(image_grid(samples[:_SHOWN]), "pictures/samples.png")
-    context.run.log_picture(image_grid(test.spread(_SHOWN).images_NCHW), "pictures/real_test.png")
-    _draw_shares(evaluation, train, context)
-    return _sentence(evaluation, context.inputs["model"])
+    extractor = extractor_as_configured(config, judge, train, device=device, cache=context.cache_path)
+    model = VAE.from_weights(context.inputs["model"].load(ModelWeights, "model")).to(device)
+    n = min(config.samples or len(held_out), len(held_out), len(train))
+    z_SD = latents_of_seeds(list(range(config.sample_seed, config.sample_seed + n)), model.spec.latent_dim)
+    samples = decode_latents(model, z_SD)
+    measured = evaluate_samples(
+        samples,
+        held_out,
+        train,
+        extractor=extractor,
+        judge=judge,
+        known=data.load(ImageSet, "select") if config.part == "test" else None,
+        part=config.part,
+        first_seed=config.sample_seed,
+        k=config.k_neighbours,
+        replicates=config.bootstrap_replicates,
+    )
+    evaluation = measured.evaluation
+    context.run.log_value(evaluation, f"evaluation_{config.part}")
+    deciles = deciles_of_samples(model, z_SD, train, measured)
+    correlations = {f"{name.replace(' ', '_')}_by_lds": found.rank_correlation for name, found in deciles.items()}
+    prefix = _PREFIX[config.part]
+    context.run.log_metrics(evaluation.named(prefix))
+    context.run.log_metrics({f"{prefix}/{evaluation.extractor}/{name}": value for name, value in correlations.items()})
+    sentence = _sentence(evaluation, context.inputs["model"])
+    title = f"Evaluation of {context.inputs['model'].step} {context.inputs['model'].id[:8]}"
+    context.run.log_report(report_of(measured, samples, train, deciles, title=title, sentence=sentence))
+    return sentence
 
 
 def _judge(context: Context) -> ClassifierExtractor | None:
@@ -54,27 +65,13 @@ def _judge(context: Context) -> ClassifierExtractor | None:
     return ClassifierExtractor(source.load(ModelWeights, "classifier"), context.device)
 
 
-def _extractor(config: EvaluateConfig, judge: ClassifierExtractor | None, device: str) -> Extractor:
-    if config.features == "inception" or judge is None:
-        weights = Path(config.inception_weights) if config.inception_weights else None
-        return InceptionExtractor(weights, device)
-    return judge
-
-
-def _draw_shares(evaluation: Evaluation, train: ImageSet, context: Context) -> None:
-    if "class_share_gap" not in evaluation.metrics:
-        return
-    found = {name: evaluation.metrics[f"class_share/{name}"] for name in train.class_names_K}
-    intervals = {name: (share, *wilson_interval(share, evaluation.n_samples)) for name, share in found.items()}
-    training = {name: evaluation.metrics[f"train_class_share/{name}"] for name in train.class_names_K}
-    context.run.log_picture(class_share_chart(intervals, training), "pictures/class_shares.png")
-
-
 def _sentence(evaluation: Evaluation, model: FinishedRun) -> str:
-    figures = evaluation.metrics
-    return (
-        f"{evaluation.n_samples:,} samples of {model.step} {model.id[:8]} by {evaluation.extractor}: "
-        f"FID {figures['fid']:.2f} (real images {figures['floor_fid']:.2f}), "
-        f"density {figures['density']:.2f} ({figures['floor_density']:.2f}), "
-        f"coverage {figures['coverage']:.2f} ({figures['floor_coverage']:.2f})"
-    )
+    figures = ", ".join(_in_short(evaluation, name) for name in ("fid", "density", "coverage"))
+    samples = f"{evaluation.n_samples:,} samples of {model.step} {model.id[:8]}"
+    return f"{samples} against {evaluation.part} by {evaluation.extractor}: {figures}"
+
+
+def _in_short(evaluation: Evaluation, name: str) -> str:
+    value, (low, high) = evaluation.metrics[name], evaluation.intervals[name]
+    floor = evaluation.metrics[f"floor_{name}"]
+    return f"{FIGURES[name].title} {value:.3g} ({low:.3g} to {high:.3g}; real images {floor:.3g})"

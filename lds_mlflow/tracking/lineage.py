@@ -69,8 +69,11 @@ class FinishedRun:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Its figures, each at its last step."""
-        return dict(self.entity.data.metrics)
+        """Its figures, each at its last step; those of the test part only for a reader from whom nothing is sealed."""
+        figures = dict(self.entity.data.metrics)
+        if not self.sealed:
+            return figures
+        return {name: value for name, value in figures.items() if not name.startswith(tags.TEST_FIGURES)}
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -81,9 +84,9 @@ class FinishedRun:
             if name.startswith(tags.INPUT)
         }
 
-    def without(self, artifact: str) -> "FinishedRun":
-        """Returns the run as it is for a reader that may not have one of its artifacts."""
-        return FinishedRun(self.entity, self.tracking_uri, self.sealed | {artifact})
+    def without(self, *artifacts: str) -> "FinishedRun":
+        """Returns the run for a reader that may not have some of its artifacts, nor figures of the test part."""
+        return FinishedRun(self.entity, self.tracking_uri, self.sealed | set(artifacts))
 
     def load(self, kind: type[T], name: str) -> T:
         """Reads the value stored as the artifact `name`.
@@ -106,7 +109,7 @@ class FinishedRun:
         if name in self.sealed:
             raise ProtocolError(
                 f"artifact {name} of run {self.id}",
-                found="a step that fits or chooses, and wants to read it",
+                found="a step that fits or chooses and wants to read it",
                 expected="that only a step that judges does, or its verdict would be worth nothing",
                 remedy="Choose by the part select.",
             )

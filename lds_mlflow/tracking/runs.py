@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
 from PIL import Image
 
 from lds_mlflow.files import digest_of_bytes, naming_a_full_disk
+from lds_mlflow.reports import Report
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.launched import keep_killed
@@ -28,6 +30,7 @@ __all__ = ["Run"]
 _FLUSH_SECONDS = 5.0
 _BATCH = 1000
 _SYSTEM_SECONDS = 5
+_NOT_IN_NAMES = re.compile(r"[^\w\-. :/]")
 _DIGEST_LENGTH = 32
 """MLflow's column for the digest of a data set holds 36 characters."""
 
@@ -75,7 +78,8 @@ class Run:
     def curve(self, step: int, metrics: Mapping[str, float]) -> None:
         """Takes points of curves, and sends them every few seconds in one batch."""
         now = int(time() * 1000)
-        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        # MLflow takes no other signs, and classes have names that users gave.
+        finite = {_NOT_IN_NAMES.sub("_", name): value for name, value in metrics.items() if math.isfinite(value)}
         self._waiting += [Metric(name, value, now, step) for name, value in finite.items()]
         if len(self._waiting) >= _BATCH or monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
@@ -110,6 +114,13 @@ class Run:
             self.client.log_figure(self.id, picture, file)
         else:
             self.client.log_image(self.id, picture, file)
+
+    def log_report(self, report: Report) -> None:
+        """Logs a report as `report.md` and `report.html`, and its pictures each by its name."""
+        for name, picture in report.pictures:
+            self.log_picture(picture, name)
+        self.client.log_text(self.id, report.markdown(), "report.md")
+        self.client.log_text(self.id, report.html(), "report.html")
 
     def log_progress_picture(self, picture: Image.Image, key: str, step: int) -> None:
         """Logs one of a row of pictures, which the UI shows by step."""

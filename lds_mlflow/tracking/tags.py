@@ -1,6 +1,6 @@
 """The tags by which the project finds its own runs again."""
 
-__all__ = ["ERROR", "FINGERPRINT", "INPUT", "OUTPUT", "PROCESS", "REUSED", "SENTENCE", "STEP"]
+__all__ = ["ERROR", "FINGERPRINT", "INPUT", "OUTPUT", "PROCESS", "REUSED", "SENTENCE", "STEP", "TEST_FIGURES"]
 
 STEP = "lds.step"
 FINGERPRINT = "lds.fingerprint"
@@ -23,3 +23,6 @@ SENTENCE = "lds.sentence"
 
 ERROR = "lds.error"
 """On a failed run: why."""
+
+TEST_FIGURES = "eval/"
+"""What the names of figures of the test part begin with."""

@@ -10,12 +10,14 @@ from pydantic import ValidationError
 from lds_mlflow.augmenting import RULES
 from lds_mlflow.config import (
     AugmentConfig,
+    CompareConfig,
     DataConfig,
     EvaluateConfig,
     FinetuneConfig,
     Options,
     Settings,
     TrainConfig,
+    named_runs,
     parse,
     parse_all,
 )
@@ -140,7 +142,14 @@ def test_what_is_no_finite_number_is_refused(kind: type[Settings], name: str, te
         (AugmentConfig, "leave_endpoints_out", "maybe"),
         (FinetuneConfig, "registered_model", "a/b"),
         (FinetuneConfig, "registered_model", ""),
-        (EvaluateConfig, "inception_weights", "/no/such/file"),
+        (EvaluateConfig, "part", "train"),
+        (EvaluateConfig, "program_resolution", 64),
+        (EvaluateConfig, "bootstrap_replicates", 99),
+        (CompareConfig, "runs", "a"),
+        (CompareConfig, "runs", "a,"),
+        (CompareConfig, "runs", "one=a,one=b"),
+        (CompareConfig, "runs", "a/b=a,c=d"),
+        (CompareConfig, "margin", 0),
         (Options, "device", "gpu"),
         (Options, "device", "cuda:"),
         (Options, "checkpoint_every", 0),
@@ -223,17 +232,39 @@ def test_a_wrong_fraction_is_not_blamed_on_the_other() -> None:
 @pytest.mark.parametrize("values", [{"classifier_run": "none", "features": "classifier"}, {"classifier_run": "none"}])
 def test_features_of_a_classifier_that_is_not_there_are_refused(values: dict[str, str]) -> None:
     (problem,) = _problems((EvaluateConfig,), dict(values))
-    assert problem == "features=classifier: should be inception where classifier_run is none"
+    assert problem == "features=classifier: should be another extractor where classifier_run is none"
 
 
 def test_without_a_classifier_inception_is_taken() -> None:
     assert parse(EvaluateConfig, {"classifier_run": "none", "features": "inception"}).features == "inception"
 
 
-def test_inception_weights_that_are_there_are_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize("features", ["inception", "squeezenet", "squeezenet-caffe", "program"])
+def test_weights_that_are_there_are_taken(tmp_path: Path, features: str) -> None:
     (tmp_path / "weights.pth").touch()
-    weights = str(tmp_path / "weights.pth")
-    assert parse(EvaluateConfig, {"inception_weights": weights}).inception_weights == weights
+    values = {"features": features, "feature_weights": str(tmp_path / "weights.pth")}
+    assert parse(EvaluateConfig, values).feature_weights == values["feature_weights"]
+
+
+@pytest.mark.parametrize(
+    ("features", "weights", "rule"),
+    [
+        ("inception", "/no/such/file", "there is none at /no/such/file"),
+        ("squeezenet", "", "should be a file where features is squeezenet"),
+        ("squeezenet-caffe", "", "should be a file where features is squeezenet-caffe"),
+        ("program", "", "should be a file where features is program"),
+        ("classifier", __file__, "should be empty where features is classifier"),
+    ],
+)
+def test_weights_that_are_missing_or_not_wanted_are_refused(features: str, weights: str, rule: str) -> None:
+    (problem,) = _problems((EvaluateConfig,), {"features": features, "feature_weights": weights})
+    assert problem.startswith(f"feature_weights={weights}: ")
+    assert rule in problem
+
+
+def test_runs_to_compare_have_names_or_else_places() -> None:
+    found = named_runs("abc, new = runs:/def ,models:/m@champion")
+    assert found == {"1": "abc", "new": "runs:/def", "3": "models:/m@champion"}
 
 
 @settings(max_examples=60, deadline=None)

@@ -17,11 +17,11 @@ from lds_mlflow.errors import (
     SelectionError,
     TrackingError,
 )
-from lds_mlflow.graph import STEPS
+from lds_mlflow.graph import STEPS, TEST_PARTS
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
-from lds_mlflow.values import ImageSet, ModelWeights
+from lds_mlflow.values import Evaluation, ImageSet, ModelWeights
 from tests.conftest import MakePipeline, tiny_configs
 
 QUIET: dict[str, Any] = {"registered_model": "none"}
@@ -102,9 +102,114 @@ def test_main_evaluates_the_baseline_the_control_and_the_finetuned_model(
             "fid",
             "coverage",
         }
-    assert any("real images" in line for line in said)
-    artifacts = {item.path for item in tracker.client.list_artifacts(run.id, "pictures")}
-    assert artifacts == {"pictures/comparison.png"}
+    sentence = tracker.client.get_run(run.id).data.tags[tags.SENTENCE]
+    assert [line.split(" (")[0] for line in sentence.splitlines()] == [
+        "control against baseline",
+        "finetuned against baseline",
+        "finetuned against control",
+    ]
+    assert any("reference_value" in line for line in said)
+
+
+def _artifacts(tracker: Tracker, run_id: str) -> set[str]:
+    return {item.path for folder in ("", "pictures") for item in tracker.client.list_artifacts(run_id, folder)}
+
+
+def test_models_are_evaluated_and_compared_in_one_command(make_pipeline: MakePipeline, tracker: Tracker) -> None:
+    models = [make_pipeline("train", train_seed=seed).run("train").id for seed in (0, 1)]
+    run = make_pipeline("compare", runs=f"one={models[0]},other=runs:/{models[1]}").run("compare")
+    assert set(run.inputs) == {"one", "other"}
+    assert run.sentence.startswith("other against one (24 samples, test): ")
+    table = Path(tracker.client.download_artifacts(run.id, "comparison.csv")).read_text().splitlines()
+    assert {line.split(",")[0] for line in table[1:]} >= {"fid", "coverage", "density", "recall"}
+    found = _artifacts(tracker, run.id)
+    assert {"report.md", "report.html", "pictures/other_against_one.png", "pictures/tradeoff.png"} <= found
+    assert {name.split("/")[0] for name in run.metrics if "classifier-" in name} == {"one", "other", "other against one"}
+
+
+def test_evaluations_are_compared_as_they_are_and_named_by_their_models(
+    make_pipeline: MakePipeline, said: list[str]
+) -> None:
+    models = [make_pipeline("train", train_seed=seed).run("train").id for seed in (0, 1)]
+    evaluations = [make_pipeline("evaluate", model_run=model).run("evaluate") for model in models]
+    said.clear()
+    run = make_pipeline("compare", runs=",".join(found.id for found in evaluations)).run("compare")
+    assert run.inputs == {f"train {models[i][:8]}": evaluations[i].id for i in range(2)}
+    assert not any(line.startswith("evaluate") for line in said)
+
+
+def test_a_comparison_of_what_was_measured_otherwise_is_refused(make_pipeline: MakePipeline) -> None:
+    train = make_pipeline("train").run("train").id
+    first = make_pipeline("evaluate", model_run=train).run("evaluate").id
+    other = make_pipeline("evaluate", model_run=train, sample_seed=5).run("evaluate").id
+    with pytest.raises(DataError, match="sample seed 5 and 0"):
+        make_pipeline("compare", runs=f"a={first},b={other}").run("compare")
+
+
+def test_a_comparison_with_what_is_no_model_is_refused(make_pipeline: MakePipeline) -> None:
+    data = make_pipeline("data").run("data").id
+    with pytest.raises(ConfigError, match=r"a run of data.*expected a run of evaluate or finetune or train"):
+        make_pipeline("compare", runs=f"{data},{data}").run("compare")
+
+
+def test_an_evaluation_is_reported_with_pictures(make_pipeline: MakePipeline, tracker: Tracker) -> None:
+    train = make_pipeline("train").run("train").id
+    run = make_pipeline("evaluate", model_run=train).run("evaluate")
+    pictures = ("samples", "real_test", "nearest_training", "closest_pairs", "tradeoff", "class_shares", "quality_by_lds")
+    assert {"report.md", "report.html", *(f"pictures/{name}.png" for name in pictures)} <= _artifacts(tracker, run.id)
+    report = Path(tracker.client.download_artifacts(run.id, "report.md")).read_text()
+    assert all(f"(pictures/{name}.png)" in report for name in pictures)
+    assert any(name.startswith("eval/classifier-") and name.endswith("/sharpness_by_lds") for name in run.metrics)
+
+
+def test_an_evaluation_by_the_part_select_never_touches_the_test_part(
+    make_pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = make_pipeline("train").run("train").id
+    opened = []
+    folder = FinishedRun.folder
+    monkeypatch.setattr(FinishedRun, "folder", lambda self, name: (opened.append(name), folder(self, name))[1])
+    run = make_pipeline("evaluate", model_run=train, part="select").run("evaluate")
+    assert "select" in opened
+    assert "test" not in opened
+    assert {name.split("/")[0] for name in run.metrics if "classifier-" in name} == {"eval_select"}
+
+
+def test_an_evaluation_by_the_part_select_is_denied_the_test_part(
+    make_pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def peek(config: object, context: Context) -> str:
+        return str(len(context.inputs["data"].load(ImageSet, "test")))
+
+    train = make_pipeline("train").run("train").id
+    code = vars(pipeline_module)["_CODE"]
+    monkeypatch.setitem(code, "evaluate", replace(code["evaluate"], run=peek))
+    with pytest.raises(ProtocolError, match="Choose by the part select"):
+        make_pipeline("evaluate", model_run=train, part="select").run("evaluate")
+
+
+def test_what_chooses_gets_neither_figures_nor_artifacts_of_the_test_part(make_pipeline: MakePipeline) -> None:
+    train = make_pipeline("train").run("train").id
+    by_test, by_select = (
+        make_pipeline("evaluate", model_run=train, part=part).run("evaluate").without(*TEST_PARTS)
+        for part in ("test", "select")
+    )
+    assert not any("fid" in name for name in by_test.metrics)
+    assert any("fid" in name for name in by_select.metrics)
+    with pytest.raises(ProtocolError):
+        by_test.load(Evaluation, "evaluation_test")
+    assert by_select.load(Evaluation, "evaluation_select").part == "select"
+
+
+def test_features_are_computed_once_a_set(make_pipeline: MakePipeline, tmp_path: Path) -> None:
+    train = make_pipeline("train").run("train").id
+    make_pipeline("evaluate", model_run=train).run("evaluate")
+    kept = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "work" / "features").iterdir()}
+    make_pipeline("evaluate", model_run=train, sample_seed=9).run("evaluate")
+    after = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "work" / "features").iterdir()}
+    # Other samples are another set; all others are there.
+    assert len(after) == len(kept) + 1
+    assert kept.items() <= after.items()
 
 
 @pytest.mark.parametrize("step", [name for name, step in STEPS.items() if step.inputs and not step.judges])
@@ -123,8 +228,8 @@ def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
     assert failed.data.tags[tags.ERROR].startswith("ProtocolError")
 
 
-def test_only_evaluate_judges() -> None:
-    assert [name for name, step in STEPS.items() if step.judges] == ["evaluate"]
+def test_only_evaluate_and_compare_judge() -> None:
+    assert [name for name, step in STEPS.items() if step.judges] == ["evaluate", "compare"]
 
 
 def test_an_explicit_run_is_used_with_its_own_lineage(make_pipeline: MakePipeline) -> None:

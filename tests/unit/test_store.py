@@ -23,7 +23,7 @@ from lds_mlflow.values import (
     Scores,
     Selection,
 )
-from tests.conftest import little_room
+from tests.conftest import an_evaluation, little_room
 
 EXAMPLES: dict[str, Any] = {
     type(value).__name__: value
@@ -47,7 +47,7 @@ EXAMPLES: dict[str, Any] = {
             alpha_A=torch.tensor([0.1, 0.9]),
             log_lds_A=torch.tensor([-1.5, -2.5], dtype=torch.float64),
         ),
-        Evaluation("classifier-12ab", 10, {"fid": 1.25, "class_share/cat": 0.5}),
+        an_evaluation(metrics={"fid": 1.25, "class_share/cat": 0.5}),
     )
 }
 FIELDS = [(kind, field.name) for kind, value in EXAMPLES.items() for field in fields(value)]
@@ -79,9 +79,9 @@ def _changed(content: Any) -> Any:
     if isinstance(content, str):
         return f"{content}x"
     if isinstance(content, tuple):
-        return (*content[:-1], f"{content[-1]}x")
+        return (*content[:-1], _changed(content[-1]))
     first = next(iter(content))
-    return content | {first: content[first] + 1}
+    return content | {first: _changed(content[first])}
 
 
 def _refusal(folder: Path, kind: str = "LatentSet") -> ArtifactError:
@@ -140,7 +140,9 @@ def test_any_images_come_back_as_they_were(
 def test_any_figures_come_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, metrics: dict[str, float], extractor: str, n: int
 ) -> None:
-    evaluation = Evaluation(extractor, n, metrics)
+    evaluation = an_evaluation(
+        extractor=extractor, n_samples=n, metrics=metrics, intervals={}, by_real={}, by_sample={}
+    )
     folder = tmp_path_factory.mktemp("value") / "evaluation"
     save_value(evaluation, folder)
     _assert_same(load_value(Evaluation, folder), evaluation)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from lds_mlflow import values
-from lds_mlflow.values import Candidates, Evaluation, ImageSet, ModelWeights, evenly_spread
+from lds_mlflow.values import Candidates, ImageSet, ModelWeights, evenly_spread
+from tests.conftest import an_evaluation
 
 KINDS = [kind for kind in (getattr(values, name) for name in values.__all__) if isinstance(kind, type)]
 
@@ -117,8 +118,12 @@ def test_the_parameters_of_a_network_are_counted() -> None:
 
 
 def test_a_figure_is_named_with_its_extractor() -> None:
-    evaluation = Evaluation("classifier-12ab", 10, {"fid": 1.0, "floor_fid": 0.5})
-    assert evaluation.named("eval") == {"eval/classifier-12ab/fid": 1.0, "eval/classifier-12ab/floor_fid": 0.5}
+    assert an_evaluation().named("eval") == {
+        "eval/classifier-12ab/fid": 1.25,
+        "eval/classifier-12ab/floor_fid": 0.5,
+        "eval/classifier-12ab/fid_low": 1.0,
+        "eval/classifier-12ab/fid_high": 1.5,
+    }
 
 
 @pytest.mark.parametrize("index", [torch.tensor([2, 0]), torch.tensor([True, False, True])])

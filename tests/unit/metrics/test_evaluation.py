@@ -1,10 +1,19 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from lds_mlflow.data import load_digits
 from lds_mlflow.errors import DataError
-from lds_mlflow.metrics import ClassifierExtractor, evaluate_samples, train_classifier
+from lds_mlflow.metrics import (
+    COMPARED,
+    FIGURES,
+    ClassifierExtractor,
+    Measured,
+    evaluate_samples,
+    train_classifier,
+)
 from lds_mlflow.values import Evaluation, ImageSet
 
 N = 400
@@ -14,6 +23,7 @@ class BrightnessExtractor:
     """An extractor whose features can be done in the head: mean brightness and its square."""
 
     name = "brightness"
+    resize = "none"
 
     def features(self, images_NCHW: Tensor) -> Tensor:
         mean = images_NCHW.float().mean((1, 2, 3)) / 255
@@ -34,13 +44,104 @@ def judge(parts: list[ImageSet]) -> ClassifierExtractor:
 
 
 def _evaluate(samples_SCHW: Tensor, parts: list[ImageSet], judge: ClassifierExtractor) -> dict[str, float]:
-    return evaluate_samples(samples_SCHW, parts[1], parts[0], extractor=judge, judge=judge).metrics
+    return _measure(samples_SCHW, parts, judge).evaluation.metrics
+
+
+def _measure(samples_SCHW: Tensor, parts: list[ImageSet], extractor: ClassifierExtractor, **changes: Any) -> Measured:
+    settings: dict[str, Any] = {"extractor": extractor, "judge": extractor, "replicates": 200}
+    return evaluate_samples(samples_SCHW, parts[1], parts[0], **settings | changes)
 
 
 def test_every_figure_has_its_floor(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
-    metrics = evaluate_samples(parts[2].images_NCHW, parts[1], parts[0], extractor=judge, judge=None).metrics
-    figures = {"fid", "precision", "recall", "density", "coverage"}
-    assert set(metrics) == figures | {f"floor_{name}" for name in figures}
+    metrics = _measure(parts[2].images_NCHW, parts, judge, known=parts[2]).evaluation.metrics
+    assert {f"floor_{name}" for name in FIGURES} <= set(metrics)
+    assert set(FIGURES) <= set(metrics)
+
+
+def test_what_is_compared_has_influences_and_an_interval_around_it(
+    parts: list[ImageSet], judge: ClassifierExtractor
+) -> None:
+    found = _measure(parts[2].images_NCHW, parts, judge).evaluation
+    assert set(COMPARED) <= set(found.intervals) == set(found.by_real) == set(found.by_sample)
+    for name, (low, high) in found.intervals.items():
+        assert low <= found.metrics[name] <= high, name
+        assert found.by_real[name].shape == found.by_sample[name].shape == (N,)
+        assert abs(found.by_sample[name].mean()) < 1e-9 * (1 + found.by_sample[name].abs().max()), name
+
+
+def test_without_labels_there_are_no_classes_and_without_further_images_no_floor_of_memorization(
+    parts: list[ImageSet], judge: ClassifierExtractor
+) -> None:
+    found = _measure(parts[2].images_NCHW, parts, judge, judge=None)
+    assert found.balance is None
+    assert not any("class" in name for name in found.evaluation.metrics)
+    assert "floor_authenticity" not in found.evaluation.metrics
+
+
+def test_copies_of_training_images_show_as_such_and_not_as_quality(
+    parts: list[ImageSet], judge: ClassifierExtractor
+) -> None:
+    copies, fresh = (_measure(parts[i].images_NCHW, parts, judge) for i in (0, 2))
+    metrics = copies.evaluation.metrics
+    assert metrics["authenticity"] == 0
+    assert metrics["nearest_ratio"] == 0
+    assert metrics["nearer_to_train"] == 1
+    assert metrics["data_copying"] < -3
+    assert copies.nearest_train_S.tolist() == list(range(N))
+    # A distance to held-out images knows nothing of it.
+    assert metrics["fid"] < 1.5 * fresh.evaluation.metrics["fid"]
+    assert fresh.evaluation.metrics["authenticity"] > 0.3
+
+
+def test_the_order_of_the_samples_changes_nothing(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
+    order = torch.randperm(N, generator=torch.Generator().manual_seed(3))
+    found, shuffled = (
+        _evaluate(parts[2].images_NCHW, parts, judge),
+        _evaluate(parts[2].images_NCHW[order], parts, judge),
+    )
+    # The extrapolation draws by place, and of a class as many samples are taken as there are real images.
+    by_place = {name for name in found if name.startswith("class_fid") or "infinity" in name}
+    assert {name: shuffled[name] for name in shuffled if name not in by_place} == pytest.approx(
+        {name: found[name] for name in found if name not in by_place}, rel=1e-4
+    )
+
+
+def test_a_density_that_rises_under_blur_is_why_no_verdict_rests_on_it(parts: list[ImageSet]) -> None:
+    # Towards the mean image, samples lie in the balls of more and more real images.
+    real = parts[2].images_NCHW.float()
+    blurred = (0.6 * real + 0.4 * real.mean(0)).to(torch.uint8)
+    found = [
+        evaluate_samples(x, parts[1], parts[0], extractor=_Pixels(), replicates=100).evaluation.metrics
+        for x in (parts[2].images_NCHW, blurred)
+    ]
+    assert found[1]["density"] > 1.2 * found[0]["density"]
+    assert found[1]["coverage"] < found[0]["coverage"]
+    assert found[1]["fid"] > 2 * found[0]["fid"]
+    assert FIGURES["density"].better == "neither"
+
+
+def test_features_that_are_not_finite_are_named(parts: list[ImageSet]) -> None:
+    class Broken(_Pixels):
+        def features(self, images_NCHW: Tensor) -> Tensor:
+            return super().features(images_NCHW).index_fill(0, torch.tensor([1]), torch.nan)
+
+    with pytest.raises(DataError, match="1 of 400 that are not finite"):
+        evaluate_samples(parts[2].images_NCHW, parts[1], parts[0], extractor=Broken())
+
+
+def test_few_samples_say_what_could_not_be_measured(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
+    found = _measure(parts[2].images_NCHW[:40], parts, judge)
+    assert "fid_infinity" not in found.evaluation.metrics
+    assert found.extrapolation is None
+    assert any("more than 128 samples" in note for note in found.notes)
+
+
+class _Pixels:
+    name = "pixels"
+    resize = "none"
+
+    def features(self, images_NCHW: Tensor) -> Tensor:
+        return images_NCHW.float().flatten(1) / 255
 
 
 def test_real_images_measure_about_as_their_floor(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
@@ -105,7 +206,7 @@ def test_shares_are_those_of_the_judge_and_of_the_true_training_labels(parts: li
 
 
 def test_the_figures_carry_the_extractor_and_the_equal_count(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
-    found = evaluate_samples(parts[2].images_NCHW[:30], parts[1], parts[0], extractor=judge, judge=None)
+    found = _measure(parts[2].images_NCHW[:30], parts, judge).evaluation
     assert found.extractor == judge.name
     assert found.n_samples == 30
 
@@ -120,7 +221,8 @@ def _shades(*brightness: int) -> ImageSet:
 
 
 def _evaluate_shades(samples: ImageSet, held_out: ImageSet, train: ImageSet) -> Evaluation:
-    return evaluate_samples(samples.images_NCHW, held_out, train, extractor=BrightnessExtractor(), judge=None, k=3)
+    settings: dict[str, Any] = {"extractor": BrightnessExtractor(), "k": 3, "replicates": 100}
+    return evaluate_samples(samples.images_NCHW, held_out, train, **settings).evaluation
 
 
 def test_the_smallest_set_decides_how_many_are_compared() -> None:

@@ -9,10 +9,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch_fidelity import feature_extractor_inceptionv3 as torch_fidelity_inception
+from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from lds_mlflow.errors import ArtifactError
 from lds_mlflow.metrics import Classifier, ClassifierExtractor, InceptionExtractor
 from lds_mlflow.metrics import features as features_module
+from lds_mlflow.metrics.resizing import resize_images
 
 SUFFIXES = (".pth", ".safetensors")
 
@@ -42,11 +44,15 @@ def test_the_classifier_tells_a_class_an_image() -> None:
     assert torch.equal(extractor.classes(images), logits.argmax(1))
 
 
-def test_the_size_of_a_batch_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neither_order_nor_batch_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     extractor, images = _classifier(), _images(7, channels=1, side=8)
     whole = extractor.features(images)
     monkeypatch.setattr(features_module, "_BATCH", 3)
-    torch.testing.assert_close(extractor.features(images), whole)
+    torch.testing.assert_close(extractor.features(images.flip(0)).flip(0), whole)
+
+
+def test_the_classifier_takes_images_as_they_are() -> None:
+    assert _classifier().resize == "none"
 
 
 def test_the_classifier_s_name_follows_its_weights() -> None:
@@ -95,7 +101,7 @@ def _refusal(weights: Path | None) -> ArtifactError:
     with pytest.raises(ArtifactError) as caught:
         InceptionExtractor(weights)
     assert caught.value.what == "Inception weights"
-    assert "inception_weights=PATH" in caught.value.remedy
+    assert "feature_weights=PATH" in caught.value.remedy
     assert "features=classifier" in caught.value.remedy
     assert str(weights or "no local file") in caught.value.found
     return caught.value
@@ -127,12 +133,28 @@ def test_a_grey_image_is_the_colour_image_of_equal_channels(inception: Inception
     assert torch.equal(inception.features(grey), inception.features(grey.repeat(1, 3, 1, 1)))
 
 
-def test_the_size_of_inception_s_batch_does_not_matter(
+def test_neither_order_nor_batch_matters_to_inception(
     inception: InceptionExtractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = inception.features(_images(3))
+    images = _images(3)
+    whole = inception.features(images)
     monkeypatch.setattr(features_module, "_INCEPTION_BATCH", 2)
-    torch.testing.assert_close(inception.features(_images(3)), whole, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(inception.features(images.flip(0)).flip(0), whole, rtol=1e-4, atol=1e-5)
+
+
+def test_inception_sees_antialiased_images_whatever_their_size(inception: InceptionExtractor) -> None:
+    assert inception.resize == "bicubic, antialiased, to 299x299, rounded to 8 bits"
+    large = _images(1, side=600)
+    with torch.inference_mode():
+        network = inception.model(resize_images(large, 299))[0]
+        aliased = inception.model(large)[0]
+    assert torch.equal(inception.features(large), network)
+    assert not torch.allclose(network, aliased, rtol=0.05)
+
+
+def test_the_network_s_own_resize_changes_nothing_at_299_pixels() -> None:
+    images = _images(1, side=299).float()
+    assert torch.equal(interpolate_bilinear_2d_like_tensorflow1x(images, (299, 299), align_corners=False), images)
 
 
 def test_inception_s_name_follows_its_weights(inception: InceptionExtractor, folder: Path) -> None:

@@ -1,13 +1,16 @@
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from scipy.stats import betabinom
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
-from lds_mlflow.metrics import density_and_coverage, neighbours, precision_and_recall
+from lds_mlflow.metrics import balls, density_and_coverage, neighbour_estimates, precision_and_recall
 
 laws = settings(max_examples=15, deadline=None)
 
@@ -89,8 +92,8 @@ def test_the_size_of_a_tile_does_not_matter(monkeypatch: pytest.MonkeyPatch, ent
     real, fake = _gaussian(50), _gaussian(35, seed=1)
     whole = density_and_coverage(real, fake)
     both = precision_and_recall(real, fake)
-    monkeypatch.setattr(neighbours, "_TILE_ENTRIES", entries)
-    monkeypatch.setattr(neighbours, "_EXACT_ENTRIES", 3 * entries)
+    monkeypatch.setattr(balls, "_TILE_ENTRIES", entries)
+    monkeypatch.setattr(balls, "_EXACT_ENTRIES", 3 * entries)
     assert density_and_coverage(real, fake) == whole
     assert precision_and_recall(real, fake) == both
 
@@ -123,7 +126,7 @@ def test_many_copies_of_one_point_have_a_ball_that_nothing_is_in() -> None:
     assert found == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("metric", [density_and_coverage, precision_and_recall])
+@pytest.mark.parametrize("metric", [density_and_coverage, precision_and_recall, neighbour_estimates])
 def test_features_that_are_not_finite_are_refused(metric: Callable[[Tensor, Tensor], object]) -> None:
     broken = _gaussian(20)
     broken[3, 1] = torch.nan
@@ -132,9 +135,12 @@ def test_features_that_are_not_finite_are_refused(metric: Callable[[Tensor, Tens
             metric(real, fake)
 
 
-def test_precision_and_recall_need_more_than_k_of_both() -> None:
+@pytest.mark.parametrize("metric", [precision_and_recall, neighbour_estimates])
+@pytest.mark.parametrize(("n", "m"), [(20, 5), (5, 20)])
+def test_both_ways_need_more_than_k_of_both(metric: Callable[..., object], n: int, m: int) -> None:
     with pytest.raises(DataError) as caught:
-        precision_and_recall(_gaussian(20), _gaussian(5), k=5)
+        metric(_gaussian(n), _gaussian(m), k=5)
+    assert caught.value.found == f"{n} real images and {m} samples"
     assert caught.value.expected == "more than k = 5 real images, and more than k = 5 samples"
 
 
@@ -146,3 +152,125 @@ def test_too_few_images_are_refused_with_the_rule(n: int, m: int) -> None:
     assert caught.value.found == f"{n} real images and {m} samples"
     assert caught.value.expected == "more than k = 5 real images, and a sample"
     assert "Bring more held-out images, or lower k_neighbours" in caught.value.remedy
+
+
+def _estimates(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, float]:
+    return {name: estimate.value for name, estimate in neighbour_estimates(real, fake, k=k).items()}
+
+
+def _dense_clipped_density(real: Tensor, fake: Tensor, k: int) -> float:
+    among, across = cdist(real.numpy(), real.numpy()), cdist(fake.numpy(), real.numpy())
+    # The first of a row is the image itself.
+    radius = np.sort(among, axis=1)[:, k]
+    clipped = np.minimum(radius, np.median(radius))
+    of_real = np.minimum(1, ((among <= clipped).sum(1) - 1) / k).mean()
+    return float(min(1, np.minimum(1, (across <= clipped).sum(1) / k).mean() / of_real))
+
+
+def _dense_clipped_coverage(real: Tensor, fake: Tensor, k: int) -> float:
+    n, most = len(real), len(fake)
+    radius = np.sort(cdist(real.numpy(), real.numpy()), axis=1)[:, k]
+    covered = np.minimum(1, (cdist(real.numpy(), fake.numpy()) < radius[:, None]).sum(1) / k).mean()
+    expected = []
+    for m in range(most + 1):
+        held = np.arange(m + 1)
+        expected.append((np.minimum(1, held / k) * betabinom.pmf(held, m, k, n - k)).sum())
+    return float(np.interp(covered, expected, np.arange(most + 1) / most))
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize(("n", "m"), [(40, 40), (61, 30), (30, 61)])
+@pytest.mark.parametrize(("scale", "offset"), [(1.0, 0.0), (0.8, 0.5), (3.0, 0.0)])
+def test_the_clipped_ones_are_those_of_their_definition(n: int, m: int, k: int, scale: float, offset: float) -> None:
+    real, fake = _gaussian(n).double(), scale * _gaussian(m, seed=1).double() + offset
+    found = _estimates(real, fake, k)
+    assert found["clipped_density"] == pytest.approx(_dense_clipped_density(real, fake, k), rel=1e-9)
+    assert found["clipped_coverage"] == pytest.approx(_dense_clipped_coverage(real, fake, k), rel=1e-9, abs=1e-12)
+
+
+def test_the_clipped_ones_of_a_case_that_can_be_counted_by_hand() -> None:
+    # With k = 1 the balls around 0, 1, 2 and 10 have the radii 1, 1, 1 and 8, clipped to 1. Closed, they hold a
+    # neighbour of every real image but the last: 3/4. 2.5 and 3 are held, 6 is not: 2/3.
+    real, fake = torch.tensor([[0.0], [1.0], [2.0], [10.0]]), torch.tensor([[2.5], [3.0], [6.0]])
+    found = _estimates(real, fake, 1)
+    assert found["clipped_density"] == pytest.approx(2 / 3 / (3 / 4))
+    # The open balls around 2 and 10 hold samples: a half. One sample of the real distribution would lie in a ball in 1
+    # of 4 draws, two in one of them in 1 - 3/4 * 4/5, three in one in 1 - 3/4 * 4/5 * 5/6 = 1/2: that is all three.
+    assert found["clipped_coverage"] == pytest.approx(1)
+
+
+def test_real_images_have_about_one_of_both_clipped_ones() -> None:
+    found = _estimates(_gaussian(600), _gaussian(600, seed=1))
+    assert found["clipped_density"] == pytest.approx(1, abs=0.08)
+    assert found["clipped_coverage"] == pytest.approx(1, abs=0.08)
+
+
+@pytest.mark.parametrize("bad", [0.25, 0.5, 0.75])
+def test_bad_samples_lower_both_clipped_ones_by_their_share(bad: float) -> None:
+    fake = _gaussian(600, seed=1)
+    fake[: int(600 * bad)] += 100
+    found = _estimates(_gaussian(600), fake)
+    assert found["clipped_density"] == pytest.approx(1 - bad, abs=0.1)
+    assert found["clipped_coverage"] == pytest.approx(1 - bad, abs=0.1)
+    # Which can't be said of coverage.
+    assert found["coverage"] > 1 - bad + 0.1
+
+
+def test_outliers_among_real_images_do_not_make_bad_samples_good() -> None:
+    real, fake = _gaussian(600), _gaussian(600, seed=1)
+    fake[:300] = 25 * fake[:300]
+    strayed = torch.cat([50 * real[:30], real[30:]])
+    without, found = _estimates(real, fake), _estimates(strayed, fake)
+    assert found["clipped_density"] == pytest.approx(without["clipped_density"], abs=0.1)
+    # Which can't be said of density.
+    assert found["density"] > without["density"] + 0.3
+
+
+def test_crowding_does_not_raise_clipped_density_above_one() -> None:
+    found = _estimates(_gaussian(300, 8), 0.4 * _gaussian(300, 8, seed=1))
+    assert found["clipped_density"] == 1
+    assert found["density"] > 1.5
+
+
+def test_dropping_modes_lowers_clipped_coverage_and_not_clipped_density() -> None:
+    found = [_estimates(_modes(500, 5, seed=0), _modes(500, modes, seed=1)) for modes in (5, 3, 1)]
+    covered = [some["clipped_coverage"] for some in found]
+    assert covered == sorted(covered, reverse=True)
+    assert covered[2] < 0.3 * covered[0]
+    assert found[2]["clipped_density"] > 0.9
+
+
+@pytest.mark.parametrize("k", [1, 5])
+@pytest.mark.parametrize("make", ["random", "tied"])
+def test_the_values_with_influences_are_those_without(make: str, k: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    tied = torch.randint(0, 3, (2, 80, 3), generator=generator).float()
+    real, fake = (tied[0], tied[1][:70]) if make == "tied" else (_gaussian(80), 0.8 * _gaussian(70, seed=1) + 0.3)
+    found = _estimates(real, fake, k)
+    assert (found["density"], found["coverage"]) == density_and_coverage(real, fake, k=k)
+    assert (found["precision"], found["recall"]) == precision_and_recall(real, fake, k=k)
+
+
+@laws
+@given(n=st.integers(7, 30), m=st.integers(7, 30), k=st.integers(1, 6), seed=st.integers(0, 99))
+def test_influences_have_a_mean_of_zero_and_shares_stay_shares(n: int, m: int, k: int, seed: int) -> None:
+    found = neighbour_estimates(_gaussian(n, seed=seed), _gaussian(m, seed=seed + 1), k=k)
+    for name, estimate in found.items():
+        assert estimate.by_real_N.shape == (n,)
+        assert estimate.by_sample_S.shape == (m,)
+        assert estimate.by_real_N.mean().item() == pytest.approx(0, abs=1e-9)
+        assert estimate.by_sample_S.mean().item() == pytest.approx(0, abs=1e-9)
+        assert 0 <= estimate.value <= (n / k if name == "density" else 1)
+
+
+def test_standard_errors_are_about_the_spread_over_draws_of_images() -> None:
+    values: dict[str, list[float]] = {}
+    errors: dict[str, list[float]] = {}
+    for seed in range(80):
+        fake = _gaussian(150, seed=1000 + seed)
+        fake[torch.rand(150, generator=torch.Generator().manual_seed(seed)) < 0.4] += 100
+        for name, estimate in neighbour_estimates(_gaussian(150, seed=seed), fake).items():
+            values.setdefault(name, []).append(estimate.value)
+            errors.setdefault(name, []).append(estimate.standard_error)
+    for name, some in values.items():
+        assert 0.75 < np.mean(errors[name]) / np.std(some) < 1.35, name

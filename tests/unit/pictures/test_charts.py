@@ -12,7 +12,6 @@ from PIL import Image
 from lds_mlflow.pictures import (
     alpha_chart,
     census_chart,
-    class_share_chart,
     comparison_chart,
     curves_chart,
     funnel_chart,
@@ -124,23 +123,6 @@ def test_a_funnel_names_its_rule_and_its_counts() -> None:
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts == ["12,345", "30", "10"]
     assert "my rule" in figure.axes[0].get_title()
-
-
-@pytest.mark.parametrize("names", [["only"], ["0", "1", "2"], ["a class with a long name", "b"]])
-def test_class_shares_render_with_one_class_and_with_several(names: list[str]) -> None:
-    share = 1 / len(names)
-    shares = {name: (share, 0.5 * share, min(1.0, 1.5 * share)) for name in names}
-    _assert_renders(class_share_chart(shares, dict.fromkeys(names, share)))
-
-
-def test_class_shares_stand_beside_those_of_training_whatever_their_order() -> None:
-    figure = class_share_chart({"a": (0.7, 0.6, 0.8), "b": (0.3, 0.2, 0.4)}, {"b": 0.45, "a": 0.55})
-    assert _heights(figure) == [0.55, 0.45, 0.7, 0.3]
-
-
-def test_a_share_at_the_edge_of_its_interval_renders() -> None:
-    # Rounding may put the end of an interval on the wrong side of the share.
-    _assert_renders(class_share_chart({"a": (0.0, 1e-17, 0.1), "b": (1.0, 0.9, 1 - 1e-16)}, {"a": 0.0, "b": 1.0}))
 
 
 @pytest.mark.parametrize("value", [0.0, 12.5])

@@ -1,0 +1,139 @@
+"""What a person reads of a run: texts, tables and pictures in order, as Markdown and as a page that says the same."""
+
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from io import BytesIO
+from urllib.parse import quote
+
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from PIL import Image
+
+__all__ = ["Bold", "Picture", "Report"]
+
+Picture = Figure | Image.Image
+
+_PAGE = Markup("""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+""")
+_STYLE = Markup("""
+:root { color-scheme: light dark; }
+body { background: Canvas; color: CanvasText; font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem;
+  padding: 1rem 1.5rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
+p, figcaption { max-width: 48rem; }
+figure { margin: 1.5rem 0; } figcaption { font-size: 0.9rem; font-style: italic; margin: 0.3rem 0; }
+img { background: white; height: auto; max-width: 100%; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
+th, td { border-bottom: 1px solid #8888; padding: 0.25rem 0.75rem; text-align: left; vertical-align: top; }
+.number { text-align: right; white-space: nowrap; }
+""")
+
+_MARKS = re.compile(r"[\\`*_~\[\]<>&|#]")
+_LIST_MARKS = re.compile(r"^(\d*)([-+.)])(?=[\s-]|$)")
+_NUMBER = re.compile(r"[-+]?\.?\d|nan\b|-?$")
+
+
+class Bold(str):
+    """A part of a paragraph that stands out."""
+
+    __slots__ = ()
+
+
+class Report:
+    """A report, built from its parts in order. All texts are plain: what looks like Markdown or HTML is escaped.
+
+    Args:
+        title: What it is called.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.pictures: list[tuple[str, Picture]] = []
+        self._markdown = [f"# {_escaped(title)}"]
+        self._html = [Markup("<h1>{}</h1>").format(title)]
+
+    def heading(self, text: str) -> None:
+        """Begins a section."""
+        self._add(f"## {_escaped(text)}", Markup("<h2>{}</h2>").format(text))
+
+    def paragraph(self, *spans: str) -> None:
+        """Adds a paragraph of plain and `Bold` texts, with nothing between them."""
+        markdown = "".join(f"**{_escaped(span)}**" if isinstance(span, Bold) else _escaped(span) for span in spans)
+        html = Markup("").join(Markup("<b>{}</b>").format(span) if isinstance(span, Bold) else span for span in spans)
+        self._add(_LIST_MARKS.sub(r"\1\\\2", markdown), Markup("<p>{}</p>").format(html))
+
+    def table(self, table: pd.DataFrame, caption: str) -> None:
+        """Adds a table without its index. Its cells are shown as they are; columns of numbers stand on the right."""
+        columns = [[str(name), *map(str, table.iloc[:, place])] for place, name in enumerate(table.columns)]
+        are_numbers = [all(_NUMBER.match(cell) for cell in column[1:]) for column in columns]
+        header, *body = zip(*columns, strict=True)
+        self._add(
+            f"*{_escaped(caption)}*\n\n{_markdown_table(header, body, are_numbers)}",
+            Markup('<figure><figcaption>{}</figcaption><div class="wide">{}</div></figure>').format(
+                caption, _html_table(header, body, are_numbers)
+            ),
+        )
+
+    def picture(self, name: str, picture: Picture, caption: str) -> None:
+        """Adds a picture; the caller logs it as the artifact `name`, to which Markdown links."""
+        self.pictures.append((name, picture))
+        text = _escaped(caption)
+        html = Markup('<figure><img src="data:image/png;base64,{}" alt="{}"><figcaption>{}</figcaption></figure>')
+        self._add(f"![{text}]({quote(name)})\n\n*{text}*", html.format(_png_of(picture), caption, caption))
+
+    def markdown(self) -> str:
+        """Returns the report as GitHub-flavoured Markdown, to lie where the pictures' names begin."""
+        return "\n\n".join(self._markdown) + "\n"
+
+    def html(self) -> str:
+        """Returns the report as a page that loads nothing."""
+        return str(_PAGE.format(title=self.title, style=_STYLE, body=Markup("\n").join(self._html)))
+
+    def _add(self, markdown: str, html: Markup) -> None:
+        self._markdown.append(markdown)
+        self._html.append(html)
+
+
+def _escaped(text: str) -> str:
+    return _MARKS.sub(r"\\\g<0>", re.sub(r"\s+", " ", text))
+
+
+def _markdown_table(header: Sequence[str], body: Sequence[Sequence[str]], are_numbers: Sequence[bool]) -> str:
+    ruler = ["---:" if is_number else "---" for is_number in are_numbers]
+    rows = [map(_escaped, header), ruler, *(map(_escaped, cells) for cells in body)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _html_table(header: Sequence[str], body: Sequence[Sequence[str]], are_numbers: Sequence[bool]) -> Markup:
+    def row_of(cells: Sequence[str], cell: Markup) -> Markup:
+        kinds = ("number" if is_number else "text" for is_number in are_numbers)
+        return Markup("<tr>{}</tr>\n").format(Markup("").join(map(cell.format, kinds, cells)))
+
+    head = row_of(header, Markup('<th class="{}">{}</th>'))
+    rows = Markup("").join(row_of(cells, Markup('<td class="{}">{}</td>')) for cells in body)
+    return Markup("<table>\n<thead>{}</thead>\n<tbody>{}</tbody>\n</table>").format(head, rows)
+
+
+def _png_of(picture: Picture) -> str:
+    buffer = BytesIO()
+    if isinstance(picture, Figure):
+        picture.savefig(buffer, format="png")
+    else:
+        picture.save(buffer, format="PNG")
+    return b64encode(buffer.getvalue()).decode()

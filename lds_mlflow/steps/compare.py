@@ -1,0 +1,47 @@
+"""Step `compare`: which of several models is better, by how much, and how sure that is."""
+
+from lds_mlflow.comparing import comparison_report, comparison_table, verdicts_in_words
+from lds_mlflow.config import CompareConfig
+from lds_mlflow.context import Context
+from lds_mlflow.metrics import compare_evaluations
+from lds_mlflow.values import Evaluation
+
+__all__ = ["run"]
+
+_SHOWN = [
+    "model",
+    "reference",
+    "name",
+    "value",
+    "reference_value",
+    "difference",
+    "low",
+    "high",
+    "p_corrected",
+    "verdict",
+]
+
+
+def run(config: CompareConfig, context: Context) -> str:
+    """Logs the table and the report; every figure of every model is logged beside the others'."""
+    evaluations = {
+        label: found.load(Evaluation, f"evaluation_{found.params['part']}") for label, found in context.inputs.items()
+    }
+    comparisons = compare_evaluations(evaluations, margin=config.margin, replicates=config.bootstrap_replicates)
+    table = comparison_table(comparisons)
+    context.say(f"\n{table[_SHOWN].to_string(index=False, float_format='{:.3g}'.format)}\n")
+    context.run.log_table(table, "comparison.csv")
+    for label, evaluation in evaluations.items():
+        context.run.log_metrics(evaluation.named(label))
+    for row in comparisons:
+        name = f"{row.model} against {row.reference}/{evaluations[row.model].extractor}/{row.name}"
+        context.run.log_metrics(
+            {
+                f"{name}_difference": row.difference,
+                f"{name}_low": row.low,
+                f"{name}_high": row.high,
+                f"{name}_p": row.p_corrected,
+            }
+        )
+    context.run.log_report(comparison_report(evaluations, comparisons, config.margin))
+    return verdicts_in_words(evaluations, comparisons)

@@ -1,0 +1,164 @@
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from lds_mlflow.metrics import (
+    Balance,
+    ClassifierExtractor,
+    Features,
+    frechet_distance,
+    measure_balance,
+    wilson_interval,
+)
+from lds_mlflow.values import ImageSet
+
+NAMES = ("cat", "dog", "owl")
+
+
+class ReadingJudge:
+    """A judge that reads what it is to say in an image's first pixel."""
+
+    def classes(self, images_NCHW: Tensor) -> Tensor:
+        return images_NCHW[:, 0, 0, 0].long()
+
+
+JUDGE = cast(ClassifierExtractor, ReadingJudge())
+
+
+def _images(*judged: int) -> Tensor:
+    """Images that the judge takes for these classes."""
+    return torch.tensor(judged, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 4, 4).contiguous()
+
+
+def _image_set(labels: list[int], judged: list[int] | None = None) -> ImageSet:
+    return ImageSet(
+        name="animals",
+        images_NCHW=_images(*(judged or labels)),
+        image_ids_N=tuple(map(str, range(len(labels)))),
+        labels_N=torch.tensor(labels),
+        class_names_K=NAMES,
+    )
+
+
+def _features(samples: int, held_out: int, train: int) -> Features:
+    generator = torch.Generator().manual_seed(0)
+    sizes = (samples, held_out, train)
+    return Features(*(torch.randn(n, 3, generator=generator) for n in sizes))
+
+
+def _labels(cats: int, dogs: int, owls: int) -> list[int]:
+    return [0] * cats + [1] * dogs + [2] * owls
+
+
+def _measure(samples: list[int], held_out: ImageSet, train: ImageSet, known: ImageSet) -> Balance:
+    features = _features(len(samples), len(held_out), len(train))
+    return measure_balance(_images(*samples), held_out, train, features, judge=JUDGE, known=known)
+
+
+@pytest.fixture
+def held_out() -> ImageSet:
+    return _image_set(_labels(15, 15, 10))
+
+
+@pytest.fixture
+def train() -> ImageSet:
+    return _image_set(_labels(50, 30, 20))
+
+
+@pytest.fixture
+def known() -> ImageSet:
+    """Ten of each class; a fifth of the cats is taken for dogs."""
+    return _image_set(_labels(10, 10, 10), _labels(8, 12, 10))
+
+
+@pytest.fixture
+def balance(held_out: ImageSet, train: ImageSet, known: ImageSet) -> Balance:
+    return _measure(_labels(16, 14, 10), held_out, train, known)
+
+
+def test_shares_are_those_of_the_judge_and_of_the_true_training_labels(balance: Balance) -> None:
+    assert balance.names_K == NAMES
+    found = [[balance.metrics[f"{kind}/{name}"] for name in NAMES] for kind in ("class_share", "train_class_share")]
+    assert found == [[0.4, 0.35, 0.25], [0.5, 0.3, 0.2]]
+    assert balance.training_K.tolist() == [0.5, 0.3, 0.2]
+    assert balance.observed_K[1] == (0.35, *wilson_interval(0.35, 40))
+    assert balance.estimates["class_share_gap"].value == pytest.approx(0.1)
+    assert balance.estimates["class_share_gap"].by_real_N.shape == (40,)
+
+
+def test_the_floor_is_the_gap_of_the_held_out_images(balance: Balance) -> None:
+    # 15, 15 and 10 of 40 against 0.5, 0.3 and 0.2.
+    assert balance.metrics["floor_class_share_gap"] == pytest.approx(0.125)
+
+
+def test_cats_that_are_taken_for_dogs_are_given_back(balance: Balance) -> None:
+    assert balance.metrics["classifier_accuracy"] == pytest.approx(28 / 30)
+    assert balance.corrected is not None
+    assert balance.corrected.shares_K.tolist() == pytest.approx([0.5, 0.25, 0.25])
+    assert [balance.metrics[f"class_share_corrected/{name}"] for name in NAMES] == balance.corrected.shares_K.tolist()
+    assert balance.estimates["class_share_gap_corrected"].value == pytest.approx(0.05)
+    # 15 cats of 40 were 0.375 / 0.8 of them.
+    assert balance.metrics["floor_class_share_gap_corrected"] == pytest.approx(0.05)
+    assert balance.notes == ()
+
+
+def test_every_class_has_the_distances_of_as_many_images_of_each_set(balance: Balance) -> None:
+    features = _features(40, 40, 100)
+    # Of owls there are ten of each; of dogs fourteen among the samples.
+    owls = features.held_out_NF[30:], features.samples_SF[30:], features.train_TF[80:90]
+    dogs = features.held_out_NF[15:29], features.samples_SF[16:30], features.train_TF[50:64]
+    for name, (real, samples, training) in (("owl", owls), ("dog", dogs)):
+        assert balance.metrics[f"class_fid/{name}"] == frechet_distance(real, samples)
+        assert balance.metrics[f"floor_class_fid/{name}"] == frechet_distance(real, training)
+
+
+@pytest.mark.parametrize("lacking", ["samples", "held-out images", "training images"])
+def test_a_class_of_fewer_than_ten_images_of_a_set_has_no_distance_and_is_named(
+    lacking: str, held_out: ImageSet, train: ImageSet, known: ImageSet
+) -> None:
+    few = _labels(20, 11, 9)
+    balance = _measure(
+        few if lacking == "samples" else _labels(15, 15, 10),
+        _image_set(few) if lacking == "held-out images" else held_out,
+        _image_set(few) if lacking == "training images" else train,
+        known,
+    )
+    assert {name for name in balance.metrics if "class_fid" in name} == {
+        "class_fid/cat",
+        "class_fid/dog",
+        "floor_class_fid/cat",
+        "floor_class_fid/dog",
+    }
+    assert balance.notes == ("No distance of its own for the classes owl: fewer than 10 images of a set.",)
+
+
+def test_a_class_that_the_judge_takes_no_sample_for_has_a_share_of_zero_and_no_distance(
+    held_out: ImageSet, train: ImageSet, known: ImageSet
+) -> None:
+    balance = _measure([0] * 40, held_out, train, known)
+    assert [balance.metrics[f"class_share/{name}"] for name in NAMES] == [1, 0, 0]
+    assert balance.observed_K[2][0] == 0 < balance.observed_K[2][2]
+    assert [name for name in balance.metrics if name.startswith("class_fid")] == ["class_fid/cat"]
+    assert "the classes dog, owl" in balance.notes[0]
+
+
+def test_without_known_images_of_a_class_a_note_stands_for_the_corrected_shares(
+    held_out: ImageSet, train: ImageSet
+) -> None:
+    balance = _measure(_labels(16, 14, 10), held_out, train, _image_set(_labels(10, 10, 0)))
+    assert balance.corrected is None
+    assert set(balance.estimates) == {"class_share_gap"}
+    assert not [name for name in balance.metrics if "corrected" in name]
+    assert len(balance.notes) == 1
+    assert balance.notes[0].startswith("Class shares are not corrected for the classifier's confusion. ")
+    assert "no image of class 2" in balance.notes[0]
+
+
+def test_the_same_images_have_the_same_intervals(held_out: ImageSet, train: ImageSet, known: ImageSet) -> None:
+    first, again = (_measure(_labels(16, 14, 10), held_out, train, known).corrected for _ in range(2))
+    assert first is not None
+    assert again is not None
+    assert first.low_K.tolist() == again.low_K.tolist()
+    assert (first.low_K < first.high_K).all()
