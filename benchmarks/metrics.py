@@ -3,9 +3,10 @@
     python -m benchmarks.metrics            # about fifteen minutes on two cores, 8 GiB
     python -m benchmarks.metrics --quick    # under a minute, at small sizes
 
-Density and coverage against prdc, the Frechet distance against scipy's matrix root and torch-fidelity's eigenvalues,
-each from features to figure, side by side in one run. Repeats are interleaved, and ratios are those of medians. Memory
-is the peak of a process of its own above what it held before, features among that. The last line is one JSON object.
+Density and coverage against prdc, from features to figure; the Frechet distance, and of it the trace of the root alone,
+against scipy's matrix root and torch-fidelity's eigenvalues; side by side in one run. And what a bootstrap costs.
+Repeats are interleaved, and ratios are those of medians. Memory is the peak of a process of its own above what it held
+before, features among that. The last line is one JSON object.
 """
 
 import json
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import StringIO
 from statistics import median
+from typing import Any
 
 import click
 import numpy as np
@@ -26,11 +28,18 @@ from torch import Tensor
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
 from benchmarks.memory import peak_extra_mib
-from lds_mlflow.metrics import density_and_coverage, frechet_distance
+from lds_mlflow.metrics import (
+    density_and_coverage,
+    frechet_distance,
+    frechet_estimate,
+    frechet_trace,
+    intervals_of,
+    neighbour_estimates,
+)
 
 __all__ = ["main"]
 
-_K = 5
+_K, _REPLICATES = 5, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +48,29 @@ class _Sizes:
     largest: int
     rows: int
     features: int
+    bootstrapped: int
+    bootstrapped_features: int
     repeats: int
 
 
-_FULL = _Sizes(neighbours=20_000, largest=50_000, rows=4_096, features=2_048, repeats=3)
-_QUICK = _Sizes(neighbours=2_000, largest=4_000, rows=512, features=256, repeats=3)
+_FULL = _Sizes(
+    neighbours=20_000,
+    largest=50_000,
+    rows=4_096,
+    features=2_048,
+    bootstrapped=10_000,
+    bootstrapped_features=512,
+    repeats=3,
+)
+_QUICK = _Sizes(
+    neighbours=2_000,
+    largest=4_000,
+    rows=512,
+    features=256,
+    bootstrapped=1_000,
+    bootstrapped_features=64,
+    repeats=3,
+)
 
 
 @click.command()
@@ -52,7 +79,7 @@ def main(quick: bool) -> None:
     """Measures the metrics beside their peers."""
     sizes = _QUICK if quick else _FULL
     click.echo(f"{torch.get_num_threads()} threads")
-    figures = _frechet(sizes) | _neighbours(sizes)
+    figures = _bootstrap(sizes) | _frechet(sizes) | _neighbours(sizes)
     click.echo(json.dumps(figures))
 
 
@@ -71,20 +98,26 @@ def _timed(work: Callable[[], object]) -> tuple[float, object]:
 
 def _frechet(sizes: _Sizes) -> dict[str, float]:
     x, y = _features(sizes.rows, sizes.features)
-    runs: dict[str, Callable[[], object]] = {
-        "ours": lambda: frechet_distance(x, y),
-        "torch-fidelity": lambda: _by_torch_fidelity(x, y),
-        "scipy sqrtm": lambda: _by_root(x, y),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    found: dict[str, object] = {}
-    for _ in range(sizes.repeats):
-        for name, work in runs.items():
-            spent, found[name] = _timed(work)
-            seconds[name].append(spent)
-    click.echo(f"\nFrechet distance, {sizes.rows:,} x {sizes.features:,}, seconds (median of {sizes.repeats})")
-    for name, values in seconds.items():
-        click.echo(f"  {name:16s} {median(values):10.3f}   {found[name]:.12g}")
+    statistics = [fid_features_to_statistics(features.double()) for features in (x, y)]
+    covariances = [torch.from_numpy(found["sigma"]) for found in statistics]
+    seconds, found = _side_by_side(
+        {
+            "ours": lambda: frechet_trace(*covariances),
+            "torch-fidelity": lambda: fid_statistics_to_metric(*statistics, verbose=False),
+            "scipy sqrtm": lambda: sqrtm(statistics[0]["sigma"] @ statistics[1]["sigma"]).trace().real,
+        },
+        sizes.repeats,
+        f"Trace of the root of two covariances, {sizes.features:,} x {sizes.features:,}",
+    )
+    whole, distances = _side_by_side(
+        {
+            "ours": lambda: frechet_distance(x, y),
+            "torch-fidelity": lambda: _by_torch_fidelity(x, y),
+            "scipy sqrtm": lambda: _by_root(x, y),
+        },
+        sizes.repeats,
+        f"Frechet distance, {sizes.rows:,} x {sizes.features:,}, covariances among that",
+    )
     few = sizes.features // 2
     short = x[:few].double()
     short = short - short.mean(0)
@@ -98,14 +131,45 @@ def _frechet(sizes: _Sizes) -> dict[str, float]:
         )
     }
     click.echo(f"  relative error with {few:,} rows alone: {errors}")
-    ours = median(seconds["ours"])
     return {
-        "fid_over_sqrtm": round(median(seconds["scipy sqrtm"]) / ours, 2),
-        "fid_over_torch_fidelity": round(median(seconds["torch-fidelity"]) / ours, 2),
-        "fid_difference_from_torch_fidelity": abs(frechet_distance(x, y) / _by_torch_fidelity(x, y) - 1),
+        "fid_over_sqrtm": round(seconds["scipy sqrtm"] / seconds["ours"], 2),
+        "fid_over_torch_fidelity": round(seconds["torch-fidelity"] / seconds["ours"], 2),
+        "fid_whole_over_sqrtm": round(whole["scipy sqrtm"] / whole["ours"], 2),
+        "fid_whole_over_torch_fidelity": round(whole["torch-fidelity"] / whole["ours"], 2),
+        "fid_difference_from_torch_fidelity": abs(distances["ours"] / distances["torch-fidelity"] - 1),
+        "fid_trace_difference_from_sqrtm": abs(found["ours"] / found["scipy sqrtm"] - 1),
         "fid_error_with_few_rows": errors["ours"],
         "sqrtm_error_with_few_rows": errors["scipy sqrtm"],
     }
+
+
+def _side_by_side(
+    runs: dict[str, Callable[[], Any]], repeats: int, title: str
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Returns the median seconds and the result of each, their repeats interleaved."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    found: dict[str, Any] = {}
+    for _ in range(repeats):
+        for name, work in runs.items():
+            spent, found[name] = _timed(work)
+            seconds[name].append(spent)
+    click.echo(f"\n{title}, seconds (median of {repeats})")
+    for name, values in seconds.items():
+        click.echo(f"  {name:16s} {median(values):10.3f}   {found[name]}")
+    return {name: median(values) for name, values in seconds.items()}, found
+
+
+def _bootstrap(sizes: _Sizes) -> dict[str, float]:
+    """A thousandfold bootstrap of the Frechet distance, density and coverage, from features to intervals."""
+    real, fake = _features(sizes.bootstrapped, sizes.bootstrapped_features)
+
+    def intervals() -> dict[str, tuple[float, float]]:
+        estimates = {"fid": frechet_estimate(real, fake)} | neighbour_estimates(real, fake, k=_K)
+        return intervals_of(estimates, replicates=_REPLICATES, seed=0)
+
+    size = f"{sizes.bootstrapped:,} x {sizes.bootstrapped_features:,}"
+    seconds, _ = _side_by_side({"ours": intervals}, sizes.repeats, f"{_REPLICATES:,} replicates, {size}")
+    return {"bootstrap_seconds": round(seconds["ours"], 2)}
 
 
 def _by_torch_fidelity(x: Tensor, y: Tensor) -> float:
@@ -123,26 +187,21 @@ def _by_root(x: Tensor, y: Tensor) -> float:
 
 def _neighbours(sizes: _Sizes) -> dict[str, float | bool]:
     real, fake = _features(sizes.neighbours, sizes.features)
-    runs: dict[str, Callable[[], object]] = {
-        "ours": lambda: tuple(density_and_coverage(real, fake, k=_K)),
-        "prdc": lambda: _by_prdc(real, fake),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    found: dict[str, object] = {}
-    for _ in range(2):
-        for name, work in runs.items():
-            spent, found[name] = _timed(work)
-            seconds[name].append(spent)
     size = f"{sizes.neighbours:,} x {sizes.features:,}"
-    click.echo(f"\nDensity and coverage, {size}, seconds (median of 2)")
-    for name, values in seconds.items():
-        click.echo(f"  {name:16s} {median(values):10.2f}   {found[name]}")
+    seconds, found = _side_by_side(
+        {
+            "ours": lambda: tuple(density_and_coverage(real, fake, k=_K)),
+            "prdc": lambda: _by_prdc(real, fake),
+        },
+        2,
+        f"Density and coverage, {size}",
+    )
     ours, theirs = (peak_extra_mib(_prepared, work, sizes.neighbours, sizes.features)[0] for work in (_ours, _by_prdc))
     largest, _ = peak_extra_mib(_prepared, _ours, sizes.largest, sizes.features)
     click.echo(f"  peak above the features: ours {ours:,.0f} MiB, prdc {theirs:,.0f} MiB")
     click.echo(f"  ours at {sizes.largest:,} x {sizes.features:,}: {largest:,.0f} MiB above the features")
     return {
-        "dc_speedup_over_prdc": round(median(seconds["prdc"]) / median(seconds["ours"]), 2),
+        "dc_speedup_over_prdc": round(seconds["prdc"] / seconds["ours"], 2),
         "dc_memory_ratio_over_prdc": round(ours / theirs, 4),
         "dc_identical_to_prdc": found["ours"] == found["prdc"],
         "dc_largest_peak_extra_mib": round(largest),
