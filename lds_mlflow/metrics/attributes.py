@@ -8,6 +8,7 @@ Forman, Quantifying Counts and Costs via Classification, 2008 (for two classes R
 then part of the interval.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -73,6 +74,7 @@ def corrected_shares(
     confusion_KK: Tensor,
     reference_K: Tensor,
     *,
+    names_K: Sequence[str],
     n_real: int,
     replicates: int,
     generator: torch.Generator,
@@ -83,6 +85,7 @@ def corrected_shares(
         labels_S: What the classifier takes the samples for, int64 [S].
         confusion_KK: See `confusion_counts`; of images that the classifier wasn't trained on.
         reference_K: The shares to keep, float64 [K].
+        names_K: What errors call the classes.
         n_real: N, of the influences of real images, which are 0.
         replicates: How often samples and confusion are drawn again for the intervals.
         generator: Draws them.
@@ -96,10 +99,10 @@ def corrected_shares(
     rates = counts / counts.sum(1, keepdim=True)
     alike = [] if unseen else _not_told_apart(rates)
     if unseen or alike:
-        classes = ", ".join(map(str, unseen or alike))
+        classes = ", ".join(names_K[label] for label in unseen or alike)
         raise DataError(
             "the classifier's confusion",
-            found=f"no image of class {classes}" if unseen else f"the classes {classes}, which it can't tell apart",
+            found=f"no image of {classes}" if unseen else f"{classes}, which it can't tell apart",
             expected="images of every class that the classifier wasn't trained on, and that it mostly knows",
             remedy="Give the part select more images of it, or train the classifier longer.",
         )

@@ -95,10 +95,10 @@ def measure_balance(
     metrics["floor_class_share_gap"] = share_gap_estimate(of_real, training, n).value
     confusion = confusion_counts(known.labels_N, judge.classes(known.images_NCHW), len(names))
     metrics["classifier_accuracy"] = (confusion.diagonal().sum() / confusion.sum()).item()
-    corrected, notes = _correct(judged, confusion, training, n)
+    corrected, notes = _correct(judged, confusion, training, names, n)
     if corrected:
         estimates["class_share_gap_corrected"] = corrected.gap
-        floor, _ = _correct(of_real, confusion, training, n)
+        floor, _ = _correct(of_real, confusion, training, names, n)
         if floor:
             metrics["floor_class_share_gap_corrected"] = floor.gap.value
         metrics |= {f"class_share_corrected/{name}": corrected.shares_K[i].item() for i, name in enumerate(names)}
@@ -119,12 +119,18 @@ def measure_balance(
 
 
 def _correct(
-    judged_S: Tensor, confusion_KK: Tensor, training_K: Tensor, n_real: int
+    judged_S: Tensor, confusion_KK: Tensor, training_K: Tensor, names_K: tuple[str, ...], n_real: int
 ) -> tuple[CorrectedShares | None, tuple[str, ...]]:
     generator = torch.Generator().manual_seed(0)
     try:
         corrected = corrected_shares(
-            judged_S, confusion_KK, training_K, n_real=n_real, replicates=_REPLICATES, generator=generator
+            judged_S,
+            confusion_KK,
+            training_K,
+            names_K=names_K,
+            n_real=n_real,
+            replicates=_REPLICATES,
+            generator=generator,
         )
     except DataError as error:
         return None, (f"Class shares are not corrected for the classifier's confusion. {error}",)

@@ -104,12 +104,11 @@ def evaluate_samples(
     )
     copied = memorization(features.samples_SF, features.train_TF, features.held_out_NF)
     estimates |= copied.estimates
-    metrics = {"data_copying": copied.data_copying}
+    metrics = copied.figures
     if known is not None:
         real_ones = extractor.features(known.spread(n).images_NCHW)
         of_real = memorization(real_ones, features.train_TF, features.held_out_NF)
-        floor |= {name: estimate.value for name, estimate in of_real.estimates.items()}
-        floor["data_copying"] = of_real.data_copying
+        floor |= of_real.figures
     if extrapolation and of_floor:
         metrics["fid_infinity"], floor["fid_infinity"] = extrapolation.value, of_floor.value
     balance = None

@@ -1,5 +1,6 @@
 """The figures of an evaluation, in words: what each is, which way is better, and whether it is a share."""
 
+from math import inf
 from typing import Literal, NamedTuple
 
 __all__ = ["COMPARED", "FIGURES", "Figure"]
@@ -13,18 +14,22 @@ class Figure(NamedTuple):
         better: Which way is better; "neither" where a model can be wrong on both sides.
         is_share: Whether it is a share of images, 0..1.
         says: What it says, in a sentence.
+        least: What it can't be below.
     """
 
     title: str
     better: Literal["lower", "higher", "neither"]
     is_share: bool
     says: str
+    least: float = 0.0
 
 
 FIGURES: dict[str, Figure] = {
     "fid": Figure("FID", "lower", False, "Frechet distance to the held-out images, biased upward by few images."),
     "fid_infinity": Figure("FID at infinite samples", "lower", False, "The same, extrapolated to no such bias."),
-    "kid": Figure("KID", "lower", False, "Kernel distance to the held-out images, unbiased; 0 where they are alike."),
+    "kid": Figure(
+        "KID", "lower", False, "Kernel distance to the held-out images, unbiased; 0 where they are alike.", -inf
+    ),
     "precision": Figure("Precision", "higher", True, "Share of the samples that lie among the real images."),
     "recall": Figure("Recall", "higher", True, "Share of the real images that lie among the samples."),
     "density": Figure(

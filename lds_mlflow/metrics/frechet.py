@@ -69,10 +69,8 @@ def frechet_trace(covariance_x_FF: Tensor, covariance_y_FF: Tensor) -> float:
 def frechet_estimate(real_NF: Tensor, fake_MF: Tensor) -> Estimate:
     """Returns the Frechet distance with the influence of every image.
 
-    With a centred image c = x - mu_x and m = B c the influence is 2 c.(mu_x - mu_y) + |c|^2 - m^T (B S_x B^T)^(-1/2) m,
-    less its
-    mean: the derivatives of the terms of the distance, the last of the sum of the roots of the eigenvalues of B S_x
-        B^T.
+    With a centred image c = x - mu_x, and m = B c, it is 2 c.(mu_x - mu_y) + |c|^2 - m^T (B S_x B^T)^(-1/2) m less its
+    mean: the derivatives of the distance's terms, the last that of the roots of the eigenvalues of B S_x B^T.
 
     Args:
         real_NF: Features of real images, float [N, F].

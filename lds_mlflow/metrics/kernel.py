@@ -1,7 +1,7 @@
 r"""The kernel distance (KID) between two sets of features.
 
-    KD = mean_{i != i'} k(x_i, x_i') + mean_{j != j'} k(y_j, y_j') - 2 mean_{i,j} k(x_i, y_j),   k(a, b) = (a.b / F +
-    1)^3
+    KD = mean_{i != i'} k(x_i, x_i') + mean_{j != j'} k(y_j, y_j') - 2 mean_{i,j} k(x_i, y_j)
+    k(a, b) = (a.b / F + 1)^3
 
 the unbiased estimate of the squared maximum mean discrepancy: Binkowski et al., Demystifying MMD GANs, 2018. Being
 unbiased it may be below 0, and figures of different numbers of images can be compared. It depends on the scale of the

@@ -3,15 +3,18 @@ r"""Whether samples are copies of training images, or of no others than held-out
 With d(y) the distance in feature space from y to its nearest training image x*(y), and d'(x) from a training image to
 its nearest other:
 
-    authenticity     share of samples with d(y) > d'(x*(y)): Alaa et al., How Faithful is your Synthetic Data?, 2022
-    nearest_ratio    mean d of the samples / mean d of held-out images; below 1 where samples are drawn to training
-    images nearer_to_train  share of samples that are nearer to a training image than to any of as many held-out ones;
-    0.5 unless copied data_copying     C_T: a z score, per cell of the training images, of how much nearer samples are
-    to them than held-out
-                     images, weighted by the cells' held-out shares; below -3 is copying, above 3 is underfitting:
-                     Meehan et al., A Non-Parametric Test to Detect Data-Copying in Generative Models, 2020
+    authenticity      share of samples with d(y) > d'(x*(y))
+                      (Alaa et al., How Faithful is your Synthetic Data?, 2022)
+    nearest_ratio     mean d of the samples / mean d of held-out images; below 1 where training images draw them
+    nearer_to_train   share of samples nearer to a training image than to any of as many held-out ones; 0.5 where
+                      nothing is copied
+    data_copying      C_T: a z score, by cell of the training images and weighted by its share of held-out images, of
+                      how much nearer samples are than those; below -3 is copying, above 3 underfitting
+                      (Meehan et al., A Non-Parametric Test to Detect Data-Copying in Generative Models, 2020)
 
-Samples that are merely bad lie far from everything, and count as authentic: none of these is a quality.
+Samples that are merely bad lie far from everything, and count as authentic: none of these is a quality. And where they
+crowd, a few real images decide for all of them which are nearer, so `nearer_to_train` and `data_copying` have no
+interval.
 """
 
 import warnings
@@ -36,16 +39,24 @@ class Memorization(NamedTuple):
     """What copies of training images there are among samples.
 
     Attributes:
-        estimates: authenticity, nearest_ratio and nearer_to_train.
+        estimates: authenticity and nearest_ratio.
+        nearer_to_train: Share of the samples, 0..1.
         data_copying: C_T.
         nearest_train_S: Row of each sample's nearest training image, int64.
         closeness_S: d(y) / d'(x*(y)), float64; the lowest are the likeliest copies.
     """
 
     estimates: dict[str, Estimate]
+    nearer_to_train: float
     data_copying: float
     nearest_train_S: Tensor
     closeness_S: Tensor
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """All of them by name."""
+        values = {name: estimate.value for name, estimate in self.estimates.items()}
+        return values | {"nearer_to_train": self.nearer_to_train, "data_copying": self.data_copying}
 
 
 def memorization(samples_SF: Tensor, train_NF: Tensor, held_out_MF: Tensor) -> Memorization:
@@ -68,8 +79,8 @@ def memorization(samples_SF: Tensor, train_NF: Tensor, held_out_MF: Tensor) -> M
         estimates={
             "authenticity": mean_estimate((closeness_S > 1).double(), len(held_out)),
             "nearest_ratio": _ratio_of_means(distance_S, distance_M),
-            "nearer_to_train": mean_estimate(nearer, len(held_out)),
         },
+        nearer_to_train=nearer.mean().item(),
         data_copying=data_copying(distance_S, distance_M, *_cells(train, samples, held_out)),
         nearest_train_S=row_S,
         closeness_S=closeness_S,

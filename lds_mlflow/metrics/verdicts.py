@@ -6,7 +6,7 @@ draws of both. A verdict is about these models: another training seed makes othe
 
 from collections.abc import Mapping
 from itertools import combinations
-from math import ceil
+from math import ceil, inf
 from typing import NamedTuple
 
 import torch
@@ -109,7 +109,9 @@ def intervals_of(estimates: Mapping[str, Estimate], *, replicates: int, seed: in
     by_real = [estimate.by_real_N for estimate in estimates.values()]
     around = _deviations(by_real, [estimate.by_sample_S for estimate in estimates.values()], replicates, seed)
     return {
-        name: _interval_of_share(estimate) if FIGURES[name].is_share else _interval(estimate.value, around[:, i])
+        name: _interval_of_share(estimate)
+        if FIGURES[name].is_share
+        else _interval(estimate.value, around[:, i], least=FIGURES[name].least)
         for i, (name, estimate) in enumerate(estimates.items())
     }
 
@@ -124,10 +126,10 @@ def holm(p_values: list[float]) -> list[float]:
     return corrected
 
 
-def _interval(value: float, around_R: Tensor, finest: float = 0.0) -> tuple[float, float]:
+def _interval(value: float, around_R: Tensor, *, finest: float = 0.0, least: float = -inf) -> tuple[float, float]:
     low, high = around_R.quantile(torch.tensor([0.025, 0.975], dtype=around_R.dtype)).tolist()
     # A share of n images can't be told to better than one of them.
-    return round(value + min(low, -finest), _DIGITS), round(value + max(high, finest), _DIGITS)
+    return round(max(least, value + min(low, -finest)), _DIGITS), round(value + max(high, finest), _DIGITS)
 
 
 def _interval_of_share(estimate: Estimate) -> tuple[float, float]:

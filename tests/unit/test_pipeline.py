@@ -124,7 +124,11 @@ def test_models_are_evaluated_and_compared_in_one_command(make_pipeline: MakePip
     assert {line.split(",")[0] for line in table[1:]} >= {"fid", "coverage", "density", "recall"}
     found = _artifacts(tracker, run.id)
     assert {"report.md", "report.html", "pictures/other_against_one.png", "pictures/tradeoff.png"} <= found
-    assert {name.split("/")[0] for name in run.metrics if "classifier-" in name} == {"one", "other", "other against one"}
+    assert {name.split("/")[0] for name in run.metrics if "classifier-" in name} == {
+        "one",
+        "other",
+        "other against one",
+    }
 
 
 def test_evaluations_are_compared_as_they_are_and_named_by_their_models(
@@ -155,7 +159,15 @@ def test_a_comparison_with_what_is_no_model_is_refused(make_pipeline: MakePipeli
 def test_an_evaluation_is_reported_with_pictures(make_pipeline: MakePipeline, tracker: Tracker) -> None:
     train = make_pipeline("train").run("train").id
     run = make_pipeline("evaluate", model_run=train).run("evaluate")
-    pictures = ("samples", "real_test", "nearest_training", "closest_pairs", "tradeoff", "class_shares", "quality_by_lds")
+    pictures = (
+        "samples",
+        "real_test",
+        "nearest_training",
+        "closest_pairs",
+        "tradeoff",
+        "class_shares",
+        "quality_by_lds",
+    )
     assert {"report.md", "report.html", *(f"pictures/{name}.png" for name in pictures)} <= _artifacts(tracker, run.id)
     report = Path(tracker.client.download_artifacts(run.id, "report.md")).read_text()
     assert all(f"(pictures/{name}.png)" in report for name in pictures)
@@ -166,9 +178,14 @@ def test_an_evaluation_by_the_part_select_never_touches_the_test_part(
     make_pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train = make_pipeline("train").run("train").id
-    opened = []
-    folder = FinishedRun.folder
-    monkeypatch.setattr(FinishedRun, "folder", lambda self, name: (opened.append(name), folder(self, name))[1])
+    opened: list[str] = []
+    load = FinishedRun.load
+
+    def noting(self: FinishedRun, kind: type[Any], name: str) -> Any:
+        opened.append(name)
+        return load(self, kind, name)
+
+    monkeypatch.setattr(FinishedRun, "load", noting)
     run = make_pipeline("evaluate", model_run=train, part="select").run("evaluate")
     assert "select" in opened
     assert "test" not in opened

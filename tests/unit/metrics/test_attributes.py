@@ -117,7 +117,10 @@ def _draw(shares_K: Tensor, n: int, seed: int) -> Tensor:
 def _correct(labels_S: Tensor, confusion_KK: Tensor, replicates: int = 50, seed: int = 0) -> CorrectedShares:
     reference = torch.full((len(confusion_KK),), 1 / len(confusion_KK), dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
-    return corrected_shares(labels_S, confusion_KK, reference, n_real=4, replicates=replicates, generator=generator)
+    names = [f"class {label}" for label in range(len(confusion_KK))]
+    return corrected_shares(
+        labels_S, confusion_KK, reference, names_K=names, n_real=4, replicates=replicates, generator=generator
+    )
 
 
 def _exactly(shares_K: Tensor, n: int) -> Tensor:
@@ -189,10 +192,13 @@ def test_the_same_generator_gives_the_same_intervals() -> None:
 @given(
     confusion=st.lists(st.integers(0, 9), min_size=9, max_size=9).map(lambda some: torch.tensor(some).reshape(3, 3)),
     labels_S=st.lists(st.integers(0, 2), min_size=1, max_size=30).map(torch.tensor),
+    replicates=st.integers(1, 20),
 )
-def test_corrected_shares_are_shares_within_their_intervals(confusion: Tensor, labels_S: Tensor) -> None:
+def test_corrected_shares_are_shares_within_their_intervals(
+    confusion: Tensor, labels_S: Tensor, replicates: int
+) -> None:
     # On the diagonal enough for the classes to be told apart.
-    found = _correct(labels_S, confusion + 20 * torch.eye(3, dtype=torch.int64), replicates=20)
+    found = _correct(labels_S, confusion + 20 * torch.eye(3, dtype=torch.int64), replicates=replicates)
     assert (found.shares_K >= 0).all()
     assert found.shares_K.sum().item() == pytest.approx(1)
     assert 0 <= found.gap.value <= 1
@@ -214,12 +220,12 @@ def test_a_class_of_which_no_confusion_is_known_is_named() -> None:
     with pytest.raises(DataError) as caught:
         _correct(torch.tensor([0, 1, 2, 3]), torch.tensor([[5, 0, 0, 0], [0, 0, 0, 0], [0, 0, 5, 0], [0, 0, 0, 0]]))
     assert caught.value.what == "the classifier's confusion"
-    assert caught.value.found == "no image of class 1, 3"
+    assert caught.value.found == "no image of class 1, class 3"
     assert "Give the part select more images of it" in caught.value.remedy
 
 
 def test_classes_that_the_classifier_cannot_tell_apart_are_named() -> None:
     with pytest.raises(DataError) as caught:
         _correct(torch.tensor([0, 1, 2]), torch.tensor([[9, 0, 0], [0, 4, 4], [0, 2, 2]]))
-    assert caught.value.found == "the classes 1, 2, which it can't tell apart"
+    assert caught.value.found == "class 1, class 2, which it can't tell apart"
     assert "train the classifier longer" in caught.value.remedy

@@ -36,7 +36,7 @@ def fresh(train: Tensor, held_out: Tensor) -> Memorization:
 
 
 def _values(found: Memorization) -> dict[str, float]:
-    return {name: estimate.value for name, estimate in found.estimates.items()}
+    return {name: value for name, value in found.figures.items() if name != "data_copying"}
 
 
 def _distances(x_NF: Tensor, y_MF: Tensor) -> Tensor:
@@ -99,16 +99,16 @@ def test_nearer_to_train_is_counted_among_as_many_training_images_as_there_are_h
     samples, held_out = _gaussian(100, seed=4), _gaussian(N // 4, seed=2)
     some = train[evenly_spread(N, N // 4)]
     nearer = _distances(samples, some).min(1).values < _distances(samples, held_out).min(1).values
-    found = memorization(samples, train, held_out).estimates["nearer_to_train"]
-    assert found.value == pytest.approx(nearer.double().mean().item())
-    assert 0.3 < found.value < 0.7
+    found = memorization(samples, train, held_out).nearer_to_train
+    assert found == pytest.approx(nearer.double().mean().item())
+    assert 0.3 < found < 0.7
 
 
 def test_samples_as_near_to_a_training_image_as_to_a_held_out_one_count_half() -> None:
     train, held_out = torch.tensor([[0.0], [10.0]]), torch.tensor([[2.0], [12.0]])
     found = memorization(torch.tensor([[1.0], [11.0], [0.5], [11.5]]), train, held_out)
     assert _values(found)["nearer_to_train"] == 0.5
-    assert memorization(torch.tensor([[1.0]]), train, held_out).estimates["nearer_to_train"].value == 0.5
+    assert memorization(torch.tensor([[1.0]]), train, held_out).nearer_to_train == 0.5
 
 
 def test_the_ratio_can_be_done_by_hand_with_its_influences() -> None:

@@ -274,3 +274,19 @@ def test_standard_errors_are_about_the_spread_over_draws_of_images() -> None:
             errors.setdefault(name, []).append(estimate.standard_error)
     for name, some in values.items():
         assert 0.75 < np.mean(errors[name]) / np.std(some) < 1.35, name
+
+
+def test_the_influence_of_a_real_image_on_density_is_what_leaving_it_out_changes() -> None:
+    # The balls of those that it was a neighbour of grow to the next one.
+    real, fake, k = _gaussian(80), 0.8 * _gaussian(70, seed=1) + 0.3, 3
+    found = neighbour_estimates(real, fake, k=k)["density"]
+    left_out = [torch.cat([real[:i], real[i + 1 :]]) for i in range(80)]
+    changes = np.array([density_and_coverage(rest, fake, k=k).density - found.value for rest in left_out])
+    np.testing.assert_allclose(-found.by_real_N.numpy() / 80, changes - changes.mean(), atol=1e-12)
+
+
+def test_with_no_more_real_images_than_a_ball_reaches_to_none_grows() -> None:
+    real, fake = _gaussian(6), _gaussian(20, seed=1)
+    found = neighbour_estimates(real, fake, k=5)["density"]
+    held = torch.from_numpy(cdist(real, fake) < cdist(real, real).max(1, keepdims=True)).double().sum(1)
+    torch.testing.assert_close(found.by_real_N, (held - held.mean()) * 6 / (5 * 20))
