@@ -11,7 +11,7 @@ def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tra
     assert done.returncode == 0, done.stderr
     runs = tracker.client.search_runs([tracker.experiment_id])
     assert {run.info.status for run in runs} == {"FINISHED"}
-    steps = {"data", "classifier", "train", "encode", "augment", "finetune", "evaluate"}
+    steps = {"data", "classifier", "train", "encode", "augment", "finetune", "evaluate", "compare"}
     assert {run.data.tags[tags.STEP] for run in runs} == {"main", *steps}
     (main,) = [run for run in runs if run.data.tags[tags.STEP] == "main"]
     assert main.data.tags["mlflow.project.entryPoint"] == "main"
