@@ -84,41 +84,28 @@ def evaluate_samples(
         DataError: There are too few images for a figure, or a feature is not finite.
     """
     n = min(len(samples_SCHW), len(held_out), len(train))
-    samples, real, rows = samples_SCHW[:n], held_out.spread(n), evenly_spread(len(train), n)
+    samples, real = samples_SCHW[:n], held_out.spread(n)
     features = Features(
         samples_SF=extractor.features(samples),
         held_out_NF=extractor.features(real.images_NCHW),
         train_TF=extractor.features(train.images_NCHW),
     )
     _require_finite(features, extractor.name)
-    estimates = _distances(features.held_out_NF, features.samples_SF, k)
-    sharpness_S = sharpness(samples)
-    estimates["sharpness"] = mean_estimate(sharpness_S, n)
-    of_training = features.train_TF[rows]
-    floor = {name: estimate.value for name, estimate in _distances(features.held_out_NF, of_training, k).items()}
-    floor["sharpness"] = sharpness(train.images_NCHW[rows]).mean().item()
-    generator = torch.Generator().manual_seed(0)
-    extrapolation, of_floor = (
-        frechet_without_bias(features.held_out_NF, other, generator=generator)
-        for other in (features.samples_SF, of_training)
-    )
     copied = memorization(features.samples_SF, features.train_TF, features.held_out_NF)
-    estimates |= copied.estimates
-    metrics = copied.figures
+    estimates = _estimates(features.held_out_NF, features.samples_SF, samples, k) | copied.estimates
+    floor = _floor(features, train, evenly_spread(len(train), n), k)
     if known is not None:
-        real_ones = extractor.features(known.spread(n).images_NCHW)
-        of_real = memorization(real_ones, features.train_TF, features.held_out_NF)
-        floor |= of_real.figures
-    if extrapolation and of_floor:
-        metrics["fid_infinity"], floor["fid_infinity"] = extrapolation.value, of_floor.value
+        of_known = extractor.features(known.spread(n).images_NCHW)
+        floor |= memorization(of_known, features.train_TF, features.held_out_NF).figures
+    extrapolation = _without_bias(features.held_out_NF, features.samples_SF)
+    metrics = copied.figures | ({"fid_infinity": extrapolation.value} if extrapolation else {})
     balance = None
     if judge is not None and train.labels_N is not None:
-        balance = measure_balance(samples, real, train, features, judge=judge, known=known or real)
+        unseen = real if known is None else known
+        balance = measure_balance(samples, real, train, features, judge=judge, known=unseen)
         estimates |= balance.estimates
         metrics |= balance.metrics
     metrics |= {name: estimate.value for name, estimate in estimates.items()}
-    metrics |= {f"floor_{name}": value for name, value in floor.items()}
-    to_real_S = nearest(features.samples_SF, features.held_out_NF)[0][:, 0]
     return Measured(
         evaluation=Evaluation(
             extractor=extractor.name,
@@ -127,7 +114,7 @@ def evaluate_samples(
             held_out_digest=real.digest,
             first_seed=first_seed,
             n_samples=n,
-            metrics=metrics,
+            metrics=metrics | {f"floor_{name}": value for name, value in floor.items()},
             intervals=intervals_of(estimates, replicates=replicates, seed=0),
             by_real={name: estimate.by_real_N for name, estimate in estimates.items()},
             by_sample={name: estimate.by_sample_S for name, estimate in estimates.items()},
@@ -137,18 +124,36 @@ def evaluate_samples(
         balance=balance,
         nearest_train_S=copied.nearest_train_S,
         closeness_S=copied.closeness_S,
-        quality_S={"distance to the nearest held-out image": to_real_S, "sharpness": sharpness_S},
+        quality_S={
+            "distance to the nearest held-out image": nearest(features.samples_SF, features.held_out_NF)[0][:, 0],
+            "sharpness": sharpness(samples),
+        },
         notes=_notes(extrapolation, features, balance),
     )
 
 
-def _distances(real_NF: Tensor, other_NF: Tensor, k: int) -> dict[str, Estimate]:
+def _estimates(real_NF: Tensor, other_NF: Tensor, other_NCHW: Tensor, k: int) -> dict[str, Estimate]:
+    """Returns what can be measured of any set of images beside real ones."""
     return {
         "fid": frechet_estimate(real_NF, other_NF),
         "kid": kernel_distance(real_NF, other_NF),
         **neighbour_estimates(real_NF, other_NF, k=k),
         "vendi": vendi_score(other_NF, n_real=len(real_NF)),
+        "sharpness": mean_estimate(sharpness(other_NCHW), len(real_NF)),
     }
+
+
+def _floor(features: Features, train: ImageSet, rows_N: Tensor, k: int) -> dict[str, float]:
+    """Returns the figures of some training images in place of samples."""
+    alike = features.train_TF[rows_N]
+    estimates = _estimates(features.held_out_NF, alike, train.images_NCHW[rows_N], k)
+    extrapolation = _without_bias(features.held_out_NF, alike)
+    floor = {name: estimate.value for name, estimate in estimates.items()}
+    return floor | ({"fid_infinity": extrapolation.value} if extrapolation else {})
+
+
+def _without_bias(real_NF: Tensor, other_NF: Tensor) -> Extrapolation | None:
+    return frechet_without_bias(real_NF, other_NF, generator=torch.Generator().manual_seed(0))
 
 
 def _notes(extrapolation: Extrapolation | None, features: Features, balance: Balance | None) -> tuple[str, ...]:

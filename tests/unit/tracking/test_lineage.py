@@ -47,3 +47,12 @@ def test_an_artifact_that_is_gone_is_named(run: FinishedRun) -> None:
         shutil.rmtree(folder)
     with pytest.raises(ArtifactError, match=r"latents.*reuse=false"):
         run.load(LatentSet, "latents")
+
+
+def test_figures_of_the_test_part_are_sealed_with_it(tracker: Tracker) -> None:
+    begun = tracker.begin("evaluate", parent=None, values={tags.STEP: "evaluate"})
+    begun.log_metrics({"eval/classifier-1/fid": 1.0, "eval_select/classifier-1/fid": 2.0, "cost/seconds": 3.0})
+    begun.end("FINISHED")
+    run = tracker.open(begun.id)
+    assert set(run.metrics) == {"eval/classifier-1/fid", "eval_select/classifier-1/fid", "cost/seconds"}
+    assert run.without("test").metrics == {"eval_select/classifier-1/fid": 2.0, "cost/seconds": 3.0}

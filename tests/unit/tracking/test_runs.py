@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from mlflow.entities import Metric
 from PIL import Image
 
+from lds_mlflow.reports import Report
 from lds_mlflow.tracking import Run, Tracker, tags
 from lds_mlflow.values import ImageSet, LatentSet
 
@@ -92,3 +93,17 @@ def test_system_metrics_are_watched(tracker: Tracker, run: Run, monkeypatch: pyt
         pass
     run.end("FINISHED")
     assert "system/cpu_utilization_percentage" in tracker.client.get_run(run.id).data.metrics
+
+
+def test_a_report_becomes_two_artifacts_and_its_pictures(tracker: Tracker, run: Run) -> None:
+    report = Report("What came out")
+    report.paragraph("Nothing.")
+    report.picture("pictures/dot.png", Image.new("L", (2, 2)), "A dot.")
+    run.log_report(report)
+    found = {item.path for folder in ("", "pictures") for item in tracker.client.list_artifacts(run.id, folder)}
+    assert {"report.md", "report.html", "pictures/dot.png"} <= found
+
+
+def test_a_figure_whose_name_mlflow_would_refuse_is_logged_under_one_that_it_takes(tracker: Tracker, run: Run) -> None:
+    run.log_metrics({"class_share/<b>|x": 0.5, "class_share/日本 (1)": 0.25})
+    assert tracker.client.get_run(run.id).data.metrics == {"class_share/_b__x": 0.5, "class_share/日本 _1_": 0.25}

@@ -1,0 +1,105 @@
+"""How often 95 % intervals hold the truth, by simulation: of single figures, and of differences of two models.
+
+    python -m benchmarks.intervals            # about two minutes on two cores
+    python -m benchmarks.intervals --quick    # under a minute, fewer draws
+
+Real images are Gaussian with falling scales; two models draw from the same seeds, one moved and less spread, the other
+less spread with noise of its own. The true figure is the mean over all draws of as many images. The last line is one
+JSON object.
+"""
+
+import json
+
+import click
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from lds_mlflow.metrics import (
+    Estimate,
+    compare_evaluations,
+    frechet_estimate,
+    intervals_of,
+    kernel_distance,
+    neighbour_estimates,
+)
+from lds_mlflow.values import Evaluation
+
+__all__ = ["main"]
+
+_CASES = ((150, 6), (360, 16), (360, 64))
+_NAMES = ("fid", "kid", "precision", "recall", "density", "coverage")
+_REPLICATES = 1000
+
+Drawn = list[tuple[dict[str, Estimate], dict[str, Estimate]]]
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Fewer draws.")
+def main(quick: bool) -> None:
+    """Counts how often intervals hold the truth."""
+    draws = 60 if quick else 400
+    found: dict[str, float] = {}
+    for n, f in _CASES:
+        drawn = _draw(n, f, draws)
+        click.echo(f"\n{n} images, {f} features, {draws} draws: share of intervals that hold the truth")
+        for name in _NAMES:
+            single, paired = _held(drawn, name), _held_paired(drawn, name, n)
+            click.echo(f"  {name:10s} single {single:.3f}   difference {paired:.3f}")
+            found |= {f"{name}_{n}x{f}": round(single, 4), f"{name}_difference_{n}x{f}": round(paired, 4)}
+    click.echo(json.dumps(found))
+
+
+def _draw(n: int, f: int, draws: int) -> Drawn:
+    generator = torch.Generator().manual_seed(1)
+    scales = torch.logspace(0, -1, f)
+    drawn: Drawn = []
+    for _ in tqdm(range(draws), desc=f"{n} x {f}", leave=False):
+        real, seeds, noise = torch.randn(3, n, f, generator=generator)
+        models = (0.8 * seeds * scales + 0.1, (0.8 * seeds + 0.3 * noise) * scales)
+        one, other = (_estimates(real * scales, samples) for samples in models)
+        drawn.append((one, other))
+    return drawn
+
+
+def _estimates(real: Tensor, samples: Tensor) -> dict[str, Estimate]:
+    return {
+        "fid": frechet_estimate(real, samples),
+        "kid": kernel_distance(real, samples),
+        **neighbour_estimates(real, samples),
+    }
+
+
+def _held(drawn: Drawn, name: str) -> float:
+    truth = sum(one[name].value for one, _ in drawn) / len(drawn)
+    intervals = [intervals_of({name: one[name]}, replicates=_REPLICATES, seed=0)[name] for one, _ in drawn]
+    return sum(low <= truth <= high for low, high in intervals) / len(drawn)
+
+
+def _held_paired(drawn: Drawn, name: str, n: int) -> float:
+    truth = sum(other[name].value - one[name].value for one, other in drawn) / len(drawn)
+    held = 0
+    for one, other in drawn:
+        evaluations = {label: _evaluation(found[name], name, n) for label, found in (("one", one), ("other", other))}
+        (compared,) = compare_evaluations(evaluations, replicates=_REPLICATES)
+        held += compared.low <= truth <= compared.high
+    return held / len(drawn)
+
+
+def _evaluation(estimate: Estimate, name: str, n: int) -> Evaluation:
+    return Evaluation(
+        extractor="",
+        resize="",
+        part="",
+        held_out_digest="",
+        first_seed=0,
+        n_samples=n,
+        metrics={name: estimate.value},
+        intervals={},
+        by_real={name: estimate.by_real_N},
+        by_sample={name: estimate.by_sample_S},
+    )
+
+
+if __name__ == "__main__":
+    main()
