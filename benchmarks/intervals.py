@@ -94,6 +94,7 @@ def _evaluation(estimate: Estimate, name: str, n: int) -> Evaluation:
         held_out_digest="",
         first_seed=0,
         n_samples=n,
+        settings={},
         metrics={name: estimate.value},
         intervals={},
         by_real={name: estimate.by_real_N},

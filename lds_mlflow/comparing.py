@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from lds_mlflow.evaluating import figures_table
-from lds_mlflow.metrics import FIGURES, Comparison
+from lds_mlflow.metrics import FIGURES, TOO_FEW, Comparison
 from lds_mlflow.pictures import comparison_chart, difference_chart, tradeoff_chart
 from lds_mlflow.reports import Bold, Report
 from lds_mlflow.values import Evaluation
@@ -51,7 +51,9 @@ def comparison_report(
     report.paragraph(
         f"{first.n_samples:,} samples each, of the same seeds, against the same images of the part {first.part}, by "
         f"the features of {first.extractor} (resize: {first.resize}). What isn't significant is called no difference "
-        f"where its interval holds 0 and lies within {margin:.0%} of the figure, else too few samples to tell."
+        f"where its interval holds 0 and lies within {margin:.0%} of the figure, else too few samples to tell. FID is "
+        "biased by few images, by how much depends on the model: its verdict has to hold at infinite samples too, and "
+        "there is none where that can't be extrapolated."
     )
     report.table(_words(comparisons), _READ)
     for (model, reference), rows in _by_pair(comparisons).items():
@@ -95,7 +97,7 @@ def _words(comparisons: Sequence[Comparison]) -> pd.DataFrame:
             f"{row.reference_value:.4g}",
             f"{row.difference:+.3g} ({row.low:+.3g} to {row.high:+.3g})",
             f"{row.p_corrected:.2g}",
-            row.verdict + (f" (some {row.samples_needed:,} would)" if row.samples_needed else ""),
+            row.verdict + (f" (some {row.samples_needed:,} and as many real ones would)" if row.samples_needed else ""),
         )
         for row in comparisons
     ]
@@ -113,7 +115,7 @@ def _of_pair(pair: tuple[str, str], rows: Sequence[Comparison], evaluation: Eval
 
 def _in_short(row: Comparison) -> str:
     title = FIGURES[row.name].title
-    return title if row.samples_needed else f"{title} by {row.difference:+.3g} ({row.low:+.3g} to {row.high:+.3g})"
+    return title if row.verdict == TOO_FEW else f"{title} by {row.difference:+.3g} ({row.low:+.3g} to {row.high:+.3g})"
 
 
 def _by_pair(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], list[Comparison]]:

@@ -402,23 +402,22 @@ class SampleConfig(StepConfig):
 C = TypeVar("C", bound=Settings)
 
 
-def named_runs(text: str) -> dict[str, str]:
-    """Returns the runs of a list RUN,RUN or NAME=RUN,NAME=RUN by name; one without a name has its place, "1" and on.
+def named_runs(text: str) -> list[tuple[str, str]]:
+    """Returns names and runs of a list RUN,RUN or NAME=RUN,NAME=RUN; a run without a name has an empty one.
 
     Raises:
         ValueError: There are fewer than two, one has no run, or a name can't be used or comes twice.
     """
-    found: dict[str, str] = {}
-    for place, item in enumerate(text.split(","), start=1):
-        name, named, run = item.strip().rpartition("=")
-        name, run = name.strip() if named else str(place), run.strip()
+    found: list[tuple[str, str]] = []
+    for item in text.split(","):
+        name, named, run = (part.strip() for part in item.rpartition("="))
         if not run:
             raise ValueError("should be RUN,RUN or NAME=RUN,NAME=RUN, with nothing left out")
-        if not re.fullmatch(r"[\w][\w .-]*", name) or name in found:
+        if named and (not re.fullmatch(r"\w[\w .-]*", name) or name in dict(found)):
             raise ValueError(
-                f"should have a name of its own for every run, of letters, digits, dots and dashes: not {name!r}"
+                f"should name every run by letters, digits, dots and dashes, each its own way: not {name!r}"
             )
-        found[name] = run
+        found.append((name, run))
     if len(found) < 2:
         raise ValueError("should name two runs or more, or be auto")
     return found

@@ -20,7 +20,7 @@ class Context:
         device: Where to compute.
         fingerprint: What identifies the result.
         checkpoint_path: Where the step may keep the state of unfinished work.
-        cache_path: Folder for what can be computed again.
+        cache_path: Folder for what can be computed again, or None to do so.
         checkpoint_every: Training steps between two checkpoints.
         interruption: Who knows whether the user wants to stop.
         say: Prints a line.
@@ -31,7 +31,7 @@ class Context:
     device: str
     fingerprint: str
     checkpoint_path: Path
-    cache_path: Path
+    cache_path: Path | None
     checkpoint_every: int
     interruption: Interruption
     say: Callable[[str], None]

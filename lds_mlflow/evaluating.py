@@ -39,11 +39,15 @@ from lds_mlflow.values import Evaluation, ImageSet
 __all__ = ["deciles_of_samples", "extractor_as_configured", "figures_table", "report_of"]
 
 _SHOWN = 64
+_QUALITIES = {
+    "distance_to_held_out": "distance to the nearest held-out image (lower is better)",
+    "sharpness": "sharpness",
+}
 _FLOORS = "Real images: the same figure of training images in place of samples; for memorization, of the part select."
 
 
 def extractor_as_configured(
-    config: EvaluateConfig, judge: ClassifierExtractor | None, train: ImageSet, *, device: str, cache: Path
+    config: EvaluateConfig, judge: ClassifierExtractor | None, train: ImageSet, *, device: str, cache: Path | None
 ) -> Extractor:
     """Returns the feature extractor of a configuration.
 
@@ -51,7 +55,7 @@ def extractor_as_configured(
     """
     weights = Path(config.feature_weights) if config.feature_weights else None
     if config.features == "inception":
-        return CachedExtractor(InceptionExtractor(weights, device), cache)
+        return _kept(InceptionExtractor(weights, device), cache)
     if weights is None:
         assert judge is not None
         own: Extractor = judge
@@ -59,7 +63,11 @@ def extractor_as_configured(
         own = ProgramExtractor(weights, device, config.program_resolution)
     else:
         own = SqueezeNetExtractor(weights, device, "caffe" if config.features == "squeezenet-caffe" else "torchvision")
-    return ScaledExtractor.fitted(CachedExtractor(own, cache), train.images_NCHW)
+    return ScaledExtractor.fitted(_kept(own, cache), train.images_NCHW)
+
+
+def _kept(extractor: Extractor, cache: Path | None) -> Extractor:
+    return CachedExtractor(extractor, cache) if cache else extractor
 
 
 def deciles_of_samples(model: VAE, z_SD: Tensor, train: ImageSet, measured: Measured) -> dict[str, Deciles]:
@@ -135,6 +143,8 @@ def report_of(
     _add_balance(report, measured)
     if deciles:
         _add_deciles(report, deciles)
+    else:
+        report.paragraph("No quality by latent density: it takes 20 samples of finite latents.")
     return report
 
 
@@ -162,7 +172,8 @@ def _add_balance(report: Report, measured: Measured) -> None:
     report.heading("Balance of the classes")
     report.paragraph(
         "Samples have no labels: the classifier gives them one. It is right for "
-        f"{metrics['classifier_accuracy']:.1%} of images that it wasn't trained on, and its confusion is corrected for."
+        f"{metrics['classifier_accuracy']:.1%} of images that it wasn't trained on"
+        + (", and its confusion is corrected for." if balance.corrected else ".")
     )
     found = balance.corrected
     corrected = (
@@ -181,23 +192,33 @@ def _add_balance(report: Report, measured: Measured) -> None:
             f"{corrected[i][0]:.3f} ({corrected[i][1]:.3f} to {corrected[i][2]:.3f})" if found else "",
             _number(metrics.get(f"class_fid/{name}")),
             _number(metrics.get(f"floor_class_fid/{name}")),
+            _number(metrics.get(f"class_fid_images/{name}")),
         )
         for i, (name, (seen, low, high)) in enumerate(zip(balance.names_K, balance.observed_K, strict=True))
     ]
-    columns = ["class", "training part", "samples, as seen", "samples, corrected", "FID of the class", "of real images"]
+    columns = [
+        "class",
+        "training part",
+        "samples, as seen",
+        "samples, corrected",
+        "FID of the class",
+        "of real images",
+        "by images",
+    ]
     report.table(
-        pd.DataFrame(rows, columns=columns), "Shares with 95 % intervals, and each class's own Frechet distance."
+        pd.DataFrame(rows, columns=columns),
+        "Shares with 95 % intervals. Frechet distances of a class are to be compared with that of real images alone.",
     )
 
 
 def _add_deciles(report: Report, deciles: dict[str, Deciles]) -> None:
     report.heading("Quality by latent density")
-    found = "; ".join(f"{name}: {decile}" for name, decile in deciles.items())
+    found = "; ".join(f"{_QUALITIES[name]}: {decile}" for name, decile in deciles.items())
     report.paragraph(
         "The draft's figure 2 shows that samples of a high latent density score look better. Measured, by the rank "
         f"correlation of log LDS with a sample's quality (95 % interval): {found}."
     )
-    panels = {f"{name}\n{decile}": decile.means for name, decile in deciles.items()}
+    panels = {f"{_QUALITIES[name]}\n{decile}": decile.means for name, decile in deciles.items()}
     chart = decile_chart(next(iter(deciles.values())).edges, panels, "Quality of the samples by latent density score")
     report.picture("pictures/quality_by_lds.png", chart, "Mean quality of each tenth of the samples by log LDS.")
 

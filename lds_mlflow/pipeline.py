@@ -6,6 +6,7 @@ This is the one place that knows two steps.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -26,13 +27,15 @@ from lds_mlflow.config import (
 )
 from lds_mlflow.context import Context
 from lds_mlflow.errors import ConfigError, Interrupted
-from lds_mlflow.fingerprint import fingerprint_of
+from lds_mlflow.fingerprint import code_digest, fingerprint_of
 from lds_mlflow.graph import COMPARE, MAIN, STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.steps import augment, classifier, compare, data, encode, evaluate, finetune, sample, train
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 
 __all__ = ["Pipeline"]
+
+_FEATURE_CODE = ("metrics", "sampling.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +137,18 @@ class Pipeline:
             models = self._three_models(settled, parent)
         else:
             wanted = Input("runs", (*STEPS[COMPARE].inputs[0].steps,))
-            given = {label: self._open(wanted, run) for label, run in named_runs(reference).items()}
-            models = {self._name(run) if label.isdigit() else label: run for label, run in given.items()}
+            models = {}
+            for label, run in named_runs(reference):
+                found = self._open(wanted, run)
+                name = label or self._name(found)
+                if name in models:
+                    raise ConfigError(
+                        "runs",
+                        found=f"two of {name}",
+                        expected="each model once, or names of their own",
+                        remedy="Leave one out, or give runs=NAME=RUN,NAME=RUN.",
+                    )
+                models[name] = found
         return {
             label: model if model.step == "evaluate" else self._evaluate(label, model, settled, parent)
             for label, model in models.items()
@@ -179,6 +192,9 @@ class Pipeline:
         inputs = self._inputs(step, config, known, parent)
         outside = _CODE[name].outside(config)
         digests = {stem: run.digest for stem, run in inputs.items()}
+        if isinstance(config, CompareConfig):
+            # The first of a pair is the reference.
+            digests = {f"{place} {stem}": digest for place, (stem, digest) in enumerate(digests.items())}
         fingerprint = fingerprint_of(step, config, digests, outside)
         with self._lock(name, fingerprint):
             found = self.tracker.find(fingerprint) if self.options.reuse else None
@@ -254,7 +270,7 @@ class Pipeline:
             device=self.device,
             fingerprint=fingerprint,
             checkpoint_path=checkpoint_path,
-            cache_path=self.options.work_dir / "features",
+            cache_path=self._cache_path(),
             checkpoint_every=self.options.checkpoint_every,
             interruption=self.interruption,
             say=self.say,
@@ -288,6 +304,10 @@ class Pipeline:
             yield
         finally:
             lock.release()
+
+    def _cache_path(self) -> Path | None:
+        # Features that other code computed are others.
+        return self.options.work_dir / "features" / code_digest(_FEATURE_CODE)[:8] if self.options.reuse else None
 
     def _say(self, name: str, text: str) -> None:
         self.say(f"{name:<11}{text}")

@@ -220,6 +220,8 @@ class Evaluation(_Value):
         held_out_digest: Digest of the held-out images that were used.
         first_seed: Seed of the first sample; the others follow.
         n_samples: Samples, and as many held-out images.
+        settings: What else the figures depend on, by name, such as the neighbours and the digest of the training
+            images.
         metrics: Figures by name.
         intervals: Low and high end of the 95 % interval of some of them.
         by_real: Influence of every held-out image on some of them, float64 [N].
@@ -232,17 +234,25 @@ class Evaluation(_Value):
     held_out_digest: str
     first_seed: int
     n_samples: int
+    settings: dict[str, str]
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     by_real: dict[str, Tensor]
     by_sample: dict[str, Tensor]
 
-    def named(self, prefix: str) -> dict[str, float]:
-        """Returns the figures and their intervals under names that carry the extractor.
+    def named(self, model: str = "") -> dict[str, float]:
+        """Returns the figures and their intervals under names that carry part and extractor: they can't be mixed up.
 
-        So two extractors' figures can't be mixed up.
+        Args:
+            model: What to call the model in them, where there are several.
         """
         ends = {
             f"{name}_{end}": pair[i] for name, pair in self.intervals.items() for i, end in enumerate(("low", "high"))
         }
-        return {f"{prefix}/{self.extractor}/{name}": value for name, value in (self.metrics | ends).items()}
+        return self.placed(self.metrics | ends, model)
+
+    def placed(self, figures: dict[str, float], model: str = "") -> dict[str, float]:
+        """Returns further figures of this evaluation under such names."""
+        part = "eval" if self.part == "test" else f"eval_{self.part}"
+        place = "/".join(piece for piece in (part, model, self.extractor) if piece)
+        return {f"{place}/{name}": value for name, value in figures.items()}

@@ -97,6 +97,7 @@ def an_evaluation(**changes: Any) -> Evaluation:
         "held_out_digest": "34cd",
         "first_seed": 0,
         "n_samples": 4,
+        "settings": {"k_neighbours": "5"},
         "metrics": {"fid": 1.25, "floor_fid": 0.5},
         "intervals": {"fid": (1.0, 1.5)},
         "by_real": {"fid": influence},

@@ -30,6 +30,7 @@ from lds_mlflow.metrics.frechet import (
     frechet_trace,
     frechet_without_bias,
 )
+from lds_mlflow.metrics.intervals import intervals_of
 from lds_mlflow.metrics.kernel import kernel_distance
 from lds_mlflow.metrics.memorization import Memorization, data_copying, memorization
 from lds_mlflow.metrics.neighbours import density_and_coverage, neighbour_estimates, precision_and_recall
@@ -38,11 +39,12 @@ from lds_mlflow.metrics.scaled import ScaledExtractor
 from lds_mlflow.metrics.sharpness import sharpness
 from lds_mlflow.metrics.squeezenet import SqueezeNetExtractor
 from lds_mlflow.metrics.vendi import vendi_score
-from lds_mlflow.metrics.verdicts import Comparison, compare_evaluations, holm, intervals_of
+from lds_mlflow.metrics.verdicts import TOO_FEW, Comparison, compare_evaluations, holm
 
 __all__ = [
     "COMPARED",
     "FIGURES",
+    "TOO_FEW",
     "Balance",
     "CachedExtractor",
     "Classifier",

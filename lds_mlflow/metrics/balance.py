@@ -17,7 +17,7 @@ from lds_mlflow.metrics.attributes import (
 from lds_mlflow.metrics.estimates import Estimate
 from lds_mlflow.metrics.features import ClassifierExtractor
 from lds_mlflow.metrics.frechet import frechet_distance
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ImageSet, evenly_spread
 
 __all__ = ["Balance", "Features", "measure_balance"]
 
@@ -71,7 +71,7 @@ def measure_balance(
     features: Features,
     *,
     judge: ClassifierExtractor,
-    known: ImageSet,
+    known: ImageSet | None,
 ) -> Balance:
     """Measures the class shares of samples against those of the training part.
 
@@ -81,10 +81,12 @@ def measure_balance(
         train: The training images, with labels.
         features: Features of the three.
         judge: Tells an image's class.
-        known: Images with labels that the judge wasn't trained on, which give its confusion.
+        known: Further images with labels that the judge wasn't trained on, which give its confusion; None takes the
+            held-out ones, for which corrected shares have then no floor.
     """
     assert train.labels_N is not None
-    assert known.labels_N is not None
+    unseen = held_out if known is None else known
+    assert unseen.labels_N is not None
     names, n = train.class_names_K, len(held_out)
     judged = judge.classes(samples_SCHW)
     shares, training = class_shares(judged, len(names)), class_shares(train.labels_N, len(names))
@@ -93,13 +95,13 @@ def measure_balance(
     metrics |= {f"train_class_share/{name}": training[i].item() for i, name in enumerate(names)}
     of_real = judge.classes(held_out.images_NCHW)
     metrics["floor_class_share_gap"] = share_gap_estimate(of_real, training, n).value
-    confusion = confusion_counts(known.labels_N, judge.classes(known.images_NCHW), len(names))
+    confusion = confusion_counts(unseen.labels_N, judge.classes(unseen.images_NCHW), len(names))
     metrics["classifier_accuracy"] = (confusion.diagonal().sum() / confusion.sum()).item()
     corrected, notes = _correct(judged, confusion, training, names, n)
     if corrected:
         estimates["class_share_gap_corrected"] = corrected.gap
         floor, _ = _correct(of_real, confusion, training, names, n)
-        if floor:
+        if floor and known is not None:
             metrics["floor_class_share_gap_corrected"] = floor.gap.value
         metrics |= {f"class_share_corrected/{name}": corrected.shares_K[i].item() for i, name in enumerate(names)}
     distances, too_few = _class_distances(judged, held_out, train, features)
@@ -154,7 +156,8 @@ def _class_distances(
         if n < _FEWEST:
             too_few.append(name)
             continue
-        real, samples, training = (rows[:n] for rows in sets)
+        real, samples, training = (rows[evenly_spread(len(rows), n)] for rows in sets)
         found[f"class_fid/{name}"] = frechet_distance(real, samples)
         found[f"floor_class_fid/{name}"] = frechet_distance(real, training)
+        found[f"class_fid_images/{name}"] = n
     return found, too_few

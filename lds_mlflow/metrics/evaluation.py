@@ -12,12 +12,12 @@ from lds_mlflow.metrics.balls import nearest
 from lds_mlflow.metrics.estimates import Estimate, mean_estimate
 from lds_mlflow.metrics.features import ClassifierExtractor, Extractor
 from lds_mlflow.metrics.frechet import Extrapolation, frechet_estimate, frechet_without_bias
+from lds_mlflow.metrics.intervals import intervals_of
 from lds_mlflow.metrics.kernel import kernel_distance
 from lds_mlflow.metrics.memorization import memorization
 from lds_mlflow.metrics.neighbours import neighbour_estimates
 from lds_mlflow.metrics.sharpness import sharpness
 from lds_mlflow.metrics.vendi import vendi_score
-from lds_mlflow.metrics.verdicts import intervals_of
 from lds_mlflow.values import Evaluation, ImageSet, evenly_spread
 
 __all__ = ["Measured", "evaluate_samples"]
@@ -34,7 +34,8 @@ class Measured:
         balance: The balance of classes, or None where there are none.
         nearest_train_S: Row of each sample's nearest training image, int64.
         closeness_S: Distance of each sample to it, over that image's distance to its nearest other, float64.
-        quality_S: Of each sample: its distance to the nearest held-out image, and its sharpness, float64 by name.
+        quality_S: Of each sample: its distance to the nearest held-out image ("distance_to_held_out", lower is better),
+            and its sharpness ("sharpness"), float64.
         notes: What could not be measured, and why.
     """
 
@@ -69,8 +70,8 @@ def evaluate_samples(
         train: The training images: they give the floor, the class shares to keep, and what could be memorized.
         extractor: What turns images into features.
         judge: What tells an image's class, or None where there are no classes.
-        known: Further real images that nothing was fitted on: they give the judge's confusion, which else the held-out
-            ones do, and the floor of memorization, which else is left out.
+        known: Further real images that neither the model nor the judge was trained on: they give the judge's confusion,
+            which else the held-out ones do, and the floor of memorization, which else is left out.
         part: The part that the held-out images are.
         first_seed: Seed of the first sample.
         k: Neighbours of precision, recall, density and coverage.
@@ -100,9 +101,8 @@ def evaluate_samples(
     extrapolation = _without_bias(features.held_out_NF, features.samples_SF)
     metrics = copied.figures | ({"fid_infinity": extrapolation.value} if extrapolation else {})
     balance = None
-    if judge is not None and train.labels_N is not None:
-        unseen = real if known is None else known
-        balance = measure_balance(samples, real, train, features, judge=judge, known=unseen)
+    if judge is not None and len(train.class_names_K) > 1:
+        balance = measure_balance(samples, real, train, features, judge=judge, known=known)
         estimates |= balance.estimates
         metrics |= balance.metrics
     metrics |= {name: estimate.value for name, estimate in estimates.items()}
@@ -114,6 +114,12 @@ def evaluate_samples(
             held_out_digest=real.digest,
             first_seed=first_seed,
             n_samples=n,
+            settings={
+                "k_neighbours": str(k),
+                "training images": train.digest,
+                "further real images": known.digest if known is not None else "none",
+                "judge": judge.name if judge is not None else "none",
+            },
             metrics=metrics | {f"floor_{name}": value for name, value in floor.items()},
             intervals=intervals_of(estimates, replicates=replicates, seed=0),
             by_real={name: estimate.by_real_N for name, estimate in estimates.items()},
@@ -125,7 +131,7 @@ def evaluate_samples(
         nearest_train_S=copied.nearest_train_S,
         closeness_S=copied.closeness_S,
         quality_S={
-            "distance to the nearest held-out image": nearest(features.samples_SF, features.held_out_NF)[0][:, 0],
+            "distance_to_held_out": nearest(features.samples_SF, features.held_out_NF)[0][:, 0],
             "sharpness": sharpness(samples),
         },
         notes=_notes(extrapolation, features, balance),

@@ -15,6 +15,7 @@ class Figure(NamedTuple):
         is_share: Whether it is a share of images, 0..1.
         says: What it says, in a sentence.
         least: What it can't be below.
+        is_biased: Whether few images make it larger, by how much depends on the model; NAME_infinity is without.
     """
 
     title: str
@@ -22,10 +23,13 @@ class Figure(NamedTuple):
     is_share: bool
     says: str
     least: float = 0.0
+    is_biased: bool = False
 
 
 FIGURES: dict[str, Figure] = {
-    "fid": Figure("FID", "lower", False, "Frechet distance to the held-out images, biased upward by few images."),
+    "fid": Figure(
+        "FID", "lower", False, "Frechet distance to the held-out images, biased upward by few images.", is_biased=True
+    ),
     "fid_infinity": Figure("FID at infinite samples", "lower", False, "The same, extrapolated to no such bias."),
     "kid": Figure(
         "KID", "lower", False, "Kernel distance to the held-out images, unbiased; 0 where they are alike.", -inf
@@ -59,23 +63,20 @@ FIGURES: dict[str, Figure] = {
         False,
         "Distance to the training images, over that of held-out images; below 1 is too near.",
     ),
-    "nearer_to_train": Figure(
-        "Nearer to train",
-        "neither",
-        True,
-        "Share of the samples nearer to a training image than to a held-out one; copies raise it above a half.",
-    ),
     "data_copying": Figure(
-        "C_T", "neither", False, "z score of data-copying; below -3 is copying, above 3 is underfitting."
+        "C_T",
+        "neither",
+        False,
+        "Weighted mean of z scores of data-copying; below -3 is copying, above 3 is underfitting.",
     ),
     "class_share_gap": Figure(
         "Class share gap",
         "lower",
-        True,
-        "Part of the samples that would have to change class to have the training shares.",
+        False,
+        "Part of the samples that would have to change class to have the training shares; chance alone makes some.",
     ),
     "class_share_gap_corrected": Figure(
-        "Class share gap, corrected", "lower", True, "The same, corrected for the classifier's confusion."
+        "Class share gap, corrected", "lower", False, "The same, corrected for the classifier's confusion."
     ),
 }
 """Every figure by name, in the order in which it is shown."""

@@ -6,15 +6,12 @@ its nearest other:
     authenticity      share of samples with d(y) > d'(x*(y))
                       (Alaa et al., How Faithful is your Synthetic Data?, 2022)
     nearest_ratio     mean d of the samples / mean d of held-out images; below 1 where training images draw them
-    nearer_to_train   share of samples nearer to a training image than to any of as many held-out ones; 0.5 where
-                      nothing is copied
-    data_copying      C_T: a z score, by cell of the training images and weighted by its share of held-out images, of
-                      how much nearer samples are than those; below -3 is copying, above 3 underfitting
+    data_copying      C_T: z scores, by cell of the training images, of how much nearer samples are than held-out
+                      images, in the mean by the cells' shares of those; below -3 is copying, above 3 underfitting
                       (Meehan et al., A Non-Parametric Test to Detect Data-Copying in Generative Models, 2020)
 
 Samples that are merely bad lie far from everything, and count as authentic: none of these is a quality. And where they
-crowd, a few real images decide for all of them which are nearer, so `nearer_to_train` and `data_copying` have no
-interval.
+crowd, a few training images decide for all of them.
 """
 
 import warnings
@@ -28,7 +25,6 @@ from torch import Tensor
 
 from lds_mlflow.metrics.balls import nearest
 from lds_mlflow.metrics.estimates import Estimate, mean_estimate
-from lds_mlflow.values import evenly_spread
 
 __all__ = ["Memorization", "data_copying", "memorization"]
 
@@ -40,14 +36,12 @@ class Memorization(NamedTuple):
 
     Attributes:
         estimates: authenticity and nearest_ratio.
-        nearer_to_train: Share of the samples, 0..1.
         data_copying: C_T.
         nearest_train_S: Row of each sample's nearest training image, int64.
         closeness_S: d(y) / d'(x*(y)), float64; the lowest are the likeliest copies.
     """
 
     estimates: dict[str, Estimate]
-    nearer_to_train: float
     data_copying: float
     nearest_train_S: Tensor
     closeness_S: Tensor
@@ -55,8 +49,7 @@ class Memorization(NamedTuple):
     @property
     def figures(self) -> dict[str, float]:
         """All of them by name."""
-        values = {name: estimate.value for name, estimate in self.estimates.items()}
-        return values | {"nearer_to_train": self.nearer_to_train, "data_copying": self.data_copying}
+        return {name: estimate.value for name, estimate in self.estimates.items()} | {"data_copying": self.data_copying}
 
 
 def memorization(samples_SF: Tensor, train_NF: Tensor, held_out_MF: Tensor) -> Memorization:
@@ -72,15 +65,11 @@ def memorization(samples_SF: Tensor, train_NF: Tensor, held_out_MF: Tensor) -> M
     distance_S, row_S = (found[:, 0] for found in nearest(samples, train))
     distance_M = nearest(held_out, train)[0][:, 0]
     closeness_S = distance_S / _spacing(train, row_S)
-    some = train[evenly_spread(len(train), len(held_out)).to(train.device)]
-    to_some, to_held_out = nearest(samples, some)[0][:, 0], nearest(samples, held_out)[0][:, 0]
-    nearer = (to_some < to_held_out).double() + 0.5 * (to_some == to_held_out).double()
     return Memorization(
         estimates={
             "authenticity": mean_estimate((closeness_S > 1).double(), len(held_out)),
             "nearest_ratio": _ratio_of_means(distance_S, distance_M),
         },
-        nearer_to_train=nearer.mean().item(),
         data_copying=data_copying(distance_S, distance_M, *_cells(train, samples, held_out)),
         nearest_train_S=row_S,
         closeness_S=closeness_S,

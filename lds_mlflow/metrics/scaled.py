@@ -46,7 +46,9 @@ class ScaledExtractor:
         Raises:
             DataError: The features of the images are all 0, or not finite.
         """
-        return cls(inner, inner.features(images_NCHW).double().square().mean().sqrt().item())
+        scale = inner.features(images_NCHW).double().square().mean().sqrt().item()
+        # Rounding differs between devices, and with all digits the name would.
+        return cls(inner, float(f"{scale:.5g}"))
 
     def features(self, images_NCHW: Tensor) -> Tensor:
         """See Extractor."""

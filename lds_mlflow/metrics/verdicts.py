@@ -6,23 +6,23 @@ draws of both. A verdict is about these models: another training seed makes othe
 
 from collections.abc import Mapping
 from itertools import combinations
-from math import ceil, inf
+from math import ceil, erfc, nan, sqrt
 from typing import NamedTuple
 
-import torch
+from scipy.stats import norm
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
-from lds_mlflow.metrics.attributes import wilson_interval
-from lds_mlflow.metrics.estimates import Estimate, bootstrap_deviations
 from lds_mlflow.metrics.figures import COMPARED, FIGURES
+from lds_mlflow.metrics.intervals import deviations_of, interval_around
 from lds_mlflow.values import Evaluation
 
-__all__ = ["BETTER", "NO_DIFFERENCE", "TOO_FEW", "WORSE", "Comparison", "compare_evaluations", "holm", "intervals_of"]
+__all__ = ["BETTER", "NO_DIFFERENCE", "TOO_FEW", "WORSE", "Comparison", "compare_evaluations", "holm"]
 
 BETTER, WORSE, NO_DIFFERENCE, TOO_FEW = "better", "worse", "no difference seen", "too few samples to tell"
 
-_LEVEL, _DIGITS = 0.05, 12
+_LEVEL, _POWER = 0.05, 0.8
+_MOST_NEEDED = 1_000_000
 
 
 class Comparison(NamedTuple):
@@ -35,12 +35,15 @@ class Comparison(NamedTuple):
         value: The figure of the model.
         reference_value: The figure of the reference.
         difference: The first less the second.
+        without_bias: The difference of what both would be of infinitely many images, for figures that are biased by
+            few; nan where it isn't known, or the same.
         low: Lower end of the difference's 95 % interval, by itself.
         high: Upper end.
-        p: Probability of a difference as large if there were none.
+        p: Probability of a difference as large if there were none, by the normal distribution.
         p_corrected: The same, corrected for all comparisons (Holm 1979).
         verdict: better, worse (higher or lower where neither is better), no difference seen, too few samples to tell.
-        samples_needed: About how many samples and real images would tell, or 0 where these do.
+        samples_needed: About how many samples, and as many held-out images, would tell four times of five; 0 where
+            these do, or where more of them may not help.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Comparison(NamedTuple):
     value: float
     reference_value: float
     difference: float
+    without_bias: float
     low: float
     high: float
     p: float
@@ -76,44 +80,48 @@ def compare_evaluations(
     _require_comparable(evaluations)
     names = [name for name in COMPARED if all(name in found.by_sample for found in evaluations.values())]
     columns = [(model, name) for model in evaluations for name in names]
-    deviations = _deviations(
+    deviations = deviations_of(
         [evaluations[model].by_real[name] for model, name in columns],
         [evaluations[model].by_sample[name] for model, name in columns],
-        replicates,
-        seed,
+        replicates=replicates,
+        seed=seed,
     )
-    place = {column: i for i, column in enumerate(columns)}
-    found = []
-    for reference, model in combinations(evaluations, 2):
-        n = evaluations[model].n_samples
-        for name in names:
-            value, reference_value = (evaluations[which].metrics[name] for which in (model, reference))
-            around = deviations[:, place[model, name]] - deviations[:, place[reference, name]]
-            difference = value - reference_value
-            low, high = _interval(difference, around, finest=1 / n if FIGURES[name].is_share else 0)
-            p = (1 + (around.abs() >= abs(difference)).sum().item()) / (1 + replicates)
-            found.append(Comparison(name, model, reference, value, reference_value, difference, low, high, p, p, "", 0))
+    around = dict(zip(columns, deviations.T, strict=True))
+    found = [
+        _compare(name, model, reference, evaluations, around[model, name] - around[reference, name])
+        for reference, model in combinations(evaluations, 2)
+        for name in names
+    ]
     corrected = holm([comparison.p for comparison in found])
     return [
-        _with_verdict(comparison._replace(p_corrected=p), margin, evaluations[comparison.model].n_samples)
+        _with_verdict(comparison._replace(p_corrected=p), margin, evaluations[comparison.model].n_samples, len(found))
         for comparison, p in zip(found, corrected, strict=True)
     ]
 
 
-def intervals_of(estimates: Mapping[str, Estimate], *, replicates: int, seed: int) -> dict[str, tuple[float, float]]:
-    """Returns the 95 % interval of every estimate by its name in FIGURES.
-
-    By bootstrap; of a share by Wilson's, with as many images as its standard error is worth, which holds near 0 and 1
-    too.
-    """
-    by_real = [estimate.by_real_N for estimate in estimates.values()]
-    around = _deviations(by_real, [estimate.by_sample_S for estimate in estimates.values()], replicates, seed)
-    return {
-        name: _interval_of_share(estimate)
-        if FIGURES[name].is_share
-        else _interval(estimate.value, around[:, i], least=FIGURES[name].least)
-        for i, (name, estimate) in enumerate(estimates.items())
-    }
+def _compare(
+    name: str, model: str, reference: str, evaluations: Mapping[str, Evaluation], around_R: Tensor
+) -> Comparison:
+    ours, theirs = evaluations[model], evaluations[reference]
+    difference, error = ours.metrics[name] - theirs.metrics[name], around_R.std().item()
+    low, high = interval_around(difference, around_R, share_of=ours.n_samples if FIGURES[name].is_share else 0)
+    p = erfc(abs(difference) / error / sqrt(2)) if error else float(difference == 0)
+    unbiased = f"{name}_infinity"
+    return Comparison(
+        name=name,
+        model=model,
+        reference=reference,
+        value=ours.metrics[name],
+        reference_value=theirs.metrics[name],
+        difference=difference,
+        without_bias=ours.metrics.get(unbiased, nan) - theirs.metrics.get(unbiased, nan),
+        low=low,
+        high=high,
+        p=p,
+        p_corrected=p,
+        verdict="",
+        samples_needed=0,
+    )
 
 
 def holm(p_values: list[float]) -> list[float]:
@@ -126,42 +134,31 @@ def holm(p_values: list[float]) -> list[float]:
     return corrected
 
 
-def _interval(value: float, around_R: Tensor, *, finest: float = 0.0, least: float = -inf) -> tuple[float, float]:
-    low, high = around_R.quantile(torch.tensor([0.025, 0.975], dtype=around_R.dtype)).tolist()
-    # A share of n images can't be told to better than one of them.
-    return round(max(least, value + min(low, -finest)), _DIGITS), round(value + max(high, finest), _DIGITS)
-
-
-def _interval_of_share(estimate: Estimate) -> tuple[float, float]:
-    error, share = estimate.standard_error, min(1.0, max(0.0, estimate.value))
-    n = len(estimate.by_sample_S)
-    worth = min(n, share * (1 - share) / error**2) if error and 0 < share < 1 else n
-    return wilson_interval(share, max(1.0, worth))
-
-
-def _deviations(by_real: list[Tensor], by_sample: list[Tensor], replicates: int, seed: int) -> Tensor:
-    """Returns by how much V figures change with the images that are drawn, the same for all, float64 [R, V]."""
-    generator = torch.Generator().manual_seed(seed)
-    of_real, of_samples = (
-        bootstrap_deviations(torch.stack(influences, 1), replicates=replicates, generator=generator)
-        for influences in (by_real, by_sample)
-    )
-    return of_real + of_samples
-
-
-def _with_verdict(comparison: Comparison, margin: float, n: int) -> Comparison:
-    better = FIGURES[comparison.name].better
-    if comparison.p_corrected < _LEVEL:
+def _with_verdict(comparison: Comparison, margin: float, n: int, n_comparisons: int) -> Comparison:
+    figure, ends = FIGURES[comparison.name], [comparison.low, comparison.high]
+    if figure.is_biased:
+        # The bias depends on the model, so the verdict has to hold without it too; where it isn't known there is none.
+        shift = comparison.without_bias - comparison.difference
+        ends += [comparison.low + shift, comparison.high + shift]
+    is_clear = all(end > 0 for end in ends) or all(end < 0 for end in ends)
+    if comparison.p_corrected < _LEVEL and is_clear:
         way = "lower" if comparison.difference < 0 else "higher"
-        return comparison._replace(verdict=way if better == "neither" else BETTER if way == better else WORSE)
+        right = BETTER if way == figure.better else WORSE
+        return comparison._replace(verdict=way if figure.better == "neither" else right)
     matters = margin * max(abs(comparison.value), abs(comparison.reference_value))
-    hints = comparison.p < _LEVEL
-    if max(abs(comparison.low), abs(comparison.high)) <= matters and not hints:
+    if all(abs(end) <= matters for end in ends) and comparison.p >= _LEVEL:
         return comparison._replace(verdict=NO_DIFFERENCE)
-    # A difference is seen four times of five if it is 2.8 standard errors; half an interval is 1.96.
-    half_width = (comparison.high - comparison.low) / 2
-    needed = ceil(n * (2.8 / 1.96 * half_width / matters) ** 2) if matters else n
-    return comparison._replace(verdict=TOO_FEW, samples_needed=max(needed, n + 1))
+    return comparison._replace(verdict=TOO_FEW, samples_needed=_needed(comparison, matters, n, n_comparisons))
+
+
+def _needed(comparison: Comparison, matters: float, n: int, n_comparisons: int) -> int:
+    error = (comparison.high - comparison.low) / 2 / norm.isf(0.025)
+    effect = max(abs(comparison.difference), matters)
+    if not effect:
+        return 0
+    errors = norm.isf(_LEVEL / 2 / n_comparisons) + norm.isf(1 - _POWER)
+    needed = ceil(n * min(float(errors * error / effect) ** 2, _MOST_NEEDED))
+    return needed if n < needed <= _MOST_NEEDED else 0
 
 
 def _require_comparable(evaluations: Mapping[str, Evaluation]) -> None:
@@ -181,6 +178,7 @@ def _require_comparable(evaluations: Mapping[str, Evaluation]) -> None:
             ("held_out_digest", "held-out images (digest)"),
             ("n_samples", "number of samples"),
             ("first_seed", "sample seed"),
+            ("settings", "settings"),
         ):
             one, other = getattr(evaluations[first], field), getattr(evaluations[name], field)
             if one != other:
@@ -188,5 +186,5 @@ def _require_comparable(evaluations: Mapping[str, Evaluation]) -> None:
                     f"the comparison of {name} with {first}",
                     found=f"{meaning} {other} and {one}",
                     expected="models measured in the same way, by the same images and seeds",
-                    remedy="Evaluate both with the same data, features, samples and sample_seed.",
+                    remedy="Evaluate both with the same data, classifier, features, samples, seed and k_neighbours.",
                 )

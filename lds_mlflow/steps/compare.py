@@ -34,14 +34,8 @@ def run(config: CompareConfig, context: Context) -> str:
     for label, evaluation in evaluations.items():
         context.run.log_metrics(evaluation.named(label))
     for row in comparisons:
-        name = f"{row.model} against {row.reference}/{evaluations[row.model].extractor}/{row.name}"
-        context.run.log_metrics(
-            {
-                f"{name}_difference": row.difference,
-                f"{name}_low": row.low,
-                f"{name}_high": row.high,
-                f"{name}_p": row.p_corrected,
-            }
-        )
+        figures = {"difference": row.difference, "low": row.low, "high": row.high, "p": row.p_corrected}
+        named = {f"{row.name}_{end}": value for end, value in figures.items()}
+        context.run.log_metrics(evaluations[row.model].placed(named, f"{row.model} against {row.reference}"))
     context.run.log_report(comparison_report(evaluations, comparisons, config.margin))
     return verdicts_in_words(evaluations, comparisons)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.context import Context
+from lds_mlflow.errors import ConfigError
 from lds_mlflow.evaluating import deciles_of_samples, extractor_as_configured, report_of
 from lds_mlflow.files import digest_of_file
 from lds_mlflow.metrics import FIGURES, ClassifierExtractor, evaluate_samples
@@ -13,9 +14,6 @@ from lds_mlflow.vae import VAE
 from lds_mlflow.values import Evaluation, ImageSet, ModelWeights
 
 __all__ = ["outside", "run"]
-
-_PREFIX = {"test": "eval", "select": "eval_select"}
-"""Of the figures' names: one can't be taken for the other."""
 
 
 def outside(config: EvaluateConfig) -> str:
@@ -30,7 +28,7 @@ def run(config: EvaluateConfig, context: Context) -> str:
     judge = _judge(context)
     extractor = extractor_as_configured(config, judge, train, device=device, cache=context.cache_path)
     model = VAE.from_weights(context.inputs["model"].load(ModelWeights, "model")).to(device)
-    n = min(config.samples or len(held_out), len(held_out), len(train))
+    n = _samples_wanted(config, len(held_out), len(train))
     z_SD = latents_of_seeds(list(range(config.sample_seed, config.sample_seed + n)), model.spec.latent_dim)
     samples = decode_latents(model, z_SD)
     measured = evaluate_samples(
@@ -48,14 +46,24 @@ def run(config: EvaluateConfig, context: Context) -> str:
     evaluation = measured.evaluation
     context.run.log_value(evaluation, f"evaluation_{config.part}")
     deciles = deciles_of_samples(model, z_SD, train, measured)
-    correlations = {f"{name.replace(' ', '_')}_by_lds": found.rank_correlation for name, found in deciles.items()}
-    prefix = _PREFIX[config.part]
-    context.run.log_metrics(evaluation.named(prefix))
-    context.run.log_metrics({f"{prefix}/{evaluation.extractor}/{name}": value for name, value in correlations.items()})
+    correlations = {f"{name}_by_lds": found.rank_correlation for name, found in deciles.items()}
+    context.run.log_metrics(evaluation.named() | evaluation.placed(correlations))
     sentence = _sentence(evaluation, context.inputs["model"])
     title = f"Evaluation of {context.inputs['model'].step} {context.inputs['model'].id[:8]}"
     context.run.log_report(report_of(measured, samples, train, deciles, title=title, sentence=sentence))
     return sentence
+
+
+def _samples_wanted(config: EvaluateConfig, n_held_out: int, n_train: int) -> int:
+    most = min(n_held_out, n_train)
+    if config.samples > most:
+        raise ConfigError(
+            "samples",
+            found=f"{config.samples:,}, with {n_held_out:,} images in the part {config.part} and {n_train:,} in train",
+            expected=f"at most {most:,}, since as many held-out images are compared, and training images for the floor",
+            remedy="Give fewer or 0, or bring more images.",
+        )
+    return config.samples or most
 
 
 def _judge(context: Context) -> ClassifierExtractor | None:

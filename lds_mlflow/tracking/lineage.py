@@ -106,7 +106,7 @@ class FinishedRun:
             ArtifactError: It can't be had.
             ProtocolError: It is sealed.
         """
-        if name in self.sealed:
+        if self.sealed and (not Path(name).parts or {*Path(name).parts} & {*self.sealed, ".."}):
             raise ProtocolError(
                 f"artifact {name} of run {self.id}",
                 found="a step that fits or chooses and wants to read it",

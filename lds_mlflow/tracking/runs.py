@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from time import monotonic, time
 from typing import Any
@@ -30,7 +31,8 @@ __all__ = ["Run"]
 _FLUSH_SECONDS = 5.0
 _BATCH = 1000
 _SYSTEM_SECONDS = 5
-_NOT_IN_NAMES = re.compile(r"[^\w\-. :/]")
+_NOT_IN_NAMES = re.compile(r"[^\w\-. :]")
+_NAME_LENGTH = 240
 _DIGEST_LENGTH = 32
 """MLflow's column for the digest of a data set holds 36 characters."""
 
@@ -78,8 +80,7 @@ class Run:
     def curve(self, step: int, metrics: Mapping[str, float]) -> None:
         """Takes points of curves, and sends them every few seconds in one batch."""
         now = int(time() * 1000)
-        # MLflow takes no other signs, and classes have names that users gave.
-        finite = {_NOT_IN_NAMES.sub("_", name): value for name, value in metrics.items() if math.isfinite(value)}
+        finite = {name: value for name, value in _mlflow_names(metrics).items() if math.isfinite(value)}
         self._waiting += [Metric(name, value, now, step) for name, value in finite.items()]
         if len(self._waiting) >= _BATCH or monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
@@ -168,3 +169,14 @@ class Run:
             keep_killed(self.tracking_uri, self.id)
         # `mlflow run` hands its run over by this variable; a later start must not find it.
         os.environ.pop("MLFLOW_RUN_ID", None)
+
+
+def _mlflow_names(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Returns figures under names that MLflow takes, each its own: classes have names that users gave."""
+    found: dict[str, float] = {}
+    for name, value in metrics.items():
+        parts = [_NOT_IN_NAMES.sub("_", part) for part in name.split("/")]
+        plain = "/".join(part if part.strip(". ") else "_" for part in parts)[:_NAME_LENGTH]
+        numbered = (f"{plain} {number}" for number in count(2))
+        found[plain if plain not in found else next(other for other in numbered if other not in found)] = value
+    return found

@@ -262,9 +262,9 @@ def test_weights_that_are_missing_or_not_wanted_are_refused(features: str, weigh
     assert rule in problem
 
 
-def test_runs_to_compare_have_names_or_else_places() -> None:
+def test_runs_to_compare_have_names_or_none() -> None:
     found = named_runs("abc, new = runs:/def ,models:/m@champion")
-    assert found == {"1": "abc", "new": "runs:/def", "3": "models:/m@champion"}
+    assert found == [("", "abc"), ("new", "runs:/def"), ("", "models:/m@champion")]
 
 
 @settings(max_examples=60, deadline=None)

@@ -40,7 +40,7 @@ def test_the_classifiers_features_have_a_fixed_scale_and_are_kept(
     parts: list[ImageSet], judge: ClassifierExtractor, tmp_path: Path
 ) -> None:
     features = _scaled(parse(EvaluateConfig, {}), parts, judge, tmp_path)
-    assert features.square().mean().item() == pytest.approx(1, rel=1e-5)
+    assert features.square().mean().item() == pytest.approx(1, rel=1e-4)
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -69,7 +69,7 @@ def test_a_program_sees_images_at_the_resolution_that_is_asked_for(parts: list[I
     values = {"features": "program", "feature_weights": str(tmp_path / "corner.pt2"), "program_resolution": 16}
     features = _scaled(parse(EvaluateConfig, values), parts, None, tmp_path / "cache")
     assert features.shape == (40, 4)
-    assert features.square().mean().item() == pytest.approx(1, rel=1e-5)
+    assert features.square().mean().item() == pytest.approx(1, rel=1e-4)
 
 
 def test_figures_that_were_not_measured_have_no_row() -> None:

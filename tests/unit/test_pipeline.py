@@ -98,7 +98,7 @@ def test_main_evaluates_the_baseline_the_control_and_the_finetuned_model(
     run = make_pipeline("main", **QUIET).main()
     metrics = tracker.client.get_run(run.id).data.metrics
     for model in ("baseline", "control", "finetuned"):
-        assert {name.split("/")[-1] for name in metrics if name.startswith(f"{model}/classifier-")} >= {
+        assert {name.split("/")[-1] for name in metrics if name.startswith(f"eval/{model}/classifier-")} >= {
             "fid",
             "coverage",
         }
@@ -124,10 +124,10 @@ def test_models_are_evaluated_and_compared_in_one_command(make_pipeline: MakePip
     assert {line.split(",")[0] for line in table[1:]} >= {"fid", "coverage", "density", "recall"}
     found = _artifacts(tracker, run.id)
     assert {"report.md", "report.html", "pictures/other_against_one.png", "pictures/tradeoff.png"} <= found
-    assert {name.split("/")[0] for name in run.metrics if "classifier-" in name} == {
-        "one",
-        "other",
-        "other against one",
+    assert {name.split("/classifier-")[0] for name in run.metrics if "classifier-" in name} == {
+        "eval/one",
+        "eval/other",
+        "eval/other against one",
     }
 
 
@@ -148,6 +148,35 @@ def test_a_comparison_of_what_was_measured_otherwise_is_refused(make_pipeline: M
     other = make_pipeline("evaluate", model_run=train, sample_seed=5).run("evaluate").id
     with pytest.raises(DataError, match="sample seed 5 and 0"):
         make_pipeline("compare", runs=f"a={first},b={other}").run("compare")
+
+
+def test_the_order_of_the_runs_decides_which_is_the_reference(make_pipeline: MakePipeline) -> None:
+    models = [make_pipeline("train", train_seed=seed).run("train").id for seed in (0, 1)]
+    one, other = (f"{name}={model}" for name, model in zip(("one", "other"), models, strict=True))
+    first = make_pipeline("compare", runs=f"{one},{other}").run("compare")
+    second = make_pipeline("compare", runs=f"{other},{one}").run("compare")
+    assert first.sentence.startswith("other against one")
+    assert second.sentence.startswith("one against other")
+    again = make_pipeline("compare", runs=f"{one},{other}").run("compare")
+    assert again.id == first.id
+
+
+def test_one_model_twice_is_no_comparison(make_pipeline: MakePipeline) -> None:
+    train = make_pipeline("train").run("train").id
+    with pytest.raises(ConfigError, match=f"two of train {train[:8]}"):
+        make_pipeline("compare", runs=f"{train},{train}").run("compare")
+
+
+def test_more_samples_than_held_out_images_are_refused(make_pipeline: MakePipeline) -> None:
+    train = make_pipeline("train").run("train").id
+    with pytest.raises(ConfigError, match=r"samples: found 2,000, with 24 images in the part test.*at most 24"):
+        make_pipeline("evaluate", model_run=train, samples=2000).run("evaluate")
+
+
+def test_features_are_computed_again_where_nothing_is_to_be_reused(make_pipeline: MakePipeline, tmp_path: Path) -> None:
+    train = make_pipeline("train").run("train").id
+    make_pipeline("evaluate", model_run=train, reuse=False).run("evaluate")
+    assert not (tmp_path / "work" / "features").exists()
 
 
 def test_a_comparison_with_what_is_no_model_is_refused(make_pipeline: MakePipeline) -> None:
@@ -221,9 +250,10 @@ def test_what_chooses_gets_neither_figures_nor_artifacts_of_the_test_part(make_p
 def test_features_are_computed_once_a_set(make_pipeline: MakePipeline, tmp_path: Path) -> None:
     train = make_pipeline("train").run("train").id
     make_pipeline("evaluate", model_run=train).run("evaluate")
-    kept = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "work" / "features").iterdir()}
+    (folder,) = (tmp_path / "work" / "features").iterdir()
+    kept = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
     make_pipeline("evaluate", model_run=train, sample_seed=9).run("evaluate")
-    after = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "work" / "features").iterdir()}
+    after = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
     # Other samples are another set; all others are there.
     assert len(after) == len(kept) + 1
     assert kept.items() <= after.items()

@@ -12,7 +12,7 @@ from lds_mlflow.metrics import (
     measure_balance,
     wilson_interval,
 )
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ImageSet, evenly_spread
 
 NAMES = ("cat", "dog", "owl")
 
@@ -107,9 +107,12 @@ def test_cats_that_are_taken_for_dogs_are_given_back(balance: Balance) -> None:
 def test_every_class_has_the_distances_of_as_many_images_of_each_set(balance: Balance) -> None:
     features = _features(40, 40, 100)
     # Of owls there are ten of each; of dogs fourteen among the samples.
-    owls = features.held_out_NF[30:], features.samples_SF[30:], features.train_TF[80:90]
-    dogs = features.held_out_NF[14:28], features.samples_SF[16:30], features.train_TF[50:64]
-    for name, (real, samples, training) in (("owl", owls), ("dog", dogs)):
+    owls = features.held_out_NF[30:], features.samples_SF[30:], features.train_TF[80:]
+    dogs = features.held_out_NF[14:30], features.samples_SF[16:30], features.train_TF[50:80]
+    for name, sets, n in (("owl", owls, 10), ("dog", dogs, 14)):
+        # What is more is left out evenly: neighbours in a file are often of one scene.
+        real, samples, training = (rows[evenly_spread(len(rows), n)] for rows in sets)
+        assert balance.metrics[f"class_fid_images/{name}"] == n
         assert balance.metrics[f"class_fid/{name}"] == frechet_distance(real, samples)
         assert balance.metrics[f"floor_class_fid/{name}"] == frechet_distance(real, training)
 
@@ -128,6 +131,8 @@ def test_a_class_of_fewer_than_ten_images_of_a_set_has_no_distance_and_is_named(
     assert {name for name in balance.metrics if "class_fid" in name} == {
         "class_fid/cat",
         "class_fid/dog",
+        "class_fid_images/cat",
+        "class_fid_images/dog",
         "floor_class_fid/cat",
         "floor_class_fid/dog",
     }
@@ -140,7 +145,7 @@ def test_a_class_that_the_judge_takes_no_sample_for_has_a_share_of_zero_and_no_d
     balance = _measure([0] * 40, held_out, train, known)
     assert [balance.metrics[f"class_share/{name}"] for name in NAMES] == [1, 0, 0]
     assert balance.observed_K[2][0] == 0 < balance.observed_K[2][2]
-    assert [name for name in balance.metrics if name.startswith("class_fid")] == ["class_fid/cat"]
+    assert [name for name in balance.metrics if name.startswith("class_fid/")] == ["class_fid/cat"]
     assert "the classes dog, owl" in balance.notes[0]
 
 

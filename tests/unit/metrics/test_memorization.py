@@ -5,7 +5,6 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from lds_mlflow.metrics import Memorization, data_copying, memorization
-from lds_mlflow.values import evenly_spread
 
 N = 400
 
@@ -47,7 +46,6 @@ def test_copies_of_training_images_are_found(copied: Memorization) -> None:
     found = _values(copied)
     assert found["authenticity"] < 0.01
     assert found["nearest_ratio"] < 0.01
-    assert found["nearer_to_train"] > 0.98
     assert copied.data_copying < -3
 
 
@@ -58,7 +56,7 @@ def test_a_copy_is_close_to_the_row_that_it_is_a_copy_of(copied: Memorization) -
 
 def test_exact_copies_are_at_no_distance(train: Tensor, held_out: Tensor) -> None:
     exact = memorization(train, train, held_out)
-    assert _values(exact) == {"authenticity": 0, "nearest_ratio": 0, "nearer_to_train": 1}
+    assert _values(exact) == {"authenticity": 0, "nearest_ratio": 0}
     assert exact.closeness_S.tolist() == [0.0] * N
 
 
@@ -67,7 +65,6 @@ def test_fresh_images_are_no_nearer_than_held_out_ones(fresh: Memorization) -> N
     # An image's nearest other is as far away as a fresh image's, in the mean over rows that are often the nearest.
     assert 0.4 < found["authenticity"] < 0.8
     assert found["nearest_ratio"] == pytest.approx(1, abs=3 * fresh.estimates["nearest_ratio"].standard_error)
-    assert found["nearer_to_train"] == pytest.approx(0.5, abs=3 * 0.5 / N**0.5)
     assert abs(fresh.data_copying) < 2
 
 
@@ -93,22 +90,6 @@ def test_closeness_is_the_distance_over_that_to_the_next_training_image(fresh: M
     spacing = among.min(1).values[distances.argmin(1)]
     np.testing.assert_allclose(fresh.closeness_S.numpy(), distances.min(1).values / spacing, rtol=1e-5)
     assert _values(fresh)["authenticity"] == pytest.approx((distances.min(1).values > spacing).double().mean().item())
-
-
-def test_nearer_to_train_is_counted_among_as_many_training_images_as_there_are_held_out_ones(train: Tensor) -> None:
-    samples, held_out = _gaussian(100, seed=4), _gaussian(N // 4, seed=2)
-    some = train[evenly_spread(N, N // 4)]
-    nearer = _distances(samples, some).min(1).values < _distances(samples, held_out).min(1).values
-    found = memorization(samples, train, held_out).nearer_to_train
-    assert found == pytest.approx(nearer.double().mean().item())
-    assert 0.3 < found < 0.7
-
-
-def test_samples_as_near_to_a_training_image_as_to_a_held_out_one_count_half() -> None:
-    train, held_out = torch.tensor([[0.0], [10.0]]), torch.tensor([[2.0], [12.0]])
-    found = memorization(torch.tensor([[1.0], [11.0], [0.5], [11.5]]), train, held_out)
-    assert _values(found)["nearer_to_train"] == 0.5
-    assert memorization(torch.tensor([[1.0]]), train, held_out).nearer_to_train == 0.5
 
 
 def test_the_ratio_can_be_done_by_hand_with_its_influences() -> None:

@@ -25,7 +25,7 @@ def _images(n: int = 6) -> Tensor:
 def test_fitted_features_have_a_mean_square_of_one() -> None:
     features = ScaledExtractor.fitted(PixelExtractor(), _images()).features(_images())
     assert features.dtype == torch.float32
-    assert features.square().sum(1).mean() / features.shape[1] == pytest.approx(1, rel=1e-6)
+    assert features.square().sum(1).mean() / features.shape[1] == pytest.approx(1, rel=1e-4)
 
 
 def test_the_scale_is_that_of_the_images_it_was_fitted_on_and_stays() -> None:

@@ -36,8 +36,9 @@ def test_a_value_of_another_kind_is_refused(run: FinishedRun) -> None:
 
 def test_an_artifact_that_is_sealed_is_refused_with_the_reason(run: FinishedRun) -> None:
     sealed = run.without("latents")
-    with pytest.raises(ProtocolError, match=r"fits or chooses.*part select"):
-        sealed.load(LatentSet, "latents")
+    for name in ("latents", "latents/", "./latents", "", "other/../latents/tensors"):
+        with pytest.raises(ProtocolError, match=r"fits or chooses.*part select"):
+            sealed.load(LatentSet, name)
     assert run.load(LatentSet, "latents").image_ids_N == LATENTS.image_ids_N
     assert run.without("model").load(LatentSet, "latents").image_ids_N == LATENTS.image_ids_N
 

@@ -105,5 +105,16 @@ def test_a_report_becomes_two_artifacts_and_its_pictures(tracker: Tracker, run: 
 
 
 def test_a_figure_whose_name_mlflow_would_refuse_is_logged_under_one_that_it_takes(tracker: Tracker, run: Run) -> None:
-    run.log_metrics({"class_share/<b>|x": 0.5, "class_share/日本 (1)": 0.25})
-    assert tracker.client.get_run(run.id).data.metrics == {"class_share/_b__x": 0.5, "class_share/日本 _1_": 0.25}
+    shares = {"class_share/<b>|x": 0.5, "class_share/日本 (1)": 0.25, "class_share/.": 0.125, "class_share/": 0.0}
+    run.log_metrics(shares)
+    run.log_metrics({"C+": 1.0, "C#": 2.0, "C_": 3.0, "x" * 400: 4.0})
+    assert tracker.client.get_run(run.id).data.metrics == {
+        "class_share/_b__x": 0.5,
+        "class_share/日本 _1_": 0.25,
+        "class_share/_": 0.125,
+        "class_share/_ 2": 0.0,
+        "C_": 1.0,
+        "C_ 2": 2.0,
+        "C_ 3": 3.0,
+        "x" * 240: 4.0,
+    }
