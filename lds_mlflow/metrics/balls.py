@@ -37,8 +37,8 @@ def balls_around(x_NF: Tensor, k: int) -> Balls:
     wanted, radii, following, rows_of_nearest = min(k + _SPARE, len(x_NF) - 1), [], [], []
     for tile in _tiles(x_NF, x_NF):
         own = torch.arange(tile.rows.start, tile.rows.stop, device=x_NF.device)
-        tile.squared_RM[own - tile.rows.start, own] = torch.inf
-        nearest = tile.squared_RM.topk(wanted, largest=False)
+        tile.partial_RM[own - tile.rows.start, own] = torch.inf
+        nearest = tile.partial_RM.topk(wanted, largest=False)
         kth = nearest.values[:, k - 1 : k]
         doubt = (nearest.values - kth).abs() <= 2 * tile.rounding_R1
         certain = (nearest.values < kth) & ~doubt
@@ -50,7 +50,8 @@ def balls_around(x_NF: Tensor, k: int) -> Balls:
         for row in doubt[:, -1].nonzero().flatten().tolist() if wanted < len(x_NF) - 1 else ():
             radius[row] = _exact_radius(x_NF, tile.rows.start + row, k)
         radii.append(radius)
-        following.append(nearest.values[:, k].clamp(min=0).sqrt() if wanted > k else torch.full_like(radius, torch.inf))
+        beyond = nearest.values[:, k:] + tile.square_R1 if wanted > k else torch.full_like(kth, torch.inf)
+        following.append(beyond[:, 0].clamp(min=0).sqrt())
         rows_of_nearest.append(nearest.indices[:, :k])
     return Balls(x_NF, torch.cat(radii), torch.cat(following), torch.cat(rows_of_nearest))
 
@@ -79,15 +80,15 @@ def nearest(x_NF: Tensor, y_MF: Tensor, n: int = 1) -> tuple[Tensor, Tensor]:
     """Returns the distances, ascending, of each x to its n nearest y, float64 [N, n], and their rows, int64 [N, n]."""
     wanted, distances, rows_of_nearest = min(n + _SPARE, len(y_MF)), [], []
     for tile in _tiles(x_NF, y_MF):
-        squared, indices = tile.squared_RM.topk(wanted, largest=False)
+        partial, indices = tile.partial_RM.topk(wanted, largest=False)
         own = torch.arange(tile.rows.start, tile.rows.stop, device=x_NF.device).repeat_interleave(wanted)
         pairs = torch.stack([own, indices.flatten()], dim=1)
         rising = _distances(x_NF, y_MF, pairs, torch.float64).reshape(-1, wanted).sort(1)
         distance, row_of_nearest = rising.values[:, :n], indices.gather(1, rising.indices[:, :n])
         # With doubt up to the last there may be nearer ones that were not kept.
-        limit = squared[:, min(n, wanted) - 1, None] + 2 * tile.rounding_R1
-        for row in (squared[:, -1:] <= limit).nonzero()[:, 0].tolist() if wanted < len(y_MF) else ():
-            some = (tile.squared_RM[row] <= limit[row]).nonzero().flatten()
+        limit = partial[:, min(n, wanted) - 1, None] + 2 * tile.rounding_R1
+        for row in (partial[:, -1:] <= limit).nonzero()[:, 0].tolist() if wanted < len(y_MF) else ():
+            some = (tile.partial_RM[row] <= limit[row]).nonzero().flatten()
             pairs = torch.stack([torch.full_like(some, tile.rows.start + row), some], 1)
             exact = _distances(x_NF, y_MF, pairs, torch.float64).sort()
             distance[row], row_of_nearest[row] = exact.values[:n], some[exact.indices[:n]]
@@ -99,10 +100,12 @@ def nearest(x_NF: Tensor, y_MF: Tensor, n: int = 1) -> tuple[Tensor, Tensor]:
 def _memberships(balls: Balls, points_MF: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Yields rows of balls, and which points lie in them, bool [R, M]."""
     for tile in _tiles(balls.centres_NF, points_MF):
-        square_R1 = balls.radius_N[tile.rows].double().square().float()[:, None]
-        inside = tile.squared_RM < square_R1
+        radius_R1 = balls.radius_N[tile.rows, None].double()
+        limit_R1 = radius_R1.square() - tile.square_R1
         # The radius is rounded too.
-        doubt = (tile.squared_RM - square_R1).abs() <= tile.rounding_R1 + 4 * torch.finfo(torch.float32).eps * square_R1
+        rounding_R1 = tile.rounding_R1 + 4 * torch.finfo(torch.float32).eps * radius_R1.square()
+        inside = tile.partial_RM <= (limit_R1 + rounding_R1).float()
+        doubt = inside ^ (tile.partial_RM < (limit_R1 - rounding_R1).float())
         pairs = doubt.nonzero()
         pairs[:, 0] += tile.rows.start
         inside[doubt] = _distances(balls.centres_NF, points_MF, pairs) < balls.radius_N[pairs[:, 0]]
@@ -131,13 +134,16 @@ def _exact_radius(x_NF: Tensor, row: int, k: int) -> Tensor:
 
 
 class _Tile(NamedTuple):
+    """Rows of squared distances, less |x|^2, which is the same all along a row; and by how much they may be off."""
+
     rows: slice
-    squared_RM: Tensor
+    partial_RM: Tensor
+    square_R1: Tensor
     rounding_R1: Tensor
 
 
 def _tiles(x_NF: Tensor, y_MF: Tensor) -> Iterator[_Tile]:
-    """Yields rows of squared distances in float32, and by how much they may be off, in tiles of bounded memory."""
+    """Yields rows of squared distances in float32, in tiles of bounded memory."""
     x, y = x_NF.float(), y_MF.float()
     square_N, square_M = _squares(x), _squares(y)
     # A sum of n products is off by some sqrt(n) roundings (Higham & Mary 2019).
@@ -146,9 +152,8 @@ def _tiles(x_NF: Tensor, y_MF: Tensor) -> Iterator[_Tile]:
     buffer = x.new_empty(min(height, len(x)), len(y))
     for start in range(0, len(x), height):
         rows = slice(start, min(start + height, len(x)))
-        squared = torch.mm(x[rows], y.T, out=buffer[: rows.stop - start])
-        squared.mul_(-2).add_(square_N[rows, None]).add_(square_M)
-        yield _Tile(rows, squared, rounding * (square_N[rows, None] + square_M.max()))
+        partial = torch.addmm(square_M, x[rows], y.T, alpha=-2, out=buffer[: rows.stop - start])
+        yield _Tile(rows, partial, square_N[rows, None], rounding * (square_N[rows, None] + square_M.max()))
 
 
 def _distances(x_NF: Tensor, y_MF: Tensor, pairs_P2: Tensor, dtype: torch.dtype | None = None) -> Tensor:
