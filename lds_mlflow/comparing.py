@@ -43,7 +43,7 @@ def comparison_report(
         comparisons: All of their comparisons.
         margin: The difference that matters, as a share of the figure.
     """
-    report = Report(" against ".join(evaluations))
+    report = Report(f"Comparison of {' and '.join(evaluations)}")
     first = next(iter(evaluations.values()))
     for line in verdicts_in_words(evaluations, comparisons).splitlines():
         report.paragraph(Bold(line))

@@ -55,7 +55,7 @@ FIGURES: dict[str, Figure] = {
         "Authenticity",
         "neither",
         True,
-        "Share of the samples that are no nearer to a training image than its nearest other.",
+        "Share of the samples that are farther from a training image than its nearest other is.",
     ),
     "nearest_ratio": Figure(
         "Nearest-neighbour ratio",
