@@ -76,8 +76,8 @@ class NearDuplicates:
 def near_duplicates(splits: Splits, *, threshold: float = 0.96) -> NearDuplicates:
     """Finds pairs of images in different parts that are nearly one picture.
 
-    Brightness, contrast, compression and a resize leave the correlation near 1; a shift or a crop by more than a
-    pixel of the thumbnail doesn't. A flat image is nobody's near-duplicate.
+    Brightness, contrast, compression and a resize leave the correlation near 1, as long as the thumbnail shows no blur;
+    a shift or a crop by more than a pixel of the thumbnail doesn't. A flat image is nobody's near-duplicate.
 
     Args:
         splits: The three parts, of images of one size.
