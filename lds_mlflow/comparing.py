@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from lds_mlflow.evaluating import figures_table
-from lds_mlflow.metrics import FIGURES, TOO_FEW, Comparison
+from lds_mlflow.metrics import FIGURES, NO_DIFFERENCE, TOO_FEW, Comparison
 from lds_mlflow.pictures import comparison_chart, difference_chart, tradeoff_chart
 from lds_mlflow.reports import Bold, Report
 from lds_mlflow.values import Evaluation
 
-__all__ = ["comparison_report", "comparison_table", "verdicts_in_words"]
+__all__ = ["comparison_note", "comparison_report", "comparison_table", "models_chart", "verdicts_in_words"]
 
 _ONE_SEED = (
     "Each model is one training run: a verdict speaks of these models, and not of how they were trained. For that, "
@@ -65,18 +66,43 @@ def comparison_report(
 
 
 def _add_models(report: Report, evaluations: Mapping[str, Evaluation]) -> None:
-    real = {name: next(iter(evaluations.values())).metrics[f"floor_{name}"] for name in _CHARTED}
+    real = _side_by_side(evaluations)["real images"]
     points = {
         label: (_interval(found, "density"), _interval(found, "coverage")) for label, found in evaluations.items()
     }
     chart = tradeoff_chart(points, (real["density"], real["coverage"]))
     report.picture("pictures/tradeoff.png", chart, "Density rises where samples crowd: don't read it alone.")
-    shown = {"real images": real, **{label: found.metrics for label, found in evaluations.items()}}
-    titles = {name: f"{FIGURES[name].title}{_arrow(name)}" for name in _CHARTED}
-    report.picture("pictures/comparison.png", comparison_chart(shown, titles), "The models side by side.")
+    report.picture("pictures/comparison.png", models_chart(evaluations), "The models side by side.")
     for label, found in evaluations.items():
         report.heading(label)
         report.table(figures_table(found), f"{label}: all figures, beside those of real images.")
+
+
+def models_chart(evaluations: Mapping[str, Evaluation]) -> Figure:
+    """Draws the models side by side, beside real images."""
+    titles = {name: f"{FIGURES[name].title}{_arrow(name)}" for name in _CHARTED}
+    return comparison_chart(_side_by_side(evaluations), titles)
+
+
+def comparison_note(evaluations: Mapping[str, Evaluation], links: Mapping[str, str]) -> str:
+    """Returns the models side by side as a Markdown table.
+
+    Args:
+        evaluations: The evaluations, by the models' names.
+        links: Where each is found, in Markdown, by the same names.
+    """
+    lines = [f"| model | {' | '.join(FIGURES[name].title for name in _CHARTED)} | run |", "|---" * 5 + "|"]
+    for label, figures in _side_by_side(evaluations).items():
+        lines.append(
+            f"| {label} | {' | '.join(f'{figures[name]:.3g}' for name in _CHARTED)} | {links.get(label, '')} |"
+        )
+    return "\n".join(lines)
+
+
+def _side_by_side(evaluations: Mapping[str, Evaluation]) -> dict[str, Mapping[str, float]]:
+    floor = next(iter(evaluations.values())).metrics
+    real = {name: floor[f"floor_{name}"] for name in _CHARTED}
+    return {"real images": real, **{label: found.metrics for label, found in evaluations.items()}}
 
 
 def _interval(evaluation: Evaluation, name: str) -> tuple[float, float, float]:
@@ -115,7 +141,9 @@ def _of_pair(pair: tuple[str, str], rows: Sequence[Comparison], evaluation: Eval
 
 def _in_short(row: Comparison) -> str:
     title = FIGURES[row.name].title
-    return title if row.verdict == TOO_FEW else f"{title} by {row.difference:+.3g} ({row.low:+.3g} to {row.high:+.3g})"
+    if row.verdict in (NO_DIFFERENCE, TOO_FEW):
+        return title
+    return f"{title} by {row.difference:+.3g} ({row.low:+.3g} to {row.high:+.3g})"
 
 
 def _by_pair(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], list[Comparison]]:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
+from lds_mlflow.comparing import comparison_note, models_chart
 from lds_mlflow.config import (
     AUTO,
     NO_MODEL,
@@ -30,8 +31,10 @@ from lds_mlflow.errors import ConfigError, Interrupted
 from lds_mlflow.fingerprint import code_digest, fingerprint_of
 from lds_mlflow.graph import COMPARE, MAIN, STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.interrupts import Interruption
+from lds_mlflow.metrics import COMPARED
 from lds_mlflow.steps import augment, classifier, compare, data, encode, evaluate, finetune, sample, train
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
+from lds_mlflow.values import Evaluation
 
 __all__ = ["Pipeline"]
 
@@ -106,12 +109,22 @@ class Pipeline:
             known = {"data": self._resolve("data", {}, parent=run.id)}
             _log_data(run, known)
             compared = self._resolve(COMPARE, known, parent=run.id)
-            run.log_metrics(compared.metrics)
-            evaluations = [f"{label}: {self.tracker.open(run_id).link}" for label, run_id in compared.inputs.items()]
-            run.log_tags({tags.SENTENCE: compared.sentence})
-            run.log_note(f"{_lines(compared.sentence)}\n\n{compared.link} has the report. {', '.join(evaluations)}.")
+            self._show(run, compared)
             run.end("FINISHED")
         return run
+
+    def _show(self, run: Run, compared: FinishedRun) -> None:
+        """Shows on main's own run what was compared."""
+        runs = {label: self.tracker.open(run_id) for label, run_id in compared.inputs.items()}
+        evaluations = {
+            label: found.load(Evaluation, f"evaluation_{found.params['part']}") for label, found in runs.items()
+        }
+        shown = {name: value for name, value in compared.metrics.items() if name.rsplit("/", 1)[-1] in COMPARED}
+        run.log_metrics(shown)
+        run.log_tags({tags.SENTENCE: compared.sentence})
+        run.log_picture(models_chart(evaluations), "pictures/comparison.png")
+        table = comparison_note(evaluations, {label: found.link for label, found in runs.items()})
+        run.log_note(f"{table}\n\n{_lines(compared.sentence)}\n\n{compared.link} has the report, with intervals.")
 
     def _three_models(self, known: dict[str, FinishedRun], parent: str) -> dict[str, FinishedRun]:
         """Returns the baseline, the control (finetuned as long without A) and the finetuned model."""

@@ -39,11 +39,12 @@ from lds_mlflow.metrics.scaled import ScaledExtractor
 from lds_mlflow.metrics.sharpness import sharpness
 from lds_mlflow.metrics.squeezenet import SqueezeNetExtractor
 from lds_mlflow.metrics.vendi import vendi_score
-from lds_mlflow.metrics.verdicts import TOO_FEW, Comparison, compare_evaluations, holm
+from lds_mlflow.metrics.verdicts import NO_DIFFERENCE, TOO_FEW, Comparison, compare_evaluations, holm
 
 __all__ = [
     "COMPARED",
     "FIGURES",
+    "NO_DIFFERENCE",
     "TOO_FEW",
     "Balance",
     "CachedExtractor",

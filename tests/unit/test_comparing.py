@@ -1,4 +1,4 @@
-from lds_mlflow.comparing import comparison_report, comparison_table, verdicts_in_words
+from lds_mlflow.comparing import comparison_note, comparison_report, comparison_table, verdicts_in_words
 from lds_mlflow.metrics import Comparison
 from lds_mlflow.values import Evaluation
 from tests.conftest import an_evaluation
@@ -24,7 +24,7 @@ ROWS = [
 def test_a_pair_of_models_is_told_in_a_line() -> None:
     assert verdicts_in_words(_evaluations(), ROWS) == (
         "new against old (4 samples, test): worse: FID by +1 (+0.5 to +1.5); too few samples to tell: Recall; "
-        "no difference seen: Coverage by +1 (+0.5 to +1.5)"
+        "no difference seen: Coverage"
     )
 
 
@@ -52,3 +52,10 @@ def test_a_figure_of_the_reference_of_zero_has_no_share_and_is_left_out_of_the_p
     rows = [ROWS[0], ROWS[2]._replace(reference_value=0.0)]
     report = comparison_report(_evaluations(), rows, margin=0.1)
     assert len(report.pictures) == 3
+
+
+def test_the_note_has_a_row_a_model_beside_real_images_with_a_link_to_each() -> None:
+    lines = comparison_note(_evaluations(), {"new": "[evaluate 1](#/1)"}).splitlines()
+    assert lines[0] == "| model | FID | Density | Coverage | run |"
+    assert lines[2] == "| real images | 0.5 | 0.5 | 0.5 |  |"
+    assert lines[4] == "| new | 0.5 | 0.5 | 0.5 | [evaluate 1](#/1) |"

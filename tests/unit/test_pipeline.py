@@ -109,6 +109,9 @@ def test_main_evaluates_the_baseline_the_control_and_the_finetuned_model(
         "finetuned against control",
     ]
     assert any("reference_value" in line for line in said)
+    assert "pictures/comparison.png" in _artifacts(tracker, run.id)
+    note = tracker.client.get_run(run.id).data.tags["mlflow.note.content"]
+    assert all(f"| {model} | " in note for model in ("real images", "baseline", "control", "finetuned"))
 
 
 def _artifacts(tracker: Tracker, run_id: str) -> set[str]:
