@@ -76,7 +76,7 @@ FIGURES: dict[str, Figure] = {
         "Part of the samples that would have to change class to have the training shares; chance alone makes some.",
     ),
     "class_share_gap_corrected": Figure(
-        "Class share gap, corrected", "lower", False, "The same, corrected for the classifier's confusion."
+        "Class share gap (corrected)", "lower", False, "The same, corrected for the classifier's confusion."
     ),
 }
 """Every figure by name, in the order in which it is shown."""
