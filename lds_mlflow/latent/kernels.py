@@ -1,5 +1,7 @@
 """The inner loops of density scoring: by numba where it is installed (the extra "fast"), otherwise by torch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from threading import Lock
@@ -34,11 +36,20 @@ def is_fused(tensor: Tensor) -> bool:
     return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and _fused() is not None
 
 
-def _with_threads() -> Lock:
+@contextmanager
+def _with_threads() -> Iterator[None]:
     import numba  # noqa: PLC0415
 
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
-    return _lock
+    n = torch.get_num_threads()
+    with _lock:
+        numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            # Where both use OpenMP, numba's start sets torch's number of threads too, and more threads than
+            # cores are many times slower.
+            if torch.get_num_threads() != n:
+                torch.set_num_threads(n)
 
 
 def accumulate_logsumexp(exponents: Tensor, columns: Tensor, top: Tensor, total: Tensor) -> None:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -92,3 +95,13 @@ def test_power_sums_are_those_of_every_tenth(dtype: torch.dtype) -> None:
 
 def test_float64_is_never_given_to_the_float32_kernels() -> None:
     assert not kernels.is_fused(torch.zeros(1, dtype=torch.float64))
+
+
+def test_scoring_leaves_torchs_number_of_threads_as_it_was() -> None:
+    # In a process of its own: numba's threads start once.
+    script = (
+        "import torch; torch.set_num_threads(1); from lds_mlflow.latent import draw_candidates, score_candidates; "
+        "z = torch.randn(200, 4); c = draw_candidates(z, 500, generator=torch.Generator()); "
+        "score_candidates(c, z, sigma=1.0); assert torch.get_num_threads() == 1"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
