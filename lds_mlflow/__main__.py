@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 from pydantic.fields import FieldInfo
 
-from lds_mlflow.config import NO_MODEL, FinetuneConfig, Settings, parse_all
+from lds_mlflow.config import NO_MODEL, RegisterConfig, Settings, parse_all
 from lds_mlflow.errors import Interrupted, LdsError
 from lds_mlflow.graph import ENTRY_POINTS, MAIN, configs_behind, help_text, parameters
 
@@ -67,8 +67,8 @@ def _run(entry_point: str, configs: Mapping[type[Settings], Settings]) -> None:
         pipeline = Pipeline(configs, tracker, interruption, click.echo)
         run_id = pipeline.main().id if entry_point == MAIN else pipeline.run(entry_point).id
     click.echo(f"\n{entry_point} finished in {monotonic() - started:.0f} s.")
-    finetuning = configs.get(FinetuneConfig)
-    model = finetuning.registered_model if isinstance(finetuning, FinetuneConfig) else NO_MODEL
+    registering = configs.get(RegisterConfig)
+    model = registering.registered_model if isinstance(registering, RegisterConfig) else NO_MODEL
     for line in tracker.next_steps(run_id, model=None if model == NO_MODEL else model):
         click.echo(line)
 

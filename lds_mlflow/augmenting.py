@@ -43,9 +43,22 @@ from lds_mlflow.latent import (
     score_exhaustively,
     strata_of,
 )
-from lds_mlflow.values import Candidates, ImageSet, Scores
+from lds_mlflow.samplers import draw_latents
+from lds_mlflow.values import AugmentationSet, Candidates, ImageSet, LatentDistribution, LatentSet, Scores
 
-__all__ = ["RULES", "Scored", "rule_of", "score_as_configured", "strata_as_configured", "wanted_of"]
+__all__ = [
+    "RULES",
+    "Scored",
+    "control_latents",
+    "real_images",
+    "rule_of",
+    "score_as_configured",
+    "strata_as_configured",
+    "wanted_of",
+]
+
+_FIRST_SEED_OF_A = 2**31
+"""Far from the seeds that evaluations draw."""
 
 _SCORERS: dict[str, Scorer] = {
     "exact": score_candidates,
@@ -85,6 +98,43 @@ class Scored:
 def wanted_of(config: AugmentConfig, n: int) -> int:
     """Returns the size of A at most, for n training latents."""
     return ceil(config.augmentation_ratio * n)
+
+
+def control_latents(config: AugmentConfig, latents: LatentSet, prior: LatentDistribution) -> Tensor:
+    """Returns the latents that a control's A is decoded from, float32 [A, D].
+
+    Args:
+        config: The configuration: source is prior, reconstructions or noise.
+        latents: The training latents.
+        prior: The model's prior.
+    """
+    z_ND, seed = latents.z_ND, config.augment_seed
+    n = wanted_of(config, len(z_ND))
+    if config.source == "prior":
+        return draw_latents(prior, [(_FIRST_SEED_OF_A + seed * 2**20 + i) % 2**32 for i in range(n)])
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.cat([torch.randperm(len(z_ND), generator=generator) for _ in range(ceil(n / len(z_ND)))])
+    chosen = z_ND[order[:n]]
+    if config.source == "reconstructions":
+        return chosen
+    width = bandwidth(z_ND, config.sigma, multiplier=config.sigma_multiplier)
+    return chosen + width.sigma * torch.randn(chosen.shape, generator=generator)
+
+
+def real_images(config: AugmentConfig, reserve: ImageSet | None, n_train: int) -> AugmentationSet:
+    """Returns more real images as A: as many as there would be of others, or all that there are.
+
+    Raises:
+        DataError: None were kept aside.
+    """
+    if reserve is None:
+        raise DataError(
+            "source=real",
+            found="no real images that were kept aside",
+            expected="a part of the images for it",
+            remedy="Give reserve_fraction=0.2, say; it changes the division of the images.",
+        )
+    return AugmentationSet(reserve.spread(wanted_of(config, n_train)).images_NCHW)
 
 
 def score_as_configured(config: AugmentConfig, z_ND: Tensor, generator: torch.Generator) -> Scored:

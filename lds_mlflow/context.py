@@ -9,6 +9,8 @@ from lds_mlflow.tracking import FinishedRun, Run
 
 __all__ = ["Context"]
 
+_LINKS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -40,4 +42,5 @@ class Context:
     def lineage(self) -> str:
         """The upstream runs in Markdown, with links that work in MLflow's UI."""
         links = [run.link for name, run in self.inputs.items() if name != "model"]
-        return f"Made from: {', '.join(links)}." if links else ""
+        more = f" and {len(links) - _LINKS:,} more" if len(links) > _LINKS else ""
+        return f"Made from: {', '.join(links[:_LINKS])}{more}." if links else ""

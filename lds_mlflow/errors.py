@@ -1,5 +1,8 @@
 """The errors of the project. Every message says what, found what, expected what, and how to mend it."""
 
+from functools import partial
+from typing import Any
+
 __all__ = [
     "ArtifactError",
     "ConfigError",
@@ -11,6 +14,7 @@ __all__ = [
     "SelectionError",
     "TrackingError",
     "TrainingError",
+    "WorkerError",
 ]
 
 
@@ -27,6 +31,10 @@ class LdsError(Exception):
     def __init__(self, what: str, *, found: str, expected: str, remedy: str) -> None:
         self.what, self.found, self.expected, self.remedy = what, found, expected, remedy
         super().__init__(f"{what}: found {found}; expected {expected}. {remedy}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # From one process to another.
+        return partial(type(self), found=self.found, expected=self.expected, remedy=self.remedy), (self.what,)
 
 
 class ConfigError(LdsError):
@@ -57,6 +65,10 @@ class TrackingError(LdsError):
     """The tracking server or one of its runs can't be used."""
 
 
+class WorkerError(LdsError):
+    """A process that shared a command's work is gone."""
+
+
 class DiskFullError(LdsError):
     """A file doesn't fit on the disk."""
 
@@ -67,3 +79,6 @@ class Interrupted(BaseException):
     def __init__(self, signum: int) -> None:
         self.signum = signum
         super().__init__(f"stopped by signal {signum}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.signum,)

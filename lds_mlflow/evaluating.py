@@ -32,8 +32,6 @@ from lds_mlflow.pictures import (
     tradeoff_chart,
 )
 from lds_mlflow.reports import Report
-from lds_mlflow.sampling import encode_images
-from lds_mlflow.vae import VAE
 from lds_mlflow.values import Evaluation, ImageSet
 
 __all__ = ["deciles_of_samples", "extractor_as_configured", "figures_table", "report_of"]
@@ -70,16 +68,14 @@ def _kept(extractor: Extractor, cache: Path | None) -> Extractor:
     return CachedExtractor(extractor, cache) if cache else extractor
 
 
-def deciles_of_samples(model: VAE, z_SD: Tensor, train: ImageSet, measured: Measured) -> dict[str, Deciles]:
+def deciles_of_samples(z_SD: Tensor, z_ND: Tensor, measured: Measured) -> dict[str, Deciles]:
     """Returns the qualities of samples by decile of their log LDS (draft, figure 2); none where there are too few.
 
     Args:
-        model: The model, which encodes the training images too.
         z_SD: Latents of the samples.
-        train: The training images.
+        z_ND: Posterior means of the training images.
         measured: The samples' evaluation.
     """
-    z_ND, _ = encode_images(model, train.images_NCHW)
     scores = log_density(z_SD, z_ND, sigma=bandwidth(z_ND, "norm/5").sigma)
     try:
         return {name: quality_by_decile(scores, quality) for name, quality in measured.quality_S.items()}

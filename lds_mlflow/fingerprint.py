@@ -3,6 +3,7 @@
 import ast
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from lds_mlflow.config import StepConfig
@@ -36,7 +37,12 @@ def fingerprint_of(step: Step, config: StepConfig, inputs: Mapping[str, str], ou
 def code_digest(places: tuple[str, ...]) -> str:
     """Returns the digest of what the code at some places of the package does: comments and docstrings don't count."""
     files = [file for place in sorted(places) for file in _python_files(_PACKAGE / place)]
-    return digest_of_bytes(*(ast.dump(_without_docstrings(ast.parse(file.read_text()))).encode() for file in files))
+    return digest_of_bytes(*(_meaning(file.read_text()) for file in files))
+
+
+@cache
+def _meaning(text: str) -> bytes:
+    return ast.dump(_without_docstrings(ast.parse(text))).encode()
 
 
 def _python_files(place: Path) -> list[Path]:

@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from lds_mlflow.context import Context
+from lds_mlflow.drawing import prior_of
 from lds_mlflow.pictures import curves_chart, image_grid, paired_grid
-from lds_mlflow.sampling import decode_latents, encode_images, latents_of_seeds
+from lds_mlflow.samplers import draw_latents
+from lds_mlflow.sampling import decode_latents, encode_images
 from lds_mlflow.tracking import Run
 from lds_mlflow.training import CheckpointFile, FitPlan, FitResult, diagnose, fit
 from lds_mlflow.vae import VAE
-from lds_mlflow.values import ImageSet, ModelWeights
+from lds_mlflow.values import ImageSet, ModelWeights, evenly_spread
 
 __all__ = ["FitLog", "Fitted", "fit_and_track"]
 
@@ -59,6 +62,7 @@ def fit_and_track(
     plan: FitPlan,
     context: Context,
     *,
+    z_AD: Tensor | None = None,
     train: ImageSet,
     select: ImageSet,
     description: str,
@@ -70,6 +74,7 @@ def fit_and_track(
         images_NCHW: What to fit it on.
         plan: How.
         context: The surroundings of the step.
+        z_AD: Latents that the last of the images were decoded from, for the encoder to find; see `fit`.
         train: Real training images, to measure the result on.
         select: Real images that it is not fitted on, likewise.
         description: The label of the progress bar.
@@ -81,6 +86,7 @@ def fit_and_track(
             model.to(context.device),
             images_NCHW,
             plan,
+            z_AD=z_AD,
             checkpoints=checkpoints,
             on_metrics=log.on_metrics,
             on_checkpoint=log.on_checkpoint,
@@ -110,10 +116,12 @@ def _measure(result: FitResult, train: ImageSet, select: ImageSet) -> dict[str, 
         "train/images_per_second": result.images_per_second,
     }
     for name, part in (("train_part", train), ("select", select)):
-        diagnosis = diagnose(result.model, part.spread(_MEASURED).images_NCHW)
+        rows = evenly_spread(len(part), _MEASURED)
+        places = rows if part is train else torch.full_like(rows, len(train))
+        diagnosis = diagnose(result.model, part.images_NCHW[rows], places)
         figures |= {f"{name}/{figure}": value for figure, value in diagnosis.items()}
     return figures
 
 
 def _prior_samples(model: VAE) -> Tensor:
-    return decode_latents(model, latents_of_seeds(list(range(_SHOWN)), model.spec.latent_dim))
+    return decode_latents(model, draw_latents(prior_of(model), list(range(_SHOWN))))

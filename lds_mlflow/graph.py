@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
 from lds_mlflow.config import (
+    AblateConfig,
     AugmentConfig,
     ClassifierConfig,
     CompareConfig,
@@ -13,6 +14,7 @@ from lds_mlflow.config import (
     EvaluateConfig,
     FinetuneConfig,
     Options,
+    RegisterConfig,
     SampleConfig,
     Settings,
     StepConfig,
@@ -20,9 +22,12 @@ from lds_mlflow.config import (
 )
 
 __all__ = [
+    "ABLATE",
     "COMPARE",
     "ENTRY_POINTS",
     "MAIN",
+    "REGISTER",
+    "SETTLED",
     "STEPS",
     "TEST_PARTS",
     "Input",
@@ -75,57 +80,49 @@ class Step:
 
 _DATA = Input("data_run", ("data",))
 _TRAIN = Input("train_run", ("train",))
+_BEGUN_WITH = Input("train_run", ("train", "finetune"))
 _MODEL = Input("model_run", ("finetune", "train"))
+
+_FITS = ("drawing.py", "fitting.py", "latent", "samplers", "sampling.py", "training", "vae")
+_DRAWS = ("drawing.py", "latent", "samplers", "sampling.py", "vae")
+_JUDGES = ("evaluating.py", "metrics", "pictures", "reports.py", "values.py", *_DRAWS)
 
 STEPS: dict[str, Step] = {
     step.name: step
     for step in (
         Step("data", DataConfig, (), ("data",)),
-        Step("train", TrainConfig, (_DATA,), ("fitting.py", "training", "vae", "sampling.py")),
-        Step("encode", EncodeConfig, (_TRAIN,), ("vae", "sampling.py")),
+        Step("train", TrainConfig, (_DATA,), _FITS),
+        Step("encode", EncodeConfig, (_BEGUN_WITH,), ("vae", "sampling.py")),
         Step(
             "augment",
             AugmentConfig,
             (Input("encode_run", ("encode",)),),
-            ("augmenting.py", "latent", "metrics", "vae", "sampling.py"),
+            ("augmenting.py", "data", "metrics", *_DRAWS),
         ),
-        Step(
-            "finetune",
-            FinetuneConfig,
-            (Input("augment_run", ("augment",)), _TRAIN),
-            ("fitting.py", "training", "vae", "sampling.py"),
-        ),
+        Step("finetune", FinetuneConfig, (Input("augment_run", ("augment",)), _BEGUN_WITH), _FITS),
         Step("classifier", ClassifierConfig, (_DATA,), ("metrics", "vae", "sampling.py")),
-        Step(
-            "evaluate",
-            EvaluateConfig,
-            (Input("classifier_run", ("classifier",)), _MODEL),
-            ("evaluating.py", "latent", "metrics", "pictures", "reports.py", "vae", "sampling.py", "values.py"),
-            judges=True,
-        ),
+        Step("evaluate", EvaluateConfig, (Input("classifier_run", ("classifier",)), _MODEL), _JUDGES, judges=True),
         Step(
             "compare",
             CompareConfig,
             (Input("runs", ("evaluate", "finetune", "train"), many=True),),
-            (
-                "comparing.py",
-                "evaluating.py",
-                "latent",
-                "metrics",
-                "pictures",
-                "reports.py",
-                "vae",
-                "sampling.py",
-                "values.py",
-            ),
+            ("comparing.py", *_JUDGES),
             judges=True,
         ),
-        Step("sample", SampleConfig, (_MODEL,), ("vae", "sampling.py", "serving.py")),
+        Step("register", RegisterConfig, (_MODEL,), ("metrics", "serving.py", *_DRAWS)),
+        Step(
+            "ablate",
+            AblateConfig,
+            (),
+            ("ablating", "arms.py", "comparing.py", *_JUDGES),
+            judges=True,
+        ),
+        Step("sample", SampleConfig, (_MODEL,), ("serving.py", *_DRAWS)),
     )
 }
 
-COMPARE = "compare"
-"""The step that judges several models."""
+COMPARE, REGISTER, ABLATE = "compare", "register", "ablate"
+"""The steps that read what several others made."""
 
 TEST_PARTS = ("test", "evaluation_test")
 """Artifacts that only steps that judge may read: the test part, and what was measured by it."""
@@ -136,18 +133,58 @@ MAIN = "main"
 ENTRY_POINTS = (MAIN, *STEPS)
 """`main` and every step."""
 
-_MAIN_STEPS = tuple(name for name in STEPS if name != "sample")
+_MAIN_STEPS = tuple(name for name in STEPS if name not in ("ablate", "sample"))
 _MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
+_BEHIND: dict[str, tuple[str, ...]] = {
+    MAIN: _MAIN_STEPS,
+    "finetune": ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate", "register"),
+    "register": ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate", "register"),
+    "ablate": ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate", "ablate"),
+}
+
+
+_REFERENCES = {name for step in STEPS.values() for name in step.references}
+SETTLED: dict[str, set[str]] = {
+    MAIN: _REFERENCES,
+    COMPARE: _REFERENCES - STEPS[COMPARE].references,
+    "finetune": {"model_run", "part", "sampler"},
+    REGISTER: {"part", "sampler"},
+    ABLATE: {
+        *_REFERENCES,
+        *("part", "sampler", "prior", "train_seed", "augment_seed", "finetune_seed", "sample_seed"),
+        *(
+            "source",
+            "selection",
+            "combine",
+            "tau",
+            "mass",
+            "clusters",
+            "gamma",
+            "leave_endpoints_out",
+            "parent_neighbours",
+            "sharpest_fraction",
+        ),
+        *("stratify", "finetune_prior", "finetune_variant"),
+    },
+}
+"""The parameters that an entry point settles by itself, and does not take."""
 
 
 def steps_behind(entry_point: str) -> tuple[str, ...]:
-    """Returns the steps that an entry point may have to run, upstream first, its own last."""
-    if entry_point == MAIN:
-        return _MAIN_STEPS
+    """Returns the steps that an entry point may have to run, upstream first; `finetune` ends with registering."""
+    if entry_point in _BEHIND:
+        return _BEHIND[entry_point]
     found: list[str] = []
     for needed in STEPS[entry_point].inputs:
-        found += [name for name in steps_behind(needed.steps[0]) if name not in found]
+        found += [name for name in _upstream(needed.steps[0]) if name not in found]
     return (*found, entry_point)
+
+
+def _upstream(name: str) -> tuple[str, ...]:
+    found: list[str] = []
+    for needed in STEPS[name].inputs:
+        found += [step for step in _upstream(needed.steps[0]) if step not in found]
+    return (*found, name)
 
 
 def configs_behind(entry_point: str) -> tuple[type[Settings], ...]:
@@ -158,18 +195,14 @@ def configs_behind(entry_point: str) -> tuple[type[Settings], ...]:
 def parameters(entry_point: str) -> dict[str, FieldInfo]:
     """Returns all parameters of an entry point by name: of its own step, of the steps behind it, and the options.
 
-    `main` makes every run itself, so it has no parameter that names one, and a step that reads many runs has none for
-    those of one of them.
+    Those that it settles by itself are not among them: `main`, for one, makes every run, so it takes none.
     """
     *steps, options = configs_behind(entry_point)
     found: dict[str, FieldInfo] = {}
     for config in (*reversed(steps), options):
         found |= {name: field for name, field in config.model_fields.items() if name not in found}
-    own = {MAIN: set[str](), COMPARE: STEPS[COMPARE].references}
-    if entry_point not in own:
-        return found
-    references = {name for step in STEPS.values() for name in step.references} - own[entry_point]
-    return {name: field for name, field in found.items() if name not in references}
+    settled = SETTLED.get(entry_point, set())
+    return {name: field for name, field in found.items() if name not in settled}
 
 
 def help_text(entry_point: str) -> str:

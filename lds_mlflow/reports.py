@@ -64,7 +64,7 @@ class Report:
 
     def __init__(self, title: str) -> None:
         self.title = title
-        self.pictures: list[tuple[str, Picture]] = []
+        self.pictures: list[tuple[str, bytes]] = []
         self._markdown = [f"# {_escaped(title)}"]
         self._html = [Markup("<h1>{}</h1>").format(title)]
 
@@ -91,11 +91,17 @@ class Report:
         )
 
     def picture(self, name: str, picture: Picture, caption: str) -> None:
-        """Adds a picture; the caller logs it as the artifact `name`, to which Markdown links."""
-        self.pictures.append((name, picture))
+        """Adds a picture; the caller stores it, a PNG, as the artifact `name`, to which Markdown links."""
+        png = _png_of(picture)
+        self.pictures.append((name, png))
         text = _escaped(caption)
         html = Markup('<figure><img src="data:image/png;base64,{}" alt="{}"><figcaption>{}</figcaption></figure>')
-        self._add(f"![{text}]({quote(name)})\n\n*{text}*", html.format(_png_of(picture), caption, caption))
+        self._add(f"![{text}]({quote(name)})\n\n*{text}*", html.format(b64encode(png).decode(), caption, caption))
+
+    def picture_at(self, name: str, caption: str) -> None:
+        """Adds a picture that lies at `name` already; the page shows its caption alone."""
+        text = _escaped(caption)
+        self._add(f"![{text}]({quote(name)})\n\n*{text}*", Markup("<p>{}</p>").format(caption))
 
     def markdown(self) -> str:
         """Returns the report as GitHub-flavoured Markdown, to lie where the pictures' names begin."""
@@ -130,10 +136,10 @@ def _html_table(header: Sequence[str], body: Sequence[Sequence[str]], are_number
     return Markup("<table>\n<thead>{}</thead>\n<tbody>{}</tbody>\n</table>").format(head, rows)
 
 
-def _png_of(picture: Picture) -> str:
+def _png_of(picture: Picture) -> bytes:
     buffer = BytesIO()
     if isinstance(picture, Figure):
         picture.savefig(buffer, format="png")
     else:
         picture.save(buffer, format="PNG")
-    return b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()

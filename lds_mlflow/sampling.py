@@ -1,11 +1,11 @@
-"""Model + seeds -> images. One seed is one image, whatever else is drawn with it."""
+"""Latents -> images, and images -> latents. An image doesn't depend on what is decoded with it."""
 
 import torch
 from torch import Tensor
 
-from lds_mlflow.vae import VAE
+from lds_mlflow.vae import VAE, ExemplarPrior
 
-__all__ = ["decode_latents", "encode_images", "latents_of_seeds", "pixels_of", "to_model_range"]
+__all__ = ["decode_latents", "encode_images", "keep_exemplars", "pixels_of", "to_model_range"]
 
 _BATCH = 256
 _DECODED_AT_ONCE = 4
@@ -20,18 +20,6 @@ def to_model_range(images: Tensor) -> Tensor:
 def pixels_of(images: Tensor) -> Tensor:
     """Maps -1..1 to uint8 0..255; what lies outside is clipped."""
     return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-
-
-def latents_of_seeds(seeds: list[int], latent_dim: int, *, truncation: float = 1.0) -> Tensor:
-    """Draws z ~ N(0, truncation^2 I) for every seed on its own, float32 [S, D], on the CPU.
-
-    Args:
-        seeds: One an image, 0 or above.
-        latent_dim: D.
-        truncation: Scale of the draw; below 1 it keeps nearer to the mean.
-    """
-    draws = [torch.randn(latent_dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-    return truncation * torch.stack(draws)
 
 
 @torch.inference_mode()
@@ -49,3 +37,13 @@ def encode_images(model: VAE, images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
     posteriors = [model.encode(to_model_range(x.to(model.device))) for x in images_NCHW.split(_BATCH)]
     means = torch.cat([posterior.mean.cpu() for posterior in posteriors])
     return means, torch.cat([posterior.log_variance.cpu() for posterior in posteriors])
+
+
+def keep_exemplars(model: VAE, images_NCHW: Tensor) -> None:
+    """Sets the exemplars of an exemplar prior to the posterior means of the first images, uint8 [N, C, H, W].
+
+    A model with another prior is left as it is.
+    """
+    if isinstance(model.prior, ExemplarPrior):
+        means, _ = encode_images(model, images_NCHW[: len(model.prior.exemplars)])
+        model.prior.exemplars.copy_(means)

@@ -13,15 +13,20 @@ from PIL import Image
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
-from lds_mlflow.sampling import decode_latents, latents_of_seeds
+from lds_mlflow.samplers import draw_latents
+from lds_mlflow.sampling import decode_latents
 from lds_mlflow.store import load_value
 from lds_mlflow.vae import VAE
-from lds_mlflow.values import ModelWeights
+from lds_mlflow.values import LatentDistribution, ModelWeights
 
-__all__ = ["DEFAULT_TRUNCATION", "Sampler", "png_of"]
+__all__ = ["DEFAULT_TRUNCATION", "DISTRIBUTION", "WEIGHTS", "Sampler", "png_of"]
 
 DEFAULT_TRUNCATION = 1.0
-_LARGEST_SEED = 2**63 - 1
+WEIGHTS, DISTRIBUTION = "weights", "distribution"
+"""Folders of a registered model's two values."""
+
+_LARGEST_SEED = 2**32 - 1
+"""torch takes no more of a seed than 32 bits: larger ones would draw the images of smaller ones again."""
 
 
 class Sampler:
@@ -29,17 +34,18 @@ class Sampler:
 
     Args:
         model: The model.
+        distribution: What its latents are drawn from.
     """
 
-    def __init__(self, model: VAE) -> None:
-        self.model = model
+    def __init__(self, model: VAE, distribution: LatentDistribution) -> None:
+        self.model, self.distribution = model, distribution
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Draws one image for every row.
 
         Args:
-            model_input: A column `seed` of integers, 0 or above.
-            params: `truncation`, the scale of the latents: above 0, at most 2.
+            model_input: A column `seed` of integers, 0 to 2^32 - 1.
+            params: `truncation`, the scale of the latents around their mean: above 0, at most 2.
 
         Returns:
             Columns `seed` and `image`, a PNG in base64.
@@ -49,8 +55,7 @@ class Sampler:
         """
         truncation = _truncation((params or {}).get("truncation", DEFAULT_TRUNCATION))
         seeds = _seeds(model_input)
-        z = latents_of_seeds(seeds, self.model.spec.latent_dim, truncation=truncation)
-        images = decode_latents(self.model, z)
+        images = decode_latents(self.model, draw_latents(self.distribution, seeds, truncation=truncation))
         encoded = [base64.b64encode(png_of(image)).decode("ascii") for image in images]
         return pd.DataFrame({"seed": np.array(seeds, dtype=np.int64), "image": encoded})
 
@@ -78,7 +83,7 @@ def _seeds(rows: pd.DataFrame) -> list[int]:
     raise DataError(
         "column seed",
         found=found,
-        expected="one integer of 0 or above in every row",
+        expected="one integer from 0 to 2^32 - 1 in every row",
         remedy="Send one row an image.",
     )
 
@@ -96,6 +101,7 @@ def png_of(image_CHW: Tensor) -> bytes:
 
 
 def _load_pyfunc(path: str) -> Sampler:
-    # MLflow calls this when it loads the model; `path` is the folder of the stored weights.
+    # MLflow calls this when it loads the model; `path` is the folder that the two values lie in.
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Sampler(VAE.from_weights(load_value(ModelWeights, Path(path))).to(device))
+    model = VAE.from_weights(load_value(ModelWeights, Path(path) / WEIGHTS)).to(device)
+    return Sampler(model, load_value(LatentDistribution, Path(path) / DISTRIBUTION))

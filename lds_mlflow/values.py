@@ -22,6 +22,7 @@ __all__ = [
     "Candidates",
     "Evaluation",
     "ImageSet",
+    "LatentDistribution",
     "LatentSet",
     "ModelWeights",
     "Scores",
@@ -94,18 +95,22 @@ class ImageSet(_Value):
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """The three disjoint parts of a data set: fit on `train`, choose on `select`, judge on `test`."""
+    """The disjoint parts of a data set: fit on `train`, choose on `select`, judge on `test`.
+
+    `reserve` is more real data, kept aside for controls; None where there is none.
+    """
 
     train: ImageSet
     select: ImageSet
     test: ImageSet
+    reserve: ImageSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelWeights(_Value):
     """A network at rest: what it is (`spec`, the arguments of its constructor) and its tensors by name."""
 
-    spec: dict[str, int]
+    spec: dict[str, int | str]
     state: dict[str, Tensor]
 
     @property
@@ -194,19 +199,32 @@ class Selection(_Value):
 
 @dataclass(frozen=True, slots=True)
 class AugmentationSet(_Value):
-    """The decoded candidates A that finetuning adds to the training set (draft, section 3.2).
+    """The images A that finetuning adds to the training set (draft, section 3.2).
 
     Attributes:
-        images_ACHW: Decoded images, uint8 [A, C, H, W].
-        parents_A2: Rows of the two parents in the training set, int64 [A, 2].
-        alpha_A: Interpolation weights, float32 [A].
-        log_lds_A: Scores, float64 [A], falling.
+        images_ACHW: Images, uint8 [A, C, H, W].
+        z_AD: The latents that they were decoded from, float32 [A, D]; None where they were not.
     """
 
     images_ACHW: Tensor
-    parents_A2: Tensor
-    alpha_A: Tensor
-    log_lds_A: Tensor
+    z_AD: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LatentDistribution(_Value):
+    """What latents of samples are drawn from.
+
+    Attributes:
+        sampler: One of SAMPLERS: "interpolants", of dense pairs of neighbours, or a mixture of Gaussians.
+        name: What it is, in words.
+        tensors: Its parameters by name (`samplers/fitted.py` has their shapes).
+        settings: Further parameters by name.
+    """
+
+    sampler: str
+    name: str
+    tensors: dict[str, Tensor]
+    settings: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)

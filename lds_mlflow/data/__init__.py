@@ -3,13 +3,16 @@
 from lds_mlflow.data.digits import load_digits
 from lds_mlflow.data.duplicates import DuplicatePair, NearDuplicates, near_duplicates
 from lds_mlflow.data.folder import load_folder
+from lds_mlflow.data.pixel_augmentation import PIXEL_AUGMENTATIONS, augment_pixels
 from lds_mlflow.data.sources import describe_source, load_images
 from lds_mlflow.data.splits import limit_images, split_images
 from lds_mlflow.data.torchvision_sets import load_torchvision
 
 __all__ = [
+    "PIXEL_AUGMENTATIONS",
     "DuplicatePair",
     "NearDuplicates",
+    "augment_pixels",
     "describe_source",
     "limit_images",
     "load_digits",

@@ -14,8 +14,10 @@ from lds_mlflow.values import ImageSet, Splits
 __all__ = ["limit_images", "split_images"]
 
 
-def split_images(images: ImageSet, *, select_fraction: float, test_fraction: float, seed: int) -> Splits:
-    """Divides a set into its three parts (evaluation protocol: fit on train, choose on select, judge on test).
+def split_images(
+    images: ImageSet, *, select_fraction: float, test_fraction: float, seed: int, reserve_fraction: float = 0.0
+) -> Splits:
+    """Divides a set into its parts (evaluation protocol: fit on train, choose on select, judge on test).
 
     Where the source declares a test part, that is the test part, and `select_fraction` is taken from the rest. Copies
     of declared test images among the rest are left out.
@@ -25,6 +27,7 @@ def split_images(images: ImageSet, *, select_fraction: float, test_fraction: flo
         select_fraction: Share of the images, beside a declared test part, that go to select.
         test_fraction: Share of the images that go to test, where the source declares none.
         seed: Another seed makes another division.
+        reserve_fraction: Share of the images, counted as for select, that are kept aside as more real data.
 
     Raises:
         DataError: A part would have fewer than two images.
@@ -35,10 +38,11 @@ def split_images(images: ImageSet, *, select_fraction: float, test_fraction: flo
     test = [i for i in order if declared[i] == "test"]
     declared_content = {content[i] for i in test}
     rest = [i for i in order if content[i] not in declared_content]
-    n_select, n_test = round(select_fraction * len(rest)), round(test_fraction * len(rest))
+    n_select, n_test, n_reserve = (round(f * len(rest)) for f in (select_fraction, test_fraction, reserve_fraction))
     if not test:
         test, rest = _cut(rest, n_test, content)
-    select, train = _cut(rest, n_select, content)
+    select, rest = _cut(rest, n_select, content)
+    reserve, train = _cut(rest, n_reserve, content)
     parts = {"train": train, "select": select, "test": test}
     small = [f"{name} {len(part)}" for name, part in parts.items() if len(part) < 2]
     if small:
@@ -48,7 +52,10 @@ def split_images(images: ImageSet, *, select_fraction: float, test_fraction: flo
             expected="at least 2 in each of train, select and test",
             remedy="Bring more images, or change select_fraction and test_fraction.",
         )
-    return Splits(*(images.take(torch.tensor(sorted(part))) for part in (train, select, test)))
+    return Splits(
+        **{name: images.take(torch.tensor(sorted(part))) for name, part in parts.items()},
+        reserve=images.take(torch.tensor(sorted(reserve))) if reserve else None,
+    )
 
 
 def limit_images(images: ImageSet, limit: int, *, seed: int) -> ImageSet:

@@ -17,6 +17,7 @@ from lds_mlflow.metrics.attributes import (
 )
 from lds_mlflow.metrics.balance import Balance, Features, measure_balance
 from lds_mlflow.metrics.cache import CachedExtractor
+from lds_mlflow.metrics.choice import is_too_near, preferred, preferred_over_seeds
 from lds_mlflow.metrics.classifier import Classifier, train_classifier
 from lds_mlflow.metrics.deciles import Deciles, quality_by_decile
 from lds_mlflow.metrics.estimates import Estimate, bootstrap_deviations
@@ -36,16 +37,27 @@ from lds_mlflow.metrics.memorization import Memorization, data_copying, memoriza
 from lds_mlflow.metrics.neighbours import density_and_coverage, neighbour_estimates, precision_and_recall
 from lds_mlflow.metrics.programs import ProgramExtractor
 from lds_mlflow.metrics.scaled import ScaledExtractor
+from lds_mlflow.metrics.seeds import OverSeeds, compare_over_seeds, mean_of_values, mean_over_seeds
 from lds_mlflow.metrics.sharpness import sharpness
 from lds_mlflow.metrics.squeezenet import SqueezeNetExtractor
 from lds_mlflow.metrics.vendi import vendi_score
-from lds_mlflow.metrics.verdicts import NO_DIFFERENCE, TOO_FEW, Comparison, compare_evaluations, holm
+from lds_mlflow.metrics.verdicts import (
+    BETTER,
+    NO_DIFFERENCE,
+    TOO_FEW,
+    WORSE,
+    Comparison,
+    compare_evaluations,
+    holm,
+)
 
 __all__ = [
+    "BETTER",
     "COMPARED",
     "FIGURES",
     "NO_DIFFERENCE",
     "TOO_FEW",
+    "WORSE",
     "Balance",
     "CachedExtractor",
     "Classifier",
@@ -61,12 +73,14 @@ __all__ = [
     "InceptionExtractor",
     "Measured",
     "Memorization",
+    "OverSeeds",
     "ProgramExtractor",
     "ScaledExtractor",
     "SqueezeNetExtractor",
     "bootstrap_deviations",
     "class_shares",
     "compare_evaluations",
+    "compare_over_seeds",
     "confusion_counts",
     "corrected_shares",
     "data_copying",
@@ -78,11 +92,16 @@ __all__ = [
     "frechet_without_bias",
     "holm",
     "intervals_of",
+    "is_too_near",
     "kernel_distance",
+    "mean_of_values",
+    "mean_over_seeds",
     "measure_balance",
     "memorization",
     "neighbour_estimates",
     "precision_and_recall",
+    "preferred",
+    "preferred_over_seeds",
     "quality_by_decile",
     "share_gap",
     "share_gap_estimate",

@@ -121,7 +121,7 @@ def evaluate_samples(
                 "judge": judge.name if judge is not None else "none",
             },
             metrics=metrics | {f"floor_{name}": value for name, value in floor.items()},
-            intervals=intervals_of(estimates, replicates=replicates, seed=0),
+            intervals=intervals_of(estimates, replicates=replicates, seed=0) | _share_intervals(balance),
             by_real={name: estimate.by_real_N for name, estimate in estimates.items()},
             by_sample={name: estimate.by_sample_S for name, estimate in estimates.items()},
         ),
@@ -169,6 +169,13 @@ def _notes(extrapolation: Extrapolation | None, features: Features, balance: Bal
         f"there are {n:,}.",
     )
     return (() if extrapolation else few) + (balance.notes if balance else ())
+
+
+def _share_intervals(balance: Balance | None) -> dict[str, tuple[float, float]]:
+    if balance is None or balance.corrected is None:
+        return {}
+    ends = zip(balance.names_K, balance.corrected.low_K.tolist(), balance.corrected.high_K.tolist(), strict=True)
+    return {f"class_share_corrected/{name}": (low, high) for name, low, high in ends}
 
 
 def _require_finite(features: Features, name: str) -> None:

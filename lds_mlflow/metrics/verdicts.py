@@ -17,7 +17,17 @@ from lds_mlflow.metrics.figures import COMPARED, FIGURES
 from lds_mlflow.metrics.intervals import deviations_of, interval_around
 from lds_mlflow.values import Evaluation
 
-__all__ = ["BETTER", "NO_DIFFERENCE", "TOO_FEW", "WORSE", "Comparison", "compare_evaluations", "holm"]
+__all__ = [
+    "BETTER",
+    "NO_DIFFERENCE",
+    "TOO_FEW",
+    "WORSE",
+    "Comparison",
+    "compare_evaluations",
+    "holm",
+    "require_comparable",
+    "verdict_of",
+]
 
 BETTER, WORSE, NO_DIFFERENCE, TOO_FEW = "better", "worse", "no difference seen", "too few samples to tell"
 
@@ -77,7 +87,7 @@ def compare_evaluations(
     Raises:
         DataError: There are fewer than two, or they weren't made by the same images, seeds and extractor.
     """
-    _require_comparable(evaluations)
+    require_comparable(evaluations)
     names = [name for name in COMPARED if all(name in found.by_sample for found in evaluations.values())]
     columns = [(model, name) for model in evaluations for name in names]
     deviations = deviations_of(
@@ -135,6 +145,22 @@ def holm(p_values: list[float]) -> list[float]:
 
 
 def _with_verdict(comparison: Comparison, margin: float, n: int, n_comparisons: int) -> Comparison:
+    verdict = verdict_of(comparison, margin)
+    needed = _needed(comparison, _matters(comparison, margin), n, n_comparisons) if verdict == TOO_FEW else 0
+    return comparison._replace(verdict=verdict, samples_needed=needed)
+
+
+def _matters(comparison: Comparison, margin: float) -> float:
+    return margin * max(abs(comparison.value), abs(comparison.reference_value))
+
+
+def verdict_of(comparison: Comparison, margin: float) -> str:
+    """Returns what a comparison says in words, by its interval and corrected p value; see `Comparison`.
+
+    Args:
+        comparison: The comparison; its own verdict doesn't count.
+        margin: The difference that matters, as a share of the larger of the two figures.
+    """
     figure, ends = FIGURES[comparison.name], [comparison.low, comparison.high]
     if figure.is_biased:
         # The bias depends on the model, so the verdict has to hold without it too; where it isn't known there is none.
@@ -144,11 +170,11 @@ def _with_verdict(comparison: Comparison, margin: float, n: int, n_comparisons: 
     if comparison.p_corrected < _LEVEL and is_clear:
         way = "lower" if comparison.difference < 0 else "higher"
         right = BETTER if way == figure.better else WORSE
-        return comparison._replace(verdict=way if figure.better == "neither" else right)
-    matters = margin * max(abs(comparison.value), abs(comparison.reference_value))
+        return way if figure.better == "neither" else right
+    matters = _matters(comparison, margin)
     if all(abs(end) <= matters for end in ends) and comparison.p >= _LEVEL:
-        return comparison._replace(verdict=NO_DIFFERENCE)
-    return comparison._replace(verdict=TOO_FEW, samples_needed=_needed(comparison, matters, n, n_comparisons))
+        return NO_DIFFERENCE
+    return TOO_FEW
 
 
 def _needed(comparison: Comparison, matters: float, n: int, n_comparisons: int) -> int:
@@ -161,7 +187,8 @@ def _needed(comparison: Comparison, matters: float, n: int, n_comparisons: int) 
     return needed if n < needed <= _MOST_NEEDED else 0
 
 
-def _require_comparable(evaluations: Mapping[str, Evaluation]) -> None:
+def require_comparable(evaluations: Mapping[str, Evaluation]) -> None:
+    """Raises DataError where there are fewer than two, or they weren't made in the same way by the same images."""
     if len(evaluations) < 2:
         raise DataError(
             "a comparison",

@@ -1,5 +1,6 @@
 """Pictures for people: values in, PIL images and matplotlib figures out."""
 
+from lds_mlflow.pictures.ablation_charts import generations_chart, pipeline_chart, table_picture
 from lds_mlflow.pictures.charts import (
     alpha_chart,
     census_chart,
@@ -26,10 +27,13 @@ __all__ = [
     "decile_chart",
     "difference_chart",
     "funnel_chart",
+    "generations_chart",
     "image_grid",
     "infinity_chart",
     "paired_grid",
+    "pipeline_chart",
     "score_bands",
     "score_chart",
+    "table_picture",
     "tradeoff_chart",
 ]

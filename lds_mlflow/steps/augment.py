@@ -8,9 +8,19 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from lds_mlflow.augmenting import Scored, rule_of, score_as_configured, strata_as_configured, wanted_of
+from lds_mlflow.augmenting import (
+    Scored,
+    control_latents,
+    real_images,
+    rule_of,
+    score_as_configured,
+    strata_as_configured,
+    wanted_of,
+)
 from lds_mlflow.config import AugmentConfig
 from lds_mlflow.context import Context
+from lds_mlflow.data import PIXEL_AUGMENTATIONS, augment_pixels
+from lds_mlflow.drawing import prior_of
 from lds_mlflow.latent import Diagnosis, diagnose, select
 from lds_mlflow.metrics import sharpness
 from lds_mlflow.pictures import alpha_chart, census_chart, funnel_chart, image_grid, score_bands, score_chart
@@ -35,7 +45,36 @@ _QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
 def run(config: AugmentConfig, context: Context) -> str:
-    """Stores A as `augmentation`, and its provenance as a table."""
+    """Stores A as `augmentation`; of interpolants, its provenance as a table too."""
+    if config.source != "interpolants":
+        return _control(config, context)
+    return _interpolants(config, context)
+
+
+def _control(config: AugmentConfig, context: Context) -> str:
+    train = context.inputs["data"].load(ImageSet, "train")
+    if config.source == "real":
+        reserve = context.inputs["data"].load(ImageSet, "reserve") if _has_reserve(context) else None
+        made = real_images(config, reserve, len(train))
+    elif config.source in PIXEL_AUGMENTATIONS:
+        n = wanted_of(config, len(train))
+        made = AugmentationSet(augment_pixels(train.images_NCHW, config.source, n, seed=config.augment_seed))
+    else:
+        latents = context.inputs["encode"].load(LatentSet, "latents")
+        model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model")).to(context.device)
+        z_AD = control_latents(config, latents, prior_of(model))
+        made = AugmentationSet(decode_latents(model, z_AD), z_AD)
+    context.run.log_value(made, "augmentation")
+    context.run.log_metrics({"funnel/kept_as_A": len(made.images_ACHW)})
+    context.run.log_picture(_grid(made), "pictures/augmentation_set.png")
+    return f"{len(made.images_ACHW):,} as A, a control: source={config.source}"
+
+
+def _has_reserve(context: Context) -> bool:
+    return "data/reserve_images" in context.inputs["data"].metrics
+
+
+def _interpolants(config: AugmentConfig, context: Context) -> str:
     latents = context.inputs["encode"].load(LatentSet, "latents")
     train = context.inputs["data"].load(ImageSet, "train")
     model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model")).to(context.device)
@@ -45,14 +84,10 @@ def run(config: AugmentConfig, context: Context) -> str:
     _log_scores(scored, context)
     chosen = _select(config, scored, context, train=train, model=model, generator=generator)
     kept = chosen.index_A
-    augmentation = AugmentationSet(
-        images_ACHW=decode_latents(model, scored.candidates.z_MD[kept]),
-        parents_A2=scored.candidates.parents_M2[kept],
-        alpha_A=scored.candidates.alpha_M[kept],
-        log_lds_A=scored.scores.log_lds_M[kept],
-    )
+    chosen_ones = scored.candidates.take(kept)
+    augmentation = AugmentationSet(decode_latents(model, chosen_ones.z_MD), chosen_ones.z_MD.cpu())
     context.run.log_value(augmentation, "augmentation")
-    context.run.log_table(_provenance(augmentation, latents), "augmentation.csv")
+    context.run.log_table(_provenance(chosen_ones, scored.scores.log_lds_M[kept], latents), "augmentation.csv")
     diagnosis = diagnose(
         scored.in_space(kept),
         scored.z_ND,
@@ -148,8 +183,8 @@ def _log_pictures(config: AugmentConfig, scored: Scored, chosen: Selection, cont
     run.log_picture(funnel_chart(chosen.funnel, chosen.rule), "pictures/funnel.png")
 
 
-def _provenance(augmentation: AugmentationSet, latents: LatentSet) -> pd.DataFrame:
-    first, second = augmentation.parents_A2.T.tolist()
+def _provenance(chosen: Candidates, log_lds_A: Tensor, latents: LatentSet) -> pd.DataFrame:
+    first, second = chosen.parents_M2.T.tolist()
     return pd.DataFrame(
         {
             "rank": range(1, len(first) + 1),
@@ -157,8 +192,8 @@ def _provenance(augmentation: AugmentationSet, latents: LatentSet) -> pd.DataFra
             "j": second,
             "image_i": [latents.image_ids_N[row] for row in first],
             "image_j": [latents.image_ids_N[row] for row in second],
-            "alpha": augmentation.alpha_A.round(decimals=1).tolist(),
-            "log_lds": augmentation.log_lds_A.tolist(),
+            "alpha": chosen.alpha_M.round(decimals=1).tolist(),
+            "log_lds": log_lds_A.tolist(),
         }
     )
 

@@ -22,16 +22,19 @@ def outside(config: DataConfig) -> str:
 
 
 def run(config: DataConfig, context: Context) -> str:
-    """Stores the parts as `train`, `select` and `test`."""
+    """Stores the parts as `train`, `select` and `test`, and `reserve` if there is one."""
     everything = load_images(config.data, resolution=config.resolution, channels=config.channels, label=config.label)
     images = limit_images(everything, config.limit, seed=config.split_seed)
     splits = split_images(
         images,
         select_fraction=config.select_fraction,
         test_fraction=config.test_fraction,
+        reserve_fraction=config.reserve_fraction,
         seed=config.split_seed,
     )
     parts = {"train": splits.train, "select": splits.select, "test": splits.test}
+    if splits.reserve:
+        parts["reserve"] = splits.reserve
     for name, part in parts.items():
         context.run.log_value(part, name)
         context.run.log_dataset(
@@ -45,10 +48,8 @@ def run(config: DataConfig, context: Context) -> str:
     _log_near_duplicates(duplicates, parts, context)
     _, channels, side, _ = images.images_NCHW.shape
     classes = f", {len(images.class_names_K)} classes" if images.class_names_K else ", no classes"
-    return (
-        f"{images.name}: {len(images):,} images of {side}x{side}x{channels}{classes}; "
-        f"train {len(splits.train):,}, select {len(splits.select):,}, test {len(splits.test):,}{_note(duplicates)}"
-    )
+    sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
+    return f"{images.name}: {len(images):,} images of {side}x{side}x{channels}{classes}; {sizes}{_note(duplicates)}"
 
 
 def _division(parts: dict[str, ImageSet]) -> pd.DataFrame:

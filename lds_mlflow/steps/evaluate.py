@@ -4,14 +4,16 @@ from pathlib import Path
 
 from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.context import Context
+from lds_mlflow.drawing import distribution_as_configured
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.evaluating import deciles_of_samples, extractor_as_configured, report_of
 from lds_mlflow.files import digest_of_file
 from lds_mlflow.metrics import FIGURES, ClassifierExtractor, evaluate_samples
-from lds_mlflow.sampling import decode_latents, latents_of_seeds
+from lds_mlflow.samplers import draw_latents
+from lds_mlflow.sampling import decode_latents, encode_images
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.vae import VAE
-from lds_mlflow.values import Evaluation, ImageSet, ModelWeights
+from lds_mlflow.values import Evaluation, ImageSet, LatentDistribution, ModelWeights
 
 __all__ = ["outside", "run"]
 
@@ -29,7 +31,9 @@ def run(config: EvaluateConfig, context: Context) -> str:
     extractor = extractor_as_configured(config, judge, train, device=device, cache=context.cache_path)
     model = VAE.from_weights(context.inputs["model"].load(ModelWeights, "model")).to(device)
     n = _samples_wanted(config, len(held_out), len(train))
-    z_SD = latents_of_seeds(list(range(config.sample_seed, config.sample_seed + n)), model.spec.latent_dim)
+    z_ND, log_variance_ND = encode_images(model, train.images_NCHW)
+    distribution = distribution_as_configured(config, config.sampler, model, z_ND, log_variance_ND)
+    z_SD = draw_latents(distribution, list(range(config.sample_seed, config.sample_seed + n)))
     samples = decode_latents(model, z_SD)
     measured = evaluate_samples(
         samples,
@@ -45,10 +49,10 @@ def run(config: EvaluateConfig, context: Context) -> str:
     )
     evaluation = measured.evaluation
     context.run.log_value(evaluation, f"evaluation_{config.part}")
-    deciles = deciles_of_samples(model, z_SD, train, measured)
+    deciles = deciles_of_samples(z_SD, z_ND, measured)
     correlations = {f"{name}_by_lds": found.rank_correlation for name, found in deciles.items()}
     context.run.log_metrics(evaluation.named() | evaluation.placed(correlations))
-    sentence = _sentence(evaluation, context.inputs["model"])
+    sentence = _sentence(evaluation, context.inputs["model"], distribution)
     title = f"Evaluation of {context.inputs['model'].step} {context.inputs['model'].id[:8]}"
     context.run.log_report(report_of(measured, samples, train, deciles, title=title, sentence=sentence))
     return sentence
@@ -73,9 +77,9 @@ def _judge(context: Context) -> ClassifierExtractor | None:
     return ClassifierExtractor(source.load(ModelWeights, "classifier"), context.device)
 
 
-def _sentence(evaluation: Evaluation, model: FinishedRun) -> str:
+def _sentence(evaluation: Evaluation, model: FinishedRun, distribution: LatentDistribution) -> str:
     figures = ", ".join(_in_short(evaluation, name) for name in ("fid", "density", "coverage"))
-    samples = f"{evaluation.n_samples:,} samples of {model.step} {model.id[:8]}"
+    samples = f"{evaluation.n_samples:,} samples of {model.step} {model.id[:8]} from {distribution.name}"
     return f"{samples} against {evaluation.part} by {evaluation.extractor}: {figures}"
 
 

@@ -1,11 +1,13 @@
-"""Step `finetune`: go on from the baseline on train + A, and register the model."""
+"""Step `finetune`: go on from a model on train + A."""
 
 import torch
+from torch import Tensor
 
-from lds_mlflow.config import NO_MODEL, NO_RUN, FinetuneConfig
+from lds_mlflow.config import NO_RUN, FinetuneConfig
 from lds_mlflow.context import Context
+from lds_mlflow.errors import ConfigError
 from lds_mlflow.fitting import fit_and_track
-from lds_mlflow.tracking import register_sampler
+from lds_mlflow.sampling import to_model_range
 from lds_mlflow.training import FitPlan
 from lds_mlflow.vae import VAE
 from lds_mlflow.values import AugmentationSet, ImageSet, ModelWeights
@@ -14,14 +16,10 @@ __all__ = ["run"]
 
 
 def run(config: FinetuneConfig, context: Context) -> str:
-    """Stores the moving average of the model as `model`, and registers a model that samples from it."""
+    """Stores the moving average of the model as `model`."""
     train = context.inputs["data"].load(ImageSet, "train")
     select = context.inputs["data"].load(ImageSet, "select")
-    model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model"))
-    images, on = train.images_NCHW, f"train ({len(train):,})"
-    if config.augment_run != NO_RUN:
-        augmentation = context.inputs["augment"].load(AugmentationSet, "augmentation").images_ACHW
-        images, on = torch.cat([images, augmentation]), f"{on} + A ({len(augmentation):,})"
+    images, z_AD, on = _training_set(config, context, train)
     plan = FitPlan(
         steps=config.finetune_steps,
         batch_size=config.batch_size,
@@ -31,14 +29,52 @@ def run(config: FinetuneConfig, context: Context) -> str:
         seed=config.finetune_seed,
         checkpoint_every=context.checkpoint_every,
     )
-    fitted = fit_and_track(model, images, plan, context, train=train, select=select, description="finetuning")
-    sentence = f"on {on}: {fitted.sentence}"
-    if config.registered_model == NO_MODEL:
-        return sentence
-    version = register_sampler(
-        context.run,
-        fitted.weights,
-        config.registered_model,
-        description=f"Finetuned {sentence}.\n\n{context.lineage}",
+    fitted = fit_and_track(
+        _model(config, context, train),
+        images,
+        plan,
+        context,
+        z_AD=z_AD,
+        train=train,
+        select=select,
+        description="finetuning",
     )
-    return f"{sentence}; registered as {config.registered_model} version {version}"
+    return f"{_NAMES[config.finetune_variant]} on {on}: {fitted.sentence}"
+
+
+_NAMES = {"whole": "all of it", "decoder": "the decoder", "consistency": "all of it, latents of A found by the encoder"}
+
+
+def _model(config: FinetuneConfig, context: Context, train: ImageSet) -> VAE:
+    model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model"))
+    if config.finetune_prior not in ("keep", model.spec.prior):
+        images = to_model_range(train.images_NCHW)
+        model = model.with_prior(config.finetune_prior, images, pseudo_inputs=config.pseudo_inputs)
+    if config.finetune_variant == "decoder":
+        model.encoder.requires_grad_(False)
+    return model
+
+
+def _training_set(config: FinetuneConfig, context: Context, train: ImageSet) -> tuple[Tensor, Tensor | None, str]:
+    on = f"train ({len(train):,})"
+    if config.augment_run == NO_RUN:
+        if config.finetune_variant == "consistency":
+            raise _no_latents("no A (augment_run=none)")
+        return train.images_NCHW, None, on
+    augmentation = context.inputs["augment"].load(AugmentationSet, "augmentation")
+    images = torch.cat([train.images_NCHW, augmentation.images_ACHW])
+    on = f"{on} + A ({len(augmentation.images_ACHW):,})"
+    if config.finetune_variant != "consistency":
+        return images, None, on
+    if augmentation.z_AD is None:
+        raise _no_latents("an A that was not decoded from latents")
+    return images, augmentation.z_AD, on
+
+
+def _no_latents(found: str) -> ConfigError:
+    return ConfigError(
+        "finetune_variant=consistency",
+        found=found,
+        expected="an A of decoded latents, which the encoder shall find",
+        remedy="Give another finetune_variant, or another source of A.",
+    )

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from lds_mlflow.config import SampleConfig
 from lds_mlflow.context import Context
+from lds_mlflow.drawing import distribution_as_configured
 from lds_mlflow.pictures import image_grid
-from lds_mlflow.sampling import decode_latents, latents_of_seeds
+from lds_mlflow.samplers import draw_latents
+from lds_mlflow.sampling import decode_latents, encode_images
 from lds_mlflow.serving import png_of
 from lds_mlflow.vae import VAE
-from lds_mlflow.values import ModelWeights
+from lds_mlflow.values import ImageSet, ModelWeights
 
 __all__ = ["run"]
 
@@ -20,10 +22,13 @@ def run(config: SampleConfig, context: Context) -> str:
     """Logs the images as `images/SEED.png`, and a grid of the first ones."""
     model = VAE.from_weights(context.inputs["model"].load(ModelWeights, "model")).to(context.device)
     seeds = list(range(config.sample_seed, config.sample_seed + config.count))
-    images = decode_latents(model, latents_of_seeds(seeds, model.spec.latent_dim, truncation=config.truncation))
+    train = context.inputs["data"].load(ImageSet, "train")
+    distribution = distribution_as_configured(config, config.sampler, model, *encode_images(model, train.images_NCHW))
+    images = decode_latents(model, draw_latents(distribution, seeds, truncation=config.truncation))
     with tempfile.TemporaryDirectory() as folder:
         for seed, image in zip(seeds, images, strict=True):
             (Path(folder) / f"{seed:06d}.png").write_bytes(png_of(image))
         context.run.log_folder(Path(folder), "images")
     context.run.log_picture(image_grid(images[:_SHOWN]), "pictures/samples.png")
-    return f"{len(images):,} images, seeds {seeds[0]} to {seeds[-1]}, truncation {config.truncation:g}"
+    drawn = f"{len(images):,} images, seeds {seeds[0]} to {seeds[-1]}, truncation {config.truncation:g}"
+    return f"{drawn}, from {distribution.name}"

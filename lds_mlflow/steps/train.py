@@ -3,6 +3,7 @@
 from lds_mlflow.config import TrainConfig
 from lds_mlflow.context import Context
 from lds_mlflow.fitting import fit_and_track
+from lds_mlflow.sampling import to_model_range
 from lds_mlflow.training import FitPlan
 from lds_mlflow.vae import VAE, spec_for
 from lds_mlflow.values import ImageSet
@@ -26,5 +27,7 @@ def run(config: TrainConfig, context: Context) -> str:
         checkpoint_every=context.checkpoint_every,
     )
     model = VAE.initialised(spec, config.train_seed)
+    if config.prior != "gaussian":
+        model = model.with_prior(config.prior, to_model_range(train.images_NCHW), pseudo_inputs=config.pseudo_inputs)
     fitted = fit_and_track(model, train.images_NCHW, plan, context, train=train, select=select, description="training")
     return fitted.sentence

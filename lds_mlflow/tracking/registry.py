@@ -10,10 +10,10 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 import lds_mlflow
-from lds_mlflow.serving import DEFAULT_TRUNCATION
+from lds_mlflow.serving import DEFAULT_TRUNCATION, DISTRIBUTION, WEIGHTS
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking.runs import Run
-from lds_mlflow.values import ModelWeights
+from lds_mlflow.values import LatentDistribution, ModelWeights
 
 __all__ = ["NEWEST", "register_sampler"]
 
@@ -21,15 +21,18 @@ NEWEST = "challenger"
 """The alias of the newest version."""
 
 _ARTIFACT = "sampler"
-_NEEDS = ("numpy", "pandas", "pillow", "pydantic", "safetensors", "torch")
+_NEEDS = ("numpy", "pandas", "pillow", "pydantic", "safetensors", "scikit-learn", "torch")
 
 
-def register_sampler(run: Run, weights: ModelWeights, name: str, *, description: str) -> int:
+def register_sampler(
+    run: Run, weights: ModelWeights, distribution: LatentDistribution, name: str, *, description: str
+) -> int:
     """Logs a model that samples to a run, and registers it.
 
     Args:
         run: The run that made the model, in the store that MLflow's environment names.
         weights: The model.
+        distribution: What its latents are drawn from.
         name: Its name in the registry.
         description: What the UI shows of this version, in Markdown.
 
@@ -37,8 +40,9 @@ def register_sampler(run: Run, weights: ModelWeights, name: str, *, description:
         The number of the version.
     """
     with tempfile.TemporaryDirectory() as folder:
-        data_path = Path(folder) / "weights"
-        save_value(weights, data_path)
+        data_path = Path(folder) / "model"
+        save_value(weights, data_path / WEIGHTS)
+        save_value(distribution, data_path / DISTRIBUTION)
         info = Model.log(
             artifact_path=None,
             name=_ARTIFACT,

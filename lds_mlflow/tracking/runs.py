@@ -30,6 +30,7 @@ __all__ = ["Run"]
 
 _FLUSH_SECONDS = 5.0
 _BATCH = 1000
+_TAGS_AT_ONCE = 100
 _SYSTEM_SECONDS = 5
 _NOT_IN_NAMES = re.compile(r"[^\w\-. :]")
 _NAME_LENGTH = 240
@@ -66,7 +67,9 @@ class Run:
 
     def log_tags(self, values: Mapping[str, str]) -> None:
         """Sets tags."""
-        self.client.log_batch(self.id, tags=[RunTag(name, value) for name, value in values.items()])
+        run_tags = [RunTag(name, value) for name, value in values.items()]
+        for first in range(0, len(run_tags), _TAGS_AT_ONCE):
+            self.client.log_batch(self.id, tags=run_tags[first : first + _TAGS_AT_ONCE])
 
     def log_note(self, markdown: str) -> None:
         """Sets the description that the UI shows."""
@@ -116,12 +119,20 @@ class Run:
         else:
             self.client.log_image(self.id, picture, file)
 
+    def log_text(self, text: str, file: str) -> None:
+        """Logs a text as the artifact `file`."""
+        self.client.log_text(self.id, text, file)
+
     def log_report(self, report: Report) -> None:
         """Logs a report as `report.md` and `report.html`, and its pictures each by its name."""
-        for name, picture in report.pictures:
-            self.log_picture(picture, name)
-        self.client.log_text(self.id, report.markdown(), "report.md")
-        self.client.log_text(self.id, report.html(), "report.html")
+        with tempfile.TemporaryDirectory() as folder:
+            for name, png in report.pictures:
+                path = Path(folder) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(png)
+            (Path(folder) / "report.md").write_text(report.markdown(), encoding="utf-8")
+            (Path(folder) / "report.html").write_text(report.html(), encoding="utf-8")
+            self.client.log_artifacts(self.id, folder)
 
     def log_progress_picture(self, picture: Image.Image, key: str, step: int) -> None:
         """Logs one of a row of pictures, which the UI shows by step."""

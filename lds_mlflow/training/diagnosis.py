@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.sampling import decode_latents, encode_images
-from lds_mlflow.vae import VAE, kl_divergence
+from lds_mlflow.vae import VAE, Posterior
 
 __all__ = ["active_units", "diagnose"]
 
@@ -19,13 +19,18 @@ def active_units(mean_ND: Tensor) -> int:
     return int((mean_ND.var(0) > _ACTIVE_VARIANCE).sum())
 
 
-def diagnose(model: VAE, images_NCHW: Tensor) -> dict[str, float]:
-    """Measures a model on images, uint8 [N, C, H, W].
+def diagnose(model: VAE, images_NCHW: Tensor, rows_N: Tensor) -> dict[str, float]:
+    """Measures a model on images.
+
+    Args:
+        model: The model.
+        images_NCHW: The images, uint8 [N, C, H, W].
+        rows_N: Their places among the training images, int64; beyond these for others.
 
     Returns:
         `active_units`; `mean_over_spread`, |average mu| over the root mean square distance of mu from it (the draft's
-        bandwidth depends on how far from the origin the latents lie); `reconstruction_mse` in 0..1 pixel units; `kl` in
-        nats an image.
+        bandwidth depends on how far from the origin the latents lie); `reconstruction_mse` in 0..1 pixel units; `kl`,
+        log q(z | x) - log p(z), in nats an image (of one draw of each posterior, where the prior is not N(0, I)).
     """
     mean, log_variance = encode_images(model, images_NCHW)
     centre = mean.mean(0)
@@ -35,5 +40,12 @@ def diagnose(model: VAE, images_NCHW: Tensor) -> dict[str, float]:
         "active_units": float(active_units(mean)),
         "mean_over_spread": (centre.norm() / spread.clamp_min(torch.finfo(spread.dtype).tiny)).item(),
         "reconstruction_mse": error.square().mean().item(),
-        "kl": kl_divergence(mean, log_variance).mean().item(),
+        "kl": _divergence(model, Posterior(mean, log_variance), rows_N),
     }
+
+
+@torch.inference_mode()
+def _divergence(model: VAE, posterior: Posterior, rows_N: Tensor) -> float:
+    z = posterior.sample(torch.Generator().manual_seed(0))
+    on_device = Posterior(*(part.to(model.device) for part in posterior))
+    return model.divergence(z.to(model.device), on_device, rows_N.to(model.device)).mean().item()

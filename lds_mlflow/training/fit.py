@@ -15,9 +15,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from lds_mlflow.errors import TrainingError
-from lds_mlflow.sampling import to_model_range
+from lds_mlflow.sampling import keep_exemplars, to_model_range
 from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile, History
-from lds_mlflow.vae import VAE, gaussian_nll, kl_divergence
+from lds_mlflow.vae import VAE, gaussian_nll, log_posterior
 
 __all__ = ["FitPlan", "FitResult", "fit"]
 
@@ -74,6 +74,7 @@ class _Fit:
     model: VAE
     plan: FitPlan
     images: Tensor
+    z_AD: Tensor | None
     ema: AveragedModel = field(init=False)
     optimizer: torch.optim.Adam = field(init=False)
     step: int = 0
@@ -83,7 +84,14 @@ class _Fit:
     def __post_init__(self) -> None:
         average = get_ema_multi_avg_fn(self.plan.ema_decay)
         self.ema = AveragedModel(self.model, multi_avg_fn=average)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.plan.learning_rate, betas=_BETAS, fused=True)
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(trained, lr=self.plan.learning_rate, betas=_BETAS, fused=True)
+
+    def averaged(self) -> VAE:
+        model = self.ema.module
+        assert isinstance(model, VAE)
+        keep_exemplars(model.eval(), self.images)
+        return model
 
     def restore(self, checkpoint: Checkpoint) -> None:
         self.model.load_state_dict(checkpoint.model)
@@ -104,12 +112,7 @@ class _Fit:
     def advance(self) -> dict[str, Tensor]:
         plan, model = self.plan, self.model
         generator = _generator(plan.seed, self.step)
-        index = torch.randint(len(self.images), (plan.batch_size,), generator=generator)
-        x = to_model_range(self.images[index].to(model.device))
-        y, posterior = model(x, generator)
-        reconstruction = gaussian_nll(x, y)
-        kl = kl_divergence(*posterior).mean()
-        loss = reconstruction + plan.kl_weight * kl
+        loss, figures = self._loss(generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
@@ -119,8 +122,34 @@ class _Fit:
         else:
             self._skip()
         self.step += 1
+        return {"loss": loss.detach(), **figures, "gradient_norm": norm}
+
+    def _loss(self, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        n, batch_size = len(self.images), self.plan.batch_size
+        if self.z_AD is None:
+            return self._evidence_bound(torch.randint(n, (batch_size,), generator=generator), generator)
+        n_decoded = len(self.z_AD)
+        of_decoded = batch_size * n_decoded // n
+        index = torch.randint(n - n_decoded, (batch_size - of_decoded,), generator=generator)
+        loss, figures = self._evidence_bound(index, generator)
+        if not of_decoded:
+            return loss, figures
+        index = torch.randint(n_decoded, (of_decoded,), generator=generator)
+        posterior = self.model.encode(self._pixels(n - n_decoded + index))
+        found = -log_posterior(self.z_AD[index].to(self.model.device), *posterior).mean()
+        share = of_decoded / batch_size
+        return (1 - share) * loss + share * found, figures | {"latent_nll": found.detach()}
+
+    def _evidence_bound(self, index: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        x = self._pixels(index)
+        y, z, posterior = self.model(x, generator)
+        kl = self.model.divergence(z, posterior, index.to(x.device)).mean()
         mse = (x - y.detach()).square().mean() / 4
-        return {"loss": loss.detach(), "reconstruction_mse": mse, "kl": kl.detach(), "gradient_norm": norm}
+        loss = gaussian_nll(x, y) + self.plan.kl_weight * kl
+        return loss, {"reconstruction_mse": mse, "kl": kl.detach()}
+
+    def _pixels(self, index: Tensor) -> Tensor:
+        return to_model_range(self.images[index].to(self.model.device))
 
     def _skip(self) -> None:
         self.skipped += 1
@@ -138,6 +167,7 @@ def fit(
     images_NCHW: Tensor,
     plan: FitPlan,
     *,
+    z_AD: Tensor | None = None,
     checkpoints: CheckpointFile | None = None,
     on_metrics: Callable[[int, dict[str, float]], None] = lambda step, figures: None,
     on_checkpoint: Callable[[int, VAE], None] = lambda step, model: None,
@@ -146,13 +176,18 @@ def fit(
 ) -> FitResult:
     """Fits a model to images by the evidence lower bound with an optimal-variance Gaussian likelihood.
 
+    What doesn't require a gradient stays as it is. The exemplars of an exemplar prior are the first of the images.
+
     Args:
         model: The network to begin with; it is changed.
         images_NCHW: Training images, uint8 [N, C, H, W].
         plan: How to fit.
+        z_AD: Latents that the last A of the images were decoded from. Given, these train the encoder alone, which shall
+            find them: -log q(z | x), the sleep phase of Hinton et al., The Wake-Sleep Algorithm, 1995.
         checkpoints: Where to keep the state; a fit that finds one there goes on from it.
-        on_metrics: Called with a step and figures (`loss` and `kl` in nats an image, `reconstruction_mse` in 0..1 pixel
-            units, `gradient_norm`), also for the figures that a resumed fit already has.
+        on_metrics: Called with a step and figures (`loss` and `kl` in nats an image, `latent_nll` likewise where
+            there are latents, `reconstruction_mse` in 0..1 pixel units, `gradient_norm`), also for those that a resumed
+            fit already has.
         on_checkpoint: Called after each periodic checkpoint with the moving average of the model.
         stop: Asked after every step; when it says so, the state is saved and the fit ends early.
         description: The label of the progress bar.
@@ -162,7 +197,8 @@ def fit(
         ArtifactError: The checkpoint found can't be used.
         DiskFullError: A checkpoint doesn't fit on the disk.
     """
-    state = _Fit(model.train(), plan, images_NCHW)
+    keep_exemplars(model, images_NCHW)
+    state = _Fit(model.train(), plan, images_NCHW, z_AD)
     saved = checkpoints.load() if checkpoints else None
     if saved:
         state.restore(saved)
@@ -182,20 +218,14 @@ def fit(
             if checkpoints and (stopped or state.step % plan.checkpoint_every == 0):
                 checkpoints.save(state.checkpoint())
             if state.step % plan.checkpoint_every == 0:
-                on_checkpoint(state.step, _averaged(state.ema))
+                on_checkpoint(state.step, state.averaged())
     seconds = max(monotonic() - started, 1e-9)
     return FitResult(
-        model=_averaged(state.ema),
+        model=state.averaged(),
         step=state.step,
         skipped=state.skipped,
         images_per_second=(state.step - begin) * plan.batch_size / seconds,
     )
-
-
-def _averaged(ema: AveragedModel) -> VAE:
-    model = ema.module
-    assert isinstance(model, VAE)
-    return model.eval()
 
 
 def _generator(seed: int, step: int) -> torch.Generator:

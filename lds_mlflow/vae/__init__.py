@@ -3,5 +3,17 @@
 from lds_mlflow.vae.losses import gaussian_nll, kl_divergence
 from lds_mlflow.vae.model import VAE, Posterior, VaeSpec
 from lds_mlflow.vae.presets import PRESETS, spec_for
+from lds_mlflow.vae.priors import ExemplarPrior, Mixture, log_posterior
 
-__all__ = ["PRESETS", "VAE", "Posterior", "VaeSpec", "gaussian_nll", "kl_divergence", "spec_for"]
+__all__ = [
+    "PRESETS",
+    "VAE",
+    "ExemplarPrior",
+    "Mixture",
+    "Posterior",
+    "VaeSpec",
+    "gaussian_nll",
+    "kl_divergence",
+    "log_posterior",
+    "spec_for",
+]

@@ -1,6 +1,6 @@
 """The autoencoder as one module: encode(x) -> posterior, decode(z) -> x."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, Self
 
 import torch
@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from lds_mlflow.errors import ArtifactError
 from lds_mlflow.vae.decoder import Decoder
 from lds_mlflow.vae.encoder import Encoder
-from lds_mlflow.values import ModelWeights
+from lds_mlflow.vae.losses import kl_divergence
+from lds_mlflow.vae.priors import ExemplarPrior, Mixture, VampPrior, log_posterior
+from lds_mlflow.values import ModelWeights, evenly_spread
 
 __all__ = ["VAE", "Posterior", "VaeSpec"]
 
@@ -28,6 +30,8 @@ class VaeSpec:
         latent_dim: Dimensions of z.
         style_dim: Dimensions of w.
         mapping_layers: Layers from z to w.
+        prior: "gaussian", "exemplar" or "vamp"; priors.py says what they are.
+        components: Exemplars or pseudo-inputs of the prior; 0 for gaussian.
     """
 
     resolution: int
@@ -37,6 +41,8 @@ class VaeSpec:
     latent_dim: int
     style_dim: int
     mapping_layers: int
+    prior: str = "gaussian"
+    components: int = 0
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -65,6 +71,7 @@ class VAE(nn.Module):
         self.spec = spec
         self.encoder = Encoder(spec.channels, spec.widths, spec.latent_dim)
         self.decoder = Decoder(spec.channels, spec.widths, spec.latent_dim, spec.style_dim, spec.mapping_layers)
+        self.prior = _prior_of(spec)
         self.to(memory_format=torch.channels_last)
 
     @classmethod
@@ -82,7 +89,7 @@ class VAE(nn.Module):
             ArtifactError: The tensors don't fit the spec.
         """
         try:
-            model = cls(VaeSpec(**weights.spec))
+            model = cls(_spec_of(weights))
             model.load_state_dict(weights.state)
         except (RuntimeError, TypeError) as error:
             raise ArtifactError(
@@ -92,6 +99,23 @@ class VAE(nn.Module):
                 remedy="Train the model again, or restore the artifact.",
             ) from error
         return model.eval()
+
+    def with_prior(self, kind: str, images_NCHW: Tensor, *, pseudo_inputs: int) -> Self:
+        """Returns a copy of the network with another prior, begun by training images, in -1..1, [N, C, H, W].
+
+        Args:
+            kind: "gaussian", "exemplar", of which every training image is one, or "vamp".
+            images_NCHW: The training images.
+            pseudo_inputs: Components of vamp; they begin as training images, evenly spread.
+        """
+        components = {"gaussian": 0, "exemplar": len(images_NCHW), "vamp": min(pseudo_inputs, len(images_NCHW))}
+        model = type(self)(replace(self.spec, prior=kind, components=components[kind]))
+        model.encoder.load_state_dict(self.encoder.state_dict())
+        model.decoder.load_state_dict(self.decoder.state_dict())
+        if isinstance(model.prior, VampPrior):
+            begin = images_NCHW[evenly_spread(len(images_NCHW), components[kind])]
+            model.prior.pseudo_inputs.data.copy_(begin)
+        return model
 
     def to_weights(self) -> ModelWeights:
         """Returns a copy of the network at rest, on the CPU."""
@@ -112,7 +136,46 @@ class VAE(nn.Module):
         image: Tensor = self.decoder(z)
         return image
 
-    def forward(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Posterior]:
-        """Returns one reconstruction of every image, from a draw of its posterior, and the posterior."""
+    def prior_mixture(self) -> Mixture | None:
+        """Returns the prior as a mixture of Gaussians, or None for N(0, I)."""
+        if isinstance(self.prior, ExemplarPrior):
+            return self.prior.mixture()
+        if isinstance(self.prior, VampPrior):
+            return Mixture(*self.encode(self.prior.pseudo_inputs.clamp(-1, 1)))
+        return None
+
+    def divergence(self, z: Tensor, posterior: Posterior, rows_B: Tensor) -> Tensor:
+        """Returns the prior's term of the evidence lower bound of every image, [B], in nats.
+
+        Args:
+            z: A draw of each posterior, [B, D].
+            posterior: The posteriors.
+            rows_B: Each image's place among the training images, int64; for the exemplar prior.
+        """
+        if isinstance(self.prior, ExemplarPrior):
+            return self.prior.divergence(z, *posterior, rows_B)
+        mixture = self.prior_mixture()
+        if mixture is None:
+            return kl_divergence(*posterior)
+        return log_posterior(z, *posterior) - mixture.log_density(z)
+
+    def forward(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Posterior]:
+        """Returns one reconstruction of every image, the draw of its posterior that it is of, and the posterior."""
         posterior = self.encode(x)
-        return self.decode(posterior.sample(generator)), posterior
+        z = posterior.sample(generator)
+        return self.decode(z), z, posterior
+
+
+def _spec_of(weights: ModelWeights) -> VaeSpec:
+    words, numbers = {"prior"}, weights.spec
+    if any(isinstance(value, str) != (name in words) for name, value in numbers.items()):
+        raise TypeError(f"a spec of other types: {numbers}")
+    return VaeSpec(**numbers)  # type: ignore[arg-type]
+
+
+def _prior_of(spec: VaeSpec) -> nn.Module:
+    if spec.prior == "exemplar":
+        return ExemplarPrior(spec.components, spec.latent_dim)
+    if spec.prior == "vamp":
+        return VampPrior(spec.components, spec.channels, spec.resolution)
+    return nn.Identity()

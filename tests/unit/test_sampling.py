@@ -1,11 +1,9 @@
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from lds_mlflow import sampling
-from lds_mlflow.sampling import decode_latents, encode_images, latents_of_seeds, pixels_of, to_model_range
+from lds_mlflow.sampling import decode_latents, encode_images, keep_exemplars, pixels_of, to_model_range
 from lds_mlflow.vae import PRESETS, VAE, VaeSpec
 
 TINY = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
@@ -37,50 +35,8 @@ def test_pixels_are_rounded_to_the_nearest() -> None:
     assert pixels_of(to_model_range(torch.tensor(7, dtype=torch.uint8)) + 1.1 / 255).item() == 8
 
 
-@settings(max_examples=25, deadline=None)
-@given(seeds=st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=6), data=st.data())
-def test_a_seed_gives_its_latent_in_any_order_and_any_company(seeds: list[int], data: st.DataObject) -> None:
-    alone = {seed: latents_of_seeds([seed], 5)[0] for seed in seeds}
-    order = data.draw(st.permutations(seeds))
-    for seed, z in zip(order, latents_of_seeds(order, 5), strict=True):
-        assert torch.equal(z, alone[seed])
-
-
-def test_seeds_give_different_latents() -> None:
-    z = latents_of_seeds(list(range(50)), 4)
-    assert len(z.unique(dim=0)) == 50
-
-
-def test_latents_are_standard_normal() -> None:
-    z = latents_of_seeds(list(range(2000)), 8)
-    # 5 standard errors of a mean and of a standard deviation over 16,000 draws.
-    assert abs(z.mean().item()) < 0.04
-    assert abs(z.std().item() - 1) < 0.03
-
-
-def test_neighbouring_seeds_are_unrelated() -> None:
-    z = latents_of_seeds(list(range(2000)), 8)
-    correlation = (z[:-1] * z[1:]).mean().item()
-    assert abs(correlation) < 0.04
-
-
-@pytest.mark.parametrize("truncation", [0.5, 2.0])
-def test_truncation_scales_the_latents(truncation: float) -> None:
-    torch.testing.assert_close(
-        latents_of_seeds([3, 4], 5, truncation=truncation), truncation * latents_of_seeds([3, 4], 5)
-    )
-
-
-def test_drawing_leaves_the_global_randomness_alone() -> None:
-    torch.manual_seed(5)
-    wanted = torch.rand(3)
-    torch.manual_seed(5)
-    latents_of_seeds([1, 2], 4)
-    assert torch.equal(torch.rand(3), wanted)
-
-
 def test_decoded_latents_are_the_models_images_as_bytes(model: VAE) -> None:
-    z = latents_of_seeds([0, 1, 2], 4)
+    z = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
     images = decode_latents(model, z)
     assert images.dtype == torch.uint8
     assert images.shape == (3, 1, 8, 8)
@@ -106,7 +62,7 @@ def test_the_batch_has_no_say_in_what_is_encoded(model: VAE, monkeypatch: pytest
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"paper256"}))
 def test_one_seed_is_one_image_whatever_else_is_drawn_with_it(preset: str) -> None:
     model = VAE.initialised(PRESETS[preset], 0).eval()
-    z = latents_of_seeds(list(range(8)), model.spec.latent_dim)
+    z = torch.randn(8, model.spec.latent_dim, generator=torch.Generator().manual_seed(0))
     alone = torch.cat([decode_latents(model, one) for one in z.split(1)])
     assert torch.equal(decode_latents(model, z), alone)
     assert torch.equal(decode_latents(model, z[:3]), alone[:3])
@@ -115,3 +71,11 @@ def test_one_seed_is_one_image_whatever_else_is_drawn_with_it(preset: str) -> No
 def test_nothing_that_is_drawn_or_encoded_holds_a_graph(model: VAE) -> None:
     assert not decode_latents(model, torch.zeros(1, 4)).requires_grad
     assert not encode_images(model, _images(1))[0].requires_grad
+
+
+def test_the_exemplars_of_a_model_are_the_means_of_its_training_images(model: VAE) -> None:
+    images = _images(5)
+    with_exemplars = model.with_prior("exemplar", to_model_range(images[:3]), pseudo_inputs=1)
+    keep_exemplars(with_exemplars, images)
+    assert torch.equal(with_exemplars.state_dict()["prior.exemplars"], encode_images(model, images[:3])[0])
+    keep_exemplars(model, images)

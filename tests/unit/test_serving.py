@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from lds_mlflow.errors import ArtifactError, DataError
-from lds_mlflow.sampling import decode_latents, latents_of_seeds
-from lds_mlflow.serving import Sampler, _load_pyfunc, png_of
+from lds_mlflow.samplers import draw_latents, standard_normal
+from lds_mlflow.sampling import decode_latents
+from lds_mlflow.serving import DISTRIBUTION, WEIGHTS, Sampler, _load_pyfunc, png_of
 from lds_mlflow.store import save_value
 from lds_mlflow.vae import VAE, VaeSpec
 
@@ -21,14 +22,15 @@ TINY = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, 
 
 @pytest.fixture
 def sampler() -> Sampler:
-    return Sampler(VAE.initialised(TINY, 0).eval())
+    return Sampler(VAE.initialised(TINY, 0).eval(), standard_normal(4))
 
 
 @pytest.fixture
 def folder(sampler: Sampler, tmp_path: Path) -> Path:
-    """Where the sampler's weights are stored."""
-    save_value(sampler.model.to_weights(), tmp_path / "weights")
-    return tmp_path / "weights"
+    """Where the sampler is stored."""
+    save_value(sampler.model.to_weights(), tmp_path / "model" / WEIGHTS)
+    save_value(sampler.distribution, tmp_path / "model" / DISTRIBUTION)
+    return tmp_path / "model"
 
 
 def _rows(*seeds: Any) -> pd.DataFrame:
@@ -69,13 +71,13 @@ def test_a_seed_gives_the_same_image_in_any_batch(sampler: Sampler) -> None:
 
 
 def test_an_image_is_what_the_model_decodes(sampler: Sampler) -> None:
-    decoded = decode_latents(sampler.model, latents_of_seeds([7, 8], 4))
+    decoded = decode_latents(sampler.model, draw_latents(sampler.distribution, [7, 8]))
     for image, wanted in zip(_images(sampler, 7, 8), decoded, strict=True):
         assert np.array_equal(_pixels(image), wanted[0].numpy())
 
 
 def test_the_largest_seed_is_drawn(sampler: Sampler) -> None:
-    assert sampler.predict(_rows(2**63 - 1))["seed"].tolist() == [2**63 - 1]
+    assert sampler.predict(_rows(2**32 - 1))["seed"].tolist() == [2**32 - 1]
 
 
 def test_without_truncation_it_is_1(sampler: Sampler) -> None:
@@ -84,7 +86,7 @@ def test_without_truncation_it_is_1(sampler: Sampler) -> None:
 
 
 def test_truncation_scales_the_latents(sampler: Sampler) -> None:
-    wanted = decode_latents(sampler.model, latents_of_seeds([1], 4, truncation=0.5))[0, 0].numpy()
+    wanted = decode_latents(sampler.model, draw_latents(sampler.distribution, [1], truncation=0.5))[0, 0].numpy()
     assert np.array_equal(_pixels(_images(sampler, 1, truncation=0.5)[0]), wanted)
 
 
@@ -96,12 +98,12 @@ def test_a_truncation_out_of_range_is_refused_with_itself(sampler: Sampler, trun
     assert error.expected == "above 0, at most 2"
 
 
-@pytest.mark.parametrize("seed", [-1, 2**63, 2**64, 1.5, float("nan"), float("inf"), "seven", "", None])
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**63, 2**64, 1.5, float("nan"), float("inf"), "seven", "", None])
 def test_a_seed_that_is_none_is_refused_with_itself(sampler: Sampler, seed: Any) -> None:
     error = _refusal(sampler, pd.DataFrame({"seed": pd.Series([0, seed], dtype=object)}))
     assert error.what == "column seed"
     assert str(seed) in error.found
-    assert error.expected == "one integer of 0 or above in every row"
+    assert error.expected == "one integer from 0 to 2^32 - 1 in every row"
 
 
 def test_no_rows_are_refused(sampler: Sampler) -> None:
@@ -134,14 +136,15 @@ def test_a_loaded_model_draws_the_same_images_and_nothing_is_unpickled(
     monkeypatch.setattr(torch, "load", _forbidden)
     loaded = _load_pyfunc(str(folder))
     assert isinstance(loaded, Sampler)
-    assert _images(Sampler(loaded.model.cpu()), 1, 2) == wanted
+    assert _images(Sampler(loaded.model.cpu(), loaded.distribution), 1, 2) == wanted
 
 
 def test_a_loaded_model_is_in_evaluation_mode(folder: Path) -> None:
     assert not _load_pyfunc(str(folder)).model.training
 
 
-def test_a_damaged_model_is_not_served(folder: Path) -> None:
-    (folder / "tensors.safetensors").write_bytes(b"damaged")
+@pytest.mark.parametrize("part", [WEIGHTS, DISTRIBUTION])
+def test_a_damaged_model_is_not_served(folder: Path, part: str) -> None:
+    (folder / part / "tensors.safetensors").write_bytes(b"damaged")
     with pytest.raises(ArtifactError, match="digest"):
         _load_pyfunc(str(folder))

@@ -18,6 +18,7 @@ from lds_mlflow.values import (
     Candidates,
     Evaluation,
     ImageSet,
+    LatentDistribution,
     LatentSet,
     ModelWeights,
     Scores,
@@ -36,17 +37,16 @@ EXAMPLES: dict[str, Any] = {
             class_names_K=("cat", "dog"),
             declared_parts_N=("train", ""),
         ),
-        ModelWeights({"width": 2}, {"body.weight": torch.randn(2, 3), "steps": torch.tensor(4)}),
+        ModelWeights({"width": 2, "prior": "gaussian"}, {"body.weight": torch.randn(2, 3), "steps": torch.tensor(4)}),
         LatentSet(torch.randn(2, 3), torch.randn(2, 3), ("a.png", "b.png")),
         Candidates(torch.randn(2, 3), torch.tensor([[0, 1], [1, 0]]), torch.tensor([0.1, 0.9])),
         Scores(torch.tensor([-1.5, -1000.0], dtype=torch.float64), sigma=0.1, endpoints_left_out=True),
         Selection(torch.tensor([1, 0]), "the top 20%", {"candidates": 10, "kept": 2}, {"log_tau": -1.5}, ("few",)),
         AugmentationSet(
             images_ACHW=torch.full((2, 1, 2, 2), 7, dtype=torch.uint8),
-            parents_A2=torch.tensor([[0, 1], [1, 0]]),
-            alpha_A=torch.tensor([0.1, 0.9]),
-            log_lds_A=torch.tensor([-1.5, -2.5], dtype=torch.float64),
+            z_AD=torch.tensor([[0.1, 0.9], [1.5, -2.5]]),
         ),
+        LatentDistribution("prior", "the prior", {"means": torch.zeros(1, 2)}, {"sigma": 0.5}),
         an_evaluation(metrics={"fid": 1.25, "class_share/cat": 0.5}),
     )
 }

@@ -148,3 +148,29 @@ def test_a_limit_spares_the_declared_test_part() -> None:
     kept = limit_images(images, 4, seed=0)
     assert kept.declared_parts_N == ("train",) * 4 + ("test",) * 5
     assert kept.image_ids_N[4:] == images.image_ids_N[15:]
+
+
+def test_a_reserve_is_kept_aside_and_is_in_no_other_part() -> None:
+    images = _images(40)
+    splits = split_images(images, select_fraction=0.2, test_fraction=0.2, reserve_fraction=0.25, seed=0)
+    assert splits.reserve is not None
+    parts = [*_parts(splits), splits.reserve]
+    assert [len(part) for part in parts] == [14, 8, 8, 10]
+    assert set().union(*map(_contents, parts)) == _contents(images)
+    assert sum(len(_contents(part)) for part in parts) == 40
+
+
+def test_a_reserve_changes_neither_select_nor_test() -> None:
+    images = _images(40)
+    without = _split(images)
+    splits = split_images(images, select_fraction=0.2, test_fraction=0.2, reserve_fraction=0.25, seed=0)
+    assert without.reserve is None
+    assert splits.select.image_ids_N == without.select.image_ids_N
+    assert splits.test.image_ids_N == without.test.image_ids_N
+
+
+def test_a_reserve_beside_a_declared_test_part_is_taken_from_the_rest() -> None:
+    images = _images(30, parts=("",) * 20 + ("test",) * 10)
+    splits = split_images(images, select_fraction=0.2, test_fraction=0.2, reserve_fraction=0.5, seed=0)
+    assert splits.reserve is not None
+    assert [len(part) for part in (*_parts(splits), splits.reserve)] == [6, 4, 10, 10]

@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from lds_mlflow.samplers import standard_normal
 from lds_mlflow.tracking import Run, Tracker, register_sampler
 from lds_mlflow.vae import PRESETS, VAE
+
+PRIOR = standard_normal(16)
 
 
 @pytest.fixture
@@ -16,7 +19,7 @@ def run(tracker: Tracker) -> Run:
 
 def test_a_registered_model_says_what_it_is_and_samples(run: Run, tracker: Tracker) -> None:
     weights = VAE.initialised(PRESETS["digits"], 0).to_weights()
-    number = register_sampler(run, weights, "digits", description="made for a test")
+    number = register_sampler(run, weights, PRIOR, "digits", description="made for a test")
     run.end("FINISHED")
     version = tracker.client.get_model_version_by_alias("digits", "challenger")
     assert (int(version.version), version.description, version.run_id) == (number, "made for a test", run.id)
@@ -26,7 +29,7 @@ def test_a_registered_model_says_what_it_is_and_samples(run: Run, tracker: Track
 
 
 def test_its_requirements_are_pinned_and_its_weights_are_safetensors(run: Run, tracker: Tracker) -> None:
-    register_sampler(run, VAE.initialised(PRESETS["digits"], 0).to_weights(), "digits", description="")
+    register_sampler(run, VAE.initialised(PRESETS["digits"], 0).to_weights(), PRIOR, "digits", description="")
     folder = mlflow.artifacts.download_artifacts("models:/digits@challenger")
     files = {file.name for file in _files(folder)}
     assert "tensors.safetensors" in files
@@ -39,7 +42,7 @@ def test_its_requirements_are_pinned_and_its_weights_are_safetensors(run: Run, t
 
 def test_a_second_version_takes_the_alias(run: Run, tracker: Tracker) -> None:
     weights = VAE.initialised(PRESETS["digits"], 0).to_weights()
-    numbers = [register_sampler(run, weights, "digits", description="") for _ in range(2)]
+    numbers = [register_sampler(run, weights, PRIOR, "digits", description="") for _ in range(2)]
     assert numbers == [1, 2]
     assert int(tracker.client.get_model_version_by_alias("digits", "challenger").version) == 2
 

@@ -35,20 +35,20 @@ class Poisoned(VAE):
     bad_losses: frozenset[int] = frozenset()
     bad_gradients: frozenset[int] = frozenset()
 
-    def forward(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Posterior]:
-        y, posterior = super().forward(x, generator)
+    def forward(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Posterior]:
+        y, z, posterior = super().forward(x, generator)
         self.steps += 1
         if self.steps in self.bad_losses:
             y = y * torch.nan
         if self.steps in self.bad_gradients:
             y = y + 0 * (y - y).sqrt()
-        return y, posterior
+        return y, z, posterior
 
 
 class Watching(VAE):
     """Remembers the batches that it was given, and one number of the noise that came with each."""
 
-    def forward(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Posterior]:
+    def forward(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Posterior]:
         self.seen: list[tuple[bytes, float]]
         noise = torch.Generator()
         noise.set_state(generator.get_state())

@@ -43,9 +43,10 @@ def test_initialising_leaves_the_global_randomness_alone() -> None:
 
 def test_a_forward_pass_reconstructs_from_a_draw_of_the_posterior(model: VAE) -> None:
     x = _images()
-    y, posterior = model(x, torch.Generator().manual_seed(3))
+    y, z, posterior = model(x, torch.Generator().manual_seed(3))
     drawn = posterior.sample(torch.Generator().manual_seed(3))
     assert y.shape == x.shape
+    assert torch.equal(z, drawn)
     torch.testing.assert_close(model.decode(drawn), y)
     torch.testing.assert_close(model.encode(x).mean, posterior.mean)
 
@@ -104,7 +105,7 @@ def test_weights_that_do_not_fit_their_spec_are_refused_with_the_tensor(model: V
 
 
 @pytest.mark.parametrize("spec", [{}, asdict(TINY) | {"depth": 3}, asdict(TINY) | {"resolution": 16}])
-def test_a_spec_that_is_not_that_of_the_weights_is_refused(model: VAE, spec: dict[str, int]) -> None:
+def test_a_spec_that_is_not_that_of_the_weights_is_refused(model: VAE, spec: dict[str, int | str]) -> None:
     with pytest.raises(ArtifactError, match="model weights"):
         VAE.from_weights(ModelWeights(spec, model.to_weights().state))
 

@@ -24,7 +24,7 @@ def test_the_preset_of_the_draft_has_stylegan2s_size_and_learns_a_256_pixel_imag
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     before = model.decoder.constant.detach().clone()
     x = torch.rand(1, 3, 256, 256) * 2 - 1
-    y, posterior = model(x, torch.Generator().manual_seed(0))
+    y, _, posterior = model(x, torch.Generator().manual_seed(0))
     loss = gaussian_nll(x, y) + kl_divergence(*posterior).mean()
     loss.backward()
     optimizer.step()
@@ -34,7 +34,7 @@ def test_the_preset_of_the_draft_has_stylegan2s_size_and_learns_a_256_pixel_imag
     assert not torch.equal(model.decoder.constant, before)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"faces64-small"}))
 def test_a_preset_is_what_auto_takes_for_its_own_images(preset: str) -> None:
     spec = PRESETS[preset]
     assert spec_for("auto", resolution=spec.resolution, channels=spec.channels) == spec

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 
-from lds_mlflow import pipeline as pipeline_module
 from lds_mlflow.context import Context
 from lds_mlflow.errors import (
     ArtifactError,
@@ -20,6 +19,7 @@ from lds_mlflow.errors import (
 from lds_mlflow.graph import STEPS, TEST_PARTS
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
+from lds_mlflow.pipeline import runner as runner_module
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from lds_mlflow.values import Evaluation, ImageSet, ModelWeights
 from tests.conftest import MakePipeline, tiny_configs
@@ -231,7 +231,7 @@ def test_an_evaluation_by_the_part_select_is_denied_the_test_part(
         return str(len(context.inputs["data"].load(ImageSet, "test")))
 
     train = make_pipeline("train").run("train").id
-    code = vars(pipeline_module)["_CODE"]
+    code = vars(runner_module)["_CODE"]
     monkeypatch.setitem(code, "evaluate", replace(code["evaluate"], run=peek))
     with pytest.raises(ProtocolError, match="Choose by the part select"):
         make_pipeline("evaluate", model_run=train, part="select").run("evaluate")
@@ -269,8 +269,8 @@ def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
     def peek(config: object, context: Context) -> str:
         return str(len(context.inputs["data"].load(ImageSet, "test")))
 
-    pipeline = make_pipeline(step, **(QUIET if step in {"finetune", "sample"} else {}))
-    monkeypatch.setitem(vars(pipeline_module)["_CODE"], step, replace(vars(pipeline_module)["_CODE"][step], run=peek))
+    pipeline = make_pipeline(step, **(QUIET if step in {"finetune"} else {}))
+    monkeypatch.setitem(vars(runner_module)["_CODE"], step, replace(vars(runner_module)["_CODE"][step], run=peek))
     with pytest.raises(ProtocolError, match="Choose by the part select"):
         pipeline.run(step)
     failed = tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = '{step}'")[0]
@@ -278,8 +278,8 @@ def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
     assert failed.data.tags[tags.ERROR].startswith("ProtocolError")
 
 
-def test_only_evaluate_and_compare_judge() -> None:
-    assert [name for name, step in STEPS.items() if step.judges] == ["evaluate", "compare"]
+def test_only_evaluate_compare_and_ablate_judge() -> None:
+    assert [name for name, step in STEPS.items() if step.judges] == ["evaluate", "compare", "ablate"]
 
 
 def test_an_explicit_run_is_used_with_its_own_lineage(make_pipeline: MakePipeline) -> None:
@@ -347,7 +347,7 @@ def test_images_without_labels_stop_an_evaluation_before_training(
     make_pipeline: MakePipeline, tmp_path: Path, said: list[str], unlabelled_folder: Path
 ) -> None:
     with pytest.raises(DataError, match=r"no labels.*features=inception"):
-        make_pipeline("evaluate", data=str(unlabelled_folder), limit=0, **QUIET).run("evaluate")
+        make_pipeline("evaluate", data=str(unlabelled_folder), limit=0).run("evaluate")
     assert not any(line.startswith("train ") for line in said)
 
 

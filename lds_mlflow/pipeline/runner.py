@@ -1,7 +1,4 @@
-"""Runs steps: finds or makes what each needs, reuses what is there, and goes on where it was interrupted.
-
-This is the one place that knows two steps.
-"""
+"""Finds or makes the run of a step: what it needs first, then what is there already, else by running it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,30 +10,28 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from lds_mlflow.comparing import comparison_note, models_chart
-from lds_mlflow.config import (
-    AUTO,
-    NO_MODEL,
-    NO_RUN,
-    CompareConfig,
-    EvaluateConfig,
-    Options,
-    Settings,
-    StepConfig,
-    named_runs,
-    parse,
-)
+from lds_mlflow.config import AUTO, NO_RUN, CompareConfig, EvaluateConfig, Options, Settings, StepConfig, parse
 from lds_mlflow.context import Context
 from lds_mlflow.errors import ConfigError, Interrupted
 from lds_mlflow.fingerprint import code_digest, fingerprint_of
-from lds_mlflow.graph import COMPARE, MAIN, STEPS, TEST_PARTS, Input, Step, steps_behind
+from lds_mlflow.graph import STEPS, TEST_PARTS, Input, Step
 from lds_mlflow.interrupts import Interruption
-from lds_mlflow.metrics import COMPARED
-from lds_mlflow.steps import augment, classifier, compare, data, encode, evaluate, finetune, sample, train
+from lds_mlflow.steps import (
+    ablate,
+    augment,
+    classifier,
+    compare,
+    data,
+    encode,
+    evaluate,
+    finetune,
+    register,
+    sample,
+    train,
+)
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
-from lds_mlflow.values import Evaluation
 
-__all__ = ["Pipeline"]
+__all__ = ["Ending", "Gather", "Runner", "in_lines", "log_data"]
 
 _FEATURE_CODE = ("metrics", "sampling.py")
 
@@ -56,18 +51,21 @@ _CODE: dict[str, _Code] = {
     "classifier": _Code(classifier.run),
     "evaluate": _Code(evaluate.run, evaluate.outside),
     "compare": _Code(compare.run),
+    "register": _Code(register.run),
+    "ablate": _Code(ablate.run),
     "sample": _Code(sample.run),
 }
 
 
-class Pipeline:
-    """The steps of one command.
+class Runner:
+    """Finds or makes the runs of steps.
 
     Args:
         configs: The configuration of every step that the command may have to run, and the options.
         tracker: Where runs are kept.
         interruption: Who knows whether the user wants to stop.
         say: Prints a line.
+        gather: What finds or makes the inputs of the steps that read many runs, by their names.
     """
 
     def __init__(
@@ -76,111 +74,14 @@ class Pipeline:
         tracker: Tracker,
         interruption: Interruption,
         say: Callable[[str], None],
+        gather: "Mapping[str, Gather]",
     ) -> None:
-        self.configs, self.tracker = configs, tracker
+        self.configs, self.tracker, self.gather = configs, tracker, gather
         self.interruption, self.say = interruption, say
         self.options = parse(Options, configs[Options].model_dump())
         self.device = _device(self.options.device)
 
-    def run(self, name: str) -> FinishedRun:
-        """Runs one step as the command's own run; what it needs from upstream becomes child runs.
-
-        Raises:
-            LdsError: Something that the user can mend is wrong.
-            Interrupted: The user asked to stop.
-        """
-        self.tracker.end_orphans()
-        run = self.tracker.begin(name, parent=None, values={})
-        with _Ending(run):
-            return self._resolve(name, {}, parent=run.id, own=run)
-
-    def main(self) -> Run:
-        """Runs the whole pipeline, and compares the baseline, the control and the finetuned model.
-
-        Raises:
-            LdsError: Something that the user can mend is wrong.
-            Interrupted: The user asked to stop.
-        """
-        self.tracker.end_orphans()
-        run = self.tracker.begin(MAIN, parent=None, values={tags.STEP: MAIN})
-        with _Ending(run):
-            for name in steps_behind(MAIN):
-                run.log_params(self._config(STEPS[name], {}).model_dump(mode="json", exclude=STEPS[name].references))
-            known = {"data": self._resolve("data", {}, parent=run.id)}
-            _log_data(run, known)
-            compared = self._resolve(COMPARE, known, parent=run.id)
-            self._show(run, compared)
-            run.end("FINISHED")
-        return run
-
-    def _show(self, run: Run, compared: FinishedRun) -> None:
-        """Shows on main's own run what was compared."""
-        runs = {label: self.tracker.open(run_id) for label, run_id in compared.inputs.items()}
-        evaluations = {
-            label: found.load(Evaluation, f"evaluation_{found.params['part']}") for label, found in runs.items()
-        }
-        shown = {name: value for name, value in compared.metrics.items() if name.rsplit("/", 1)[-1] in COMPARED}
-        run.log_metrics(shown)
-        run.log_tags({tags.SENTENCE: compared.sentence})
-        run.log_picture(models_chart(evaluations), "pictures/comparison.png")
-        table = comparison_note(evaluations, {label: found.link for label, found in runs.items()})
-        run.log_note(f"{table}\n\n{_lines(compared.sentence)}\n\n{compared.link} has the report, with intervals.")
-
-    def _three_models(self, known: dict[str, FinishedRun], parent: str) -> dict[str, FinishedRun]:
-        """Returns the baseline, the control (finetuned as long without A) and the finetuned model."""
-        if "data" not in known:
-            known["data"] = self._resolve("data", known, parent=parent)
-        # Images without labels stop it before anything is trained.
-        for name in (*(() if self._goes_without_classes(known["data"]) else ("classifier",)), "train"):
-            known[name] = self._resolve(name, known, parent=parent)
-        control = self._resolve(
-            "finetune",
-            known,
-            parent=parent,
-            label="control",
-            changes={"augment_run": NO_RUN, "registered_model": NO_MODEL},
-        )
-        finetuned = self._resolve("finetune", known, parent=parent)
-        return {"baseline": known.pop("train"), "control": control, "finetuned": finetuned}
-
-    def _evaluations(self, reference: str, known: Mapping[str, FinishedRun], parent: str) -> dict[str, FinishedRun]:
-        """Returns the evaluations of the models that `runs` names, by name; those that there are not are made."""
-        settled = dict(known)
-        if reference == AUTO:
-            models = self._three_models(settled, parent)
-        else:
-            wanted = Input("runs", (*STEPS[COMPARE].inputs[0].steps,))
-            models = {}
-            for label, run in named_runs(reference):
-                found = self._open(wanted, run)
-                name = label or self._name(found)
-                if name in models:
-                    raise ConfigError(
-                        "runs",
-                        found=f"two of {name}",
-                        expected="each model once, or names of their own",
-                        remedy="Leave one out, or give runs=NAME=RUN,NAME=RUN.",
-                    )
-                models[name] = found
-        return {
-            label: model if model.step == "evaluate" else self._evaluate(label, model, settled, parent)
-            for label, model in models.items()
-        }
-
-    def _name(self, run: FinishedRun) -> str:
-        model = self.tracker.open(run.inputs["model"]) if run.step == "evaluate" else run
-        return f"{model.step} {model.id[:8]}"
-
-    def _evaluate(self, label: str, model: FinishedRun, known: Mapping[str, FinishedRun], parent: str) -> FinishedRun:
-        goes_without = self._goes_without_classes(self.tracker.open(model.inputs["data"]))
-        changes = {"model_run": model.id} | ({"classifier_run": NO_RUN} if goes_without else {})
-        return self._resolve("evaluate", known, parent=parent, label=label, changes=changes)
-
-    def _goes_without_classes(self, data_run: FinishedRun) -> bool:
-        evaluating = parse(EvaluateConfig, self.configs[EvaluateConfig].model_dump())
-        return evaluating.features != "classifier" and data_run.metrics["data/classes"] == 0
-
-    def _resolve(
+    def resolve(
         self,
         name: str,
         known: Mapping[str, FinishedRun],
@@ -201,8 +102,9 @@ class Pipeline:
             changes: Parameters that differ from the command's.
         """
         step = STEPS[name]
-        config = self._config(step, changes or {})
-        inputs = self._inputs(step, config, known, parent)
+        config = self.config(step, changes or {})
+        gather = self.gather.get(name)
+        inputs = gather(self, config, known, parent) if gather else self.inputs(step, config, known, parent)
         outside = _CODE[name].outside(config)
         digests = {stem: run.digest for stem, run in inputs.items()}
         if isinstance(config, CompareConfig):
@@ -223,29 +125,29 @@ class Pipeline:
             )
             return self._execute(step, config, inputs, fingerprint, run)
 
-    def _config(self, step: Step, changes: Mapping[str, Any]) -> StepConfig:
+    def config(self, step: Step, changes: Mapping[str, Any]) -> StepConfig:
+        """Returns the command's configuration of a step, with changes."""
         return parse(step.config, self.configs[step.config].model_dump() | dict(changes))
 
-    def _inputs(
+    def inputs(
         self, step: Step, config: StepConfig, known: Mapping[str, FinishedRun], parent: str
     ) -> dict[str, FinishedRun]:
         """Returns every upstream run of a step, by name; given ones are opened before any is made."""
-        if isinstance(config, CompareConfig):
-            return self._evaluations(config.runs, known, parent)
         found: dict[str, FinishedRun] = {}
         for needed in step.inputs:
             reference = getattr(config, needed.parameter)
             if reference not in (AUTO, NO_RUN):
-                self._add(found, needed, self._open(needed, reference))
+                self._add(found, needed, self.open(needed, reference))
         for needed in step.inputs:
             if getattr(config, needed.parameter) == AUTO:
                 settled = {**known, **found}
                 made = needed.steps[0]
-                run = settled.get(made) or self._resolve(made, settled, parent=parent)
+                run = settled.get(made) or self.resolve(made, settled, parent=parent)
                 self._add(found, needed, run)
         return found
 
-    def _open(self, needed: Input, reference: str) -> FinishedRun:
+    def open(self, needed: Input, reference: str) -> FinishedRun:
+        """Opens a run that a user names; raises ConfigError where it is one of another step."""
         run = self.tracker.open(reference)
         if run.step not in needed.steps:
             raise ConfigError(
@@ -257,8 +159,11 @@ class Pipeline:
         return run
 
     def _add(self, found: dict[str, FinishedRun], needed: Input, run: FinishedRun) -> None:
-        behind = {stem: self.tracker.open(run_id) for stem, run_id in run.inputs.items() if stem != "model"}
-        for name, upstream in {**behind, run.step: run}.items():
+        # A finetuned model that another begins with stands for all that it was made from, except for the data.
+        wanted = {"data"} if (needed.parameter, run.step) == ("train_run", "finetune") else set(run.inputs) - {"model"}
+        behind = {stem: self.tracker.open(run_id) for stem, run_id in run.inputs.items() if stem in wanted}
+        own = "train" if needed.parameter == "train_run" else run.step
+        for name, upstream in {**behind, own: run}.items():
             before = found.setdefault(name, upstream)
             if before.digest != upstream.digest:
                 raise ConfigError(
@@ -288,15 +193,15 @@ class Pipeline:
             interruption=self.interruption,
             say=self.say,
         )
-        with _Ending(run):
+        with Ending(run):
             started = monotonic()
             run.log_params(config.model_dump(mode="json"))
-            _log_data(run, inputs)
+            log_data(run, inputs)
             run.watch_system()
             sentence = _CODE[step.name].run(config, context)
             run.log_metrics({"cost/seconds": monotonic() - started})
             run.log_tags({tags.SENTENCE: sentence})
-            run.log_note(f"**{step.name}**: {_lines(sentence)}.\n\n{context.lineage}")
+            run.log_note(f"**{step.name}**: {in_lines(sentence)}.\n\n{context.lineage}")
             run.end("FINISHED")
         checkpoint_path.unlink(missing_ok=True)
         self._say(step.name, f"done in {monotonic() - started:.1f} s: {sentence}")
@@ -326,7 +231,7 @@ class Pipeline:
         self.say(f"{name:<11}{text}")
 
 
-class _Ending:
+class Ending:
     """Ends a run as KILLED or FAILED where an exception leaves its block."""
 
     def __init__(self, run: Run) -> None:
@@ -351,7 +256,8 @@ def _stand_for(own: Run, found: FinishedRun) -> None:
     own.end("FINISHED")
 
 
-def _lines(sentence: str) -> str:
+def in_lines(sentence: str) -> str:
+    """Returns a sentence of several lines as Markdown that has them too."""
     # In Markdown one newline is a space.
     return sentence.replace("\n", "\n\n")
 
@@ -360,7 +266,8 @@ def _judges(step: Step, config: StepConfig) -> bool:
     return step.judges and not (isinstance(config, EvaluateConfig) and config.part != "test")
 
 
-def _log_data(run: Run, inputs: Mapping[str, FinishedRun]) -> None:
+def log_data(run: Run, inputs: Mapping[str, FinishedRun]) -> None:
+    """Logs the data set that a run was made from."""
     source = inputs.get("data")
     if source is not None:
         n_images = sum(int(value) for name, value in source.metrics.items() if name.endswith("_images"))
@@ -381,3 +288,7 @@ def _device(wanted: str) -> str:
             remedy="Give device=cpu.",
         )
     return wanted
+
+
+Gather = Callable[[Runner, Any, Mapping[str, FinishedRun], str], dict[str, FinishedRun]]
+"""Finds or makes the inputs of a step: of a runner, the step's configuration, settled runs, and the parent's id."""

@@ -1,0 +1,80 @@
+"""The arms of the comparison: each is one way to go on from the same baseline, for as many steps.
+
+An arm is one entry here and one row of every table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["ARMS", "BASELINE", "CONTROL", "LDS", "LDS_AND_SHARPNESS", "Arm"]
+
+Changes = Mapping[str, str | float | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to a model, and to samples of it.
+
+    Attributes:
+        name: What the command line calls it.
+        title: What a person reads.
+        augment: Parameters of `augment` that differ from the command's; None is without A.
+        finetune: Parameters of `finetune` that differ, likewise; None is without finetuning.
+        sampler: What samples are drawn from.
+        filters: Whether it is a row of the table of filters (draft, table 1).
+        needs: What the data must have: "classes", "reserve" or nothing.
+    """
+
+    name: str
+    title: str
+    augment: Changes | None = None
+    finetune: Changes | None = field(default_factory=dict)
+    sampler: str = "prior"
+    filters: bool = False
+    needs: str = ""
+
+
+BASELINE, CONTROL, LDS, LDS_AND_SHARPNESS = "baseline", "control", "lds", "lds-sharpness"
+"""Arms that the draft's claims are about; the control is what it lacks."""
+
+_TOP: Changes = {"selection": "top"}
+"""The draft's top fraction, without its threshold: few latents reach that, and A would be of another size."""
+
+ARMS: dict[str, Arm] = {
+    arm.name: arm
+    for arm in (
+        Arm(BASELINE, "no finetuning", finetune=None),
+        Arm(CONTROL, "finetuned without A (control)"),
+        Arm("random", "A: random interpolants", {"selection": "random"}, filters=True),
+        Arm("neighbours", "A: interpolants of neighbours", {"selection": "random", "parent_neighbours": 5}),
+        Arm(LDS, "A: LDS, the draft's top fraction", _TOP, filters=True),
+        Arm("lds-leo", "A: LDS, endpoints left out", {**_TOP, "leave_endpoints_out": True}, filters=True),
+        Arm(LDS_AND_SHARPNESS, "A: LDS + sharpness", {**_TOP, "sharpest_fraction": 0.5}, filters=True),
+        Arm("inverse", "A: inverse density", {"selection": "power", "gamma": -1.0}, filters=True),
+        Arm("gamma", "A: density^0.5", {"selection": "power", "gamma": 0.5}, filters=True),
+        Arm(
+            "stratified",
+            "A: LDS by class, endpoints left out",
+            {**_TOP, "leave_endpoints_out": True, "stratify": "class"},
+            filters=True,
+            needs="classes",
+        ),
+        Arm("prior", "A: samples of the prior", {"source": "prior"}),
+        Arm("reconstructions", "A: reconstructions", {"source": "reconstructions"}),
+        Arm("noise", "A: latents with noise", {"source": "noise"}),
+        Arm("transforms", "A: affine transforms of pixels", {"source": "transforms"}),
+        Arm("mixup", "A: MixUp", {"source": "mixup"}),
+        Arm("cutmix", "A: CutMix", {"source": "cutmix"}),
+        Arm("oracle", "A: more real images (oracle)", {"source": "real"}, needs="reserve"),
+        Arm("decoder", "A: LDS; the decoder alone", _TOP, {"finetune_variant": "decoder"}),
+        Arm("consistency", "A: LDS; its latents, by the encoder", _TOP, {"finetune_variant": "consistency"}),
+        Arm("exemplar", "without A; exemplar prior", None, {"finetune_prior": "exemplar"}),
+        Arm("vamp", "without A; VampPrior", None, {"finetune_prior": "vamp"}),
+        Arm("sample-gaussian", "control, sampled from a Gaussian", sampler="gaussian"),
+        Arm("sample-mixture", "control, sampled from a mixture", sampler="mixture"),
+        Arm("sample-density", "control, sampled from the latent density", sampler="density"),
+        Arm("sample-interpolants", "control, sampled from dense interpolants", sampler="interpolants"),
+        Arm("lds-density", "A: LDS; sampled from the latent density", _TOP, sampler="density"),
+    )
+}
+"""Every arm by name."""

@@ -1,0 +1,44 @@
+"""One frozen configuration a step: its parameters, their defaults, ranges and help texts.
+
+The command-line flags and MLproject mirror these classes one to one. Values may come as text; all the wrong ones are
+reported together. Parameters that end in `_run` name an upstream run: its id, a runs:/ or models:/ address, or "auto".
+"""
+
+from lds_mlflow.config.ablation import AblateConfig
+from lds_mlflow.config.augmentation import AugmentConfig, EncodeConfig
+from lds_mlflow.config.base import AUTO, NO_MODEL, NO_RUN, Options, Settings, StepConfig
+from lds_mlflow.config.data import DataConfig
+from lds_mlflow.config.fits import ClassifierConfig, FinetuneConfig, TrainConfig
+from lds_mlflow.config.judgement import (
+    CompareConfig,
+    EvaluateConfig,
+    RegisterConfig,
+    SampleConfig,
+    SamplerSettings,
+    named_runs,
+)
+from lds_mlflow.config.parsing import parse, parse_all
+
+__all__ = [
+    "AUTO",
+    "NO_MODEL",
+    "NO_RUN",
+    "AblateConfig",
+    "AugmentConfig",
+    "ClassifierConfig",
+    "CompareConfig",
+    "DataConfig",
+    "EncodeConfig",
+    "EvaluateConfig",
+    "FinetuneConfig",
+    "Options",
+    "RegisterConfig",
+    "SampleConfig",
+    "SamplerSettings",
+    "Settings",
+    "StepConfig",
+    "TrainConfig",
+    "named_runs",
+    "parse",
+    "parse_all",
+]

@@ -1,0 +1,92 @@
+"""What the configurations share: the kinds of their parameters, and how to run."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+__all__ = [
+    "AUTO",
+    "NO_MODEL",
+    "NO_RUN",
+    "Bandwidth",
+    "Count",
+    "CountOrAll",
+    "Fraction",
+    "OptionalRunReference",
+    "Options",
+    "Positive",
+    "Replicates",
+    "RunReference",
+    "Seed",
+    "Settings",
+    "StepConfig",
+]
+
+AUTO = "auto"
+"""The value of a parameter that names runs for: those that fit, found or made."""
+
+NO_RUN = "none"
+"""The value of a `_run` parameter for: without that input."""
+
+NO_MODEL = "none"
+"""The value of `registered_model` for: don't register."""
+
+_BANDWIDTH_RULES = ("norm/5", "scott", "silverman", "median", "knn", "loo")
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+CountOrAll = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Replicates = Annotated[int, Field(ge=100, le=1_000_000)]
+
+
+def _names_a_run(value: str) -> str:
+    if value == NO_RUN:
+        raise ValueError("should name a run: this input can't be left out")
+    return value
+
+
+RunReference = Annotated[str, Field(min_length=1), AfterValidator(_names_a_run)]
+OptionalRunReference = Annotated[str, Field(min_length=1)]
+
+
+def _is_bandwidth(value: str) -> str:
+    if value not in _BANDWIDTH_RULES:
+        try:
+            number = float(value)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            raise ValueError(f"should be {', '.join(_BANDWIDTH_RULES)}, or a finite number above 0")
+    return value
+
+
+Bandwidth = Annotated[str, AfterValidator(_is_bandwidth)]
+
+
+class Settings(BaseModel):
+    """Parameters, frozen; an unknown one is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+
+class Options(Settings):
+    """How to run, whatever the step; nothing here changes a result."""
+
+    reuse: bool = True
+    """Whether a finished run with the same fingerprint stands in for running a step again."""
+
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """Where to compute: auto (a GPU where there is one), cpu, cuda or cuda:N."""
+
+    work_dir: Path = Path(".lds")
+    """Folder for checkpoints of unfinished runs; relative to the project."""
+
+    checkpoint_every: Count = 500
+    """Training steps between two checkpoints."""
+
+
+class StepConfig(Settings):
+    """What a step's result depends on, beside its inputs."""

@@ -1,0 +1,170 @@
+"""Configurations of what draws samples and judges them: `evaluate`, `compare`, `register`, `sample`."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from lds_mlflow.config.base import (
+    AUTO,
+    NO_RUN,
+    Bandwidth,
+    Count,
+    CountOrAll,
+    Fraction,
+    OptionalRunReference,
+    Replicates,
+    RunReference,
+    Seed,
+    StepConfig,
+)
+
+__all__ = ["CompareConfig", "EvaluateConfig", "RegisterConfig", "SampleConfig", "SamplerSettings", "named_runs"]
+
+
+class SamplerSettings(StepConfig):
+    """What the samplers depend on."""
+
+    sampler_sigma: Bandwidth = "norm/5"
+    """Bandwidth of the samplers density and interpolants: a rule as for sigma, or a number."""
+
+    sampler_components: Count = 20
+    """Gaussians of the sampler mixture."""
+
+
+class SamplerConfig(SamplerSettings):
+    """How latents are drawn for samples."""
+
+    sampler: Literal["prior", "gaussian", "mixture", "density", "interpolants"] = "prior"
+    """What latents are drawn from: the prior, or a density fitted to the training latents (docs/method.md)."""
+
+
+class EvaluateConfig(SamplerConfig):
+    """Measure a model's samples against held-out images: distances, neighbours, memorization and class balance."""
+
+    classifier_run: OptionalRunReference = "auto"
+    """Run of the step classifier, auto, or none: no class shares."""
+
+    model_run: RunReference = "auto"
+    """Run of finetune or train whose model is used, or auto: finetune's."""
+
+    part: Literal["test", "select"] = "test"
+    """Held-out images: test, for judging, or select, for choosing. Nothing that chooses may read a figure of test."""
+
+    samples: CountOrAll = 0
+    """How many samples to draw; 0 draws as many as there are held-out images."""
+
+    k_neighbours: Count = 5
+    """Neighbours of precision, recall, density and coverage."""
+
+    features: Literal["classifier", "inception", "squeezenet", "squeezenet-caffe", "program"] = "classifier"
+    """Feature extractor: the classifier, Inception v3, SqueezeNet by torchvision's or Caffe's weights, or a program."""
+
+    feature_weights: str = ""
+    """File of the extractor's weights, or the program (TorchScript, .pt2); empty lets Inception download its own."""
+
+    program_resolution: CountOrAll = 0
+    """Side in pixels at which the program takes images; 0 leaves them."""
+
+    sample_seed: Seed = 0
+    """Seed of the first sample; the others follow."""
+
+    bootstrap_replicates: Replicates = 10_000
+    """Bootstrap replicates of the intervals."""
+
+    @field_validator("features")
+    @classmethod
+    def _is_at_hand(cls, value: str, info: ValidationInfo) -> str:
+        if value == "classifier" and info.data.get("classifier_run") == NO_RUN:
+            raise ValueError("should be another extractor where classifier_run is none")
+        return value
+
+    @field_validator("feature_weights")
+    @classmethod
+    def _is_there(cls, value: str, info: ValidationInfo) -> str:
+        features = info.data.get("features")
+        if value and not Path(value).is_file():
+            raise ValueError(f"should be a file, or empty: there is none at {value}")
+        if not value and features in {"squeezenet", "squeezenet-caffe", "program"}:
+            raise ValueError(f"should be a file where features is {features}")
+        if value and features == "classifier":
+            raise ValueError("should be empty where features is classifier, which the project trains")
+        return value
+
+    @field_validator("program_resolution")
+    @classmethod
+    def _is_for_a_program(cls, value: int, info: ValidationInfo) -> int:
+        if value and info.data.get("features") != "program":
+            raise ValueError("should be 0 where features isn't program")
+        return value
+
+
+class CompareConfig(StepConfig):
+    """Say which of two or more models is better, by how much, and how sure that is."""
+
+    runs: str = "auto"
+    """RUN,RUN or NAME=RUN,NAME=RUN: of evaluate, finetune or train. auto: the baseline, the control, the finetuned."""
+
+    margin: Fraction = 0.1
+    """The smallest difference that matters, as a share of the figure."""
+
+    bootstrap_replicates: Replicates = 10_000
+    """Bootstrap replicates of the intervals."""
+
+    @field_validator("runs")
+    @classmethod
+    def _names_several(cls, value: str) -> str:
+        if value != AUTO:
+            named_runs(value)
+        return value
+
+
+class RegisterConfig(SamplerSettings):
+    """Choose the sampler that suits a model best by the select part, and register both."""
+
+    model_run: RunReference = "auto"
+    """Run of finetune or train whose model is used, or auto: finetune's."""
+
+    served_sampler: Literal["auto", "prior", "gaussian", "mixture", "density", "interpolants"] = "auto"
+    """What the registered model draws from; auto: what the select part prefers (docs/method.md)."""
+
+    registered_model: str = Field("lds-vae", pattern=r"^[^/:]+$")
+    """Name in the model registry, or none."""
+
+
+class SampleConfig(SamplerConfig):
+    """Draw images from a model."""
+
+    model_run: RunReference = "auto"
+    """Run of finetune or train whose model is used, or auto: finetune's."""
+
+    count: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """How many images to draw."""
+
+    truncation: Annotated[float, Field(gt=0, le=2)] = 1.0
+    """Scale of the latents; below 1 gives more typical images."""
+
+    sample_seed: Seed = 0
+    """Seed of the first sample; the others follow."""
+
+
+def named_runs(text: str) -> list[tuple[str, str]]:
+    """Returns names and runs of a list RUN,RUN or NAME=RUN,NAME=RUN; a run without a name has an empty one.
+
+    Raises:
+        ValueError: There are fewer than two, one has no run, or a name can't be used or comes twice.
+    """
+    found: list[tuple[str, str]] = []
+    for item in text.split(","):
+        name, named, run = (part.strip() for part in item.rpartition("="))
+        if not run:
+            raise ValueError("should be RUN,RUN or NAME=RUN,NAME=RUN, with nothing left out")
+        if named and (not re.fullmatch(r"\w[\w .-]*", name) or name in dict(found)):
+            raise ValueError(
+                f"should name every run by letters, digits, dots and dashes, each its own way: not {name!r}"
+            )
+        found.append((name, run))
+    if len(found) < 2:
+        raise ValueError("should name two runs or more, or be auto")
+    return found

@@ -1,0 +1,68 @@
+"""Which of several ways is preferred by the select part."""
+
+from collections.abc import Mapping, Sequence
+
+from lds_mlflow.errors import ProtocolError
+from lds_mlflow.values import Evaluation
+
+__all__ = ["is_too_near", "preferred", "preferred_over_seeds"]
+
+_CHOSEN_BY = ("fid", "coverage", "nearest_ratio")
+
+
+def is_too_near(evaluation: Evaluation) -> bool:
+    """Says whether samples are nearer to the training images, in the mean, than real images are: they are copies."""
+    return evaluation.metrics["nearest_ratio"] < 1
+
+
+def preferred(evaluations: Mapping[str, Evaluation]) -> str:
+    """Returns the name with the lowest FID among those whose samples aren't too near to the training images.
+
+    If all are, the one that is so the least.
+
+    Raises:
+        ProtocolError: One was made by the test part, which is for judging alone.
+    """
+    for evaluation in evaluations.values():
+        _require_select(evaluation)
+    allowed = [name for name, evaluation in evaluations.items() if not is_too_near(evaluation)]
+    if not allowed:
+        return max(evaluations, key=lambda name: evaluations[name].metrics["nearest_ratio"])
+    return min(allowed, key=lambda name: evaluations[name].metrics["fid"])
+
+
+def preferred_over_seeds(arms: Mapping[str, Sequence[Evaluation]], reference: str) -> str:
+    """Returns the arm with the lowest mean FID over seeds among those that lose nothing else.
+
+    An arm is in question if its mean coverage is not below the reference's, and its samples are not nearer to the
+    training images, in the mean, than real images are. The reference is always.
+
+    Args:
+        arms: Evaluations by the part select, one a seed.
+        reference: The arm that the others are measured by.
+
+    Raises:
+        ProtocolError: One was made by the test part.
+    """
+    means = {
+        arm: {name: sum(found.metrics[name] for found in seeds) / len(seeds) for name in _CHOSEN_BY}
+        for arm, seeds in arms.items()
+    }
+    for evaluation in (found for seeds in arms.values() for found in seeds):
+        _require_select(evaluation)
+    allowed = [
+        arm
+        for arm, mean in means.items()
+        if arm == reference or (mean["nearest_ratio"] >= 1 and mean["coverage"] >= means[reference]["coverage"])
+    ]
+    return min(allowed, key=lambda arm: means[arm]["fid"])
+
+
+def _require_select(evaluation: Evaluation) -> None:
+    if evaluation.part != "select":
+        raise ProtocolError(
+            "a choice",
+            found=f"an evaluation by the part {evaluation.part}",
+            expected="the part select, where one chooses",
+            remedy="Evaluate with part=select.",
+        )

@@ -1,0 +1,95 @@
+"""The commands: one step with all that it needs, or the whole pipeline."""
+
+from collections.abc import Callable, Mapping
+
+from lds_mlflow.comparing import comparison_note, models_chart
+from lds_mlflow.config import NO_MODEL, RegisterConfig, Settings, parse
+from lds_mlflow.graph import ABLATE, COMPARE, MAIN, REGISTER, STEPS, steps_behind
+from lds_mlflow.interrupts import Interruption
+from lds_mlflow.metrics import COMPARED
+from lds_mlflow.pipeline.arms import inputs_of_ablate
+from lds_mlflow.pipeline.models import inputs_of_compare, inputs_of_register
+from lds_mlflow.pipeline.runner import Ending, Gather, Runner, in_lines, log_data
+from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
+from lds_mlflow.values import Evaluation
+
+__all__ = ["Pipeline"]
+
+_GATHER: dict[str, Gather] = {COMPARE: inputs_of_compare, REGISTER: inputs_of_register, ABLATE: inputs_of_ablate}
+
+
+class Pipeline:
+    """The steps of one command.
+
+    Args:
+        configs: The configuration of every step that the command may have to run, and the options.
+        tracker: Where runs are kept.
+        interruption: Who knows whether the user wants to stop.
+        say: Prints a line.
+    """
+
+    def __init__(
+        self,
+        configs: Mapping[type[Settings], Settings],
+        tracker: Tracker,
+        interruption: Interruption,
+        say: Callable[[str], None],
+    ) -> None:
+        self.tracker = tracker
+        self.runner = Runner(configs, tracker, interruption, say, _GATHER)
+
+    def run(self, name: str) -> FinishedRun:
+        """Runs one step as the command's own run; what it needs from upstream becomes child runs.
+
+        Raises:
+            LdsError: Something that the user can mend is wrong.
+            Interrupted: The user asked to stop.
+        """
+        self.tracker.end_orphans()
+        run = self.tracker.begin(name, parent=None, values={})
+        with Ending(run):
+            found = self.runner.resolve(name, {}, parent=run.id, own=run)
+        if name == "finetune" and self._registers():
+            self.runner.resolve(REGISTER, {**self._behind(found), name: found}, parent=run.id)
+        return found
+
+    def _registers(self) -> bool:
+        config = parse(RegisterConfig, self.runner.configs[RegisterConfig].model_dump())
+        return config.registered_model != NO_MODEL
+
+    def _behind(self, run: FinishedRun) -> dict[str, FinishedRun]:
+        return {name: self.tracker.open(run_id) for name, run_id in run.inputs.items()}
+
+    def main(self) -> Run:
+        """Runs the whole pipeline, registers, and compares the baseline, the control and the finetuned model.
+
+        Raises:
+            LdsError: Something that the user can mend is wrong.
+            Interrupted: The user asked to stop.
+        """
+        self.tracker.end_orphans()
+        run = self.tracker.begin(MAIN, parent=None, values={tags.STEP: MAIN})
+        with Ending(run):
+            for name in steps_behind(MAIN):
+                run.log_params(
+                    self.runner.config(STEPS[name], {}).model_dump(mode="json", exclude=STEPS[name].references)
+                )
+            known = {"data": self.runner.resolve("data", {}, parent=run.id)}
+            log_data(run, known)
+            compared = self.runner.resolve(COMPARE, known, parent=run.id)
+            self._show(run, compared)
+            run.end("FINISHED")
+        return run
+
+    def _show(self, run: Run, compared: FinishedRun) -> None:
+        """Shows on main's own run what was compared."""
+        runs = {label: self.tracker.open(run_id) for label, run_id in compared.inputs.items()}
+        evaluations = {
+            label: found.load(Evaluation, f"evaluation_{found.params['part']}") for label, found in runs.items()
+        }
+        shown = {name: value for name, value in compared.metrics.items() if name.rsplit("/", 1)[-1] in COMPARED}
+        run.log_metrics(shown)
+        run.log_tags({tags.SENTENCE: compared.sentence})
+        run.log_picture(models_chart(evaluations), "pictures/comparison.png")
+        table = comparison_note(evaluations, {label: found.link for label, found in runs.items()})
+        run.log_note(f"{table}\n\n{in_lines(compared.sentence)}\n\n{compared.link} has the report, with intervals.")

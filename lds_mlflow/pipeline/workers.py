@@ -1,0 +1,106 @@
+"""Processes that share the tasks of a command; with one worker the command does them itself."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from threading import Thread
+from time import sleep
+from typing import Any
+
+import torch
+
+from lds_mlflow.config import Settings
+from lds_mlflow.errors import WorkerError
+from lds_mlflow.interrupts import Interruption
+from lds_mlflow.pipeline.runner import Gather, Runner
+from lds_mlflow.tracking import Tracker
+
+__all__ = ["number_of_workers", "share_tasks"]
+
+_MOST = 4
+_POLL_SECONDS, _GRACE_SECONDS = 1.0, 30.0
+
+Result = dict[str, str]
+_worker: Runner | None = None
+
+
+def number_of_workers(wanted: int, device: str) -> int:
+    """Returns how many processes to share work by; 0 is one a core, at most four, and one where there is a GPU."""
+    if wanted:
+        return wanted
+    return 1 if device != "cpu" else min(_MOST, len(os.sched_getaffinity(0)))
+
+
+def share_tasks(
+    runner: Runner, work: Callable[[Runner, Any], Result], tasks: Sequence[Any], n_workers: int
+) -> Iterator[Result]:
+    """Does tasks, by some processes where there are several of both, and gives each one's result as it comes.
+
+    Args:
+        runner: The command's own; a worker has its like.
+        work: Does one task. A function of a module, which a new process can find.
+        tasks: What can be pickled.
+        n_workers: Processes.
+
+    Raises:
+        WorkerError: A process ended before its task was done.
+    """
+    if n_workers == 1 or len(tasks) < 2:
+        yield from (work(runner, task) for task in tasks)
+        return
+    # The bars of several processes would overwrite one another.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    pool = ProcessPoolExecutor(
+        min(n_workers, len(tasks)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin,
+        initargs=(runner.configs, runner.gather, os.getpid(), n_workers),
+    )
+    try:
+        for done in as_completed([pool.submit(_do, work, task) for task in tasks]):
+            yield done.result()
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            "a worker process",
+            found="that it ended before its work was done",
+            expected="that it works until there is nothing left",
+            remedy="Run the same command again: what is done is kept. If it ran out of memory, give fewer workers.",
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+            process.join(_GRACE_SECONDS)
+
+
+def _begin(configs: Mapping[type[Settings], Settings], gather: Mapping[str, Gather], parent: int, n: int) -> None:
+    global _worker  # noqa: PLW0603
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    torch.set_num_threads(max(1, torch.get_num_threads() // n))
+    _worker = Runner(configs, Tracker.connect(), Interruption(), _say, gather)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _end_with(parent: int) -> None:
+    # A command that was killed can't end its workers.
+    while os.getppid() == parent:
+        sleep(_POLL_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    sleep(_GRACE_SECONDS)
+    os._exit(1)
+
+
+def _do(work: Callable[[Runner, Any], Result], task: Any) -> Result:
+    assert _worker is not None
+    _worker.interruption = Interruption()
+    with _worker.interruption:
+        return work(_worker, task)

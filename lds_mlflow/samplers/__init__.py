@@ -1,0 +1,26 @@
+"""Where latents of samples are drawn from: the prior, or a distribution that is fitted to the training latents.
+
+Arrays in, arrays out: usable on anyone's latents.
+"""
+
+from lds_mlflow.samplers.draws import draw_latents
+from lds_mlflow.samplers.fitted import (
+    SAMPLERS,
+    aggregate_gaussian,
+    aggregate_mixture,
+    dense_interpolants,
+    latent_density,
+    prior_distribution,
+    standard_normal,
+)
+
+__all__ = [
+    "SAMPLERS",
+    "aggregate_gaussian",
+    "aggregate_mixture",
+    "dense_interpolants",
+    "draw_latents",
+    "latent_density",
+    "prior_distribution",
+    "standard_normal",
+]

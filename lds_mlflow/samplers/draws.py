@@ -1,0 +1,77 @@
+"""Latents by seed: one seed is one latent, whatever else is drawn with it."""
+
+import torch
+from torch import Tensor
+
+from lds_mlflow.latent import score_directly
+from lds_mlflow.values import Candidates, LatentDistribution
+
+__all__ = ["draw_latents"]
+
+_MOST_TRIES = 50
+
+
+def draw_latents(distribution: LatentDistribution, seeds: list[int], *, truncation: float = 1.0) -> Tensor:
+    """Draws a latent for every seed on its own, float32 [S, D], on the CPU.
+
+    Args:
+        distribution: What to draw from.
+        seeds: One a latent, 0 to 2^32 - 1: torch takes no more of a seed. Mixtures take the same noise for one seed.
+        truncation: What the distance from the distribution's mean is multiplied by; below 1 gives more typical images.
+    """
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    if distribution.sampler == "interpolants":
+        z_SD, mean_D = _interpolants(distribution, generators), distribution.tensors["latents"].mean(0)
+    else:
+        z_SD, mean_D = _of_mixture(distribution, generators), _mean(distribution)
+    return z_SD if truncation == 1 else mean_D + truncation * (z_SD - mean_D)
+
+
+def _mean(distribution: LatentDistribution) -> Tensor:
+    tensors = distribution.tensors
+    weights = tensors["cumulative"].diff(prepend=torch.zeros(1, dtype=torch.float64))
+    return (weights @ tensors["means"].double()).float()
+
+
+def _of_mixture(distribution: LatentDistribution, generators: list[torch.Generator]) -> Tensor:
+    tensors = distribution.tensors
+    means = tensors["means"]
+    noise = torch.stack([torch.randn(means.shape[1], generator=generator) for generator in generators])
+    drawn = torch.stack([torch.rand((), generator=generator, dtype=torch.float64) for generator in generators])
+    component = torch.searchsorted(tensors["cumulative"], drawn).clamp(max=len(means) - 1)
+    if "factors" in tensors:
+        noise = torch.stack([tensors["factors"][k] @ e for k, e in zip(component.tolist(), noise, strict=True)])
+    else:
+        noise = noise * tensors["scales"].expand(len(means), -1)[component]
+    return means[component] + noise
+
+
+def _interpolants(distribution: LatentDistribution, generators: list[torch.Generator]) -> Tensor:
+    z_ND, neighbours = distribution.tensors["latents"], distribution.tensors["neighbours"]
+    waiting = torch.arange(len(generators))
+    kept_SD = torch.zeros(len(generators), z_ND.shape[1])
+    best_S = torch.full((len(generators),), -torch.inf, dtype=torch.float64)
+    for _ in range(_MOST_TRIES):
+        proposed = _propose(z_ND, neighbours, [generators[i] for i in waiting.tolist()])
+        scores = score_directly(
+            proposed, z_ND, sigma=distribution.settings["sigma"], leave_endpoints_out=True
+        ).log_lds_M
+        is_better = scores > best_S[waiting]
+        kept_SD[waiting[is_better]] = proposed.z_MD[is_better]
+        best_S[waiting[is_better]] = scores[is_better]
+        waiting = waiting[scores < distribution.settings["log_threshold"]]
+        if len(waiting) == 0:
+            break
+    return kept_SD
+
+
+def _propose(z_ND: Tensor, neighbours_Nk: Tensor, generators: list[torch.Generator]) -> Candidates:
+    first, second, alpha = [], [], []
+    for generator in generators:
+        i = int(torch.randint(len(z_ND), (), generator=generator))
+        first.append(i)
+        second.append(int(neighbours_Nk[i, torch.randint(neighbours_Nk.shape[1], (), generator=generator)]))
+        alpha.append(torch.rand((), generator=generator))
+    parents, alpha_M = torch.tensor([first, second]).T, torch.stack(alpha)
+    z_MD = torch.lerp(z_ND[parents[:, 0]], z_ND[parents[:, 1]], alpha_M[:, None])
+    return Candidates(z_MD, parents, alpha_M)

@@ -1,0 +1,132 @@
+"""Distributions of latents, fitted to the posteriors of the training images.
+
+A mixture of Gaussians has the tensors `means` [K, D], `cumulative` [K] (running sum of the weights), and how wide the
+components are: `scales`, which broadcasts to [K, D], or `factors` [K, D, D], the Cholesky factors of their covariances.
+Dense interpolants have `latents` [N, D] and `neighbours` [N, k], and the settings `sigma` and `log_threshold`.
+"""
+
+import numpy as np
+import torch
+from sklearn.mixture import GaussianMixture
+from torch import Tensor
+
+from lds_mlflow.errors import DataError
+from lds_mlflow.latent import bandwidth, leave_one_out_log_density
+from lds_mlflow.vae import Mixture
+from lds_mlflow.values import LatentDistribution
+
+__all__ = [
+    "SAMPLERS",
+    "aggregate_gaussian",
+    "aggregate_mixture",
+    "dense_interpolants",
+    "latent_density",
+    "prior_distribution",
+    "standard_normal",
+]
+
+SAMPLERS = ("prior", "gaussian", "mixture", "density", "interpolants")
+"""The samplers by name."""
+
+_DRAWS_OF_A_POSTERIOR = 4
+_LEAST_VARIANCE = 1e-4
+_NEIGHBOURS = 5
+_MASS = 0.9
+
+
+def _mixture(
+    sampler: str, name: str, means_KD: Tensor, weights_K: Tensor | None = None, **widths: Tensor
+) -> LatentDistribution:
+    weights = torch.full((len(means_KD),), 1 / len(means_KD)) if weights_K is None else weights_K
+    tensors = {"means": means_KD.float(), "cumulative": weights.double().cumsum(0), **widths}
+    return LatentDistribution(sampler, name, {key: tensor.cpu() for key, tensor in tensors.items()}, {})
+
+
+def standard_normal(latent_dim: int) -> LatentDistribution:
+    """Returns N(0, I)."""
+    return _mixture("prior", "the prior N(0, I)", torch.zeros(1, latent_dim), scales=torch.ones(1, 1))
+
+
+def prior_distribution(prior: Mixture | None, latent_dim: int) -> LatentDistribution:
+    """Returns a model's own prior: N(0, I) for None."""
+    if prior is None:
+        return standard_normal(latent_dim)
+    scales = torch.exp(0.5 * prior.log_variance_KD).detach()
+    return _mixture("prior", f"the prior, a mixture of {len(prior.mean_KD):,}", prior.mean_KD.detach(), scales=scales)
+
+
+def aggregate_gaussian(z_ND: Tensor, log_variance_ND: Tensor) -> LatentDistribution:
+    """Returns the Gaussian with the mean and covariance of the aggregate posterior 1/N sum_n q(z | x_n).
+
+    Args:
+        z_ND: Posterior means.
+        log_variance_ND: Posterior log variances.
+    """
+    variance = log_variance_ND.double().exp().mean(0) + _LEAST_VARIANCE
+    covariance = z_ND.double().T.cov(correction=0) + torch.diag(variance)
+    factor = torch.linalg.cholesky(covariance).float()
+    return _mixture(
+        "gaussian", "a Gaussian of the aggregate posterior", z_ND.mean(0, keepdim=True), factors=factor[None]
+    )
+
+
+def aggregate_mixture(z_ND: Tensor, log_variance_ND: Tensor, *, components: int) -> LatentDistribution:
+    """Returns a mixture of Gaussians fitted to draws of the aggregate posterior by scikit-learn.
+
+    Source: Ghosh et al., From Variational to Deterministic Autoencoders, 2020, section 4 (ex-post density estimation).
+
+    Raises:
+        DataError: There are fewer latents than components.
+    """
+    if len(z_ND) < components:
+        raise DataError(
+            "the training latents",
+            found=f"{len(z_ND)}",
+            expected=f"at least as many as sampler_components={components}",
+            remedy="Ask for fewer components.",
+        )
+    generator = torch.Generator().manual_seed(0)
+    scale = torch.exp(0.5 * log_variance_ND)
+    draws = [z_ND + scale * torch.randn(z_ND.shape, generator=generator) for _ in range(_DRAWS_OF_A_POSTERIOR)]
+    fitted = GaussianMixture(components, reg_covar=_LEAST_VARIANCE, random_state=0).fit(
+        torch.cat(draws).double().numpy()
+    )
+    return _mixture(
+        "mixture",
+        f"a mixture of {components} Gaussians of the aggregate posterior",
+        torch.from_numpy(fitted.means_),
+        torch.from_numpy(fitted.weights_),
+        factors=torch.from_numpy(np.linalg.cholesky(fitted.covariances_)).float(),
+    )
+
+
+def latent_density(z_ND: Tensor, *, sigma: str) -> LatentDistribution:
+    """Returns the latent density itself (draft, section 3.2), normalised: a training latent and Gaussian noise.
+
+    Args:
+        z_ND: Training latents.
+        sigma: Bandwidth: a rule of `bandwidth`, or a number.
+    """
+    width = bandwidth(z_ND, sigma).sigma
+    return _mixture("density", f"the latent density, sigma {width:.3g}", z_ND, scales=torch.full((1, 1), width))
+
+
+def dense_interpolants(z_ND: Tensor, *, sigma: str) -> LatentDistribution:
+    """Returns interpolants of a latent and one of its 5 nearest that are as dense as 90 % of the training latents.
+
+    Density is log LDS; a latent is left out of its own, and an interpolant's two parents out of its.
+
+    Args:
+        z_ND: Training latents.
+        sigma: Bandwidth: a rule of `bandwidth`, or a number.
+    """
+    width = bandwidth(z_ND, sigma).sigma
+    distance = torch.cdist(z_ND, z_ND).fill_diagonal_(torch.inf)
+    neighbours = distance.topk(min(_NEIGHBOURS, len(z_ND) - 1), largest=False).indices
+    threshold = leave_one_out_log_density(z_ND, sigma=width).quantile(1 - _MASS).item()
+    return LatentDistribution(
+        sampler="interpolants",
+        name=f"dense interpolants of neighbours, sigma {width:.3g}",
+        tensors={"latents": z_ND.float().cpu(), "neighbours": neighbours.cpu()},
+        settings={"sigma": width, "log_threshold": threshold},
+    )

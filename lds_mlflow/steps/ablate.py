@@ -1,0 +1,77 @@
+"""Step `ablate`: the tables, figures and claims ledger of all arms."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from lds_mlflow.ablating import ArmsRead, Document, documents_of, read_arms, report_of_ablation, sentence_of
+from lds_mlflow.arms import ARMS, CONTROL, LDS
+from lds_mlflow.config import AblateConfig
+from lds_mlflow.context import Context
+from lds_mlflow.tracking import FinishedRun
+
+__all__ = ["run"]
+
+
+def run(config: AblateConfig, context: Context) -> str:
+    """Logs every table and figure under `paper`, and a report; every arm's figures are logged by its name."""
+    read = read_arms(context.inputs, config.wanted, config.seeds, config.margin)
+    documents = documents_of(read, _lineage(read, context), _bands(context))
+    for document in documents:
+        _log(document, context)
+    for arm in read.test:
+        context.run.log_metrics(_figures(read, arm))
+    context.run.log_report(report_of_ablation(read, documents))
+    return sentence_of(read)
+
+
+def _log(document: Document, context: Context) -> None:
+    context.run.log_text(document.markdown(), f"paper/{document.name}.md")
+    context.run.log_text(document.latex(), f"paper/{document.name}.tex")
+    if document.table is not None:
+        # The report logs the figures.
+        context.run.log_picture(document.png(), f"paper/{document.name}.png")
+        context.run.log_table(document.table, f"paper/{document.name}.csv")
+
+
+def _figures(read: ArmsRead, arm: str) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for name in ("fid", "density", "coverage", "nearest_ratio"):
+        found = read.mean(arm, name)
+        assert found is not None
+        figures |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+        row = read.against_control.get((arm, name))
+        if row is not None:
+            figures |= {f"{name}_minus_{CONTROL}": row.difference, f"{name}_p": row.p_corrected}
+    return read.test[arm][0].placed(figures, arm)
+
+
+def _lineage(read: ArmsRead, context: Context) -> dict[str, str]:
+    arm = LDS if LDS in read.test else CONTROL
+    judged = context.inputs[f"{arm}-0-test"]
+    data = context.inputs["data"]
+    fid = read.test[arm][0].metrics["fid"]
+    train, test = (f"{data.metrics[f'data/{part}_images']:,.0f}" for part in ("train", "test"))
+    texts = {
+        "data": f"{train} to train, {test} to test",
+        "train": "the baseline, a VAE",
+        "encode": f"{train} latents",
+        "augment": _a_in_words(context),
+        "finetune": f"on train + A, {ARMS[arm].title}",
+        "evaluate": f"FID {fid:.3g}",
+    }
+    known = {**judged.inputs, "evaluate": judged.id}
+    return {step: f"{text} (run {known[step][:8]})" for step, text in texts.items() if step in known}
+
+
+def _a_in_words(context: Context) -> str:
+    made = context.inputs.get(f"{LDS}-0-augment")
+    return "" if made is None else f"{made.metrics['funnel/kept_as_A']:,.0f} images A"
+
+
+def _bands(context: Context) -> Image.Image | None:
+    made: FinishedRun | None = context.inputs.get(f"{LDS}-0-augment")
+    if made is None:
+        return None
+    with made.folder("pictures") as folder, Image.open(Path(folder) / "lds_bands.png") as picture:
+        return picture.copy()

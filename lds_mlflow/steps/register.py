@@ -1,0 +1,54 @@
+"""Step `register`: choose the sampler that suits a model by the select part, and register both."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from lds_mlflow.config import RegisterConfig
+from lds_mlflow.context import Context
+from lds_mlflow.drawing import distribution_as_configured
+from lds_mlflow.metrics import preferred
+from lds_mlflow.samplers import SAMPLERS
+from lds_mlflow.sampling import encode_images
+from lds_mlflow.tracking import register_sampler
+from lds_mlflow.vae import VAE
+from lds_mlflow.values import Evaluation, ImageSet, ModelWeights
+
+__all__ = ["run"]
+
+
+def run(config: RegisterConfig, context: Context) -> str:
+    """Stores the chosen `distribution`, and registers a model that draws from it."""
+    found = {name: context.inputs[name] for name in SAMPLERS if name in context.inputs}
+    evaluations = {name: evaluated.load(Evaluation, "evaluation_select") for name, evaluated in found.items()}
+    if config.served_sampler != "auto":
+        chosen, why = str(config.served_sampler), "as asked for"
+    elif evaluations:
+        chosen = preferred(evaluations)
+        why = "the lowest FID on the select part, of those that are not too near to the training images"
+        context.run.log_table(_table(evaluations), "samplers.csv")
+    else:
+        chosen, why = "prior", "not chosen by the select part: the images have no classes, and features=classifier"
+    train = context.inputs["data"].load(ImageSet, "train")
+    weights = context.inputs["model"].load(ModelWeights, "model")
+    model = VAE.from_weights(weights).to(context.device)
+    distribution = distribution_as_configured(config, chosen, model, *encode_images(model, train.images_NCHW))
+    context.run.log_value(distribution, "distribution")
+    source = context.inputs["model"]
+    sentence = f"{source.step} {source.id[:8]}, sampled from {distribution.name} ({why})"
+    version = register_sampler(
+        context.run,
+        weights,
+        distribution,
+        config.registered_model,
+        description=f"{sentence}.\n\n{source.step}: {source.sentence}.\n\n{context.lineage}",
+    )
+    return f"{sentence}; registered as {config.registered_model} version {version}"
+
+
+def _table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
+    rows = [
+        (sampler, *(evaluation.metrics[name] for name in ("fid", "coverage", "density", "nearest_ratio")))
+        for sampler, evaluation in evaluations.items()
+    ]
+    return pd.DataFrame(rows, columns=["sampler", "fid", "coverage", "density", "nearest_ratio"])

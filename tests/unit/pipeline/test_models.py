@@ -1,0 +1,111 @@
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from lds_mlflow.errors import ConfigError
+from lds_mlflow.samplers import SAMPLERS
+from lds_mlflow.tracking import Tracker, tags
+from lds_mlflow.values import Evaluation, LatentDistribution, ModelWeights
+from tests.conftest import MakePipeline
+
+
+def _names(tracker: Tracker, step: str) -> list[str]:
+    runs = tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = '{step}'")
+    return sorted(str(run.info.run_name) for run in runs)
+
+
+def _version(tracker: Tracker) -> Any:
+    return tracker.client.get_model_version_by_alias("lds-vae", "challenger")
+
+
+def test_the_sampler_is_chosen_by_the_select_part_and_registered_with_the_model(
+    make_pipeline: MakePipeline, tracker: Tracker
+) -> None:
+    model = make_pipeline("train").run("train")
+    run = make_pipeline("register", model_run=model.id, sampler_components=3).run("register")
+    evaluations = {name: tracker.open(run.inputs[name]).load(Evaluation, "evaluation_select") for name in SAMPLERS}
+    assert {found.part for found in evaluations.values()} == {"select"}
+    allowed = {name: found for name, found in evaluations.items() if found.metrics["nearest_ratio"] >= 1}
+    by_ratio = max(evaluations, key=lambda name: evaluations[name].metrics["nearest_ratio"])
+    chosen = min(allowed, key=lambda name: allowed[name].metrics["fid"]) if allowed else by_ratio
+    assert run.load(LatentDistribution, "distribution").sampler == chosen
+    assert _version(tracker).run_id == run.id
+    assert model.id[:8] in _version(tracker).description
+    table = pd.read_csv(tracker.client.download_artifacts(run.id, "samplers.csv"))
+    assert table["sampler"].tolist() == list(SAMPLERS)
+    assert "test" not in " ".join(_names(tracker, "evaluate"))
+
+
+def test_a_sampler_that_is_asked_for_is_registered_without_a_choice(
+    make_pipeline: MakePipeline, tracker: Tracker
+) -> None:
+    model = make_pipeline("train").run("train")
+    run = make_pipeline("register", model_run=model.id, served_sampler="density", sampler_sigma="0.5").run("register")
+    distribution = run.load(LatentDistribution, "distribution")
+    assert (distribution.sampler, "sigma 0.5" in distribution.name) == ("density", True)
+    assert _names(tracker, "evaluate") == []
+
+
+def test_finetune_ends_with_a_registered_model(make_pipeline: MakePipeline, tracker: Tracker) -> None:
+    run = make_pipeline("finetune", served_sampler="prior").run("finetune")
+    registered = tracker.open(str(_version(tracker).run_id))
+    assert (registered.step, registered.inputs["model"]) == ("register", run.id)
+
+
+def test_images_without_classes_are_served_from_the_prior_and_that_is_said(
+    make_pipeline: MakePipeline, unlabelled_folder: Path, tracker: Tracker
+) -> None:
+    make_pipeline("finetune", data=str(unlabelled_folder), limit=0).run("finetune")
+    assert "not chosen by the select part" in _version(tracker).description
+
+
+def test_main_shows_the_model_as_it_is_registered_beside_the_others(
+    make_pipeline: MakePipeline, tracker: Tracker
+) -> None:
+    run = make_pipeline("main", served_sampler="density").main()
+    metrics = tracker.client.get_run(run.id).data.metrics
+    assert any(name.startswith("eval/finetuned by density/") for name in metrics)
+
+
+def test_another_model_can_be_finetuned_again_with_latents_of_its_own(make_pipeline: MakePipeline) -> None:
+    first = make_pipeline("finetune", registered_model="none").run("finetune")
+    again = make_pipeline("finetune", train_run=first.id, registered_model="none").run("finetune")
+    assert again.inputs["train"] == first.id
+    assert again.inputs["encode"] != first.inputs["encode"]
+    assert again.inputs["data"] == first.inputs["data"]
+    assert again.load(ModelWeights, "model").digest != first.load(ModelWeights, "model").digest
+
+
+@pytest.mark.parametrize("variant", ["decoder", "consistency"])
+def test_the_decoder_alone_leaves_the_encoder_and_latents_of_a_change_it(
+    make_pipeline: MakePipeline, variant: str
+) -> None:
+    run = make_pipeline("finetune", finetune_variant=variant, registered_model="none").run("finetune")
+    from_here = make_pipeline("train").run("train").load(ModelWeights, "model").state
+    state = run.load(ModelWeights, "model").state
+    encoder = [name for name in state if name.startswith("encoder.")]
+    kept = all((state[name] == from_here[name]).all() for name in encoder)
+    assert kept == (variant == "decoder")
+
+
+@pytest.mark.parametrize("changes", [{"augment_run": "none"}, {"source": "mixup"}])
+def test_latents_of_a_are_refused_where_there_are_none(make_pipeline: MakePipeline, changes: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="finetune_variant=consistency"):
+        make_pipeline("finetune", finetune_variant="consistency", registered_model="none", **changes).run("finetune")
+
+
+@pytest.mark.parametrize("prior", ["exemplar", "vamp"])
+def test_a_model_is_trained_and_finetuned_with_another_prior_and_samples_from_it(
+    make_pipeline: MakePipeline, prior: str
+) -> None:
+    run = make_pipeline("train", prior=prior, pseudo_inputs=5).run("train")
+    weights = run.load(ModelWeights, "model")
+    assert (weights.spec["prior"], weights.spec["components"]) == (prior, 72 if prior == "exemplar" else 5)
+    tuned = make_pipeline(
+        "finetune", finetune_prior=prior, pseudo_inputs=5, augment_run="none", registered_model="none"
+    )
+    assert tuned.run("finetune").load(ModelWeights, "model").spec["prior"] == prior
+    evaluated = make_pipeline("evaluate", model_run=run.id, part="select").run("evaluate")
+    assert "the prior, a mixture of" in evaluated.sentence

@@ -1,0 +1,79 @@
+import os
+import signal
+import time
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from lds_mlflow.errors import DataError, WorkerError
+from lds_mlflow.pipeline.runner import Runner
+from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
+from tests.conftest import MakePipeline
+
+Result = dict[str, str]
+
+
+def _who(_runner: Runner, task: str) -> Result:
+    # Long enough for the other worker to take one too.
+    time.sleep(0.5)
+    return {task: str(os.getpid())}
+
+
+def _fail(_runner: Runner, task: str) -> Result:
+    raise DataError(task, found="nothing", expected="something", remedy="Bring it.")
+
+
+def _die(_runner: Runner, _task: str) -> Result:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def _see(runner: Runner, task: str) -> Result:
+    return {task: runner.tracker.tracking_uri, "batch": str(runner.configs)}
+
+
+@pytest.fixture
+def runner(make_pipeline: MakePipeline) -> Runner:
+    return make_pipeline("data").runner
+
+
+def test_one_worker_is_the_command_itself(runner: Runner) -> None:
+    done = list(share_tasks(runner, _who, ["a", "b"], 1))
+    assert done == [{"a": str(os.getpid())}, {"b": str(os.getpid())}]
+
+
+def test_several_workers_do_every_task_once_each_with_the_commands_settings(runner: Runner) -> None:
+    done = [found for result in share_tasks(runner, _who, list("abcd"), 2) for found in result.items()]
+    assert sorted(task for task, _ in done) == list("abcd")
+    assert str(os.getpid()) not in {process for _, process in done}
+    (one, _) = share_tasks(runner, _see, ["a", "b"], 2)
+    assert one["batch"] == str(runner.configs)
+    assert runner.tracker.tracking_uri in one.values()
+
+
+def test_the_error_of_a_task_is_the_commands(runner: Runner) -> None:
+    with pytest.raises(DataError, match=r"found nothing; expected something. Bring it\."):
+        list(share_tasks(runner, _fail, ["a", "b"], 2))
+
+
+def test_a_worker_that_is_killed_ends_the_command_and_is_told(runner: Runner) -> None:
+    with pytest.raises(WorkerError, match="what is done is kept"):
+        list(share_tasks(runner, _die, ["a", "b"], 2))
+
+
+def test_workers_end_with_a_command_that_stops_early(runner: Runner) -> None:
+    with closing(cast("Generator[Result, None, None]", share_tasks(runner, _who, list("abcdef"), 2))) as tasks:
+        process = int(next(iter(next(tasks).values())))
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{process}").exists()
+
+
+def test_the_number_of_workers_is_that_of_the_cores_or_as_asked_for() -> None:
+    assert number_of_workers(3, "cuda") == 3
+    assert number_of_workers(0, "cuda") == 1
+    assert 1 <= number_of_workers(0, "cpu") <= 4
