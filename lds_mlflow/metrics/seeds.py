@@ -3,7 +3,7 @@ r"""What several training seeds say of a way to train (evaluation protocol: at l
 All arms of a seed begin with the same baseline and draw the same samples' seeds; all seeds are judged by the same real
 images. So a mean over seeds of a difference d has two errors: the seeds', whose part is var(d) / S and has the samples'
 own noise in it, and that of the draw of the real images, which is common to all seeds and known from their influences.
-The interval is Student's with Welch and Satterthwaite's degrees of freedom (Satterthwaite 1946).
+The interval is Student's with S - 1 degrees of freedom: what few seeds can bear, even where they vary little by luck.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,17 +45,17 @@ def mean_over_seeds(evaluations: Seeds, name: str) -> OverSeeds:
     values = torch.tensor([found.metrics[name] for found in evaluations], dtype=torch.float64)
     if name in evaluations[0].by_real:
         influence_N = torch.stack([found.by_real[name] for found in evaluations]).mean(0)
-        return _in_range(name, _interval(values, _variance_of_mean(influence_N), len(influence_N)))
+        return _in_range(name, _interval(values, _variance_of_mean(influence_N)))
     if name in evaluations[0].intervals:
         # How much of it the seeds have in common isn't known: all of it, to be on the safe side.
         errors = [(high - low) / 2 / _HALF_WIDTH for low, high in (found.intervals[name] for found in evaluations)]
-        return _interval(values, sum(error**2 for error in errors) / len(errors), evaluations[0].n_samples)
+        return _interval(values, sum(error**2 for error in errors) / len(errors))
     return mean_of_values(values.tolist())
 
 
 def mean_of_values(values: Sequence[float]) -> OverSeeds:
     """Returns the mean of one value a seed, with Student's interval."""
-    return _interval(torch.tensor(values, dtype=torch.float64), 0.0, 2)
+    return _interval(torch.tensor(values, dtype=torch.float64), 0.0)
 
 
 def compare_over_seeds(
@@ -86,7 +86,7 @@ def _compare(name: str, arm: str, reference: str, arms: Mapping[str, Seeds]) -> 
     pairs = list(zip(arms[arm], arms[reference], strict=True))
     differences = torch.tensor([one.metrics[name] - other.metrics[name] for one, other in pairs], dtype=torch.float64)
     influence_N = torch.stack([one.by_real[name] - other.by_real[name] for one, other in pairs]).mean(0)
-    mean = _interval(differences, _variance_of_mean(influence_N), len(influence_N))
+    mean = _interval(differences, _variance_of_mean(influence_N))
     unbiased = f"{name}_infinity"
     without = [one.metrics.get(unbiased, nan) - other.metrics.get(unbiased, nan) for one, other in pairs]
     return Comparison(
@@ -106,14 +106,13 @@ def _compare(name: str, arm: str, reference: str, arms: Mapping[str, Seeds]) -> 
     )
 
 
-def _interval(value_S: Tensor, variance_of_real: float, n_real: int) -> OverSeeds:
+def _interval(value_S: Tensor, variance_of_real: float) -> OverSeeds:
     n = len(value_S)
     mean, of_seeds = value_S.mean().item(), (value_S.var() / n).item()
     variance = of_seeds + variance_of_real
     if variance == 0:
         return OverSeeds(mean, mean, mean, float(mean == 0))
-    freedom = variance**2 / (of_seeds**2 / (n - 1) + variance_of_real**2 / max(1, n_real - 1))
-    error = sqrt(variance)
+    freedom, error = n - 1, sqrt(variance)
     half = float(student.isf(_LEVEL / 2, freedom)) * error
     return OverSeeds(mean, mean - half, mean + half, 2 * float(student.sf(abs(mean) / error, freedom)))
 
