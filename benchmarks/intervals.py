@@ -1,11 +1,11 @@
-"""How often 95 % intervals hold the truth, by simulation: of single figures, and of differences of two models.
+"""How often 95 % intervals hold the truth, by simulation: of single figures, of differences of two models, over seeds.
 
-    python -m benchmarks.intervals            # about two minutes on two cores
+    python -m benchmarks.intervals            # about three minutes on two cores
     python -m benchmarks.intervals --quick    # under a minute, fewer draws
 
 Real images are Gaussian with falling scales; two models draw from the same seeds, one moved and less spread, the other
-less spread with noise of its own. The true figure is the mean over all draws of as many images. The last line is one
-JSON object.
+less spread with noise of its own. Over training seeds, each seed also moves either model by luck of its own. The true
+figure is the mean over all draws of as many images. The last line is one JSON object.
 """
 
 import json
@@ -16,8 +16,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lds_mlflow.metrics import (
+    Comparison,
     Estimate,
     compare_evaluations,
+    compare_over_seeds,
     frechet_estimate,
     intervals_of,
     kernel_distance,
@@ -30,6 +32,8 @@ __all__ = ["main"]
 _CASES = ((150, 6), (360, 16), (360, 64))
 _NAMES = ("fid", "kid", "precision", "recall", "density", "coverage")
 _REPLICATES = 1000
+_N_OVER_SEEDS, _F_OVER_SEEDS = 200, 16
+_SEEDS_AND_LUCK = ((3, 0.05), (5, 0.05), (3, 0.3), (5, 0.3))
 
 Drawn = list[tuple[dict[str, Estimate], dict[str, Estimate]]]
 
@@ -47,6 +51,14 @@ def main(quick: bool) -> None:
             single, paired = _held(drawn, name), _held_paired(drawn, name, n)
             click.echo(f"  {name:10s} single {single:.3f}   difference {paired:.3f}")
             found |= {f"{name}_{n}x{f}": round(single, 4), f"{name}_difference_{n}x{f}": round(paired, 4)}
+    for n_seeds, luck in _SEEDS_AND_LUCK:
+        held = _held_over_seeds(n_seeds, luck, draws)
+        click.echo(
+            f"\n{n_seeds} seeds of luck {luck}, {draws} draws: share of intervals of the difference that hold it"
+        )
+        for name, share in held.items():
+            click.echo(f"  {name:10s} {share:.3f}")
+            found[f"{name}_over_{n_seeds}_seeds_luck_{luck}"] = round(share, 4)
     click.echo(json.dumps(found))
 
 
@@ -80,13 +92,38 @@ def _held_paired(drawn: Drawn, name: str, n: int) -> float:
     truth = sum(other[name].value - one[name].value for one, other in drawn) / len(drawn)
     held = 0
     for one, other in drawn:
-        evaluations = {label: _evaluation(found[name], name, n) for label, found in (("one", one), ("other", other))}
+        evaluations = {label: _evaluation({name: found[name]}, n) for label, found in (("one", one), ("other", other))}
         (compared,) = compare_evaluations(evaluations, replicates=_REPLICATES)
         held += compared.low <= truth <= compared.high
     return held / len(drawn)
 
 
-def _evaluation(estimate: Estimate, name: str, n: int) -> Evaluation:
+def _held_over_seeds(n_seeds: int, luck: float, draws: int) -> dict[str, float]:
+    generator = torch.Generator().manual_seed(2)
+    compared = [
+        _difference_over_seeds(n_seeds, luck, generator)
+        for _ in tqdm(range(draws), desc=f"{n_seeds} seeds", leave=False)
+    ]
+    truth = {name: sum(row[name].difference for row in compared) / draws for name in compared[0]}
+    return {
+        name: sum(row[name].low <= value <= row[name].high for row in compared) / draws for name, value in truth.items()
+    }
+
+
+def _difference_over_seeds(n_seeds: int, luck: float, generator: torch.Generator) -> dict[str, Comparison]:
+    scales = torch.logspace(0, -1, _F_OVER_SEEDS)
+    real = torch.randn(_N_OVER_SEEDS, _F_OVER_SEEDS, generator=generator) * scales
+    arms: dict[str, list[Evaluation]] = {"one": [], "other": []}
+    for _ in range(n_seeds):
+        seeds, noise = torch.randn(2, _N_OVER_SEEDS, _F_OVER_SEEDS, generator=generator)
+        moved = luck * torch.randn(2, _F_OVER_SEEDS, generator=generator)
+        samples = (0.8 * seeds * scales + 0.1 + moved[0], (0.8 * seeds + 0.3 * noise) * scales + moved[1])
+        for arm, drawn in zip(arms, samples, strict=True):
+            arms[arm].append(_evaluation(_estimates(real, drawn), _N_OVER_SEEDS))
+    return {row.name: row for row in compare_over_seeds(arms, "one", names=_NAMES)}
+
+
+def _evaluation(estimates: dict[str, Estimate], n: int) -> Evaluation:
     return Evaluation(
         extractor="",
         resize="",
@@ -95,10 +132,10 @@ def _evaluation(estimate: Estimate, name: str, n: int) -> Evaluation:
         first_seed=0,
         n_samples=n,
         settings={},
-        metrics={name: estimate.value},
+        metrics={name: estimate.value for name, estimate in estimates.items()},
         intervals={},
-        by_real={name: estimate.by_real_N},
-        by_sample={name: estimate.by_sample_S},
+        by_real={name: estimate.by_real_N for name, estimate in estimates.items()},
+        by_sample={name: estimate.by_sample_S for name, estimate in estimates.items()},
     )
 
 

@@ -78,13 +78,14 @@ def evaluate_samples(
         replicates: Bootstrap replicates.
 
     Returns:
-        The figures of FIGURES that could be measured; with `floor_` before them the same of training images in place of
-        samples, for memorization of the known ones; and the figures of measure_balance.
+        The figures of FIGURES that could be measured; with `floor_` before them the same of as many training images, or
+        of all where they are fewer, in place of samples, for memorization of the known ones; and the figures of
+        measure_balance.
 
     Raises:
         DataError: There are too few images for a figure, or a feature is not finite.
     """
-    n = min(len(samples_SCHW), len(held_out), len(train))
+    n = min(len(samples_SCHW), len(held_out))
     samples, real = samples_SCHW[:n], held_out.spread(n)
     features = Features(
         samples_SF=extractor.features(samples),
@@ -94,7 +95,7 @@ def evaluate_samples(
     _require_finite(features, extractor.name)
     copied = memorization(features.samples_SF, features.train_TF, features.held_out_NF)
     estimates = _estimates(features.held_out_NF, features.samples_SF, samples, k) | copied.estimates
-    floor = _floor(features, train, evenly_spread(len(train), n), k)
+    floor = _floor(features, train, evenly_spread(len(train), min(n, len(train))), k)
     if known is not None:
         of_known = extractor.features(known.spread(n).images_NCHW)
         floor |= memorization(of_known, features.train_TF, features.held_out_NF).figures
@@ -168,7 +169,12 @@ def _notes(extrapolation: Extrapolation | None, features: Features, balance: Bal
         f"No FID at infinite samples: it takes more than {2 * f:,} samples and held-out images for {f:,} features, and "
         f"there are {n:,}.",
     )
-    return (() if extrapolation else few) + (balance.notes if balance else ())
+    n_train = len(features.train_TF)
+    short = (
+        f"The floor is of all {n_train:,} training images, fewer than the {n:,} samples: its FID has more bias, and "
+        "its Coverage is lower than as many would give.",
+    )
+    return (() if extrapolation else few) + (short if n_train < n else ()) + (balance.notes if balance else ())
 
 
 def _share_intervals(balance: Balance | None) -> dict[str, tuple[float, float]]:

@@ -30,7 +30,7 @@ def run(config: EvaluateConfig, context: Context) -> str:
     judge = _judge(context)
     extractor = extractor_as_configured(config, judge, train, device=device, cache=context.cache_path)
     model = VAE.from_weights(context.inputs["model"].load(ModelWeights, "model")).to(device)
-    n = _samples_wanted(config, len(held_out), len(train))
+    n = _samples_wanted(config, len(held_out))
     z_ND, log_variance_ND = encode_images(model, train.images_NCHW)
     distribution = distribution_as_configured(config, config.sampler, model, z_ND, log_variance_ND)
     z_SD = draw_latents(distribution, list(range(config.sample_seed, config.sample_seed + n)))
@@ -58,16 +58,15 @@ def run(config: EvaluateConfig, context: Context) -> str:
     return sentence
 
 
-def _samples_wanted(config: EvaluateConfig, n_held_out: int, n_train: int) -> int:
-    most = min(n_held_out, n_train)
-    if config.samples > most:
+def _samples_wanted(config: EvaluateConfig, n_held_out: int) -> int:
+    if config.samples > n_held_out:
         raise ConfigError(
             "samples",
-            found=f"{config.samples:,}, with {n_held_out:,} images in the part {config.part} and {n_train:,} in train",
-            expected=f"at most {most:,}, since as many held-out images are compared, and training images for the floor",
+            found=f"{config.samples:,}, with {n_held_out:,} images in the part {config.part}",
+            expected=f"at most {n_held_out:,}, since as many held-out images are compared",
             remedy="Give fewer or 0, or bring more images.",
         )
-    return config.samples or most
+    return config.samples or n_held_out
 
 
 def _judge(context: Context) -> ClassifierExtractor | None:

@@ -12,6 +12,7 @@ from lds_mlflow.metrics import (
     ClassifierExtractor,
     Measured,
     evaluate_samples,
+    sharpness,
     train_classifier,
 )
 from lds_mlflow.values import Evaluation, ImageSet
@@ -256,3 +257,16 @@ def test_too_few_images_for_the_neighbours_are_refused() -> None:
     assert "3 real images" in caught.value.found
     assert "k = 3" in caught.value.expected
     assert "lower k_neighbours" in caught.value.remedy
+
+
+def test_where_training_images_are_few_all_are_the_floor_and_a_note_says_so(
+    parts: list[ImageSet], judge: ClassifierExtractor
+) -> None:
+    few = [parts[0].take(torch.arange(100)), parts[1]]
+    measured = _measure(parts[2].images_NCHW, few, judge)
+    assert measured.evaluation.n_samples == N
+    assert any("The floor is of all 100 training images, fewer than the 400 samples" in note for note in measured.notes)
+    assert measured.evaluation.metrics["floor_sharpness"] == pytest.approx(
+        sharpness(few[0].images_NCHW).mean().item(), rel=1e-6
+    )
+    assert not any("The floor" in note for note in _measure(parts[2].images_NCHW, parts, judge).notes)
