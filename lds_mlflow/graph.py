@@ -145,7 +145,7 @@ _BEHIND: dict[str, tuple[str, ...]] = {
 
 _REFERENCES = {name for step in STEPS.values() for name in step.references}
 SETTLED: dict[str, set[str]] = {
-    MAIN: _REFERENCES,
+    MAIN: {*_REFERENCES, "sampler"},
     COMPARE: _REFERENCES - STEPS[COMPARE].references,
     "finetune": {"model_run", "part", "sampler"},
     REGISTER: {"part", "sampler"},

@@ -36,8 +36,8 @@ class SamplerSettings(StepConfig):
 class SamplerConfig(SamplerSettings):
     """How latents are drawn for samples."""
 
-    sampler: Literal["prior", "gaussian", "mixture", "density", "interpolants"] = "prior"
-    """What latents are drawn from: the prior, or a density fitted to the training latents (docs/method.md)."""
+    sampler: Literal["prior", "gaussian", "mixture", "density", "interpolants"] = "density"
+    """What latents are drawn from: the latent density, a peer of it fitted to the latents, or the prior."""
 
 
 class EvaluateConfig(SamplerConfig):

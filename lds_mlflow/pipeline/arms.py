@@ -11,6 +11,7 @@ from lds_mlflow.errors import SelectionError
 from lds_mlflow.pipeline.models import evaluate_model
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
+from lds_mlflow.samplers import PRIOR
 from lds_mlflow.tracking import FinishedRun
 
 __all__ = ["inputs_of_ablate"]
@@ -98,7 +99,7 @@ class _SeedRuns:
             label = f"generation {generation} seed {self.seed}"
             known["augment"] = self._augment(ARMS[LDS], known, label)
             model = self._finetune(ARMS[LDS], known, label)
-            made |= self._evaluate(f"generation {generation}", label, model, "prior")
+            made |= self._evaluate(f"generation {generation}", label, model, PRIOR)
             if generation < generations:
                 known = {**self.shared, "train": model}
                 known["encode"] = self._resolve("encode", known, label)

@@ -17,7 +17,7 @@ from lds_mlflow.config import (
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.graph import COMPARE, REGISTER, STEPS, Input
 from lds_mlflow.pipeline.runner import Runner
-from lds_mlflow.samplers import SAMPLERS
+from lds_mlflow.samplers import PRIOR, SAMPLERS
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import LatentDistribution
 
@@ -50,7 +50,7 @@ def inputs_of_compare(runner: Runner, config: CompareConfig, known: Runs, parent
 
 
 def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: str) -> dict[str, FinishedRun]:
-    """Evaluates the baseline, the control (finetuned as long without A), the finetuned model, and it as registered."""
+    """Evaluates the baseline, the control (as long without A) and the finetuned model; that also as registered."""
     if "data" not in known:
         known["data"] = runner.resolve("data", known, parent=parent)
     # Images without labels stop it before anything is trained.
@@ -59,11 +59,13 @@ def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: 
     control = runner.resolve("finetune", known, parent=parent, label="control", changes={"augment_run": NO_RUN})
     finetuned = runner.resolve("finetune", known, parent=parent)
     models = {"baseline": known.pop("train"), "control": control, "finetuned": finetuned}
-    evaluations = {label: evaluate_model(runner, label, model, known, parent) for label, model in models.items()}
+    evaluations = {
+        label: evaluate_model(runner, label, model, known, parent, sampler=PRIOR) for label, model in models.items()
+    }
     if _setting(runner, RegisterConfig).registered_model != NO_MODEL:
         registered = runner.resolve(REGISTER, {**known, "finetune": finetuned}, parent=parent)
         sampler = registered.load(LatentDistribution, "distribution").sampler
-        if sampler != _setting(runner, EvaluateConfig).sampler:
+        if sampler != PRIOR:
             label = f"finetuned by {sampler}"
             evaluations[label] = evaluate_model(runner, label, finetuned, known, parent, sampler=sampler)
     return evaluations

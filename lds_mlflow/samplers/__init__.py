@@ -5,6 +5,7 @@ Arrays in, arrays out: usable on anyone's latents.
 
 from lds_mlflow.samplers.draws import draw_latents
 from lds_mlflow.samplers.fitted import (
+    PRIOR,
     SAMPLERS,
     aggregate_gaussian,
     aggregate_mixture,
@@ -15,6 +16,7 @@ from lds_mlflow.samplers.fitted import (
 )
 
 __all__ = [
+    "PRIOR",
     "SAMPLERS",
     "aggregate_gaussian",
     "aggregate_mixture",

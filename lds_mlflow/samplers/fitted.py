@@ -16,6 +16,7 @@ from lds_mlflow.vae import Mixture
 from lds_mlflow.values import LatentDistribution
 
 __all__ = [
+    "PRIOR",
     "SAMPLERS",
     "aggregate_gaussian",
     "aggregate_mixture",
@@ -25,7 +26,8 @@ __all__ = [
     "standard_normal",
 ]
 
-SAMPLERS = ("prior", "gaussian", "mixture", "density", "interpolants")
+PRIOR = "prior"
+SAMPLERS = (PRIOR, "gaussian", "mixture", "density", "interpolants")
 """The samplers by name."""
 
 _DRAWS_OF_A_POSTERIOR = 4
@@ -44,7 +46,7 @@ def _mixture(
 
 def standard_normal(latent_dim: int) -> LatentDistribution:
     """Returns N(0, I)."""
-    return _mixture("prior", "the prior N(0, I)", torch.zeros(1, latent_dim), scales=torch.ones(1, 1))
+    return _mixture(PRIOR, "the prior N(0, I)", torch.zeros(1, latent_dim), scales=torch.ones(1, 1))
 
 
 def prior_distribution(prior: Mixture | None, latent_dim: int) -> LatentDistribution:
@@ -52,7 +54,7 @@ def prior_distribution(prior: Mixture | None, latent_dim: int) -> LatentDistribu
     if prior is None:
         return standard_normal(latent_dim)
     scales = torch.exp(0.5 * prior.log_variance_KD).detach()
-    return _mixture("prior", f"the prior, a mixture of {len(prior.mean_KD):,}", prior.mean_KD.detach(), scales=scales)
+    return _mixture(PRIOR, f"the prior, a mixture of {len(prior.mean_KD):,}", prior.mean_KD.detach(), scales=scales)
 
 
 def aggregate_gaussian(z_ND: Tensor, log_variance_ND: Tensor) -> LatentDistribution:

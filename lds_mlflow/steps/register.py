@@ -28,7 +28,7 @@ def run(config: RegisterConfig, context: Context) -> str:
         why = "the lowest FID on the select part, of those that are not too near to the training images"
         context.run.log_table(_table(evaluations), "samplers.csv")
     else:
-        chosen, why = "prior", "not chosen by the select part: the images have no classes, and features=classifier"
+        chosen, why = "density", "not chosen by the select part: the images have no classes, and features=classifier"
     train = context.inputs["data"].load(ImageSet, "train")
     weights = context.inputs["model"].load(ModelWeights, "model")
     model = VAE.from_weights(weights).to(context.device)

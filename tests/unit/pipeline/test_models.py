@@ -54,10 +54,11 @@ def test_finetune_ends_with_a_registered_model(make_pipeline: MakePipeline, trac
     assert (registered.step, registered.inputs["model"]) == ("register", run.id)
 
 
-def test_images_without_classes_are_served_from_the_prior_and_that_is_said(
+def test_images_without_classes_are_served_from_the_latent_density_and_that_is_said(
     make_pipeline: MakePipeline, unlabelled_folder: Path, tracker: Tracker
 ) -> None:
     make_pipeline("finetune", data=str(unlabelled_folder), limit=0).run("finetune")
+    assert "sampled from the latent density" in _version(tracker).description
     assert "not chosen by the select part" in _version(tracker).description
 
 
@@ -66,7 +67,8 @@ def test_main_shows_the_model_as_it_is_registered_beside_the_others(
 ) -> None:
     run = make_pipeline("main", served_sampler="density").main()
     metrics = tracker.client.get_run(run.id).data.metrics
-    assert any(name.startswith("eval/finetuned by density/") for name in metrics)
+    labels = ("baseline", "control", "finetuned", "finetuned by density")
+    assert {f"eval/{label}/classifier" for label in labels} <= {name.rsplit("-", 1)[0] for name in metrics}
 
 
 def test_another_model_can_be_finetuned_again_with_latents_of_its_own(make_pipeline: MakePipeline) -> None:
@@ -107,5 +109,5 @@ def test_a_model_is_trained_and_finetuned_with_another_prior_and_samples_from_it
         "finetune", finetune_prior=prior, pseudo_inputs=5, augment_run="none", registered_model="none"
     )
     assert tuned.run("finetune").load(ModelWeights, "model").spec["prior"] == prior
-    evaluated = make_pipeline("evaluate", model_run=run.id, part="select").run("evaluate")
+    evaluated = make_pipeline("evaluate", model_run=run.id, part="select", sampler="prior").run("evaluate")
     assert "the prior, a mixture of" in evaluated.sentence
