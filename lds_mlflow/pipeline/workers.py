@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from lds_mlflow.config import Settings
-from lds_mlflow.errors import WorkerError
+from lds_mlflow.errors import Interrupted, WorkerError
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.pipeline.runner import Gather, Runner
 from lds_mlflow.tracking import Tracker
@@ -102,5 +102,9 @@ def _end_with(parent: int) -> None:
 def _do(work: Callable[[Runner, Any], Result], task: Any) -> Result:
     assert _worker is not None
     _worker.interruption = Interruption()
-    with _worker.interruption:
-        return work(_worker, task)
+    try:
+        with _worker.interruption:
+            return work(_worker, task)
+    except Interrupted as error:
+        # The pool would take it for the task's own error, and go on with the next task.
+        os._exit(128 + error.signum)

@@ -22,6 +22,12 @@ def _who(_runner: Runner, task: str) -> Result:
     return {task: str(os.getpid())}
 
 
+def _leave_a_mark(_runner: Runner, folder: Path) -> Result:
+    (folder / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+    time.sleep(2)
+    return {"": ""}
+
+
 def _fail(_runner: Runner, task: str) -> Result:
     raise DataError(task, found="nothing", expected="something", remedy="Bring it.")
 
@@ -71,6 +77,17 @@ def test_workers_end_with_a_command_that_stops_early(runner: Runner) -> None:
     while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not Path(f"/proc/{process}").exists()
+
+
+def test_workers_of_a_command_that_stops_begin_nothing_more(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "marks").mkdir()
+    tasks = share_tasks(runner, _leave_a_mark, [tmp_path / "marks"] * 12, 2)
+    with closing(cast("Generator[Result, None, None]", tasks)):
+        next(tasks)
+        time.sleep(0.5)
+    begun = len(list((tmp_path / "marks").iterdir()))
+    time.sleep(3)
+    assert len(list((tmp_path / "marks").iterdir())) == begun <= 4
 
 
 def test_the_number_of_workers_is_that_of_the_cores_or_as_asked_for() -> None:
