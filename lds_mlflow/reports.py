@@ -32,7 +32,7 @@ _PAGE = Markup("""\
 """)
 _STYLE = Markup("""
 :root { color-scheme: light dark; }
-body { background: Canvas; color: CanvasText; font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem;
+body { background: Canvas; color: CanvasText; font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 90rem;
   padding: 1rem 1.5rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 p, figcaption { max-width: 48rem; }
@@ -41,6 +41,7 @@ img { background: white; height: auto; max-width: 100%; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 th, td { border-bottom: 1px solid #8888; padding: 0.25rem 0.75rem; text-align: left; vertical-align: top; }
+td:first-child { min-width: 9rem; }
 .number { text-align: right; white-space: nowrap; }
 """)
 
