@@ -97,9 +97,9 @@ STEPS: dict[str, Step] = {
             "augment",
             AugmentConfig,
             (Input("encode_run", ("encode",)),),
-            ("augmenting.py", "data", "metrics", *_DRAWS),
+            ("augmenting", "data", "metrics", *_DRAWS),
         ),
-        Step("finetune", FinetuneConfig, (Input("augment_run", ("augment",)), _BEGUN_WITH), _FITS),
+        Step("finetune", FinetuneConfig, (Input("augment_run", ("augment",)), _BEGUN_WITH), ("finetuning.py", *_FITS)),
         Step("classifier", ClassifierConfig, (_DATA,), ("metrics", "vae", "sampling.py")),
         Step("evaluate", EvaluateConfig, (Input("classifier_run", ("classifier",)), _MODEL), _JUDGES, judges=True),
         Step(

@@ -5,26 +5,14 @@ from math import log
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 
-from lds_mlflow.augmenting import (
-    Scored,
-    control_latents,
-    real_images,
-    rule_of,
-    score_as_configured,
-    strata_as_configured,
-    wanted_of,
-)
+from lds_mlflow.augmenting import Scored, Selected, control_set, select_interpolants
 from lds_mlflow.config import AugmentConfig
 from lds_mlflow.context import Context
-from lds_mlflow.data import PIXEL_AUGMENTATIONS, augment_pixels
-from lds_mlflow.drawing import prior_of
-from lds_mlflow.latent import Diagnosis, diagnose, select
-from lds_mlflow.metrics import sharpness
+from lds_mlflow.latent import Diagnosis, diagnose
 from lds_mlflow.pictures import alpha_chart, census_chart, funnel_chart, image_grid, score_bands, score_chart
-from lds_mlflow.sampling import decode_latents, encode_images
+from lds_mlflow.sampling import decode_latents
 from lds_mlflow.vae import VAE
 from lds_mlflow.values import (
     AugmentationSet,
@@ -46,50 +34,36 @@ _QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 def run(config: AugmentConfig, context: Context) -> str:
     """Stores A as `augmentation`; of interpolants, its provenance as a table too."""
-    if config.source != "interpolants":
-        return _control(config, context)
-    return _interpolants(config, context)
-
-
-def _control(config: AugmentConfig, context: Context) -> str:
-    train = context.inputs["data"].load(ImageSet, "train")
-    if config.source == "real":
-        reserve = context.inputs["data"].load(ImageSet, "reserve") if _has_reserve(context) else None
-        made = real_images(config, reserve, len(train))
-    elif config.source in PIXEL_AUGMENTATIONS:
-        n = wanted_of(config, len(train))
-        made = AugmentationSet(augment_pixels(train.images_NCHW, config.source, n, seed=config.augment_seed))
-    else:
-        latents = context.inputs["encode"].load(LatentSet, "latents")
-        model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model")).to(context.device)
-        z_AD = control_latents(config, latents, prior_of(model))
-        made = AugmentationSet(decode_latents(model, z_AD), z_AD)
-    context.run.log_value(made, "augmentation")
-    context.run.log_metrics({"funnel/kept_as_A": len(made.images_ACHW)})
-    context.run.log_picture(_grid(made), "pictures/augmentation_set.png")
-    return f"{len(made.images_ACHW):,} as A, a control: source={config.source}"
-
-
-def _has_reserve(context: Context) -> bool:
-    return "data/reserve_images" in context.inputs["data"].metrics
-
-
-def _interpolants(config: AugmentConfig, context: Context) -> str:
+    data = context.inputs["data"]
     latents = context.inputs["encode"].load(LatentSet, "latents")
-    train = context.inputs["data"].load(ImageSet, "train")
     model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model")).to(context.device)
-    generator = torch.Generator().manual_seed(config.augment_seed)
-    z_ND = latents.z_ND.to(context.device)
-    scored = score_as_configured(config, z_ND, generator)
+    train = data.load(ImageSet, "train")
+    if config.source != "interpolants":
+        reserve = data.load(ImageSet, "reserve") if "data/reserve_images" in data.metrics else None
+        made = control_set(config, latents, model, train, reserve)
+        _log_set(made, context)
+        context.run.log_metrics({"funnel/kept_as_A": len(made.images_ACHW)})
+        return f"{len(made.images_ACHW):,} as A, a control: source={config.source}"
+    found = select_interpolants(config, latents, model, train, lambda: data.load(ImageSet, "select"))
+    _log_set(found.augmentation, context)
+    return _log_selected(config, found, context, latents=latents, train=train, model=model)
+
+
+def _log_set(made: AugmentationSet, context: Context) -> None:
+    context.run.log_value(made, "augmentation")
+    shown = made.images_ACHW[evenly_spread(len(made.images_ACHW), _SHOWN)]
+    context.run.log_picture(image_grid(shown), "pictures/augmentation_set.png")
+
+
+def _log_selected(
+    config: AugmentConfig, found: Selected, context: Context, *, latents: LatentSet, train: ImageSet, model: VAE
+) -> str:
+    scored, chosen = found.scored, found.chosen
     _log_scores(scored, context)
-    chosen = _select(config, scored, context, train=train, model=model, generator=generator)
-    kept = chosen.index_A
-    chosen_ones = scored.candidates.take(kept)
-    augmentation = AugmentationSet(decode_latents(model, chosen_ones.z_MD), chosen_ones.z_MD.cpu())
-    context.run.log_value(augmentation, "augmentation")
-    context.run.log_table(_provenance(chosen_ones, scored.scores.log_lds_M[kept], latents), "augmentation.csv")
+    log_lds_A = scored.scores.log_lds_M[chosen.index_A]
+    context.run.log_table(_provenance(found.candidates, log_lds_A, latents), "augmentation.csv")
     diagnosis = diagnose(
-        scored.in_space(kept),
+        scored.in_space(chosen.index_A),
         scored.z_ND,
         sigma=scored.bandwidth.sigma,
         labels_N=train.labels_N,
@@ -97,32 +71,8 @@ def _interpolants(config: AugmentConfig, context: Context) -> str:
     )
     _log_diagnosis(chosen, diagnosis, context)
     _log_pictures(config, scored, chosen, context)
-    context.run.log_picture(_grid(augmentation), "pictures/augmentation_set.png")
     context.run.log_picture(_bands(scored.candidates, scored.scores, model), "pictures/lds_bands.png")
     return _sentence(scored, chosen, diagnosis)
-
-
-def _select(
-    config: AugmentConfig, scored: Scored, context: Context, *, train: ImageSet, model: VAE, generator: torch.Generator
-) -> Selection:
-    def held_out() -> Tensor:
-        select_part = context.inputs["data"].load(ImageSet, "select")
-        return encode_images(model, select_part.images_NCHW)[0].to(context.device)
-
-    sharpness_M = None
-    if config.sharpest_fraction < 1:
-        sharpness_M = sharpness(decode_latents(model, scored.candidates.z_MD))
-    return select(
-        scored.scores.log_lds_M,
-        rule_of(config, scored, held_out),
-        generator=generator,
-        candidates=scored.candidates,
-        at_most=wanted_of(config, len(scored.z_ND)),
-        max_per_parent=config.max_per_parent,
-        strata=strata_as_configured(config, scored, train),
-        sharpness_M=sharpness_M,
-        sharpest=config.sharpest_fraction,
-    )
 
 
 def _sentence(scored: Scored, chosen: Selection, diagnosis: Diagnosis) -> str:
@@ -196,10 +146,6 @@ def _provenance(chosen: Candidates, log_lds_A: Tensor, latents: LatentSet) -> pd
             "log_lds": log_lds_A.tolist(),
         }
     )
-
-
-def _grid(augmentation: AugmentationSet) -> Image.Image:
-    return image_grid(augmentation.images_ACHW[evenly_spread(len(augmentation.images_ACHW), _SHOWN)])
 
 
 def _bands(candidates: Candidates, scores: Scores, model: VAE) -> Figure:

@@ -1,0 +1,76 @@
+"""A of interpolants: candidates, scores, selection, images."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lds_mlflow.augmenting.rules import rule_of, strata_as_configured
+from lds_mlflow.augmenting.scoring import Scored, score_as_configured, wanted_of
+from lds_mlflow.config import AugmentConfig
+from lds_mlflow.latent import select
+from lds_mlflow.metrics import sharpness
+from lds_mlflow.sampling import decode_latents, encode_images
+from lds_mlflow.vae import VAE
+from lds_mlflow.values import AugmentationSet, Candidates, ImageSet, LatentSet, Selection
+
+__all__ = ["Selected", "select_interpolants"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A of interpolants, and how it came about.
+
+    Attributes:
+        scored: The scored candidates.
+        chosen: Which of them are A, and by what rule.
+        candidates: Those.
+        augmentation: A.
+    """
+
+    scored: Scored
+    chosen: Selection
+    candidates: Candidates
+    augmentation: AugmentationSet
+
+
+def select_interpolants(
+    config: AugmentConfig, latents: LatentSet, model: VAE, train: ImageSet, held_out: Callable[[], ImageSet]
+) -> Selected:
+    """Makes candidates, scores, selects and decodes (draft, section 3).
+
+    Args:
+        config: The configuration: source is interpolants.
+        latents: The training latents.
+        model: The model that encoded them.
+        train: The training images.
+        held_out: Gives the part select, for a rule that needs it.
+
+    Raises:
+        SelectionError: No candidate is selected.
+        DataError: The configuration asks for more than the data has.
+    """
+    generator = torch.Generator().manual_seed(config.augment_seed)
+    scored = score_as_configured(config, latents.z_ND.to(model.device), generator)
+
+    def z_of_held_out() -> Tensor:
+        return encode_images(model, held_out().images_NCHW)[0].to(model.device)
+
+    sharpness_M = None
+    if config.sharpest_fraction < 1:
+        sharpness_M = sharpness(decode_latents(model, scored.candidates.z_MD))
+    chosen = select(
+        scored.scores.log_lds_M,
+        rule_of(config, scored, z_of_held_out),
+        generator=generator,
+        candidates=scored.candidates,
+        at_most=wanted_of(config, len(scored.z_ND)),
+        max_per_parent=config.max_per_parent,
+        strata=strata_as_configured(config, scored, train),
+        sharpness_M=sharpness_M,
+        sharpest=config.sharpest_fraction,
+    )
+    kept = scored.candidates.take(chosen.index_A)
+    augmentation = AugmentationSet(decode_latents(model, kept.z_MD), kept.z_MD.cpu())
+    return Selected(scored, chosen, kept, augmentation)
