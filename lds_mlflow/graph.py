@@ -1,5 +1,6 @@
 """The graph of steps: what each reads, and what its result depends on."""
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from pydantic.fields import FieldInfo
@@ -33,6 +34,7 @@ __all__ = [
     "Input",
     "Step",
     "configs_behind",
+    "fields_of",
     "help_text",
     "parameters",
     "steps_behind",
@@ -197,11 +199,15 @@ def parameters(entry_point: str) -> dict[str, FieldInfo]:
 
     Those that it settles by itself are not among them: `main`, for one, makes every run, so it takes none.
     """
-    *steps, options = configs_behind(entry_point)
+    return fields_of(configs_behind(entry_point), SETTLED.get(entry_point, set()))
+
+
+def fields_of(configs: Sequence[type[Settings]], settled: Set[str]) -> dict[str, FieldInfo]:
+    """Returns the parameters of configurations by name, but those that are settled; the options, the last, stay so."""
+    *steps, options = configs
     found: dict[str, FieldInfo] = {}
     for config in (*reversed(steps), options):
         found |= {name: field for name, field in config.model_fields.items() if name not in found}
-    settled = SETTLED.get(entry_point, set())
     return {name: field for name, field in found.items() if name not in settled}
 
 

@@ -1,29 +1,31 @@
-"""MLproject, written from the configurations: `python -m lds_mlflow.mlproject > MLproject`."""
+"""MLproject, written from the configurations."""
 
-import sys
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
-
-from lds_mlflow.graph import ENTRY_POINTS, parameters
+from pydantic.fields import FieldInfo
 
 __all__ = ["mlproject"]
 
-_HEAD = "# Written by `python -m lds_mlflow.mlproject > MLproject` from lds_mlflow/config.py; edit that.\n"
+_HEAD = "# Written by `python -m tuning.mlproject > MLproject` from the configurations; edit those.\n"
 
 
-def mlproject() -> str:
-    """Returns the text of the project's MLproject file."""
+def mlproject(entry_points: Mapping[str, tuple[str, Mapping[str, FieldInfo]]]) -> str:
+    """Returns the text of the project's MLproject file.
+
+    Args:
+        entry_points: By name, the package that runs each, and its parameters.
+    """
     content = {
         "name": "lds_mlflow",
         "conda_env": "conda.yaml",
-        "entry_points": {name: _entry_point(name) for name in ENTRY_POINTS},
+        "entry_points": {name: _entry_point(name, *how) for name, how in entry_points.items()},
     }
     return _HEAD + yaml.safe_dump(content, sort_keys=False, width=120)
 
 
-def _entry_point(name: str) -> dict[str, Any]:
-    fields = parameters(name)
+def _entry_point(name: str, package: str, fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
     flags = " ".join(f"--{field}={{{field}}}" for field in fields)
     return {
         "parameters": {
@@ -31,7 +33,7 @@ def _entry_point(name: str) -> dict[str, Any]:
             for field, info in fields.items()
         },
         # exec: signals reach the program itself, and not a shell in front of it.
-        "command": f"exec python -m lds_mlflow {name} {flags}",
+        "command": f"exec python -m {package} {name} {flags}",
     }
 
 
@@ -42,7 +44,3 @@ def _type(default: object) -> str:
 
 def _plain(default: object) -> object:
     return default if isinstance(default, bool | int | float) else str(default)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(mlproject())

@@ -1,8 +1,9 @@
 """The only room that knows MLflow: runs, what they leave behind, and the registry."""
 
+from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.lineage import FinishedRun
 from lds_mlflow.tracking.registry import register_sampler
 from lds_mlflow.tracking.runs import Run
 from lds_mlflow.tracking.tracker import Tracker
 
-__all__ = ["FinishedRun", "Run", "Tracker", "register_sampler"]
+__all__ = ["FinishedRun", "Run", "Tracker", "register_sampler", "tags"]

@@ -1,6 +1,19 @@
 """The tags by which the project finds its own runs again."""
 
-__all__ = ["ERROR", "FINGERPRINT", "INPUT", "OUTPUT", "PROCESS", "REUSED", "SENTENCE", "STEP", "TEST_FIGURES"]
+__all__ = [
+    "ERROR",
+    "FINGERPRINT",
+    "INPUT",
+    "OUTPUT",
+    "PROCESS",
+    "REUSED",
+    "SAME_AS",
+    "SENTENCE",
+    "STATE",
+    "STEP",
+    "STUDY",
+    "TEST_FIGURES",
+]
 
 STEP = "lds.step"
 FINGERPRINT = "lds.fingerprint"
@@ -23,6 +36,15 @@ SENTENCE = "lds.sentence"
 
 ERROR = "lds.error"
 """On a failed run: why."""
+
+STUDY = "lds.study"
+"""The search that a run belongs to."""
+
+STATE = "lds.state"
+"""How a trial ended: complete, pruned, stopped or failed."""
+
+SAME_AS = "lds.same_as"
+"""On a trial that was answered from the record: the one that had the same parameters."""
 
 TEST_FIGURES = "eval/"
 """What the names of figures of the test part begin with."""

@@ -91,6 +91,20 @@ class Tracker:
         )
         return Run(self.client, self.tracking_uri, entity.info.run_id, self.experiment_id)
 
+    def reopen(self, run_id: str) -> Run | None:
+        """Goes on with a run that has ended, or returns None where somebody is still at it."""
+        if self.client.get_run(run_id).info.status == "RUNNING":
+            return None
+        self.client.update_run(run_id, status="RUNNING")
+        run = Run(self.client, self.tracking_uri, run_id, self.experiment_id)
+        run.log_tags({tags.PROCESS: _process()})
+        return run
+
+    def kill(self, run_id: str) -> None:
+        """Ends as KILLED a run whose process is known to be gone, if it counts as running."""
+        if self.client.get_run(run_id).info.status == "RUNNING":
+            self.client.set_terminated(run_id, "KILLED")
+
     def find(self, fingerprint: str) -> FinishedRun | None:
         """Returns the newest finished run with a fingerprint, or None."""
         found = self.client.search_runs(

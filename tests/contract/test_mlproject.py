@@ -12,27 +12,32 @@ import yaml
 from lds_mlflow.__main__ import cli
 from lds_mlflow.config import parse_all
 from lds_mlflow.graph import ENTRY_POINTS, MAIN, STEPS, configs_behind, parameters
-from lds_mlflow.mlproject import mlproject
+from tuning.__main__ import cli as tuning_cli
+from tuning.entry import CONFIGS, PARAMETERS, TUNE
+from tuning.mlproject import whole_mlproject
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text())
 POINTS: dict[str, Any] = PROJECT["entry_points"]
+FIELDS = {**{name: parameters(name) for name in ENTRY_POINTS}, TUNE: PARAMETERS}
+KINDS = {**{name: configs_behind(name) for name in ENTRY_POINTS}, TUNE: CONFIGS}
+COMMANDS = {**cli.commands, **tuning_cli.commands}
 
 
 def _flags(entry_point: str) -> dict[str, click.Option]:
-    command = cli.commands[entry_point]
+    command = COMMANDS[entry_point]
     return {option.opts[0].removeprefix("--"): option for option in command.params if isinstance(option, click.Option)}
 
 
 def test_mlproject_is_what_the_configurations_give() -> None:
-    assert (ROOT / "MLproject").read_text() == mlproject()
+    assert (ROOT / "MLproject").read_text() == whole_mlproject()
 
 
 def test_mlproject_the_commands_and_the_steps_have_the_same_entry_points() -> None:
-    assert set(POINTS) == set(cli.commands) == {MAIN, *STEPS} == set(ENTRY_POINTS)
+    assert set(POINTS) == set(COMMANDS) == {MAIN, *STEPS, TUNE} == {*ENTRY_POINTS, TUNE}
 
 
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("entry_point", FIELDS)
 def test_every_parameter_has_a_type_a_default_and_a_help_text(entry_point: str) -> None:
     for name, parameter in POINTS[entry_point]["parameters"].items():
         assert parameter["type"] in {"string", "float"}, name
@@ -40,23 +45,29 @@ def test_every_parameter_has_a_type_a_default_and_a_help_text(entry_point: str) 
         assert len(parameter["help"]) > 10, name
 
 
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("entry_point", FIELDS)
 def test_mlproject_the_flags_and_the_configuration_have_the_same_parameters(entry_point: str) -> None:
-    assert set(POINTS[entry_point]["parameters"]) == set(_flags(entry_point)) == set(parameters(entry_point))
+    assert set(POINTS[entry_point]["parameters"]) == set(_flags(entry_point)) == set(FIELDS[entry_point])
 
 
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("entry_point", FIELDS)
 def test_the_command_passes_every_parameter_on(entry_point: str) -> None:
     # MLflow drops a parameter that the command doesn't name, without a word.
     command = POINTS[entry_point]["command"]
     passed = dict(re.findall(r"--(\w+)=\{(\w+)\}", command))
     assert passed == {name: name for name in POINTS[entry_point]["parameters"]}
-    assert shlex.split(command)[:5] == ["exec", "python", "-m", "lds_mlflow", entry_point]
+    assert shlex.split(command)[:5] == [
+        "exec",
+        "python",
+        "-m",
+        "tuning" if entry_point == TUNE else "lds_mlflow",
+        entry_point,
+    ]
 
 
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("entry_point", FIELDS)
 def test_the_defaults_are_equal_everywhere(entry_point: str) -> None:
-    kinds = configs_behind(entry_point)
+    kinds = KINDS[entry_point]
     defaults = parse_all(kinds, {})
     from_mlproject = {name: str(item["default"]) for name, item in POINTS[entry_point]["parameters"].items()}
     from_flags = {name: option.default for name, option in _flags(entry_point).items()}
@@ -64,9 +75,9 @@ def test_the_defaults_are_equal_everywhere(entry_point: str) -> None:
     assert parse_all(kinds, from_flags) == defaults
 
 
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("entry_point", FIELDS)
 def test_the_help_texts_are_equal_everywhere(entry_point: str) -> None:
     in_mlproject = {name: item["help"] for name, item in POINTS[entry_point]["parameters"].items()}
-    in_config = {name: field.description for name, field in parameters(entry_point).items()}
+    in_config = {name: field.description for name, field in FIELDS[entry_point].items()}
     in_flags = {name: option.help for name, option in _flags(entry_point).items()}
     assert in_mlproject == in_config == in_flags

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from lds_mlflow.graph import parameters
+from lds_mlflow.graph import ENTRY_POINTS, parameters
 from tests.conftest import TINY
+from tuning.entry import PARAMETERS
 
 ROOT = Path(__file__).parents[2]
 Done = subprocess.CompletedProcess[str]
@@ -30,7 +31,7 @@ def environment() -> dict[str, str]:
 
 def assignments(entry_point: str, work_dir: Path, values: dict[str, Any]) -> dict[str, str]:
     """Tiny settings, changed by `values`, as far as an entry point has them."""
-    known = parameters(entry_point)
+    known = parameters(entry_point) if entry_point in ENTRY_POINTS else PARAMETERS
     tiny = {name: value for name, value in {**TINY, "work_dir": work_dir}.items() if name in known}
     return {name: str(value) for name, value in (tiny | values).items()}
 

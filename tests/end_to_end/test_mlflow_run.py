@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from lds_mlflow.tracking import Tracker, tags
+from lds_mlflow.values import ModelWeights
 from tests.end_to_end.conftest import Run
 
 pytestmark = pytest.mark.end_to_end
@@ -41,6 +42,39 @@ def test_ablate_by_two_workers_ends_in_the_papers_tables(mlflow_run: Run, tracke
     ledger = Path(tracker.client.download_artifacts(ablate.info.run_id, "paper/claims.md")).read_text()
     assert "it is A that does" in ledger
     assert "8 of 8 done" in done.stdout
+
+
+def test_tune_by_two_workers_ends_in_a_registered_model_that_finetune_gives_again(
+    mlflow_run: Run, tracker: Tracker, tmp_path: Path
+) -> None:
+    settings = {
+        "storage": f"sqlite:///{tmp_path / 'tuning.db'}",
+        "seeds": 1,
+        "fresh_seeds": 2,
+        "finalists": 1,
+        "workers": 2,
+    }
+    done = mlflow_run("tune", trials=3, ranges="augment_run=auto, selection=top|power, sigma=norm/5", **settings)
+    assert done.returncode == 0, done.stderr
+    runs = tracker.client.search_runs([tracker.experiment_id])
+    (study,) = [run for run in runs if run.data.tags.get(tags.STEP) == "tune"]
+    trials = [run for run in runs if tags.STATE in run.data.tags]
+    assert (study.info.status, len(trials)) == ("FINISHED", 3)
+    assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {study.info.run_id}
+    charts = Path(tracker.client.download_artifacts(study.info.run_id, "study/charts.html")).read_text()
+    assert "Parallel coordinates" in charts
+    version = tracker.client.get_model_version_by_alias("lds-vae", "challenger")
+    registered = tracker.open(str(version.run_id))
+
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("The same weights: ")]
+    given = dict(word.split("=", 1) for word in line.split() if "=" in word)
+    again = mlflow_run("finetune", **given, reuse="false")
+    assert again.returncode == 0, again.stderr
+    runs = tracker.client.search_runs([tracker.experiment_id], order_by=["attributes.start_time DESC"])
+    newest = tracker.open(next(run.info.run_id for run in runs if run.data.tags.get(tags.STEP) == "finetune"))
+    confirmed = tracker.open(registered.inputs["model"])
+    assert newest.id != confirmed.id
+    assert newest.load(ModelWeights, "model").digest == confirmed.load(ModelWeights, "model").digest
 
 
 def test_wrong_parameters_are_named_together_and_nothing_is_computed(mlflow_run: Run, tracker: Tracker) -> None:

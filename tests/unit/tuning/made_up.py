@@ -1,0 +1,83 @@
+"""A bench whose figures are a function of the parameters: what is tested is the study, not the training."""
+
+import random
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from optuna.study import Study
+
+from lds_mlflow.tracking import Tracker
+from lds_mlflow.values import Evaluation, ModelWeights
+from tuning.bench import Bench, Costs, Tried
+from tuning.config import TuneConfig
+from tuning.space import Value, read_space
+from tuning.study import open_study
+from tuning.work import Worker
+
+
+def evaluation(fid: float, *, nearest_ratio: float = 1.2, coverage: float = 0.5) -> Evaluation:
+    return Evaluation(
+        extractor="made-up",
+        resize="none",
+        part="select",
+        held_out_digest="",
+        first_seed=0,
+        n_samples=1,
+        settings={},
+        metrics={"fid": fid, "coverage": coverage, "nearest_ratio": nearest_ratio},
+        intervals={},
+        by_real={},
+        by_sample={},
+    )
+
+
+@dataclass
+class MadeUpBench(Bench):
+    runner: object = None  # type: ignore[assignment]
+    parent: str = ""
+    seconds: float = 0.0
+    error: Exception | None = None
+    fid: Callable[[Mapping[str, Value], int], float] = lambda values, seed: (
+        10 + abs(float(values.get("sigma_multiplier", 4.0)) - 1) + seed
+    )
+    ratio: float = 1.2
+    calls: int = 0
+
+    def try_out(
+        self, values: Mapping[str, Value], seed: int, costs: Costs, halfway: Callable[[Evaluation], None]
+    ) -> Tried:
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+        time.sleep(self.seconds * random.random())
+        halfway(evaluation(self.fid(values, seed) + 1))
+        found = evaluation(self.fid(values, seed), nearest_ratio=self.ratio)
+        samples = torch.zeros(4, 1, 8, 8, dtype=torch.uint8)
+        return Tried(found, samples, ModelWeights({"latent_dim": 1}, {}), 0)
+
+
+def open_made_up(config: TuneConfig, tracker: Tracker, *, same: str = "made up") -> Study:
+    return open_study(
+        config,
+        read_space(config.space, config.ranges),
+        {"code": same},
+        lambda: tracker.begin("study", parent=None, values={}).id,
+        tracker.kill,
+        heartbeat_seconds=1,
+    )
+
+
+def main() -> None:
+    """A worker in a process of its own: STORAGE TRIALS."""
+    config = TuneConfig(storage=sys.argv[1], trials=int(sys.argv[2]), seeds=2)
+    tracker = Tracker.connect()
+    study = open_made_up(config, tracker)
+    bench = MadeUpBench(seconds=0.4)
+    Worker(study, space=read_space(config.space), config=config, bench=bench, tracker=tracker, say=print).work()
+
+
+if __name__ == "__main__":
+    main()

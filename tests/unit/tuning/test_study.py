@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from lds_mlflow.errors import ConfigError
+from lds_mlflow.tracking import Tracker
+from tests.unit.tuning.made_up import open_made_up
+from tuning.config import TuneConfig
+from tuning.confirm import leaders
+from tuning.space import read_space
+from tuning.study import finished
+
+
+def _open(config: TuneConfig, tracker: Tracker, **changes: object) -> optuna.Study:
+    return open_made_up(config.model_copy(update=changes), tracker)
+
+
+def test_the_same_name_opens_the_same_study(study_config: TuneConfig, tracker: Tracker) -> None:
+    first, second = _open(study_config, tracker), _open(study_config, tracker)
+    assert first.user_attrs == second.user_attrs
+    assert len(tracker.client.search_runs([tracker.experiment_id])) == 1
+    assert len(second.get_trials(states=(TrialState.WAITING,))) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "other"),
+    [({"ranges": "sigma=loo"}, "space"), ({"space": "finetuning"}, "space"), ({"objectives": "kid"}, "objectives")],
+)
+def test_another_study_of_the_same_name_is_refused_and_left_as_it_is(
+    changes: dict[str, object], other: str, study_config: TuneConfig, tracker: Tracker
+) -> None:
+    before = _open(study_config, tracker)
+    attributes, trials = before.user_attrs, before.get_trials()
+    with pytest.raises(ConfigError, match=f"another {other}"):
+        _open(study_config, tracker, **changes)
+    after = _open(study_config, tracker)
+    assert (after.user_attrs, len(after.get_trials())) == (attributes, len(trials))
+
+
+def test_a_worker_of_another_code_version_is_refused(study_config: TuneConfig, tracker: Tracker) -> None:
+    open_made_up(study_config, tracker)
+    with pytest.raises(ConfigError, match="another code"):
+        open_made_up(study_config, tracker, same="newer")
+
+
+@pytest.mark.parametrize(
+    "storage",
+    ["sqlite:////nowhere/at/all.db", "postgresql+psycopg://nobody@127.0.0.1:1/none", "gopher://here", "nonsense"],
+)
+def test_a_storage_that_does_not_answer_is_named(storage: str, study_config: TuneConfig, tracker: Tracker) -> None:
+    with pytest.raises(ConfigError, match=r"storage: found .*expected a database that answers"):
+        _open(study_config, tracker, storage=storage)
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(
+    study_config: TuneConfig, tracker: Tracker, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.db").write_text("not a database" * 100)
+    with pytest.raises(ConfigError, match="storage"):
+        _open(study_config, tracker, storage=f"sqlite:///{tmp_path / 'notes.db'}")
+    assert (tmp_path / "notes.db").read_text() == "not a database" * 100
+
+
+@pytest.mark.parametrize("objectives", ["density", "beauty", "fid, nearest_ratio"])
+def test_only_figures_of_which_one_way_is_better_are_searched_by(
+    objectives: str, study_config: TuneConfig, tracker: Tracker
+) -> None:
+    with pytest.raises(ConfigError, match="one way is better: fid"):
+        _open(study_config, tracker, objectives=objectives)
+
+
+def _add(study: optuna.Study, values: list[float], ratio: float, **params: object) -> None:
+    by_name = {one.name: one.distribution for one in read_space("sampling").parameters}
+    study.add_trial(
+        create_trial(
+            values=values,
+            params=params,
+            distributions={name: by_name[name] for name in params},
+            user_attrs={"nearest_ratio": ratio},
+        )
+    )
+
+
+def test_leaders_are_the_best_that_do_not_copy_each_once() -> None:
+    study = optuna.create_study(direction="minimize")
+    _add(study, [1.0], 0.8, sampler="interpolants")
+    _add(study, [3.0], 1.1, sampler="density")
+    _add(study, [2.0], 1.0, sampler="mixture")
+    _add(study, [2.0], 1.0, sampler="mixture")
+    _add(study, [9.0], 1.3, sampler="prior")
+    assert [trial.value for trial in leaders(study, 2)] == [2.0, 3.0]
+    assert [trial.value for trial in leaders(study, 9)] == [2.0, 3.0, 9.0]
+    assert finished(study)
+
+
+def test_of_several_objectives_the_front_leads() -> None:
+    study = optuna.create_study(directions=["minimize", "maximize"])
+    _add(study, [1.0, 0.2], 1.1, sampler="density")
+    _add(study, [2.0, 0.9], 1.1, sampler="mixture")
+    _add(study, [3.0, 0.1], 1.1, sampler="prior")
+    assert [trial.values for trial in leaders(study, 9)] == [[1.0, 0.2], [2.0, 0.9]]

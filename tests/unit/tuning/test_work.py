@@ -1,0 +1,148 @@
+from collections.abc import Callable
+
+import pytest
+from optuna.study import Study
+from optuna.trial import TrialState
+
+from lds_mlflow.errors import DataError, Interrupted, SelectionError
+from lds_mlflow.tracking import Tracker
+from tests.unit.tuning.conftest import MakeWorker
+from tests.unit.tuning.made_up import MadeUpBench
+from tuning.config import TuneConfig
+from tuning.study import finished
+from tuning.work import Worker
+
+NO_A = SelectionError("no A", found="none", expected="some", remedy="Lower tau.")
+
+
+def _bench(worker: Worker) -> MadeUpBench:
+    assert isinstance(worker.bench, MadeUpBench)
+    return worker.bench
+
+
+def test_a_study_has_its_trials_and_no_more(make_worker: MakeWorker, study_config: TuneConfig) -> None:
+    worker = make_worker(study_config)
+    worker.work()
+    worker.work()
+    assert len(worker.study.get_trials()) == len(finished(worker.study)) == study_config.trials
+
+
+def test_the_draft_is_tried_first_and_the_control_second(make_worker: MakeWorker, study_config: TuneConfig) -> None:
+    worker = make_worker(study_config.model_copy(update={"trials": 2}))
+    worker.work()
+    draft, control = worker.study.get_trials()
+    assert (draft.params["selection"], draft.params["top_fraction"], draft.params["sigma"]) == ("top", 0.2, "norm/5")
+    assert control.params == {"augment_run": "none"}
+
+
+def test_every_trial_is_a_run_under_the_studys_with_its_parameters_values_and_picture(
+    make_worker: MakeWorker, study_config: TuneConfig, tracker: Tracker
+) -> None:
+    worker = make_worker(study_config)
+    worker.work()
+    for trial in worker.study.get_trials():
+        run = tracker.client.get_run(trial.user_attrs["run"])
+        assert run.data.tags["mlflow.parentRunId"] == worker.study.user_attrs["run"]
+        assert run.data.params == {name: str(value) for name, value in trial.params.items()}
+        assert run.info.status == {"COMPLETE": "FINISHED", "PRUNED": "KILLED"}[trial.state.name]
+        if trial.state == TrialState.COMPLETE and "lds.same_as" not in run.data.tags:
+            assert run.data.metrics["select/fid"] == pytest.approx(trial.value)
+            assert [item.path for item in tracker.client.list_artifacts(run.info.run_id)] == ["pictures"]
+
+
+def test_what_was_tried_already_is_answered_from_the_record(
+    make_worker: MakeWorker, study_config: TuneConfig, tracker: Tracker
+) -> None:
+    # Two points: all trials after them are one of these.
+    config = study_config.model_copy(
+        update={"space": "sampling", "ranges": "sampler=prior|density, sampler_sigma=norm/5"}
+    )
+    worker = make_worker(config)
+    worker.work()
+    complete = worker.study.get_trials(states=(TrialState.COMPLETE,))
+    assert _bench(worker).calls == 2 * config.seeds
+    twins = [trial for trial in complete if "lds.same_as" in tracker.client.get_run(trial.user_attrs["run"]).data.tags]
+    assert len(twins) == config.trials - 2
+    assert {trial.value for trial in complete} == {13.5}
+
+
+def test_a_trial_that_can_not_win_ends_early(make_worker: MakeWorker, study_config: TuneConfig) -> None:
+    config = study_config.model_copy(update={"seeds": 8, "trials": 2})
+    worker = make_worker(config, fid=lambda values, seed: 1.0 + seed if values["augment_run"] == "auto" else 9.0 + seed)
+    worker.work()
+    better, worse = worker.study.get_trials()
+    assert (better.state, worse.state) == (TrialState.COMPLETE, TrialState.PRUNED)
+    assert len(worse.intermediate_values) < len(better.intermediate_values) == 2 * config.seeds
+
+
+def test_parameters_that_give_no_a_end_a_trial_and_not_the_study(
+    make_worker: MakeWorker, study_config: TuneConfig, tracker: Tracker
+) -> None:
+    worker = make_worker(study_config, error=NO_A)
+    worker.work()
+    trials = worker.study.get_trials()
+    assert [trial.state for trial in trials] == [TrialState.PRUNED] * study_config.trials
+    run = tracker.client.get_run(trials[0].user_attrs["run"])
+    assert (run.info.status, "no A: found none" in run.data.tags["lds.sentence"]) == ("KILLED", True)
+
+
+def test_a_trial_that_fails_is_tried_again_and_then_the_error_is_the_commands(
+    make_worker: MakeWorker, study_config: TuneConfig, tracker: Tracker
+) -> None:
+    worker = make_worker(study_config, error=OSError("the disk is gone"))
+    with pytest.raises(OSError, match="the disk is gone"):
+        worker.work()
+    trials = worker.study.get_trials(states=(TrialState.FAIL,))
+    assert len({str(sorted(trial.params.items())) for trial in trials}) < len(trials)
+    runs = [tracker.client.get_run(trial.user_attrs["run"]) for trial in trials]
+    assert {run.info.status for run in runs} == {"FAILED"}
+    assert all("OSError: the disk is gone" in run.data.tags["lds.sentence"] for run in runs)
+
+
+def test_what_the_user_can_mend_stops_the_study_at_once(make_worker: MakeWorker, study_config: TuneConfig) -> None:
+    wrong = DataError("the images", found="none", expected="some", remedy="Bring them.")
+    worker = make_worker(study_config, error=wrong)
+    with pytest.raises(DataError, match="Bring them"):
+        worker.work()
+    assert len(worker.study.get_trials(states=(TrialState.FAIL,))) == 1
+
+
+def test_a_stopped_trial_is_tried_again_by_who_goes_on(
+    make_worker: MakeWorker, study_config: TuneConfig, tracker: Tracker
+) -> None:
+    def stop(values: object, seed: int) -> float:
+        raise Interrupted(2)
+
+    worker = make_worker(study_config, fid=stop)
+    with pytest.raises(Interrupted):
+        worker.work()
+    (stopped,) = worker.study.get_trials(states=(TrialState.FAIL,))
+    assert tracker.client.get_run(stopped.user_attrs["run"]).info.status == "KILLED"
+    again = make_worker(study_config)
+    again.work()
+    assert len(finished(again.study)) == study_config.trials
+    assert any(trial.params == stopped.params for trial in finished(again.study))
+
+
+def test_samples_that_copy_do_not_lead(make_worker: MakeWorker, study_config: TuneConfig) -> None:
+    worker = make_worker(study_config, ratio=0.5)
+    worker.work()
+    with pytest.raises(ValueError, match="feasible"):
+        assert worker.study.best_trial
+
+
+def test_of_several_objectives_no_trial_is_given_up(make_worker: MakeWorker, study_config: TuneConfig) -> None:
+    config = study_config.model_copy(update={"objectives": "fid, coverage"})
+    worker = make_worker(config)
+    worker.work()
+    assert all(len(trial.values) == 2 for trial in worker.study.get_trials(states=(TrialState.COMPLETE,)))
+    assert not worker.study.get_trials(states=(TrialState.PRUNED,))
+
+
+def test_more_trials_go_on_with_a_finished_study(
+    make_worker: MakeWorker, study_config: TuneConfig, open_study_of: Callable[[TuneConfig], Study]
+) -> None:
+    make_worker(study_config).work()
+    more = study_config.model_copy(update={"trials": study_config.trials + 3})
+    make_worker(more).work()
+    assert len(finished(open_study_of(more))) == more.trials

@@ -1,0 +1,190 @@
+"""One trial's work: A, finetuning and samples, by the functions of the steps, without their runs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from lds_mlflow.augmenting import control_set, select_interpolants
+from lds_mlflow.config import NO_RUN, AugmentConfig, EvaluateConfig, FinetuneConfig, StepConfig
+from lds_mlflow.drawing import distribution_as_configured
+from lds_mlflow.evaluating import extractor_as_configured
+from lds_mlflow.finetuning import finetuning_as_configured
+from lds_mlflow.graph import STEPS, TEST_PARTS
+from lds_mlflow.metrics import ClassifierExtractor, Extractor, evaluate_samples
+from lds_mlflow.pipeline.runner import Runner
+from lds_mlflow.pipeline.seeds import SeedRuns, first_sample_of, shared_runs
+from lds_mlflow.samplers import draw_latents
+from lds_mlflow.sampling import decode_latents, encode_images
+from lds_mlflow.training import fit
+from lds_mlflow.vae import VAE
+from lds_mlflow.values import AugmentationSet, Evaluation, ImageSet, LatentSet, ModelWeights
+from tuning.space import Value
+
+C = TypeVar("C", bound=StepConfig)
+
+__all__ = ["Bench", "Costs", "Tried"]
+
+_REPLICATES = 100
+"""Few: a trial's intervals are not read."""
+
+
+@dataclass(slots=True)
+class Costs:
+    """Seconds of a trial, by what they went to."""
+
+    finetuning: float = 0.0
+    sampling: float = 0.0
+    whole: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What one seed of a trial gave.
+
+    Attributes:
+        evaluation: By the part select.
+        samples_SCHW: The samples.
+        weights: The finetuned model's.
+        n_augmented: Images of A.
+    """
+
+    evaluation: Evaluation
+    samples_SCHW: Tensor
+    weights: ModelWeights
+    n_augmented: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What all trials of a seed begin with."""
+
+    train: ImageSet
+    select: ImageSet
+    reserve: ImageSet | None
+    latents: LatentSet
+    weights: ModelWeights
+    judge: ClassifierExtractor
+    extractor: Extractor
+
+
+@dataclass(slots=True)
+class Bench:
+    """Tries parameters out. It keeps the baseline of every seed at hand.
+
+    Attributes:
+        runner: What finds or makes the baselines.
+        parent: Id of the run to nest them under.
+    """
+
+    runner: Runner
+    parent: str
+    _bases: dict[int, _Basis] = field(default_factory=dict)
+
+    def basis(self, seed: int) -> _Basis:
+        """Returns what all trials of a seed begin with; makes it where it isn't there."""
+        if seed not in self._bases:
+            self._bases[seed] = self._open(seed)
+        return self._bases[seed]
+
+    def try_out(
+        self, values: Mapping[str, Value], seed: int, costs: Costs, halfway: Callable[[Evaluation], None]
+    ) -> Tried:
+        """Makes A, finetunes, and measures samples by the part select.
+
+        Args:
+            values: The parameters that differ from the command's.
+            seed: Of the baseline, A, finetuning and samples.
+            costs: Where the seconds are counted.
+            halfway: Called with what the moving average of the model gives after half of the steps.
+
+        Raises:
+            SelectionError: There is no A by these parameters.
+            TrainingError: Finetuning diverged.
+        """
+        basis, device = self.basis(seed), self.runner.device
+        finetune = self._config(FinetuneConfig, "finetune", {**values, "finetune_seed": seed})
+        evaluate = self._config(EvaluateConfig, "evaluate", {**values, "part": "select"})
+        augmentation = None if finetune.augment_run == NO_RUN else self._augmentation(values, seed)
+        asked = finetuning_as_configured(
+            finetune, basis.weights, basis.train, augmentation, checkpoint_every=max(1, finetune.finetune_steps // 2)
+        )
+        started, apart = monotonic(), 0.0
+
+        def at_checkpoint(step: int, average: VAE) -> None:
+            nonlocal apart
+            if step < finetune.finetune_steps:
+                began = monotonic()
+                halfway(self._measure(average, basis, evaluate, seed, costs)[0])
+                apart += monotonic() - began
+
+        with self.runner.interruption.deferred() as stop:
+            result = fit(
+                asked.model.to(device),
+                asked.images_NCHW,
+                asked.plan,
+                z_AD=asked.z_AD,
+                on_checkpoint=at_checkpoint,
+                stop=stop,
+                description="finetuning",
+            )
+        costs.finetuning += monotonic() - started - apart
+        evaluation, samples = self._measure(result.model, basis, evaluate, seed, costs)
+        n = 0 if augmentation is None else len(augmentation.images_ACHW)
+        return Tried(evaluation, samples, result.model.to_weights(), n)
+
+    def _augmentation(self, values: Mapping[str, Value], seed: int) -> AugmentationSet:
+        basis = self.basis(seed)
+        config = self._config(AugmentConfig, "augment", {**values, "augment_seed": seed})
+        model = VAE.from_weights(basis.weights).to(self.runner.device)
+        if config.source == "interpolants":
+            return select_interpolants(config, basis.latents, model, basis.train, lambda: basis.select).augmentation
+        return control_set(config, basis.latents, model, basis.train, basis.reserve)
+
+    def _measure(
+        self, model: VAE, basis: _Basis, config: EvaluateConfig, seed: int, costs: Costs
+    ) -> tuple[Evaluation, Tensor]:
+        started, first, n = monotonic(), first_sample_of(seed), len(basis.select)
+        with torch.no_grad():
+            z_ND, log_variance_ND = encode_images(model, basis.train.images_NCHW)
+            distribution = distribution_as_configured(config, config.sampler, model, z_ND, log_variance_ND)
+            samples = decode_latents(model, draw_latents(distribution, list(range(first, first + n))))
+        costs.sampling += monotonic() - started
+        measured = evaluate_samples(
+            samples,
+            basis.select,
+            basis.train,
+            extractor=basis.extractor,
+            judge=basis.judge,
+            part="select",
+            first_seed=first,
+            k=config.k_neighbours,
+            replicates=_REPLICATES,
+        )
+        return measured.evaluation, samples
+
+    def _config(self, kind: type[C], step: str, values: Mapping[str, Value | str]) -> C:
+        changes = {name: value for name, value in values.items() if name in kind.model_fields}
+        config = self.runner.config(STEPS[step], changes)
+        assert isinstance(config, kind)
+        return config
+
+    def _open(self, seed: int) -> _Basis:
+        runner = self.runner
+        runs = SeedRuns(runner, shared_runs(runner, {}, self.parent), seed, self.parent).baseline()
+        data = runs["data"].without(*TEST_PARTS)
+        train = data.load(ImageSet, "train")
+        judge = ClassifierExtractor(runs["classifier"].load(ModelWeights, "classifier"), runner.device)
+        evaluate = self._config(EvaluateConfig, "evaluate", {"part": "select"})
+        return _Basis(
+            train=train,
+            select=data.load(ImageSet, "select"),
+            reserve=data.load(ImageSet, "reserve") if "data/reserve_images" in data.metrics else None,
+            latents=runs["encode"].load(LatentSet, "latents"),
+            weights=runs["train"].load(ModelWeights, "model"),
+            judge=judge,
+            extractor=extractor_as_configured(evaluate, judge, train, device=runner.device, cache=None),
+        )

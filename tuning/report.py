@@ -1,0 +1,83 @@
+"""What a person sees of a study: charts, and what was tried."""
+
+import warnings
+from collections.abc import Callable
+
+import optuna
+import pandas as pd
+import plotly.graph_objects as go
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from lds_mlflow.metrics import FIGURES
+from lds_mlflow.tracking import Run
+from tuning.config import TuneConfig
+
+__all__ = ["charts_page", "log_study", "trials_table"]
+
+_FEWEST = 2
+_PAGE = """<!doctype html>
+<meta charset="utf-8"><title>{title}</title>
+<style>body {{ font: 15px/1.5 system-ui, sans-serif; margin: 1rem; }} h2 {{ margin: 2rem 0 0; }}</style>
+<h1>{title}</h1>
+{body}
+"""
+
+
+def log_study(study: Study, run: Run, config: TuneConfig) -> None:
+    """Logs the trials as a table and the charts as one page that works without a network, under `study/`."""
+    run.log_table(trials_table(study, config), "study/trials.csv")
+    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) >= _FEWEST:
+        run.log_text(charts_page(study, config), "study/charts.html")
+
+
+def trials_table(study: Study, config: TuneConfig) -> pd.DataFrame:
+    """Returns the trials, one a row."""
+    rows = []
+    for trial in study.get_trials(deepcopy=False):
+        values = dict(zip(config.wanted, trial.values or (), strict=False))
+        rows.append({"trial": trial.number, "state": trial.state.name.lower(), **values, **trial.params})
+    return pd.DataFrame(rows)
+
+
+def charts_page(study: Study, config: TuneConfig) -> str:
+    """Returns the charts of a study as a page."""
+    with warnings.catch_warnings():
+        # Some of these charts are called experimental, and some have nothing to show of few trials.
+        warnings.simplefilter("ignore")
+        charts = _charts(study, config)
+    parts = [
+        f"<h2>{title}</h2>\n{chart.to_html(full_html=False, include_plotlyjs=place == 0)}"
+        for place, (title, chart) in enumerate(charts.items())
+    ]
+    return _PAGE.format(title=f"Study {study.study_name}", body="\n".join(parts))
+
+
+def _charts(study: Study, config: TuneConfig) -> dict[str, go.Figure]:
+    show = optuna.visualization
+    titles = [FIGURES[name].title for name in config.wanted]
+    target: Callable[[FrozenTrial], float] | None = _first if len(titles) > 1 else None
+    found = {"History": show.plot_optimization_history(study, target=target, target_name=titles[0])}
+    if target is None:
+        found["Values on the way"] = show.plot_intermediate_values(study)
+    else:
+        found["Pareto front"] = show.plot_pareto_front(study, target_names=titles)
+    if any(len(set(values)) > 1 for values in _values_by_parameter(study).values()):
+        found["Importance"] = show.plot_param_importances(study, target=target, target_name=titles[0])
+    return found | {
+        "Slices": show.plot_slice(study, target=target, target_name=titles[0]),
+        "Parallel coordinates": show.plot_parallel_coordinate(study, target=target, target_name=titles[0]),
+        "Contours": show.plot_contour(study, target=target, target_name=titles[0]),
+    }
+
+
+def _values_by_parameter(study: Study) -> dict[str, list[object]]:
+    found: dict[str, list[object]] = {}
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        for name, value in trial.params.items():
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def _first(trial: FrozenTrial) -> float:
+    return float(trial.values[0])

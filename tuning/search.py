@@ -1,0 +1,123 @@
+"""The command `tune`: a study from its beginning to a registered model."""
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import optuna
+from optuna.study import Study
+
+from lds_mlflow.config import Settings, parse
+from lds_mlflow.files import digest_of_bytes
+from lds_mlflow.fingerprint import code_digest
+from lds_mlflow.graph import STEPS
+from lds_mlflow.interrupts import Interruption
+from lds_mlflow.pipeline import Pipeline
+from lds_mlflow.pipeline.runner import Ending, Runner
+from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
+from lds_mlflow.tracking import Run, Tracker, tags
+from tuning.bench import Bench
+from tuning.config import TuneConfig
+from tuning.confirm import confirm
+from tuning.entry import TUNE
+from tuning.report import log_study
+from tuning.space import read_space
+from tuning.study import RUN, finished, open_study
+from tuning.work import Worker
+
+__all__ = ["Search"]
+
+_CODE = ("augment", "finetune", "evaluate")
+
+
+class Search:
+    """A study: its trials, what is confirmed of them, and the model that is registered.
+
+    Args:
+        configs: The configurations.
+        tracker: Where runs are kept.
+        interruption: Who knows whether the user wants to stop.
+        say: Prints a line.
+    """
+
+    def __init__(
+        self,
+        configs: Mapping[type[Settings], Settings],
+        tracker: Tracker,
+        interruption: Interruption,
+        say: Callable[[str], None],
+    ) -> None:
+        optuna.logging.set_verbosity(logging.WARNING)
+        self.config = parse(TuneConfig, configs[TuneConfig].model_dump())
+        self.space = read_space(self.config.space, self.config.ranges)
+        self.tracker, self.say = tracker, say
+        self.runner = Pipeline(configs, tracker, interruption, say).runner
+
+    def run(self) -> str:
+        """Works until the study has its trials; whoever began it, or goes on with it, confirms. Returns the run's id.
+
+        Raises:
+            LdsError: Something that the user can mend is wrong.
+            Interrupted: The user asked to stop.
+        """
+        self.tracker.end_orphans()
+        own = self.tracker.begin(
+            f"{TUNE} {self.config.study}", parent=None, values={tags.STEP: TUNE, tags.STUDY: self.config.study}
+        )
+        with Ending(own):
+            study = self._open(own)
+            lead = own if study.user_attrs[RUN] == own.id else self.tracker.reopen(study.user_attrs[RUN])
+            if lead is not own:
+                own.log_note(f"A worker of the study {self.config.study}, run {study.user_attrs[RUN]}.")
+            if lead is None:
+                self._work(study)
+            else:
+                with Ending(lead):
+                    self._lead(study, lead)
+            if lead is not own:
+                own.end("FINISHED")
+        return str(study.user_attrs[RUN])
+
+    def _lead(self, study: Study, lead: Run) -> None:
+        lead.log_params(self.config.model_dump(mode="json"))
+        bench = Bench(self.runner, lead.id)
+        for seed in range(self.config.seeds):
+            # Before there are several workers, who would wait for one another.
+            bench.basis(seed)
+        self._work(study)
+        log_study(study, lead, self.config)
+        confirm(study, self.config, self.runner, lead, self.say)
+        lead.end("FINISHED")
+
+    def _work(self, study: Study) -> None:
+        self.say(f"{TUNE:<11}{len(finished(study))} of {self.config.trials} trials are there")
+        n = number_of_workers(self.config.workers, self.runner.device)
+        tasks = list(range(n))
+        for _ in share_tasks(self.runner, partial(_work_on, self.config, study.user_attrs[RUN]), tasks, n):
+            pass
+
+    def _open(self, own: Run) -> Study:
+        return _open(self.config, self.runner, lambda: own.id)
+
+
+def _open(config: TuneConfig, runner: Runner, begin_run: Callable[[], str]) -> Study:
+    space = read_space(config.space, config.ranges)
+    settings = "\n".join(
+        runner.config(STEPS[name], {}).model_dump_json()
+        for name in ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate")
+    )
+    same = {
+        "code": code_digest(tuple(place for name in _CODE for place in (f"steps/{name}.py", *STEPS[name].code))),
+        "settings": digest_of_bytes(settings.encode()),
+        "seeds": str(config.seeds),
+    }
+    return open_study(config, space, same, begin_run, runner.tracker.kill)
+
+
+def _work_on(config: TuneConfig, parent: str, runner: Runner, _number: int) -> dict[str, str]:
+    study = _open(config, runner, lambda: parent)
+    space = read_space(config.space, config.ranges)
+    Worker(
+        study, space=space, config=config, bench=Bench(runner, parent), tracker=runner.tracker, say=runner.say
+    ).work()
+    return {}

@@ -1,0 +1,193 @@
+"""A worker of a study: tries parameters out until the study has its trials."""
+
+from collections.abc import Callable, Mapping
+from time import monotonic, sleep
+
+from optuna.exceptions import TrialPruned
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from lds_mlflow.errors import Interrupted, LdsError, SelectionError, TrainingError
+from lds_mlflow.metrics import FIGURES
+from lds_mlflow.pictures import image_grid
+from lds_mlflow.tracking import Run, Tracker, tags
+from lds_mlflow.values import Evaluation
+from tuning.bench import Bench, Costs, Tried
+from tuning.config import TuneConfig
+from tuning.space import Space, Value
+from tuning.study import CONSTRAINT, RUN, fail_stale, finished, try_again
+
+__all__ = ["Worker"]
+
+_POLL_SECONDS = 1.0
+_SHOWN = 64
+_ALIVE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
+
+
+class _NotNeededError(Exception):
+    """The study has its trials without this one."""
+
+
+class _FailedError(Exception):
+    """A trial failed for no reason that its parameters give; it is tried again."""
+
+
+class Worker:
+    """Tries what a study suggests.
+
+    Args:
+        study: The study.
+        space: What is searched.
+        config: How.
+        bench: What tries it out.
+        tracker: Where every trial is a run, a child of the study's.
+        say: Prints a line.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        *,
+        space: Space,
+        config: TuneConfig,
+        bench: Bench,
+        tracker: Tracker,
+        say: Callable[[str], None],
+    ) -> None:
+        self.study, self.space, self.config = study, space, config
+        self.bench, self.tracker, self.say = bench, tracker, say
+
+    def work(self) -> None:
+        """Tries until the study has its trials, whoever runs them.
+
+        Raises:
+            LdsError: Something that the user can mend is wrong.
+            Interrupted: The user asked to stop; the trial in hand is tried again by whoever goes on.
+        """
+        while len(finished(self.study)) < self.config.trials:
+            alive = self.study.get_trials(deepcopy=False, states=_ALIVE)
+            is_waiting = any(trial.state == TrialState.WAITING for trial in alive)
+            if len(alive) >= self.config.trials and not is_waiting:
+                # Others have the last ones in hand. If one of them dies, its trial is to be tried again.
+                fail_stale(self.study)
+                sleep(_POLL_SECONDS)
+                continue
+            try:
+                self.study.optimize(self._objective, n_trials=1, catch=(_NotNeededError, _FailedError))
+            except KeyboardInterrupt as error:
+                raise error.__cause__ or error from None
+
+    def _objective(self, trial: Trial) -> tuple[float, ...]:
+        self._require_needed(trial)
+        values = self.space.suggest(trial)
+        run = self.tracker.begin(
+            f"trial {trial.number}", parent=self.study.user_attrs[RUN], values={tags.STUDY: self.study.study_name}
+        )
+        trial.set_user_attr(RUN, run.id)
+        run.log_params(values)
+        try:
+            found = self._answer(trial, values, run)
+        except TrialPruned as error:
+            self._end(run, trial, "KILLED", "pruned", str(error))
+            raise
+        except Interrupted as error:
+            self._end(run, trial, "KILLED", "stopped", "It is tried again by whoever goes on with the study.")
+            try_again(self.study, trial)
+            raise KeyboardInterrupt from error
+        except Exception as error:
+            self._end(run, trial, "FAILED", "failed", f"{type(error).__name__}: {error}")
+            if isinstance(error, LdsError) or not try_again(self.study, trial):
+                raise
+            raise _FailedError from error
+        self._end(run, trial, "FINISHED", "complete", self._sentence(found))
+        return found
+
+    def _require_needed(self, trial: Trial) -> None:
+        """Numbers are given by the storage, one after another: so no two workers can both take the last trial."""
+        before = [one for one in self.study.get_trials(deepcopy=False, states=_ALIVE) if one.number < trial.number]
+        if len(before) >= self.config.trials:
+            raise _NotNeededError
+
+    def _answer(self, trial: Trial, values: Mapping[str, Value], run: Run) -> tuple[float, ...]:
+        twin = self._twin(trial)
+        if twin is not None:
+            run.log_tags({tags.SAME_AS: f"trial {twin.number}"})
+            _set_constraint(trial, twin.user_attrs[CONSTRAINT])
+            for step, value in twin.intermediate_values.items():
+                trial.report(value, step)
+            return tuple(twin.values)
+        return self._try(trial, values, run)
+
+    def _twin(self, trial: Trial) -> FrozenTrial | None:
+        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return next((one for one in complete if one.params == trial.params), None)
+
+    def _try(self, trial: Trial, values: Mapping[str, Value], run: Run) -> tuple[float, ...]:
+        costs, started, found = Costs(), monotonic(), list[Tried]()
+        try:
+            for seed in range(self.config.seeds):
+                found.append(self._try_seed(trial, values, seed, costs))
+                self._log_seed(run, seed, found[-1])
+                self._prune(trial, 2 * seed + 1, found[-1].evaluation, is_last=seed == self.config.seeds - 1)
+        except (SelectionError, TrainingError) as error:
+            raise TrialPruned(str(error)) from error
+        finally:
+            costs.whole = monotonic() - started
+            run.log_metrics(
+                {
+                    "cost/seconds": costs.whole,
+                    "cost/finetuning_seconds": costs.finetuning,
+                    "cost/sampling_seconds": costs.sampling,
+                }
+            )
+        means = {
+            name: sum(tried.evaluation.metrics[name] for tried in found) / len(found)
+            for name in (*self.config.wanted, CONSTRAINT)
+        }
+        run.log_metrics({f"select/{name}": value for name, value in means.items()})
+        run.log_picture(image_grid(found[-1].samples_SCHW[:_SHOWN]), "pictures/samples.png")
+        _set_constraint(trial, means[CONSTRAINT])
+        return tuple(means[name] for name in self.config.wanted)
+
+    def _try_seed(self, trial: Trial, values: Mapping[str, Value], seed: int, costs: Costs) -> Tried:
+        def halfway(evaluation: Evaluation) -> None:
+            self._prune(trial, 2 * seed, evaluation, is_last=False)
+
+        return self.bench.try_out(values, seed, costs, halfway)
+
+    def _prune(self, trial: Trial, step: int, evaluation: Evaluation, *, is_last: bool) -> None:
+        """Reports half a seed, and ends a trial that can't win any more. Of several objectives none is given up."""
+        if len(self.config.wanted) > 1:
+            return
+        trial.report(evaluation.metrics[self.config.wanted[0]], step)
+        if not is_last and trial.should_prune():
+            raise TrialPruned(f"No longer thought able to win, after {step + 1} halves of {self.config.seeds} seeds.")
+
+    def _log_seed(self, run: Run, seed: int, tried: Tried) -> None:
+        figures = {f"seed/{name}": tried.evaluation.metrics[name] for name in (*self.config.wanted, CONSTRAINT)}
+        run.log_metrics({**figures, "seed/images_of_A": tried.n_augmented}, step=seed)
+
+    def _end(self, run: Run, trial: Trial, status: str, state: str, sentence: str) -> None:
+        run.log_tags({tags.STATE: state, tags.SENTENCE: sentence[:5000]})
+        run.log_note(f"**{state}**: {sentence}"[:5000])
+        run.end(status)
+        self.say(f"{'tune':<11}trial {trial.number} {state}: {sentence.splitlines()[0]}{self._best()}")
+
+    def _sentence(self, found: tuple[float, ...]) -> str:
+        named = zip(self.config.wanted, found, strict=True)
+        return ", ".join(f"{FIGURES[name].title} {value:.4g}" for name, value in named)
+
+    def _best(self) -> str:
+        if len(self.config.wanted) > 1:
+            return ""
+        try:
+            best = self.study.best_trial
+        except ValueError:
+            return ""
+        return f"; best so far {best.value:.4g}, trial {best.number}"
+
+
+def _set_constraint(trial: Trial, nearest_ratio: float) -> None:
+    """Samples that are nearer to the training images than real images are, are copies."""
+    trial.set_user_attr(CONSTRAINT, nearest_ratio)
+    trial.set_constraint(CONSTRAINT, 1.0 - nearest_ratio)
