@@ -114,10 +114,18 @@ def _open(config: TuneConfig, runner: Runner, begin_run: Callable[[], str]) -> S
     return open_study(config, space, same, begin_run, runner.tracker.kill)
 
 
-def _work_on(config: TuneConfig, parent: str, runner: Runner, _number: int) -> dict[str, str]:
+def _work_on(config: TuneConfig, parent: str, runner: Runner, number: int) -> dict[str, str]:
     study = _open(config, runner, lambda: parent)
     space = read_space(config.space, config.ranges)
+    shown = runner.tracker.beside(parent)
     Worker(
-        study, space=space, config=config, bench=Bench(runner, parent), tracker=runner.tracker, say=runner.say
+        study,
+        space=space,
+        config=config,
+        bench=Bench(runner, parent),
+        tracker=runner.tracker,
+        say=runner.say,
+        # One of them is enough.
+        refresh=(lambda: log_study(study, shown, config)) if number == 0 else lambda: None,
     ).work()
     return {}

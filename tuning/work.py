@@ -19,7 +19,7 @@ from tuning.study import CONSTRAINT, RUN, fail_stale, finished, try_again
 
 __all__ = ["Worker"]
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS, _REFRESH_SECONDS = 1.0, 60.0
 _SHOWN = 64
 _ALIVE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.WAITING)
 
@@ -42,6 +42,7 @@ class Worker:
         bench: What tries it out.
         tracker: Where every trial is a run, a child of the study's.
         say: Prints a line.
+        refresh: Shows how far the study is; called once a minute at most.
     """
 
     def __init__(
@@ -53,9 +54,11 @@ class Worker:
         bench: Bench,
         tracker: Tracker,
         say: Callable[[str], None],
+        refresh: Callable[[], None] = lambda: None,
     ) -> None:
         self.study, self.space, self.config = study, space, config
         self.bench, self.tracker, self.say = bench, tracker, say
+        self._refresh, self._refreshed, self._last = refresh, monotonic(), ""
 
     def work(self) -> None:
         """Tries until the study has its trials, whoever runs them.
@@ -76,6 +79,10 @@ class Worker:
                 self.study.optimize(self._objective, n_trials=1, catch=(_NotNeededError, _FailedError))
             except KeyboardInterrupt as error:
                 raise error.__cause__ or error from None
+            self.say(f"{'tune':<11}{len(finished(self.study))} of {self.config.trials}: {self._last}{self._best()}")
+            if monotonic() - self._refreshed > _REFRESH_SECONDS:
+                self._refresh()
+                self._refreshed = monotonic()
 
     def _objective(self, trial: Trial) -> tuple[float, ...]:
         self._require_needed(trial)
@@ -171,7 +178,7 @@ class Worker:
         run.log_tags({tags.STATE: state, tags.SENTENCE: sentence[:5000]})
         run.log_note(f"**{state}**: {sentence}"[:5000])
         run.end(status)
-        self.say(f"{'tune':<11}trial {trial.number} {state}: {sentence.splitlines()[0]}{self._best()}")
+        self._last = f"trial {trial.number} {state}: {sentence.splitlines()[0]}"
 
     def _sentence(self, found: tuple[float, ...]) -> str:
         named = zip(self.config.wanted, found, strict=True)

@@ -96,9 +96,13 @@ class Tracker:
         if self.client.get_run(run_id).info.status == "RUNNING":
             return None
         self.client.update_run(run_id, status="RUNNING")
-        run = Run(self.client, self.tracking_uri, run_id, self.experiment_id)
+        run = self.beside(run_id)
         run.log_tags({tags.PROCESS: _process()})
         return run
+
+    def beside(self, run_id: str) -> Run:
+        """Returns a run that another process writes too."""
+        return Run(self.client, self.tracking_uri, run_id, self.experiment_id)
 
     def kill(self, run_id: str) -> None:
         """Ends as KILLED a run whose process is known to be gone, if it counts as running."""
