@@ -23,12 +23,13 @@ def _run(values: Mapping[str, str]) -> None:
     configs = parse_all(CONFIGS, values)
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
     from lds_mlflow.interrupts import Interruption
+    from lds_mlflow.pipeline import Pipeline
     from lds_mlflow.tracking import Tracker
     from tuning.search import Search
 
     with Interruption() as interruption:
         tracker = Tracker.connect()
-        run_id = Search(configs, tracker, interruption, click.echo).run()
+        run_id = Search(Pipeline(configs, tracker, interruption, click.echo).runner).run()
     click.echo(f"\n{TUNE} finished in {monotonic() - started:.0f} s.")
     for line in tracker.next_steps(run_id, model=None):
         click.echo(line)

@@ -1,21 +1,17 @@
 """The command `tune`: a study from its beginning to a registered model."""
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
-import optuna
 from optuna.study import Study
 
-from lds_mlflow.config import Settings, parse
+from lds_mlflow.config import parse
 from lds_mlflow.files import digest_of_bytes
 from lds_mlflow.fingerprint import code_digest
 from lds_mlflow.graph import STEPS
-from lds_mlflow.interrupts import Interruption
-from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.pipeline.runner import Ending, Runner
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
-from lds_mlflow.tracking import Run, Tracker, tags
+from lds_mlflow.tracking import Run, tags
 from tuning.bench import Bench
 from tuning.config import TuneConfig
 from tuning.confirm import confirm
@@ -34,24 +30,14 @@ class Search:
     """A study: its trials, what is confirmed of them, and the model that is registered.
 
     Args:
-        configs: The configurations.
-        tracker: Where runs are kept.
-        interruption: Who knows whether the user wants to stop.
-        say: Prints a line.
+        runner: What finds or makes runs, with the configurations.
     """
 
-    def __init__(
-        self,
-        configs: Mapping[type[Settings], Settings],
-        tracker: Tracker,
-        interruption: Interruption,
-        say: Callable[[str], None],
-    ) -> None:
-        optuna.logging.set_verbosity(logging.WARNING)
-        self.config = parse(TuneConfig, configs[TuneConfig].model_dump())
-        self.space = read_space(self.config.space, self.config.ranges)
-        self.tracker, self.say = tracker, say
-        self.runner = Pipeline(configs, tracker, interruption, say).runner
+    def __init__(self, runner: Runner) -> None:
+        self.runner, self.tracker, self.say = runner, runner.tracker, runner.say
+        self.config = parse(TuneConfig, runner.configs[TuneConfig].model_dump())
+        # Wrong ranges are told before there is a run.
+        read_space(self.config.space, self.config.ranges)
 
     def run(self) -> str:
         """Works until the study has its trials; whoever began it, or goes on with it, confirms. Returns the run's id.

@@ -1,5 +1,6 @@
 """A study in its storage: opened or made, with what two workers of it must have in common."""
 
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -58,6 +59,8 @@ def open_study(
     Raises:
         ConfigError: The storage can't be reached, or has a study of this name with something else.
     """
+    # The project has its own lines; the charts of few trials give warnings.
+    optuna.logging.set_verbosity(logging.ERROR)
     directions = [_direction(name) for name in config.wanted]
     storage = _storage(config.storage, on_stale, heartbeat_seconds)
     sampler, pruner = _sampler(config), _pruner(config)
