@@ -1,6 +1,6 @@
 """What is confirmed of a study: what leads and the control, by fresh seeds, chosen by select, judged by test."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +14,7 @@ from lds_mlflow.metrics import FIGURES, Comparison, compare_over_seeds, mean_ove
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seeds import Runs, SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
-from lds_mlflow.tracking import FinishedRun, Run, tags
+from lds_mlflow.tracking import FinishedRun, Run
 from lds_mlflow.values import Evaluation
 from tuning.config import TuneConfig
 from tuning.space import Value
@@ -49,7 +49,7 @@ def leaders(study: Study, n: int) -> list[FrozenTrial]:
     return found
 
 
-def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run, say: Callable[[str], None]) -> None:
+def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run) -> list[str]:
     """Runs what leads again on fresh seeds, judges it once, registers what select prefers, and says what it is worth.
 
     Args:
@@ -57,12 +57,15 @@ def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run, say: Cal
         config: How it was searched.
         runner: What makes the runs.
         run: The study's run.
-        say: Prints a line.
+
+    Returns:
+        What came out, in sentences.
     """
-    trials = {f"trial {trial.number}": trial for trial in leaders(study, config.finalists)}
     candidates: dict[str, dict[str, Value]] = {CONTROL: {"augment_run": NO_RUN}}
+    others = [trial for trial in leaders(study, config.finalists + 1) if trial.params != candidates[CONTROL]]
+    trials = {f"trial {trial.number}": trial for trial in others[: config.finalists]}
     candidates |= {label: dict(trial.params) for label, trial in trials.items()}
-    say(f"{'tune':<11}confirming {', '.join(candidates)} on {config.fresh_seeds} fresh seeds")
+    runner.say(f"{'tune':<11}confirming {', '.join(candidates)} on {config.fresh_seeds} fresh seeds")
     found = _runs_of(candidates, config, runner, run)
     chosen = preferred_over_seeds(found.select, CONTROL)
     compared = compare_over_seeds(found.test, CONTROL) if trials else []
@@ -70,11 +73,9 @@ def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run, say: Cal
     run.log_table(_table(found, compared), "study/confirmed.csv")
     run.log_metrics(_figures(found))
     registered = _register(found.models[chosen], candidates[chosen], runner, run)
-    command = _command(candidates[chosen], config.seeds)
-    run.log_tags({tags.SENTENCE: sentence})
-    run.log_note(f"**tune**: {sentence}\n\n{registered}\n\nThe same weights: `{command}`")
-    for line in (sentence, registered, f"The same weights: {command}"):
-        say(line)
+    command = f"The same weights: {_command(candidates[chosen], config.seeds)}"
+    runner.tracker.note_version(registered, f"Study {config.study}, {chosen}. {sentence}.\n\n{command}")
+    return [sentence, registered.sentence, command]
 
 
 def _runs_of(candidates: Mapping[str, Mapping[str, Value]], config: TuneConfig, runner: Runner, run: Run) -> _Confirmed:
@@ -115,17 +116,16 @@ def _of(kind: type[AugmentConfig | FinetuneConfig | EvaluateConfig], values: Map
     return {name: value for name, value in values.items() if name in kind.model_fields and name != "augment_run"}
 
 
-def _register(models: Sequence[FinishedRun], values: Mapping[str, Value], runner: Runner, run: Run) -> str:
+def _register(models: Sequence[FinishedRun], values: Mapping[str, Value], runner: Runner, run: Run) -> FinishedRun:
     sampler = runner.config(STEPS["evaluate"], _of(EvaluateConfig, values)).model_dump()
     changes = {name: sampler[name] for name in ("sampler_sigma", "sampler_components")}
-    made = runner.resolve(
+    return runner.resolve(
         REGISTER,
         {},
         parent=run.id,
         label="the best",
         changes={"model_run": models[0].id, "served_sampler": sampler["sampler"], **changes},
     )
-    return made.sentence
 
 
 def _sentence(

@@ -1,11 +1,13 @@
 """What a person sees of a study: charts, and what was tried."""
 
 import warnings
+from collections import Counter
 from collections.abc import Callable
 
 import optuna
 import pandas as pd
 import plotly.graph_objects as go
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -13,7 +15,7 @@ from lds_mlflow.metrics import FIGURES
 from lds_mlflow.tracking import Run
 from tuning.config import TuneConfig
 
-__all__ = ["charts_page", "log_study", "trials_table"]
+__all__ = ["charts_page", "importances", "log_study", "trials_table"]
 
 _FEWEST = 2
 _PAGE = """<!doctype html>
@@ -62,8 +64,10 @@ def _charts(study: Study, config: TuneConfig) -> dict[str, go.Figure]:
         found["Values on the way"] = show.plot_intermediate_values(study)
     else:
         found["Pareto front"] = show.plot_pareto_front(study, target_names=titles)
-    if any(len(set(values)) > 1 for values in _values_by_parameter(study).values()):
-        found["Importance"] = show.plot_param_importances(study, target=target, target_name=titles[0])
+    mattered = importances(study)
+    if mattered:
+        bars = go.Bar(x=list(mattered.values()), y=list(mattered), orientation="h")
+        found["Importance"] = go.Figure(bars, {"xaxis": {"title": f"share of the variance of {titles[0]}"}})
     return found | {
         "Slices": show.plot_slice(study, target=target, target_name=titles[0]),
         "Parallel coordinates": show.plot_parallel_coordinate(study, target=target, target_name=titles[0]),
@@ -71,12 +75,33 @@ def _charts(study: Study, config: TuneConfig) -> dict[str, go.Figure]:
     }
 
 
+def importances(study: Study) -> dict[str, float]:
+    """Returns what share of the first objective's variance each parameter accounts for, largest first (fANOVA).
+
+    It is of the trials that have all parameters which most trials have, and of those parameters: Optuna takes what all
+    trials have in common, and the control has next to none.
+    """
+    alike = _alike(study)
+    names = [name for name, values in _values_by_parameter(alike).items() if len(set(values)) > 1]
+    if not names:
+        return {}
+    target = _first if len(study.directions) > 1 else None
+    return get_param_importances(alike, params=names, target=target, evaluator=FanovaImportanceEvaluator(seed=0))
+
+
+def _alike(study: Study) -> Study:
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    having = Counter(name for trial in complete for name in trial.params)
+    usual = {name for name, n in having.items() if 2 * n >= len(complete)}
+    copy = optuna.create_study(directions=study.directions)
+    copy.add_trials([trial for trial in complete if usual <= set(trial.params)])
+    return copy
+
+
 def _values_by_parameter(study: Study) -> dict[str, list[object]]:
-    found: dict[str, list[object]] = {}
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        for name, value in trial.params.items():
-            found.setdefault(name, []).append(value)
-    return found
+    trials = study.get_trials(deepcopy=False)
+    names = set.intersection(*(set(trial.params) for trial in trials)) if trials else set[str]()
+    return {name: [trial.params[name] for trial in trials] for name in sorted(names)}
 
 
 def _first(trial: FrozenTrial) -> float:

@@ -16,7 +16,7 @@ from tuning.bench import Bench
 from tuning.config import TuneConfig
 from tuning.confirm import confirm
 from tuning.entry import TUNE
-from tuning.report import log_study
+from tuning.report import importances, log_study
 from tuning.space import read_space
 from tuning.study import RUN, finished, open_study
 from tuning.work import Worker
@@ -72,7 +72,11 @@ class Search:
             bench.basis(seed)
         self._work(study)
         log_study(study, lead, self.config)
-        confirm(study, self.config, self.runner, lead, self.say)
+        lines = [*confirm(study, self.config, self.runner, lead), _what_mattered(study)]
+        for line in lines:
+            self.say(line)
+        lead.log_tags({tags.SENTENCE: lines[0]})
+        lead.log_note("**tune**: " + "\n\n".join(lines))
         lead.end("FINISHED")
 
     def _work(self, study: Study) -> None:
@@ -84,6 +88,13 @@ class Search:
 
     def _open(self, own: Run) -> Study:
         return _open(self.config, self.runner, lambda: own.id)
+
+
+def _what_mattered(study: Study) -> str:
+    shares = [f"{name} {share:.0%}" for name, share in importances(study).items()]
+    return (
+        f"What the figure varied with: {', '.join(shares)}." if shares else "Too little was tried to say what matters."
+    )
 
 
 def _open(config: TuneConfig, runner: Runner, begin_run: Callable[[], str]) -> Study:

@@ -109,6 +109,14 @@ class Tracker:
         if self.client.get_run(run_id).info.status == "RUNNING":
             self.client.set_terminated(run_id, "KILLED")
 
+    def note_version(self, registered: FinishedRun, markdown: str) -> None:
+        """Adds a note to the description of the model version that a run registered, if it isn't there yet."""
+        for version in self.client.search_model_versions(f"run_id = '{registered.id}'"):
+            before = version.description or ""
+            if markdown not in before:
+                text = f"{before}\n\n{markdown}"
+                self.client.update_model_version(version.name, version.version, description=text)
+
     def find(self, fingerprint: str) -> FinishedRun | None:
         """Returns the newest finished run with a fingerprint, or None."""
         found = self.client.search_runs(

@@ -1,0 +1,63 @@
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState, create_trial
+
+from tuning.config import TuneConfig
+from tuning.report import charts_page, importances, trials_table
+
+CONFIG = TuneConfig()
+
+
+@pytest.fixture
+def study() -> optuna.Study:
+    """The figure depends on sigma_multiplier alone; every fourth trial is the control."""
+    study = optuna.create_study()
+    unit = FloatDistribution(0, 1)
+    for i in range(24):
+        params: dict[str, object] = {"augment_run": "none"}
+        if i % 4:
+            params = {"augment_run": "auto", "sigma_multiplier": i * 0.37 % 1, "top_fraction": i * 0.71 % 1}
+        kinds = {"augment_run": CategoricalDistribution(["auto", "none"])}
+        study.add_trial(
+            create_trial(
+                value=10 * float(str(params.get("sigma_multiplier", 0.5))),
+                params=params,
+                distributions={name: kinds.get(name, unit) for name in params},
+                intermediate_values={0: 1.0},
+            )
+        )
+    study.add_trial(create_trial(state=TrialState.FAIL))
+    return study
+
+
+def test_what_mattered_is_told_of_the_trials_that_have_it(study: optuna.Study) -> None:
+    found = importances(study)
+    assert next(iter(found)) == "sigma_multiplier"
+    assert found["sigma_multiplier"] > 0.9
+    assert sum(found.values()) == pytest.approx(1)
+
+
+def test_nothing_is_said_to_matter_where_nothing_was_varied() -> None:
+    assert importances(optuna.create_study()) == {}
+
+
+def test_the_page_has_all_charts_and_asks_for_nothing_from_elsewhere(study: optuna.Study) -> None:
+    page = charts_page(study, CONFIG)
+    titles = ("History", "Values on the way", "Importance", "Slices", "Parallel coordinates", "Contours")
+    assert all(f"<h2>{title}</h2>" in page for title in titles)
+    assert '<script src="' not in page
+
+
+def test_of_several_objectives_there_is_a_pareto_front() -> None:
+    study = optuna.create_study(directions=["minimize", "maximize"])
+    for i in range(4):
+        distributions: dict[str, optuna.distributions.BaseDistribution] = {"gamma": FloatDistribution(-1, 1)}
+        study.add_trial(create_trial(values=[i, i], params={"gamma": i / 4}, distributions=distributions))
+    assert "<h2>Pareto front</h2>" in charts_page(study, TuneConfig(objectives="fid, coverage"))
+
+
+def test_the_table_has_every_trial(study: optuna.Study) -> None:
+    table = trials_table(study, CONFIG)
+    assert table["state"].value_counts().to_dict() == {"complete": 24, "fail": 1}
+    assert table["fid"].notna().sum() == 24
