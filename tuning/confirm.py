@@ -81,8 +81,9 @@ def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run) -> list[
 def _runs_of(candidates: Mapping[str, Mapping[str, Value]], config: TuneConfig, runner: Runner, run: Run) -> _Confirmed:
     fresh = range(config.seeds, config.seeds + config.fresh_seeds)
     n = number_of_workers(config.workers, runner.device)
-    for seed in fresh:
-        SeedRuns(runner, shared_runs(runner, {}, run.id), seed, run.id).baseline()
+    # What all candidates of a seed begin with comes first: two workers would else wait for one another.
+    for _ in share_tasks(runner, partial(_run_baseline, run.id), list(fresh), n):
+        pass
     tasks: list[Task] = [(label, dict(values), seed) for seed in fresh for label, values in candidates.items()]
     made: dict[str, str] = {}
     for result in share_tasks(runner, partial(_run_task, run.id), tasks, n):
@@ -97,6 +98,11 @@ def _runs_of(candidates: Mapping[str, Mapping[str, Value]], config: TuneConfig, 
         test={label: evaluations(label, "test") for label in candidates},
         models={label: [opened[f"{label} {seed} model"] for seed in fresh] for label in candidates},
     )
+
+
+def _run_baseline(parent: str, runner: Runner, seed: int) -> dict[str, str]:
+    SeedRuns(runner, shared_runs(runner, {}, parent), seed, parent).baseline()
+    return {}
 
 
 def _run_task(parent: str, runner: Runner, task: Task) -> dict[str, str]:

@@ -66,10 +66,8 @@ class Search:
 
     def _lead(self, study: Study, lead: Run) -> None:
         lead.log_params(self.config.model_dump(mode="json"))
-        bench = Bench(self.runner, lead.id)
-        for seed in range(self.config.seeds):
-            # Before there are several workers, who would wait for one another.
-            bench.basis(seed)
+        # What all trials of a seed begin with comes first: two workers would else wait for one another.
+        self._share(partial(_make_basis, lead.id), list(range(self.config.seeds)))
         self._work(study)
         log_study(study, lead, self.config)
         lines = [*confirm(study, self.config, self.runner, lead), _what_mattered(study)]
@@ -81,9 +79,11 @@ class Search:
 
     def _work(self, study: Study) -> None:
         self.say(f"{TUNE:<11}{len(finished(study))} of {self.config.trials} trials are there")
-        n = number_of_workers(self.config.workers, self.runner.device)
-        tasks = list(range(n))
-        for _ in share_tasks(self.runner, partial(_work_on, self.config, study.user_attrs[RUN]), tasks, n):
+        numbers = list(range(number_of_workers(self.config.workers, self.runner.device)))
+        self._share(partial(_work_on, self.config, study.user_attrs[RUN]), numbers)
+
+    def _share(self, work: Callable[[Runner, int], dict[str, str]], tasks: list[int]) -> None:
+        for _ in share_tasks(self.runner, work, tasks, number_of_workers(self.config.workers, self.runner.device)):
             pass
 
     def _open(self, own: Run) -> Study:
@@ -109,6 +109,11 @@ def _open(config: TuneConfig, runner: Runner, begin_run: Callable[[], str]) -> S
         "seeds": str(config.seeds),
     }
     return open_study(config, space, same, begin_run, runner.tracker.kill)
+
+
+def _make_basis(parent: str, runner: Runner, seed: int) -> dict[str, str]:
+    Bench(runner, parent).basis(seed)
+    return {}
 
 
 def _work_on(config: TuneConfig, parent: str, runner: Runner, number: int) -> dict[str, str]:

@@ -63,6 +63,8 @@ def share_tasks(
     try:
         for done in as_completed([pool.submit(_do, work, task) for task in tasks]):
             yield done.result()
+        # Those that have nothing left to do end by themselves, and clean up.
+        pool.shutdown(wait=True)
     except BrokenProcessPool as error:
         raise WorkerError(
             "a worker process",

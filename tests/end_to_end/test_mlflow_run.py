@@ -65,7 +65,7 @@ def test_tune_by_two_workers_ends_in_a_registered_model_that_finetune_gives_agai
     assert "Parallel coordinates" in charts
     version = tracker.client.get_model_version_by_alias("lds-vae", "challenger")
     registered = tracker.open(str(version.run_id))
-    assert "Study lds, " in version.description
+    assert "Study lds, " in str(version.description)
 
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("The same weights: ")]
     given = dict(word.split("=", 1) for word in line.split() if "=" in word)
