@@ -1,6 +1,6 @@
 """How often 95 % intervals hold the truth, by simulation: of single figures, of differences of two models, over seeds.
 
-    python -m benchmarks.intervals            # about three minutes on two cores
+    python -m benchmarks.intervals            # about five minutes on two cores
     python -m benchmarks.intervals --quick    # under a minute, fewer draws
 
 Real images are Gaussian with falling scales; two models draw from the same seeds, one moved and less spread, the other

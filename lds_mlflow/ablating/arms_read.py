@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import pandas as pd
+
 from lds_mlflow.arms import ARMS, BASELINE, CONTROL
 from lds_mlflow.metrics import Comparison, OverSeeds, compare_over_seeds, mean_over_seeds, preferred_over_seeds
 from lds_mlflow.tracking import FinishedRun
@@ -11,6 +13,7 @@ from lds_mlflow.values import Evaluation
 
 __all__ = ["ArmsRead", "read_arms"]
 
+_CLASS_SHARES = "class_shares.csv"
 _WOMEN = ("female", "woman", "women")
 _GENERATION = "generation "
 
@@ -27,6 +30,7 @@ class ArmsRead:
         test: By the part test, likewise.
         left_out: Arms that were asked for and are not there.
         augmentations: The runs that made A, one a seed, by arm.
+        women_of_A: Share of women among the images A, by the nearer parent, one a seed, by arm of interpolants.
         correlations: Rank correlation of a baseline sample's log LDS with its distance to the held-out images, by seed.
         generations: Evaluations by the part test of each generation of finetuning on one's own samples, from 1 on.
         margin: The difference that matters, as a share of a figure.
@@ -37,6 +41,7 @@ class ArmsRead:
     test: Evaluations
     left_out: tuple[str, ...]
     augmentations: dict[str, tuple[FinishedRun, ...]]
+    women_of_A: dict[str, tuple[float, ...]]
     correlations: tuple[float, ...]
     generations: tuple[tuple[Evaluation, ...], ...] = ()
     margin: float = 0.1
@@ -69,7 +74,7 @@ class ArmsRead:
     def share_of_women(self) -> str | None:
         """The name of the corrected share of women among the samples, where that is a class."""
         names = [name for name in self.test[BASELINE][0].metrics if name.startswith("train_class_share/")]
-        women = [name for name in names if name.split("/", 1)[1].lower() in _WOMEN]
+        women = [name for name in names if _is_women(name.split("/", 1)[1])]
         return women[0].replace("train_class_share/", "class_share_corrected/") if women else None
 
 
@@ -90,17 +95,20 @@ def read_arms(inputs: Mapping[str, FinishedRun], wanted: Sequence[str], seeds: i
         }
         for part in ("select", "test")
     }
+    augmentations = {
+        arm: tuple(inputs[f"{arm}-{seed}-augment"] for seed in range(seeds))
+        for arm in by_part["test"]
+        if ARMS[arm].augment is not None
+    }
+    women = {arm: tuple(share for run in runs for share in _women_of(run)) for arm, runs in augmentations.items()}
     last = max((int(name.split("-")[0].removeprefix(_GENERATION)) for name in inputs if _GENERATION in name), default=0)
     return ArmsRead(
         seeds=seeds,
         select=by_part["select"],
         test=by_part["test"],
         left_out=tuple(arm for arm in wanted if arm not in by_part["test"]),
-        augmentations={
-            arm: tuple(inputs[f"{arm}-{seed}-augment"] for seed in range(seeds))
-            for arm in by_part["test"]
-            if ARMS[arm].augment is not None
-        },
+        augmentations=augmentations,
+        women_of_A={arm: shares for arm, shares in women.items() if len(shares) == seeds},
         correlations=tuple(
             value
             for seed in range(seeds)
@@ -116,3 +124,16 @@ def read_arms(inputs: Mapping[str, FinishedRun], wanted: Sequence[str], seeds: i
         ),
         margin=margin,
     )
+
+
+def _women_of(augment: FinishedRun) -> list[float]:
+    if augment.params["source"] != "interpolants":
+        return []
+    with augment.folder("") as folder:
+        path = folder / _CLASS_SHARES
+        table = pd.read_csv(path) if path.is_file() else pd.DataFrame({"class": [], "share_of_A": []})
+    return [float(share) for name, share in zip(table["class"], table["share_of_A"], strict=True) if _is_women(name)]
+
+
+def _is_women(name: object) -> bool:
+    return str(name).lower() in _WOMEN

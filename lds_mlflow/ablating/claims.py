@@ -17,6 +17,7 @@ NOT_TESTABLE = "not testable here"
 
 _LEVEL = 0.05
 _TAU, _TOP = 0.28, 0.2
+_KEPT = 0.05
 
 
 class Claim(NamedTuple):
@@ -122,19 +123,27 @@ def _skew(read: ArmsRead, share: str, claim: str) -> Claim:
 
 
 def _kept(read: ArmsRead, share: str, claim: str) -> Claim:
-    found = read.mean(LDS, share) if LDS in read.test else None
-    if found is None:
-        return _untested(claim, "51 %", "The arm was left out, or its shares couldn't be corrected.")
+    pairs, levels = _paired(read, LDS, CONTROL, share), read.mean(LDS, share) if LDS in read.test else None
+    if pairs is None or levels is None:
+        return _untested(claim, "51 %", "The arms were left out, or their shares couldn't be corrected.")
+    found = mean_of_values(pairs)
     training = read.test[LDS][0].metrics[share.replace("class_share_corrected", "train_class_share")]
     return Claim(
         claim,
         "51 %",
-        f"{found.value:.3f} women, corrected; {training:.3f} of the training images",
-        f"{found.low:.3f} to {found.high:.3f}",
-        "",
-        REPRODUCED if found.low <= training <= found.high else NOT_REPRODUCED,
-        "Balanced is the training share, which the samples should have, and not a half.",
+        f"{found.value:+.3f} in the share of women, corrected, against the control",
+        f"{found.low:+.3f} to {found.high:+.3f}",
+        f"{found.p:.2g}",
+        _kept_verdict(found),
+        f"The shares themselves: {levels.value:.3f} ({levels.low:.3f} to {levels.high:.3f}), of the training images "
+        f"{training:.3f}. Kept is within {_KEPT} of the control.",
     )
+
+
+def _kept_verdict(found: OverSeeds) -> str:
+    if max(abs(found.low), abs(found.high)) <= _KEPT:
+        return REPRODUCED
+    return OPPOSITE if min(abs(found.low), abs(found.high)) > _KEPT and found.p < _LEVEL else NOT_REPRODUCED
 
 
 def _density(read: ArmsRead) -> Iterator[Claim]:

@@ -10,12 +10,13 @@ from PIL import Image
 from lds_mlflow.ablating.arms_read import ArmsRead
 from lds_mlflow.ablating.claims import ledger
 from lds_mlflow.arms import ARMS, BASELINE, CONTROL, LDS
-from lds_mlflow.metrics import FIGURES, TOO_FEW, Comparison, OverSeeds, mean_over_seeds
+from lds_mlflow.metrics import FIGURES, TOO_FEW, Comparison, OverSeeds, mean_of_values, mean_over_seeds
 from lds_mlflow.pictures import difference_chart, generations_chart, pipeline_chart, table_picture, tradeoff_chart
 from lds_mlflow.reports import Bold, Picture, Report
 
 __all__ = ["Document", "documents_of", "report_of_ablation", "sentence_of"]
 
+_OF_A = "women in A, by the nearer parent"
 _GENERATION_FIGURES = ("fid", "coverage", "vendi", "nearest_ratio")
 
 
@@ -187,7 +188,9 @@ def _row(read: ArmsRead, arm: str) -> dict[str, str]:
         "nearest-neighbour ratio": _in_words(read.mean(arm, "nearest_ratio")),
     }
     if share:
-        return row | {"women, corrected": _in_words(read.mean(arm, share))}
+        own = read.women_of_A.get(arm)
+        of_A = "" if own is None else _in_words(mean_of_values(own))
+        return row | {"women, corrected": _in_words(read.mean(arm, share)), _OF_A: of_A}
     gap = "class_share_gap_corrected" if read.mean(arm, "class_share_gap_corrected") else "class_share_gap"
     return row | {"class share gap": _in_words(read.mean(arm, gap)) if read.mean(arm, gap) else ""}
 
@@ -195,7 +198,7 @@ def _row(read: ArmsRead, arm: str) -> dict[str, str]:
 def _real_images(read: ArmsRead) -> dict[str, str]:
     metrics, share = read.test[CONTROL][0].metrics, read.share_of_women
     last = (
-        {"women, corrected": f"{metrics[share.replace('class_share_corrected', 'train_class_share')]:.3g}"}
+        {"women, corrected": f"{metrics[share.replace('class_share_corrected', 'train_class_share')]:.3g}", _OF_A: ""}
         if share
         else {}
     )

@@ -64,6 +64,7 @@ def arms_read(**changes: Any) -> ArmsRead:
         "test": both("test"),
         "left_out": ("oracle",),
         "augmentations": {},
+        "women_of_A": {"lds": (0.5, 0.52, 0.48, 0.5, 0.5)},
         "correlations": (-0.3, -0.31, -0.29, -0.3, -0.32),
     }
     return ArmsRead(**fields | changes)
