@@ -228,9 +228,9 @@ def _evaluate_shades(samples: ImageSet, held_out: ImageSet, train: ImageSet) -> 
     return evaluate_samples(samples.images_NCHW, held_out, train, **settings).evaluation
 
 
-def test_the_smallest_set_decides_how_many_are_compared() -> None:
+def test_as_many_samples_as_held_out_images_are_compared() -> None:
     large, small = _shades(*range(20)), _shades(*range(8))
-    assert _evaluate_shades(large, large, small).n_samples == 8
+    assert _evaluate_shades(large, large, small).n_samples == 20
     assert _evaluate_shades(large, small, large).n_samples == 8
     assert _evaluate_shades(small, large, large).n_samples == 8
 
