@@ -1,5 +1,6 @@
 """What is confirmed of a study: what leads and the control, by fresh seeds, chosen by select, judged by test."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,9 +9,19 @@ import pandas as pd
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from lds_mlflow.config import NO_RUN, AugmentConfig, EvaluateConfig, FinetuneConfig
+from lds_mlflow.config import (
+    NO_MODEL,
+    NO_RUN,
+    AugmentConfig,
+    DataConfig,
+    EvaluateConfig,
+    FinetuneConfig,
+    Options,
+    TrainConfig,
+)
+from lds_mlflow.errors import DataError, SelectionError, TrainingError
 from lds_mlflow.graph import REGISTER, STEPS
-from lds_mlflow.metrics import FIGURES, Comparison, compare_over_seeds, mean_over_seeds, preferred_over_seeds
+from lds_mlflow.metrics import COMPARED, FIGURES, Comparison, compare_over_seeds, mean_over_seeds, preferred_over_seeds
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seeds import Runs, SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
@@ -18,7 +29,7 @@ from lds_mlflow.tracking import FinishedRun, Run
 from lds_mlflow.values import Evaluation
 from tuning.config import TuneConfig
 from tuning.space import Value
-from tuning.study import CONSTRAINT
+from tuning.study import CONSTRAINT, finished
 
 __all__ = ["CONTROL", "confirm", "leaders"]
 
@@ -67,13 +78,17 @@ def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run) -> list[
     candidates |= {label: dict(trial.params) for label, trial in trials.items()}
     runner.say(f"{'tune':<11}confirming {', '.join(candidates)} on {config.fresh_seeds} fresh seeds")
     found = _runs_of(candidates, config, runner, run)
-    chosen = preferred_over_seeds(found.select, CONTROL)
-    compared = compare_over_seeds(found.test, CONTROL) if trials else []
-    sentence = _sentence(chosen, trials.get(chosen), found, compared, config)
+    lead = config.wanted[0]
+    chosen = preferred_over_seeds(found.select, CONTROL, lead)
+    names = tuple(dict.fromkeys((*COMPARED, lead)))
+    compared = compare_over_seeds(found.test, CONTROL, names=names) if len(found.test) > 1 else []
+    sentence = _sentence(chosen, trials.get(chosen), found, study=study, compared=compared, config=config)
     run.log_table(_table(found, compared), "study/confirmed.csv")
     run.log_metrics(_figures(found))
+    command = f"The same weights: {_command(candidates[chosen], config.seeds, runner)}"
+    if runner.config(STEPS[REGISTER], {}).model_dump()["registered_model"] == NO_MODEL:
+        return [sentence, command]
     registered = _register(found.models[chosen], candidates[chosen], runner, run)
-    command = f"The same weights: {_command(candidates[chosen], config.seeds)}"
     runner.tracker.note_version(registered, f"Study {config.study}, {chosen}. {sentence}.\n\n{command}")
     return [sentence, registered.sentence, command]
 
@@ -89,14 +104,15 @@ def _runs_of(candidates: Mapping[str, Mapping[str, Value]], config: TuneConfig, 
     for result in share_tasks(runner, partial(_run_task, run.id), tasks, n):
         made |= result
     opened = {name: runner.tracker.open(run_id) for name, run_id in made.items()}
+    whole = [label for label in candidates if all(f"{label} {seed} model" in opened for seed in fresh)]
 
     def evaluations(label: str, part: str) -> list[Evaluation]:
         return [opened[f"{label} {seed} {part}"].load(Evaluation, f"evaluation_{part}") for seed in fresh]
 
     return _Confirmed(
-        select={label: evaluations(label, "select") for label in candidates},
-        test={label: evaluations(label, "test") for label in candidates},
-        models={label: [opened[f"{label} {seed} model"] for seed in fresh] for label in candidates},
+        select={label: evaluations(label, "select") for label in whole},
+        test={label: evaluations(label, "test") for label in whole},
+        models={label: [opened[f"{label} {seed} model"] for seed in fresh] for label in whole},
     )
 
 
@@ -110,9 +126,13 @@ def _run_task(parent: str, runner: Runner, task: Task) -> dict[str, str]:
     runs = SeedRuns(runner, shared_runs(runner, {}, parent), seed, parent)
     known: Runs = runs.baseline()
     name = f"{label} seed {seed}"
-    if values.get("augment_run") != NO_RUN:
-        known["augment"] = runs.augment(known, name, _of(AugmentConfig, values))
-    model = runs.finetune(known, name, _of(FinetuneConfig, values))
+    try:
+        if values.get("augment_run") != NO_RUN:
+            known["augment"] = runs.augment(known, name, _of(AugmentConfig, values))
+        model = runs.finetune(known, name, _of(FinetuneConfig, values))
+    except (SelectionError, TrainingError, DataError) as error:
+        runner.say(f"{'tune':<11}{label} is left out, since it fails on seed {seed}: {error}")
+        return {}
     sampler = _of(EvaluateConfig, values)
     made = {f"{label} {seed} {part}": runs.evaluate(name, model, part, **sampler).id for part in ("select", "test")}
     return {**made, f"{label} {seed} model": model.id}
@@ -138,24 +158,35 @@ def _sentence(
     chosen: str,
     trial: FrozenTrial | None,
     found: _Confirmed,
+    *,
+    study: Study,
     compared: Sequence[Comparison],
     config: TuneConfig,
 ) -> str:
     lead = config.wanted[0]
+    title, seeds = FIGURES[lead].title, f"{config.fresh_seeds} fresh seeds"
     if trial is None:
         return (
-            f"Nothing that was tried does better than the control on {config.fresh_seeds} fresh seeds of the part "
-            "select: the control is registered"
+            f"On {seeds} of the part select nothing that was tried has a better {title} than the control without "
+            "losing Coverage or copying: the control is registered"
         )
-    row = next(row for row in compared if (row.model, row.name) == (chosen, lead))
-    title = FIGURES[lead].title
-    searched, fresh = trial.values[0], mean_over_seeds(found.select[chosen], lead).value
+    row = next((row for row in compared if (row.model, row.name) == (chosen, lead)), None)
+    test = _difference(found.test, chosen, lead)
+    interval = f" ({row.low:+.3g} to {row.high:+.3g}; {row.verdict})" if row else ""
+    means = " to ".join(f"{mean_over_seeds(found.test[label], lead).value:.4g}" for label in (CONTROL, chosen))
+    parts = {"on fresh seeds of select": _difference(found.select, chosen, lead), "of test": test}
+    control = next((one for one in finished(study) if one.params == {"augment_run": NO_RUN} and one.values), None)
+    if control is not None:
+        parts = {"in the search": trial.values[0] - control.values[0], **parts}
+    optimism = ", ".join(f"{where} {difference:+.3g}" for where, difference in parts.items())
     return (
-        f"{chosen} against the control, {config.fresh_seeds} fresh seeds, by the part test: {title} "
-        f"{row.reference_value:.4g} to {row.value:.4g} ({row.low:+.3g} to {row.high:+.3g}; {row.verdict}). "
-        f"In the search it had {searched:.4g}, on fresh seeds of select {fresh:.4g}: its optimism is "
-        f"{fresh - searched:+.3g} by luck of the search, {row.value - searched:+.3g} to test"
+        f"{chosen} against the control, {seeds}, by the part test: {title} {means}{interval}. "
+        f"The difference {optimism}: what it lost on the way is the search's optimism"
     )
+
+
+def _difference(by_label: Mapping[str, Sequence[Evaluation]], label: str, name: str) -> float:
+    return mean_over_seeds(by_label[label], name).value - mean_over_seeds(by_label[CONTROL], name).value
 
 
 def _table(found: _Confirmed, compared: Sequence[Comparison]) -> pd.DataFrame:
@@ -191,9 +222,19 @@ def _figures(found: _Confirmed) -> dict[str, float]:
     }
 
 
-def _command(values: Mapping[str, Value], seed: int) -> str:
-    seeds = dict.fromkeys(("train_seed", "augment_seed", "finetune_seed"), seed)
-    given = {**{name: value for name, value in values.items() if name != "sampler"}, **seeds}
+def _command(values: Mapping[str, Value], seed: int, runner: Runner) -> str:
+    """Returns the command that makes the chosen model of the first fresh seed, with all that differs from defaults."""
+    given: dict[str, object] = {}
+    for kind in (DataConfig, TrainConfig, AugmentConfig, FinetuneConfig, Options):
+        settings = runner.configs[kind].model_dump(mode="json")
+        given |= {
+            name: settings[name]
+            for name, field in kind.model_fields.items()
+            if str(settings[name]) != str(field.default) and not name.endswith(("_run", "_dir"))
+        }
+    given |= {name: value for name, value in values.items() if name != "sampler"}
+    given |= dict.fromkeys(("train_seed", "augment_seed", "finetune_seed"), seed)
     if "sampler" in values:
         given["served_sampler"] = values["sampler"]
-    return "mlflow run . -e finetune " + " ".join(f"-P {name}={value}" for name, value in given.items())
+    words = (shlex.quote(f"{name}={value}") for name, value in given.items())
+    return "mlflow run . -e finetune " + " ".join(f"-P {word}" for word in words)

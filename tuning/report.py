@@ -17,7 +17,7 @@ from tuning.config import TuneConfig
 
 __all__ = ["charts_page", "importances", "log_study", "trials_table"]
 
-_FEWEST = 2
+_FEWEST, _MOST_AXES = 2, 3
 _PAGE = """<!doctype html>
 <meta charset="utf-8"><title>{title}</title>
 <style>body {{ font: 15px/1.5 system-ui, sans-serif; margin: 1rem; }} h2 {{ margin: 2rem 0 0; }}</style>
@@ -37,7 +37,9 @@ def trials_table(study: Study, config: TuneConfig) -> pd.DataFrame:
     """Returns the trials, one a row."""
     rows = []
     for trial in study.get_trials(deepcopy=False):
-        values = dict(zip(config.wanted, trial.values or (), strict=False))
+        # Of a pruned trial the storage has the last value on the way.
+        of_all_seeds = trial.values if trial.state == TrialState.COMPLETE else ()
+        values = dict(zip(config.wanted, of_all_seeds, strict=False))
         rows.append({"trial": trial.number, "state": trial.state.name.lower(), **values, **trial.params})
     return pd.DataFrame(rows)
 
@@ -62,7 +64,7 @@ def _charts(study: Study, config: TuneConfig) -> dict[str, go.Figure]:
     found = {"History": show.plot_optimization_history(study, target=target, target_name=titles[0])}
     if target is None:
         found["Values on the way"] = show.plot_intermediate_values(study)
-    else:
+    elif len(titles) <= _MOST_AXES:
         found["Pareto front"] = show.plot_pareto_front(study, target_names=titles)
     mattered = importances(study)
     if mattered:
@@ -83,7 +85,8 @@ def importances(study: Study) -> dict[str, float]:
     """
     alike = _alike(study)
     names = [name for name, values in _values_by_parameter(alike).items() if len(set(values)) > 1]
-    if not names:
+    values = {trial.values[0] for trial in alike.get_trials(deepcopy=False)}
+    if not names or len(values) < _FEWEST:
         return {}
     target = _first if len(study.directions) > 1 else None
     return get_param_importances(alike, params=names, target=target, evaluator=FanovaImportanceEvaluator(seed=0))

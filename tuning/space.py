@@ -11,7 +11,16 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import BaseTrial
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lds_mlflow.config import AugmentConfig, FinetuneConfig, SampleConfig, SamplerSettings, StepConfig, parse
+from lds_mlflow.config import (
+    AUTO,
+    NO_RUN,
+    AugmentConfig,
+    FinetuneConfig,
+    SampleConfig,
+    SamplerSettings,
+    StepConfig,
+    parse,
+)
 from lds_mlflow.errors import ConfigError
 
 __all__ = ["SPACES", "TUNABLE", "Parameter", "Space", "Value", "read_space"]
@@ -26,7 +35,7 @@ _BY_CONFIG: dict[type[StepConfig], set[str]] = {
     AugmentConfig: set(AugmentConfig.model_fields) - {"encode_run", "augment_seed"},
     FinetuneConfig: {name for name in FinetuneConfig.model_fields if name.startswith("finetune_")}
     - {"finetune_seed", "finetune_steps"}
-    | {"augment_run", "kl_weight", "ema_decay"},
+    | {"augment_run"},
     SampleConfig: {"sampler", *SamplerSettings.model_fields},
 }
 TUNABLE = {name: config for config, names in _BY_CONFIG.items() for name in names}
@@ -116,6 +125,8 @@ def read_space(name: str, ranges: str = "") -> Space:
         known = {one.name for one in parameters}
         if unknown := set(entry.when) - known:
             raise _wrong(f"{own} of the space {name}", f"a condition on {min(unknown)}", "one on a parameter before it")
+        if "augment_run" in entries and not {*(entries["augment_run"].choices or ())} <= {AUTO, NO_RUN}:
+            raise _wrong("augment_run", f"{entries['augment_run'].choices}", f"{AUTO}, {NO_RUN} or both")
         parameters.append(Parameter(own, _distribution(own, entry), entry.when))
     return Space(path.stem, tuple(parameters), _allowed(parameters, first))
 
@@ -150,7 +161,10 @@ def _parsed(ranges: str) -> dict[str, _Entry]:
 
 
 def _plain(text: str) -> Value:
-    value = yaml.safe_load(text)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
     return value if isinstance(value, bool | int | float) else text
 
 

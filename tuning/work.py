@@ -7,15 +7,16 @@ from optuna.exceptions import TrialPruned
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lds_mlflow.errors import Interrupted, LdsError, SelectionError, TrainingError
+from lds_mlflow.errors import ConfigError, DataError, Interrupted, LdsError, SelectionError, TrainingError
 from lds_mlflow.metrics import FIGURES
 from lds_mlflow.pictures import image_grid
 from lds_mlflow.tracking import Run, Tracker, tags
 from lds_mlflow.values import Evaluation
 from tuning.bench import Bench, Costs, Tried
 from tuning.config import TuneConfig
+from tuning.retries import MOST_TRIES, RUN, Stale, tries_of, try_again
 from tuning.space import Space, Value
-from tuning.study import CONSTRAINT, RUN, fail_stale, finished, try_again
+from tuning.study import CONSTRAINT, budget_of, finished
 
 __all__ = ["Worker"]
 
@@ -59,6 +60,7 @@ class Worker:
         self.study, self.space, self.config = study, space, config
         self.bench, self.tracker, self.say = bench, tracker, say
         self._refresh, self._refreshed, self._last = refresh, monotonic(), ""
+        self._lost: tuple[int, bool] | None = None
 
     def work(self) -> None:
         """Tries until the study has its trials, whoever runs them.
@@ -67,22 +69,38 @@ class Worker:
             LdsError: Something that the user can mend is wrong.
             Interrupted: The user asked to stop; the trial in hand is tried again by whoever goes on.
         """
-        while len(finished(self.study)) < self.config.trials:
+        stale = Stale(self.study)
+        while len(finished(self.study)) < budget_of(self.study):
             alive = self.study.get_trials(deepcopy=False, states=_ALIVE)
             is_waiting = any(trial.state == TrialState.WAITING for trial in alive)
-            if len(alive) >= self.config.trials and not is_waiting:
+            if len(alive) >= budget_of(self.study) and not is_waiting:
                 # Others have the last ones in hand. If one of them dies, its trial is to be tried again.
-                fail_stale(self.study)
+                stale.fail()
                 sleep(_POLL_SECONDS)
                 continue
-            try:
-                self.study.optimize(self._objective, n_trials=1, catch=(_NotNeededError, _FailedError))
-            except KeyboardInterrupt as error:
-                raise error.__cause__ or error from None
-            self.say(f"{'tune':<11}{len(finished(self.study))} of {self.config.trials}: {self._last}{self._best()}")
+            self._try_one()
+            self.say(f"{'tune':<11}{len(finished(self.study))} of {budget_of(self.study)}: {self._last}{self._best()}")
             if monotonic() - self._refreshed > _REFRESH_SECONDS:
                 self._refresh()
                 self._refreshed = monotonic()
+
+    def _try_one(self) -> None:
+        self._lost = None
+        try:
+            self.study.optimize(self._objective, n_trials=1, catch=(_NotNeededError, _FailedError))
+        except KeyboardInterrupt as error:
+            raise error.__cause__ or error from None
+        except ValueError as error:
+            # Its heart had stopped for so long that others took the trial over: there is nothing to tell.
+            if "Cannot tell" not in str(error):
+                raise
+        finally:
+            if self._lost is not None:
+                number, counted = self._lost
+                try_again(self.study, self._trial(number), counted=counted)
+
+    def _trial(self, number: int) -> FrozenTrial:
+        return next(one for one in self.study.get_trials(deepcopy=False) if one.number == number)
 
     def _objective(self, trial: Trial) -> tuple[float, ...]:
         self._require_needed(trial)
@@ -99,12 +117,17 @@ class Worker:
             raise
         except Interrupted as error:
             self._end(run, trial, "KILLED", "stopped", "It is tried again by whoever goes on with the study.")
-            try_again(self.study, trial)
+            self._lost = trial.number, False
             raise KeyboardInterrupt from error
         except Exception as error:
+            own = self._trial(trial.number)
+            if own.state != TrialState.RUNNING:
+                self._end(run, trial, "KILLED", "taken over", "It showed no sign of life, and others try it again.")
+                raise _FailedError from error
             self._end(run, trial, "FAILED", "failed", f"{type(error).__name__}: {error}")
-            if isinstance(error, LdsError) or not try_again(self.study, trial):
+            if isinstance(error, LdsError) or tries_of(own) >= MOST_TRIES:
                 raise
+            self._lost = trial.number, True
             raise _FailedError from error
         self._end(run, trial, "FINISHED", "complete", self._sentence(found))
         return found
@@ -112,7 +135,7 @@ class Worker:
     def _require_needed(self, trial: Trial) -> None:
         """Numbers are given by the storage, one after another: so no two workers can both take the last trial."""
         before = [one for one in self.study.get_trials(deepcopy=False, states=_ALIVE) if one.number < trial.number]
-        if len(before) >= self.config.trials:
+        if len(before) >= budget_of(self.study):
             raise _NotNeededError
 
     def _answer(self, trial: Trial, values: Mapping[str, Value], run: Run) -> tuple[float, ...]:
@@ -138,6 +161,11 @@ class Worker:
                 self._prune(trial, 2 * seed + 1, found[-1].evaluation, is_last=seed == self.config.seeds - 1)
         except (SelectionError, TrainingError) as error:
             raise TrialPruned(str(error)) from error
+        except (ConfigError, DataError) as error:
+            # What others could do fails by these parameters, and not by what the user gave.
+            if self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+                raise TrialPruned(str(error)) from error
+            raise
         finally:
             costs.whole = monotonic() - started
             run.log_metrics(
@@ -158,9 +186,18 @@ class Worker:
 
     def _try_seed(self, trial: Trial, values: Mapping[str, Value], seed: int, costs: Costs) -> Tried:
         def halfway(evaluation: Evaluation) -> None:
-            self._prune(trial, 2 * seed, evaluation, is_last=False)
+            if self.config.wanted[0] in evaluation.metrics:
+                self._prune(trial, 2 * seed, evaluation, is_last=False)
 
-        return self.bench.try_out(values, seed, costs, halfway)
+        tried = self.bench.try_out(values, seed, costs, halfway)
+        if missing := [name for name in self.config.wanted if name not in tried.evaluation.metrics]:
+            raise ConfigError(
+                "objectives",
+                found=f"{', '.join(missing)}, which can't be measured of these images",
+                expected="figures that can",
+                remedy="Give others; an evaluation's report says what each needs.",
+            )
+        return tried
 
     def _prune(self, trial: Trial, step: int, evaluation: Evaluation, *, is_last: bool) -> None:
         """Reports half a seed, and ends a trial that can't win any more. Of several objectives none is given up."""

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from lds_mlflow.errors import ProtocolError
+from lds_mlflow.metrics.figures import FIGURES
 from lds_mlflow.values import Evaluation
 
 __all__ = ["is_too_near", "preferred", "preferred_over_seeds"]
-
-_CHOSEN_BY = ("fid", "coverage", "nearest_ratio")
 
 
 def is_too_near(evaluation: Evaluation) -> bool:
@@ -31,8 +30,8 @@ def preferred(evaluations: Mapping[str, Evaluation]) -> str:
     return min(allowed, key=lambda name: evaluations[name].metrics["fid"])
 
 
-def preferred_over_seeds(arms: Mapping[str, Sequence[Evaluation]], reference: str) -> str:
-    """Returns the arm with the lowest mean FID over seeds among those that lose nothing else.
+def preferred_over_seeds(arms: Mapping[str, Sequence[Evaluation]], reference: str, figure: str = "fid") -> str:
+    """Returns the arm with the best mean of a figure over seeds among those that lose nothing else.
 
     An arm is in question if its mean coverage is not below the reference's, and its samples are not nearer to the
     training images, in the mean, than real images are. The reference is always.
@@ -40,12 +39,16 @@ def preferred_over_seeds(arms: Mapping[str, Sequence[Evaluation]], reference: st
     Args:
         arms: Evaluations by the part select, one a seed.
         reference: The arm that the others are measured by.
+        figure: The figure, one of FIGURES of which one way is better.
 
     Raises:
         ProtocolError: One was made by the test part.
     """
     means = {
-        arm: {name: sum(found.metrics[name] for found in seeds) / len(seeds) for name in _CHOSEN_BY}
+        arm: {
+            name: sum(found.metrics[name] for found in seeds) / len(seeds)
+            for name in (figure, "coverage", "nearest_ratio")
+        }
         for arm, seeds in arms.items()
     }
     for evaluation in (found for seeds in arms.values() for found in seeds):
@@ -55,7 +58,8 @@ def preferred_over_seeds(arms: Mapping[str, Sequence[Evaluation]], reference: st
         for arm, mean in means.items()
         if arm == reference or (mean["nearest_ratio"] >= 1 and mean["coverage"] >= means[reference]["coverage"])
     ]
-    return min(allowed, key=lambda arm: means[arm]["fid"])
+    sign = -1 if FIGURES[figure].better == "higher" else 1
+    return min(allowed, key=lambda arm: sign * means[arm][figure])
 
 
 def _require_select(evaluation: Evaluation) -> None:

@@ -92,13 +92,33 @@ class Tracker:
         return Run(self.client, self.tracking_uri, entity.info.run_id, self.experiment_id)
 
     def reopen(self, run_id: str) -> Run | None:
-        """Goes on with a run that has ended, or returns None where somebody is still at it."""
-        if self.client.get_run(run_id).info.status == "RUNNING":
+        """Goes on with a run that has ended, or returns None where somebody is still at it.
+
+        Raises:
+            TrackingError: It isn't in this store.
+        """
+        if not self.has_ended(run_id):
             return None
         self.client.update_run(run_id, status="RUNNING")
         run = self.beside(run_id)
         run.log_tags({tags.PROCESS: _process()})
         return run
+
+    def has_ended(self, run_id: str) -> bool:
+        """Says whether nobody is at a run any more.
+
+        Raises:
+            TrackingError: It isn't in this store.
+        """
+        try:
+            return str(self.client.get_run(run_id).info.status) != "RUNNING"
+        except MlflowException as error:
+            raise TrackingError(
+                f"run {run_id}",
+                found=str(error).splitlines()[0],
+                expected=f"a run of the store {self.tracking_uri}",
+                remedy="Set MLFLOW_TRACKING_URI to the store that the run is in.",
+            ) from error
 
     def beside(self, run_id: str) -> Run:
         """Returns a run that another process writes too."""

@@ -59,13 +59,14 @@ class MadeUpBench(Bench):
         return Tried(found, samples, ModelWeights({"latent_dim": 1}, {}), 0)
 
 
-def open_made_up(config: TuneConfig, tracker: Tracker, *, same: str = "made up") -> Study:
+def open_made_up(config: TuneConfig, tracker: Tracker, *, same: str = "made up", worker: int = 0) -> Study:
     return open_study(
         config,
         read_space(config.space, config.ranges),
         {"code": same},
         lambda: tracker.begin("study", parent=None, values={}).id,
         tracker.kill,
+        worker=worker,
         heartbeat_seconds=1,
     )
 

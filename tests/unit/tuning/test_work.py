@@ -1,14 +1,15 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from lds_mlflow.errors import DataError, Interrupted, SelectionError
+from lds_mlflow.errors import ConfigError, DataError, Interrupted, SelectionError
 from lds_mlflow.tracking import Tracker
 from tests.unit.tuning.conftest import MakeWorker
 from tests.unit.tuning.made_up import MadeUpBench
 from tuning.config import TuneConfig
+from tuning.space import Value
 from tuning.study import finished
 from tuning.work import Worker
 
@@ -137,6 +138,45 @@ def test_of_several_objectives_no_trial_is_given_up(make_worker: MakeWorker, stu
     worker.work()
     assert all(len(trial.values) == 2 for trial in worker.study.get_trials(states=(TrialState.COMPLETE,)))
     assert not worker.study.get_trials(states=(TrialState.PRUNED,))
+
+
+def test_a_figure_that_can_not_be_measured_is_named(make_worker: MakeWorker, study_config: TuneConfig) -> None:
+    worker = make_worker(study_config.model_copy(update={"objectives": "class_share_gap_corrected"}))
+    with pytest.raises(ConfigError, match="class_share_gap_corrected, which can't be measured"):
+        worker.work()
+
+
+def test_what_fails_by_its_parameters_ends_a_trial_once_others_could_do(
+    make_worker: MakeWorker, study_config: TuneConfig
+) -> None:
+    def fails_with_a(values: Mapping[str, Value], seed: int) -> float:
+        if values["augment_run"] == "auto" and values["sigma"] != "norm/5":
+            raise DataError("sigma", found="too few latents", expected="more", remedy="Bring them.")
+        return 1.0
+
+    worker = make_worker(study_config, fid=fails_with_a)
+    worker.work()
+    assert worker.study.get_trials(states=(TrialState.PRUNED,))
+    assert len(finished(worker.study)) == study_config.trials
+
+
+def test_a_trial_that_others_took_over_does_not_end_its_worker(
+    make_worker: MakeWorker, study_config: TuneConfig, tracker: Tracker
+) -> None:
+    taken: list[int] = []
+
+    def lose_the_first(values: Mapping[str, Value], seed: int) -> float:
+        (running,) = worker.study.get_trials(states=(TrialState.RUNNING,))
+        if not taken:
+            taken.append(running.number)
+            worker.study.tell(running.number, state=TrialState.FAIL)
+        return 1.0
+
+    worker = make_worker(study_config, fid=lose_the_first)
+    worker.work()
+    run = tracker.client.get_run(worker.study.get_trials()[taken[0]].user_attrs["run"])
+    assert run.info.status == "KILLED"
+    assert len(finished(worker.study)) == study_config.trials
 
 
 def test_more_trials_go_on_with_a_finished_study(

@@ -1,0 +1,100 @@
+"""Where studies are kept."""
+
+import warnings
+from collections.abc import Callable
+from time import sleep
+from typing import Any
+
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import RDBStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from lds_mlflow.errors import ConfigError
+from tuning.retries import RUN, try_again
+
+__all__ = ["open_storage"]
+
+_LOCK_SECONDS = 20
+_TRIES, _PAUSE_SECONDS = 3, 1.0
+_EXAMPLES = "a database that answers, such as sqlite:///tuning.db or postgresql+psycopg://USER@HOST/NAME"
+
+
+def open_storage(address: str, on_stale: Callable[[str], None], heartbeat_seconds: int) -> RDBStorage:
+    """Opens a storage, and lays it out where it is new.
+
+    Args:
+        address: SQLAlchemy's, without a password: it would be in every run's parameters.
+        on_stale: Called with the MLflow run of a trial whose worker is gone; the trial is tried again.
+        heartbeat_seconds: How often a worker shows that it is there; after four times that it is thought to be gone.
+
+    Raises:
+        ConfigError: It can't be reached, or has a password.
+    """
+    _require_no_password(address)
+
+    def stale(study: Study, trial: FrozenTrial) -> None:
+        try_again(study, trial)
+        if RUN in trial.user_attrs:
+            on_stale(trial.user_attrs[RUN])
+
+    for tried in range(1, _TRIES + 1):
+        try:
+            storage = _open(address, stale, heartbeat_seconds)
+            break
+        except (SQLAlchemyError, StorageInternalError, ImportError, ValueError, RuntimeError) as error:
+            # Workers that start at once may lay out a new database at once, and all but one fail.
+            if tried == _TRIES:
+                raise ConfigError(
+                    "storage",
+                    found=str(error).splitlines()[0],
+                    expected=_EXAMPLES,
+                    remedy="Start it, or mend the address.",
+                ) from error
+            sleep(_PAUSE_SECONDS)
+    if storage.engine.dialect.name == "sqlite":
+        _take_turns(storage.engine)
+    return storage
+
+
+def _require_no_password(address: str) -> None:
+    try:
+        has_password = make_url(address).password is not None
+    except ArgumentError as error:
+        raise ConfigError("storage", found=address, expected=_EXAMPLES, remedy="Mend the address.") from error
+    if has_password:
+        raise ConfigError(
+            "storage",
+            found="an address with a password",
+            expected="one without, since parameters are logged",
+            remedy="Put the password in ~/.pgpass or in the environment variable PGPASSWORD.",
+        )
+
+
+def _open(address: str, stale: Callable[[Study, FrozenTrial], None], heartbeat_seconds: int) -> RDBStorage:
+    is_sqlite = address.startswith("sqlite")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return RDBStorage(
+            address,
+            heartbeat_interval=heartbeat_seconds,
+            grace_period=4 * heartbeat_seconds,
+            heartbeat_stale_trial_callback=stale,
+            engine_kwargs={"connect_args": {"timeout": _LOCK_SECONDS}} if is_sqlite else None,
+        )
+
+
+def _take_turns(engine: Engine) -> None:
+    """Makes every transaction of SQLite begin with its lock: it locks no rows, so two workers could take one trial."""
+
+    @event.listens_for(engine, "connect")
+    def leave_beginning_to_us(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    engine.dispose()
