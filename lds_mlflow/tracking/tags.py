@@ -41,7 +41,7 @@ STUDY = "lds.study"
 """The search that a run belongs to."""
 
 STATE = "lds.state"
-"""How a trial ended: complete, pruned, stopped or failed."""
+"""How a trial ended: complete, pruned, stopped, failed, or lost with its worker."""
 
 SAME_AS = "lds.same_as"
 """On a trial that was answered from the record: the one that had the same parameters."""

@@ -125,9 +125,9 @@ class Tracker:
         return Run(self.client, self.tracking_uri, run_id, self.experiment_id)
 
     def kill(self, run_id: str) -> None:
-        """Ends as KILLED a run whose process is known to be gone, if it counts as running."""
-        if self.client.get_run(run_id).info.status == "RUNNING":
-            self.client.set_terminated(run_id, "KILLED")
+        """Ends as KILLED a trial's run whose process is known to be gone, even if it had said that it was finished."""
+        self.client.set_tag(run_id, tags.STATE, "lost")
+        self.client.set_terminated(run_id, "KILLED")
 
     def note_version(self, registered: FinishedRun, markdown: str) -> None:
         """Adds a note to the description of the model version that a run registered, if it isn't there yet."""

@@ -57,3 +57,24 @@ def test_the_next_steps_name_the_store_and_the_model(tracker: Tracker) -> None:
     assert "runs/abc" in lines
     assert "models:/digits@challenger" in lines
     assert "models serve" not in "\n".join(tracker.next_steps("abc", model=None))
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "FINISHED"])
+def test_a_lost_trial_is_killed_whatever_it_had_said(status: str, tracker: Tracker) -> None:
+    run = tracker.begin("trial 3", parent=None, values={})
+    if status == "FINISHED":
+        run.end(status)
+    tracker.kill(run.id)
+    entity = tracker.client.get_run(run.id)
+    assert (entity.info.status, entity.data.tags[tags.STATE]) == ("KILLED", "lost")
+
+
+def test_a_run_is_gone_on_with_once_it_has_ended(tracker: Tracker) -> None:
+    run = tracker.begin("study", parent=None, values={})
+    assert tracker.reopen(run.id) is None
+    run.end("KILLED")
+    again = tracker.reopen(run.id)
+    assert again is not None
+    assert (again.id, tracker.client.get_run(run.id).info.status) == (run.id, "RUNNING")
+    with pytest.raises(TrackingError, match="MLFLOW_TRACKING_URI"):
+        tracker.reopen("0" * 32)
