@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from time import monotonic
 from typing import TypeVar
 
@@ -14,22 +15,25 @@ from lds_mlflow.drawing import distribution_as_configured
 from lds_mlflow.evaluating import extractor_as_configured
 from lds_mlflow.finetuning import finetuning_as_configured
 from lds_mlflow.graph import STEPS, TEST_PARTS
-from lds_mlflow.metrics import ClassifierExtractor, Extractor, evaluate_samples
+from lds_mlflow.metrics import ClassifierExtractor, Yardstick
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seeds import SeedRuns, first_sample_of, shared_runs
 from lds_mlflow.samplers import draw_latents
 from lds_mlflow.sampling import decode_latents, encode_images
 from lds_mlflow.training import fit
 from lds_mlflow.vae import VAE
-from lds_mlflow.values import AugmentationSet, Evaluation, ImageSet, LatentSet, ModelWeights
+from lds_mlflow.values import AugmentationSet, ImageSet, LatentSet, ModelWeights
 from tuning.space import Value
 
 C = TypeVar("C", bound=StepConfig)
 
-__all__ = ["Bench", "Costs", "Tried"]
+__all__ = ["PARTS", "Bench", "Costs", "Figures", "Tried"]
 
-_REPLICATES = 100
-"""Few: a trial's intervals are not read."""
+PARTS = 3
+"""Parts of a seed's steps, after each of which its model is measured."""
+
+Figures = Mapping[str, float]
+"""Figures of samples by the part select, by their names in FIGURES."""
 
 
 @dataclass(slots=True)
@@ -46,13 +50,13 @@ class Tried:
     """What one seed of a trial gave.
 
     Attributes:
-        evaluation: By the part select.
+        figures: Those that the bench measures; what can't be measured of these images is left out.
         samples_SCHW: The samples.
         weights: The finetuned model's.
         n_augmented: Images of A.
     """
 
-    evaluation: Evaluation
+    figures: Figures
     samples_SCHW: Tensor
     weights: ModelWeights
     n_augmented: int
@@ -62,13 +66,18 @@ class Tried:
 class _Basis:
     """What all trials of a seed begin with."""
 
-    train: ImageSet
-    select: ImageSet
+    yardstick: Yardstick
     reserve: ImageSet | None
     latents: LatentSet
     weights: ModelWeights
-    judge: ClassifierExtractor
-    extractor: Extractor
+
+    @property
+    def train(self) -> ImageSet:
+        return self.yardstick.train
+
+    @property
+    def select(self) -> ImageSet:
+        return self.yardstick.held_out
 
 
 @dataclass(slots=True)
@@ -78,10 +87,12 @@ class Bench:
     Attributes:
         runner: What finds or makes the baselines.
         parent: Id of the run to nest them under.
+        measured: The figures that a trial is judged by.
     """
 
     runner: Runner
     parent: str
+    measured: tuple[str, ...]
     _bases: dict[int, _Basis] = field(default_factory=dict)
 
     def basis(self, seed: int) -> _Basis:
@@ -91,7 +102,7 @@ class Bench:
         return self._bases[seed]
 
     def try_out(
-        self, values: Mapping[str, Value], seed: int, costs: Costs, halfway: Callable[[Evaluation], None]
+        self, values: Mapping[str, Value], seed: int, costs: Costs, on_the_way: Callable[[int, Figures], None] | None
     ) -> Tried:
         """Makes A, finetunes, and measures samples by the part select.
 
@@ -99,7 +110,8 @@ class Bench:
             values: The parameters that differ from the command's.
             seed: Of the baseline, A, finetuning and samples.
             costs: Where the seconds are counted.
-            halfway: Called with what the moving average of the model gives after half of the steps.
+            on_the_way: Called after all but the last of the PARTS of the steps, with the part's number and what the
+                moving average of the model gives then; None is without.
 
         Raises:
             SelectionError: There is no A by these parameters.
@@ -110,15 +122,16 @@ class Bench:
         evaluate = self._config(EvaluateConfig, "evaluate", {**values, "part": "select"})
         augmentation = None if finetune.augment_run == NO_RUN else self._augmentation(values, seed)
         asked = finetuning_as_configured(
-            finetune, basis.weights, basis.train, augmentation, checkpoint_every=max(1, finetune.finetune_steps // 2)
+            finetune, basis.weights, basis.train, augmentation, checkpoint_every=ceil(finetune.finetune_steps / PARTS)
         )
         started, apart = monotonic(), 0.0
 
         def at_checkpoint(step: int, average: VAE) -> None:
             nonlocal apart
-            if step < finetune.finetune_steps:
+            if on_the_way is not None and step < finetune.finetune_steps:
                 began = monotonic()
-                halfway(self._measure(average, basis, evaluate, seed, costs)[0])
+                figures, _ = self._measure(average, basis, evaluate, seed, costs)
+                on_the_way(step // asked.plan.checkpoint_every, figures)
                 apart += monotonic() - began
 
         with self.runner.interruption.deferred() as stop:
@@ -132,9 +145,9 @@ class Bench:
                 description="finetuning",
             )
         costs.finetuning += monotonic() - started - apart
-        evaluation, samples = self._measure(result.model, basis, evaluate, seed, costs)
+        figures, samples = self._measure(result.model, basis, evaluate, seed, costs)
         n = 0 if augmentation is None else len(augmentation.images_ACHW)
-        return Tried(evaluation, samples, result.model.to_weights(), n)
+        return Tried(figures, samples, result.model.to_weights(), n)
 
     def _augmentation(self, values: Mapping[str, Value], seed: int) -> AugmentationSet:
         basis = self.basis(seed)
@@ -146,25 +159,14 @@ class Bench:
 
     def _measure(
         self, model: VAE, basis: _Basis, config: EvaluateConfig, seed: int, costs: Costs
-    ) -> tuple[Evaluation, Tensor]:
+    ) -> tuple[Figures, Tensor]:
         started, first, n = monotonic(), first_sample_of(seed), len(basis.select)
         with torch.no_grad():
             z_ND, log_variance_ND = encode_images(model, basis.train.images_NCHW)
             distribution = distribution_as_configured(config, config.sampler, model, z_ND, log_variance_ND)
             samples = decode_latents(model, draw_latents(distribution, list(range(first, first + n))))
         costs.sampling += monotonic() - started
-        measured = evaluate_samples(
-            samples,
-            basis.select,
-            basis.train,
-            extractor=basis.extractor,
-            judge=basis.judge,
-            part="select",
-            first_seed=first,
-            k=config.k_neighbours,
-            replicates=_REPLICATES,
-        )
-        return measured.evaluation, samples
+        return basis.yardstick.measure(samples, self.measured), samples
 
     def _config(self, kind: type[C], step: str, values: Mapping[str, Value | str]) -> C:
         changes = {name: value for name, value in values.items() if name in kind.model_fields}
@@ -177,14 +179,15 @@ class Bench:
         runs = SeedRuns(runner, shared_runs(runner, {}, self.parent), seed, self.parent).baseline()
         data = runs["data"].without(*TEST_PARTS)
         train = data.load(ImageSet, "train")
-        judge = ClassifierExtractor(runs["classifier"].load(ModelWeights, "classifier"), runner.device)
+        judge = None
+        if "classifier" in runs:
+            judge = ClassifierExtractor(runs["classifier"].load(ModelWeights, "classifier"), runner.device)
         evaluate = self._config(EvaluateConfig, "evaluate", {"part": "select"})
+        extractor = extractor_as_configured(evaluate, judge, train, device=runner.device, cache=None)
+        select = data.load(ImageSet, "select")
         return _Basis(
-            train=train,
-            select=data.load(ImageSet, "select"),
+            yardstick=Yardstick.of(select, train, extractor=extractor, judge=judge, k=evaluate.k_neighbours),
             reserve=data.load(ImageSet, "reserve") if "data/reserve_images" in data.metrics else None,
             latents=runs["encode"].load(LatentSet, "latents"),
             weights=runs["train"].load(ModelWeights, "model"),
-            judge=judge,
-            extractor=extractor_as_configured(evaluate, judge, train, device=runner.device, cache=None),
         )

@@ -1,9 +1,8 @@
 """Trials that came to no end: whose worker is gone, and what becomes of them."""
 
-import warnings
 from time import monotonic
 
-from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import fail_stale_trials
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -58,9 +57,7 @@ class Stale:
 
     def fail(self) -> None:
         """Fails those that have shown no sign of life, or have not got to their run for a minute of this worker's."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            fail_stale_trials(self.study)
+        fail_stale_trials(self.study)
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             # Optuna never misses a worker that was killed before it showed that it is there.
             seen = self._beginning.setdefault(trial.number, monotonic())

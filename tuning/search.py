@@ -1,11 +1,11 @@
 """The command `tune`: a study from its beginning to a registered model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from optuna.study import Study
 
-from lds_mlflow.config import parse
+from lds_mlflow.config import Settings, parse
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.files import digest_of_bytes
 from lds_mlflow.fingerprint import code_digest
@@ -17,15 +17,16 @@ from tuning.bench import Bench
 from tuning.config import TuneConfig
 from tuning.confirm import confirm
 from tuning.entry import TUNE
+from tuning.lease import Lease
 from tuning.report import importances, log_study
 from tuning.retries import RUN
-from tuning.space import read_space
-from tuning.study import READY, budget_of, finished, open_study, wait_for
+from tuning.space import Space, read_space
+from tuning.study import CONSTRAINT, READY, budget_of, finished, open_study, wait_for
 from tuning.work import Worker
 
 __all__ = ["Search"]
 
-_POLL_SECONDS = 5.0
+_WAIT_SECONDS = 5.0
 _CODE = ("augment", "finetune", "evaluate")
 
 
@@ -39,8 +40,8 @@ class Search:
     def __init__(self, runner: Runner) -> None:
         self.runner, self.tracker, self.say = runner, runner.tracker, runner.say
         self.config = parse(TuneConfig, runner.configs[TuneConfig].model_dump())
-        # Wrong ranges are told before there is a run.
-        read_space(self.config.space, self.config.ranges)
+        # What is wrong with the space is told before there is a run.
+        _require_not_given(read_space(self.config.space, self.config.ranges), runner.configs)
 
     def run(self) -> str:
         """Works until the study has its trials; whoever began it, or goes on with it, confirms. Returns the run's id.
@@ -55,17 +56,20 @@ class Search:
         )
         with Ending(own):
             study = self._open(own)
-            lead = own if study.user_attrs[RUN] == own.id else self.tracker.reopen(study.user_attrs[RUN])
-            if lead is not own:
-                own.log_note(f"A worker of the study {self.config.study}, run {study.user_attrs[RUN]}.")
-            if lead is None:
-                self._help(study)
-            else:
-                with Ending(lead):
+            run_id, lease = str(study.user_attrs[RUN]), Lease(study, self.config.storage, own.id, self.say)
+            if run_id != own.id:
+                own.log_note(f"A worker of the study {self.config.study}, run {run_id}.")
+            leads, helped = lease.take(), False
+            while not leads and not helped:
+                helped = self._help(study)
+                leads = lease.take()
+            if leads:
+                lead = own if run_id == own.id else self.tracker.reopen(run_id)
+                with lease.kept(), Ending(lead):
                     self._lead(study, lead)
-            if lead is not own:
+            if run_id != own.id:
                 own.end("FINISHED")
-        return str(study.user_attrs[RUN])
+        return run_id
 
     def _lead(self, study: Study, lead: Run) -> None:
         lead.log_params(self.config.model_dump(mode="json"))
@@ -73,6 +77,8 @@ class Search:
         self._share(partial(_make_basis, lead.id), list(range(self.config.seeds)))
         study.set_user_attr(READY, self._data(lead.id))
         self._work(study)
+        # Workers of this machine that were killed on the way have left runs of theirs.
+        self.tracker.end_orphans()
         log_study(study, lead, self.config)
         lines = [*confirm(study, self.config, self.runner, lead), _what_mattered(study)]
         for line in lines:
@@ -81,12 +87,12 @@ class Search:
         lead.log_note("**tune**: " + "\n\n".join(lines))
         lead.end("FINISHED")
 
-    def _help(self, study: Study) -> None:
-        """Works for a command that confirms in the end, on the same baselines."""
+    def _help(self, study: Study) -> bool:
+        """Works for the command that leads, on the same baselines, if they are there. Returns whether they were."""
         self.say(f"{TUNE:<11}waiting for the baselines of run {study.user_attrs[RUN]}")
-        while (digest := wait_for(study, READY, _POLL_SECONDS)) is None:
-            if self.tracker.has_ended(study.user_attrs[RUN]):
-                return
+        digest = wait_for(study, READY, _WAIT_SECONDS)
+        if digest is None:
+            return False
         if digest != self._data(study.user_attrs[RUN]):
             raise ConfigError(
                 "data",
@@ -95,7 +101,8 @@ class Search:
                 remedy="Bring the same images, and the same tracking store by MLFLOW_TRACKING_URI.",
             )
         self._work(study)
-        self.say(f"{TUNE:<11}nothing is left to try; the command of run {study.user_attrs[RUN]} confirms what leads")
+        self.say(f"{TUNE:<11}nothing is left to try; the command that leads run {study.user_attrs[RUN]} confirms")
+        return True
 
     def _data(self, parent: str) -> str:
         return self.runner.resolve("data", {}, parent=parent).digest
@@ -111,6 +118,24 @@ class Search:
 
     def _open(self, own: Run) -> Study:
         return _open(self.config, self.runner, lambda: own.id)
+
+
+def _require_not_given(space: Space, configs: Mapping[type[Settings], Settings]) -> None:
+    """Raises ConfigError where a parameter that is searched was also given: it would be ignored."""
+    searched = [one.name for one in space.parameters]
+    given = {
+        name: value
+        for kind, config in configs.items()
+        for name, value in config
+        if name in searched and value != kind.model_fields[name].default
+    }
+    if given:
+        raise ConfigError(
+            ", ".join(given),
+            found=", ".join(f"{name}={value}" for name, value in given.items()),
+            expected=f"what the space {space.name} searches to be left as it is",
+            remedy=f"Give ranges={','.join(f'{name}={value}' for name, value in given.items())} to hold it there.",
+        )
 
 
 def _what_mattered(study: Study) -> str:
@@ -135,7 +160,7 @@ def _open(config: TuneConfig, runner: Runner, begin_run: Callable[[], str], work
 
 
 def _make_basis(parent: str, runner: Runner, seed: int) -> dict[str, str]:
-    Bench(runner, parent).basis(seed)
+    Bench(runner, parent, ()).basis(seed)
     return {}
 
 
@@ -147,7 +172,7 @@ def _work_on(config: TuneConfig, parent: str, runner: Runner, number: int) -> di
         study,
         space=space,
         config=config,
-        bench=Bench(runner, parent),
+        bench=Bench(runner, parent, (*config.wanted, CONSTRAINT)),
         tracker=runner.tracker,
         say=runner.say,
         # One of them is enough.

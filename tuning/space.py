@@ -48,6 +48,7 @@ class _Entry(BaseModel):
     high: int | float | None = None
     log: bool = False
     choices: Annotated[tuple[Value, ...], Field(min_length=1)] | None = None
+    suggest: Value | None = None
     when: dict[str, tuple[Value, ...]] = {}
 
 
@@ -80,16 +81,19 @@ class Space:
         name: Of the file.
         parameters: Each after those that it depends on.
         first: What is tried before anything is suggested, by name.
+        suggested: Of a parameter whose other values are tried first alone: the one that is suggested.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
     first: Mapping[str, Mapping[str, Value]]
+    suggested: Mapping[str, Value]
 
     @property
     def digest(self) -> str:
         """What two studies of one name must have in common."""
         lines = [f"{one.name} {one.distribution!r} {sorted(one.when.items())}" for one in self.parameters]
+        lines += [f"{name} {value}" for name, value in self.suggested.items()]
         return sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     def suggest(self, trial: BaseTrial) -> dict[str, Value]:
@@ -119,7 +123,8 @@ def read_space(name: str, ranges: str = "") -> Space:
             raise _wrong("ranges", own, f"a parameter of the space {name}: {', '.join(entries)}")
         before = entries[own]
         log = before.log and entry.low is not None and entry.low > 0
-        entries[own] = entry.model_copy(update={"when": before.when, "log": log})
+        suggest = before.suggest if before.suggest in (entry.choices or ()) else None
+        entries[own] = entry.model_copy(update={"when": before.when, "log": log, "suggest": suggest})
     parameters: list[Parameter] = []
     for own, entry in entries.items():
         known = {one.name for one in parameters}
@@ -128,7 +133,8 @@ def read_space(name: str, ranges: str = "") -> Space:
         if "augment_run" in entries and not {*(entries["augment_run"].choices or ())} <= {AUTO, NO_RUN}:
             raise _wrong("augment_run", f"{entries['augment_run'].choices}", f"{AUTO}, {NO_RUN} or both")
         parameters.append(Parameter(own, _distribution(own, entry), entry.when))
-    return Space(path.stem, tuple(parameters), _allowed(parameters, first))
+    suggested = {own: entry.suggest for own, entry in entries.items() if entry.suggest is not None}
+    return Space(path.stem, tuple(parameters), _allowed(parameters, first), suggested)
 
 
 def _read(path: Path) -> tuple[dict[str, _Entry], Mapping[str, Mapping[str, Value]]]:
@@ -173,6 +179,8 @@ def _distribution(name: str, entry: _Entry) -> BaseDistribution:
         raise _wrong("the search space", name, f"a parameter that can be searched: {', '.join(sorted(TUNABLE))}")
     if (entry.choices is None) == (entry.low is None or entry.high is None):
         raise _wrong(name, "neither or both of choices and a range", "choices, or low and high")
+    if entry.suggest is not None and entry.suggest not in (entry.choices or ()):
+        raise _wrong(f"suggest of {name}", f"{entry.suggest}", "one of its choices")
     if entry.choices is not None:
         for value in entry.choices:
             parse(TUNABLE[name], {name: value})

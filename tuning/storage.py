@@ -1,24 +1,30 @@
 """Where studies are kept."""
 
-import warnings
+import json
 from collections.abc import Callable
 from time import sleep
 from typing import Any
 
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
+import sqlalchemy
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from lds_mlflow.errors import ConfigError
 from tuning.retries import RUN, try_again
 
-__all__ = ["open_storage"]
+__all__ = ["open_storage", "swap_attribute"]
 
 _LOCK_SECONDS = 20
 _TRIES, _PAUSE_SECONDS = 3, 1.0
+_STUDIES = sqlalchemy.table("studies", sqlalchemy.column("study_id"), sqlalchemy.column("study_name"))
+_ATTRIBUTES = sqlalchemy.table("study_user_attributes", *map(sqlalchemy.column, ("study_id", "key", "value_json")))
+"""Optuna's own tables: it has no way to set an attribute only where nobody else has."""
+
 _EXAMPLES = "a database that answers, such as sqlite:///tuning.db or postgresql+psycopg://USER@HOST/NAME"
 
 
@@ -59,6 +65,20 @@ def open_storage(address: str, on_stale: Callable[[str], None], heartbeat_second
     return storage
 
 
+def swap_attribute(address: str, study: str, name: str, before: str, after: str) -> bool:
+    """Sets a user attribute of a study if it has the value `before`, in one statement. Returns whether it had."""
+    of_study = sqlalchemy.select(_STUDIES.c.study_id).where(_STUDIES.c.study_name == study).scalar_subquery()
+    update = (
+        sqlalchemy.update(_ATTRIBUTES)
+        .where(_ATTRIBUTES.c.study_id == of_study)
+        .where(_ATTRIBUTES.c.key == name, _ATTRIBUTES.c.value_json == json.dumps(before))
+        .values(value_json=json.dumps(after))
+    )
+    engine = sqlalchemy.create_engine(address, poolclass=NullPool, connect_args=_waiting(address))
+    with engine.begin() as connection:
+        return connection.execute(update).rowcount == 1
+
+
 def _require_no_password(address: str) -> None:
     try:
         has_password = make_url(address).password is not None
@@ -74,16 +94,17 @@ def _require_no_password(address: str) -> None:
 
 
 def _open(address: str, stale: Callable[[Study, FrozenTrial], None], heartbeat_seconds: int) -> RDBStorage:
-    is_sqlite = address.startswith("sqlite")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return RDBStorage(
-            address,
-            heartbeat_interval=heartbeat_seconds,
-            grace_period=4 * heartbeat_seconds,
-            heartbeat_stale_trial_callback=stale,
-            engine_kwargs={"connect_args": {"timeout": _LOCK_SECONDS}} if is_sqlite else None,
-        )
+    return RDBStorage(
+        address,
+        heartbeat_interval=heartbeat_seconds,
+        grace_period=4 * heartbeat_seconds,
+        heartbeat_stale_trial_callback=stale,
+        engine_kwargs={"connect_args": _waiting(address)},
+    )
+
+
+def _waiting(address: str) -> dict[str, int]:
+    return {"timeout": _LOCK_SECONDS} if address.startswith("sqlite") else {}
 
 
 def _take_turns(engine: Engine) -> None:

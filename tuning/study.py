@@ -8,18 +8,29 @@ from time import sleep
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.metrics import FIGURES
 from tuning.config import TuneConfig
+from tuning.lease import BEAT, FREE
 from tuning.retries import RUN
 from tuning.space import Space
 from tuning.storage import open_storage
 
-__all__ = ["CONSTRAINT", "READY", "budget_of", "finished", "open_study", "require_same", "wait_for"]
+__all__ = [
+    "CONSTRAINT",
+    "READY",
+    "budget_of",
+    "can_be_pruned",
+    "finished",
+    "open_study",
+    "require_same",
+    "wait_for",
+    "within",
+]
 
 CONSTRAINT = "nearest_ratio"
 """User attribute of a trial: what it must have at least 1 of, not to copy."""
@@ -60,6 +71,7 @@ def open_study(
     """
     # The project has its own lines; the charts of few trials give warnings.
     optuna.logging.set_verbosity(logging.ERROR)
+    warnings.filterwarnings("ignore", category=ExperimentalWarning)
     directions = [_direction(name) for name in config.wanted]
     storage = open_storage(config.storage, on_stale, heartbeat_seconds)
     same = {"space": space.digest, "objectives": ", ".join(config.wanted), **same}
@@ -77,9 +89,10 @@ def open_study(
             study.enqueue_trial(dict(values), user_attrs={"label": label})
         study.set_user_attr(_BUDGET, config.trials)
         study.set_user_attr(RUN, begin_run())
+        study.set_user_attr(BEAT, FREE)
         # Last: who finds it finds all the others.
         study.set_user_attr(_SAME, same)
-    study.sampler = _sampler(config.tune_seed + _WORKERS_APART * worker + _begun(study))
+    study.sampler = _sampler(space, config.tune_seed + _WORKERS_APART * worker + _begun(study))
     return study
 
 
@@ -125,16 +138,23 @@ def _begun(study: Study) -> int:
     return len([one for one in study.get_trials(deepcopy=False) if one.state != TrialState.WAITING])
 
 
-def _sampler(seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return TPESampler(seed=seed, multivariate=True, group=True)
+def _sampler(space: Space, seed: int) -> BaseSampler:
+    return within(space, TPESampler(seed=seed, multivariate=True, group=True))
+
+
+def within(space: Space, sampler: BaseSampler) -> BaseSampler:
+    """Returns a sampler that suggests what a space says is to be suggested."""
+    return PartialFixedSampler(dict(space.suggested), sampler)
 
 
 def _pruner(config: TuneConfig) -> BasePruner:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return WilcoxonPruner(p_threshold=0.1) if len(config.wanted) == 1 else NopPruner()
+    """Returns what gives trials up: of one objective, those that lose to the best over parts of paired seeds."""
+    return WilcoxonPruner(p_threshold=0.1) if can_be_pruned(config) else NopPruner()
+
+
+def can_be_pruned(config: TuneConfig) -> bool:
+    """Says whether trials are given up on the way: there is one objective, and more than one seed to compare by."""
+    return len(config.wanted) == 1 and config.seeds > 1
 
 
 def _direction(name: str) -> StudyDirection:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic, sleep
 
 from optuna.exceptions import TrialPruned
+from optuna.samplers import RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -11,12 +12,11 @@ from lds_mlflow.errors import ConfigError, DataError, Interrupted, LdsError, Sel
 from lds_mlflow.metrics import FIGURES
 from lds_mlflow.pictures import image_grid
 from lds_mlflow.tracking import Run, Tracker, tags
-from lds_mlflow.values import Evaluation
-from tuning.bench import Bench, Costs, Tried
+from tuning.bench import PARTS, Bench, Costs, Figures, Tried
 from tuning.config import TuneConfig
 from tuning.retries import MOST_TRIES, RUN, Stale, tries_of, try_again
 from tuning.space import Space, Value
-from tuning.study import CONSTRAINT, budget_of, finished
+from tuning.study import CONSTRAINT, budget_of, can_be_pruned, finished, within
 
 __all__ = ["Worker"]
 
@@ -61,6 +61,7 @@ class Worker:
         self.bench, self.tracker, self.say = bench, tracker, say
         self._refresh, self._refreshed, self._last = refresh, monotonic(), ""
         self._lost: tuple[int, bool] | None = None
+        self._sampler, self._repeating = study.sampler, 0
 
     def work(self) -> None:
         """Tries until the study has its trials, whoever runs them.
@@ -86,6 +87,10 @@ class Worker:
 
     def _try_one(self) -> None:
         self._lost = None
+        self.study.sampler = self._sampler
+        if self._repeating:
+            # A sampler that comes back to one point would spend the budget on it: next is a point at random.
+            self.study.sampler = within(self.space, RandomSampler(seed=self.config.tune_seed + self._repeating))
         try:
             self.study.optimize(self._objective, n_trials=1, catch=(_NotNeededError, _FailedError))
         except KeyboardInterrupt as error:
@@ -140,17 +145,19 @@ class Worker:
 
     def _answer(self, trial: Trial, values: Mapping[str, Value], run: Run) -> tuple[float, ...]:
         twin = self._twin(trial)
-        if twin is not None:
-            run.log_tags({tags.SAME_AS: f"trial {twin.number}"})
-            _set_constraint(trial, twin.user_attrs[CONSTRAINT])
-            for step, value in twin.intermediate_values.items():
-                trial.report(value, step)
-            return tuple(twin.values)
-        return self._try(trial, values, run)
+        self._repeating = 0 if twin is None else trial.number
+        if twin is None:
+            return self._try(trial, values, run)
+        run.log_tags({tags.SAME_AS: f"trial {twin.number}"})
+        for step, value in twin.intermediate_values.items():
+            trial.report(value, step)
+        if twin.state == TrialState.PRUNED:
+            raise TrialPruned(f"As trial {twin.number} was, which had the same parameters.")
+        _set_constraint(trial, twin.user_attrs[CONSTRAINT])
+        return tuple(twin.values)
 
     def _twin(self, trial: Trial) -> FrozenTrial | None:
-        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return next((one for one in complete if one.params == trial.params), None)
+        return next((one for one in finished(self.study) if one.params == trial.params), None)
 
     def _try(self, trial: Trial, values: Mapping[str, Value], run: Run) -> tuple[float, ...]:
         costs, started, found = Costs(), monotonic(), list[Tried]()
@@ -158,7 +165,7 @@ class Worker:
             for seed in range(self.config.seeds):
                 found.append(self._try_seed(trial, values, seed, costs))
                 self._log_seed(run, seed, found[-1])
-                self._prune(trial, 2 * seed + 1, found[-1].evaluation, is_last=seed == self.config.seeds - 1)
+                self._prune(trial, PARTS * (seed + 1), found[-1].figures)
         except (SelectionError, TrainingError) as error:
             raise TrialPruned(str(error)) from error
         except (ConfigError, DataError) as error:
@@ -168,29 +175,29 @@ class Worker:
             raise
         finally:
             costs.whole = monotonic() - started
-            run.log_metrics(
+            run.curve(
+                0,
                 {
                     "cost/seconds": costs.whole,
                     "cost/finetuning_seconds": costs.finetuning,
                     "cost/sampling_seconds": costs.sampling,
-                }
+                },
             )
         means = {
-            name: sum(tried.evaluation.metrics[name] for tried in found) / len(found)
-            for name in (*self.config.wanted, CONSTRAINT)
+            name: sum(tried.figures[name] for tried in found) / len(found) for name in (*self.config.wanted, CONSTRAINT)
         }
-        run.log_metrics({f"select/{name}": value for name, value in means.items()})
+        run.curve(0, {f"select/{name}": value for name, value in means.items()})
         run.log_picture(image_grid(found[-1].samples_SCHW[:_SHOWN]), "pictures/samples.png")
         _set_constraint(trial, means[CONSTRAINT])
         return tuple(means[name] for name in self.config.wanted)
 
     def _try_seed(self, trial: Trial, values: Mapping[str, Value], seed: int, costs: Costs) -> Tried:
-        def halfway(evaluation: Evaluation) -> None:
-            if self.config.wanted[0] in evaluation.metrics:
-                self._prune(trial, 2 * seed, evaluation, is_last=False)
+        def on_the_way(part: int, figures: Figures) -> None:
+            if self.config.wanted[0] in figures:
+                self._prune(trial, PARTS * seed + part, figures)
 
-        tried = self.bench.try_out(values, seed, costs, halfway)
-        if missing := [name for name in self.config.wanted if name not in tried.evaluation.metrics]:
+        tried = self.bench.try_out(values, seed, costs, on_the_way if can_be_pruned(self.config) else None)
+        if missing := [name for name in self.config.wanted if name not in tried.figures]:
             raise ConfigError(
                 "objectives",
                 found=f"{', '.join(missing)}, which can't be measured of these images",
@@ -199,17 +206,18 @@ class Worker:
             )
         return tried
 
-    def _prune(self, trial: Trial, step: int, evaluation: Evaluation, *, is_last: bool) -> None:
-        """Reports half a seed, and ends a trial that can't win any more. Of several objectives none is given up."""
+    def _prune(self, trial: Trial, part: int, figures: Figures) -> None:
+        """Reports a part of a seed, and ends a trial that is thought to lose; with several objectives none does."""
         if len(self.config.wanted) > 1:
             return
-        trial.report(evaluation.metrics[self.config.wanted[0]], step)
-        if not is_last and trial.should_prune():
-            raise TrialPruned(f"No longer thought able to win, after {step + 1} halves of {self.config.seeds} seeds.")
+        trial.report(figures[self.config.wanted[0]], part)
+        if part < PARTS * self.config.seeds and trial.should_prune():
+            seeds = f"{part / PARTS:.2g} of {self.config.seeds} seeds"
+            raise TrialPruned(f"No longer thought able to win, after {seeds}.")
 
     def _log_seed(self, run: Run, seed: int, tried: Tried) -> None:
-        figures = {f"seed/{name}": tried.evaluation.metrics[name] for name in (*self.config.wanted, CONSTRAINT)}
-        run.log_metrics({**figures, "seed/images_of_A": tried.n_augmented}, step=seed)
+        figures = {f"seed/{name}": tried.figures[name] for name in (*self.config.wanted, CONSTRAINT)}
+        run.curve(seed, {**figures, "seed/images_of_A": tried.n_augmented})
 
     def _end(self, run: Run, trial: Trial, status: str, state: str, sentence: str) -> None:
         run.log_tags({tags.STATE: state, tags.SENTENCE: sentence[:5000]})

@@ -76,7 +76,7 @@ class Options(Settings):
     """How to run, whatever the step; nothing here changes a result."""
 
     reuse: bool = True
-    """Whether a finished run with the same fingerprint stands in for running a step again."""
+    """Whether a finished run with the same fingerprint stands in for running a step; false: only of this command."""
 
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Where to compute: auto (a GPU where there is one), cpu, cuda or cuda:N."""

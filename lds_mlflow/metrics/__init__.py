@@ -50,6 +50,7 @@ from lds_mlflow.metrics.verdicts import (
     compare_evaluations,
     holm,
 )
+from lds_mlflow.metrics.yardstick import Yardstick
 
 __all__ = [
     "BETTER",
@@ -77,6 +78,7 @@ __all__ = [
     "ProgramExtractor",
     "ScaledExtractor",
     "SqueezeNetExtractor",
+    "Yardstick",
     "bootstrap_deviations",
     "class_shares",
     "compare_evaluations",

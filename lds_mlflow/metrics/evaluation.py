@@ -20,7 +20,7 @@ from lds_mlflow.metrics.sharpness import sharpness
 from lds_mlflow.metrics.vendi import vendi_score
 from lds_mlflow.values import Evaluation, ImageSet, evenly_spread
 
-__all__ = ["Measured", "evaluate_samples"]
+__all__ = ["Measured", "evaluate_samples", "require_finite"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def evaluate_samples(
         held_out_NF=extractor.features(real.images_NCHW),
         train_TF=extractor.features(train.images_NCHW),
     )
-    _require_finite(features, extractor.name)
+    require_finite(features, extractor.name)
     copied = memorization(features.samples_SF, features.train_TF, features.held_out_NF)
     estimates = _estimates(features.held_out_NF, features.samples_SF, samples, k) | copied.estimates
     floor = _floor(features, train, evenly_spread(len(train), min(n, len(train))), k)
@@ -184,7 +184,8 @@ def _share_intervals(balance: Balance | None) -> dict[str, tuple[float, float]]:
     return {f"class_share_corrected/{name}": (low, high) for name, low, high in ends}
 
 
-def _require_finite(features: Features, name: str) -> None:
+def require_finite(features: Features, name: str) -> None:
+    """Raises DataError where one of the features by the extractor of a name is not finite."""
     sets: Mapping[str, Tensor] = {
         "samples": features.samples_SF,
         "held-out images": features.held_out_NF,

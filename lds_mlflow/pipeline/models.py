@@ -21,7 +21,7 @@ from lds_mlflow.samplers import PRIOR, SAMPLERS
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import LatentDistribution
 
-__all__ = ["can_be_judged", "evaluate_model", "inputs_of_compare", "inputs_of_register"]
+__all__ = ["can_be_judged", "evaluate_model", "inputs_of_compare", "inputs_of_register", "takes_classifier"]
 
 Runs = Mapping[str, FinishedRun]
 C = TypeVar("C", bound=StepConfig)
@@ -54,7 +54,7 @@ def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: 
     if "data" not in known:
         known["data"] = runner.resolve("data", known, parent=parent)
     # Images without labels stop it before anything is trained.
-    for name in ("classifier", "train") if _takes_classifier(runner, known["data"]) else ("train",):
+    for name in ("classifier", "train") if takes_classifier(runner, known["data"]) else ("train",):
         known[name] = runner.resolve(name, known, parent=parent)
     control = runner.resolve("finetune", known, parent=parent, label="control", changes={"augment_run": NO_RUN})
     finetuned = runner.resolve("finetune", known, parent=parent)
@@ -77,7 +77,7 @@ def inputs_of_register(runner: Runner, config: RegisterConfig, known: Runs, pare
     if config.served_sampler != AUTO or not can_be_judged(runner, found["data"]):
         return found
     settled = {**known, "data": found["data"]}
-    if _takes_classifier(runner, found["data"]):
+    if takes_classifier(runner, found["data"]):
         settled["classifier"] = known.get("classifier") or runner.resolve("classifier", settled, parent=parent)
     for sampler in SAMPLERS:
         label = f"select {sampler}"
@@ -92,7 +92,7 @@ def evaluate_model(
 ) -> FinishedRun:
     """Returns the evaluation of a model, with changes to the command's configuration of it."""
     data = runner.tracker.open(model.inputs["data"])
-    without = {} if _takes_classifier(runner, data) else {"classifier_run": NO_RUN}
+    without = {} if takes_classifier(runner, data) else {"classifier_run": NO_RUN}
     settled = {name: run for name, run in known.items() if name == "classifier"}
     return runner.resolve(
         "evaluate", settled, parent=parent, label=label, changes={"model_run": model.id, **without, **changes}
@@ -104,7 +104,8 @@ def can_be_judged(runner: Runner, data: FinishedRun) -> bool:
     return data.metrics["data/classes"] > 0 or _setting(runner, EvaluateConfig).features != "classifier"
 
 
-def _takes_classifier(runner: Runner, data: FinishedRun) -> bool:
+def takes_classifier(runner: Runner, data: FinishedRun) -> bool:
+    """Says whether samples are judged by the classifier: for their features, or for their classes."""
     return data.metrics["data/classes"] > 0 or _setting(runner, EvaluateConfig).features == "classifier"
 
 

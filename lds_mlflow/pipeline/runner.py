@@ -112,7 +112,8 @@ class Runner:
             digests = {f"{place} {stem}": digest for place, (stem, digest) in enumerate(digests.items())}
         fingerprint = fingerprint_of(step, config, digests, outside)
         with self._lock(name, fingerprint):
-            found = self.tracker.find(fingerprint) if self.options.reuse else None
+            # What this very command has made is never made again.
+            found = self.tracker.find(fingerprint, under=None if self.options.reuse else parent)
             if found:
                 self._say(name, f"reused run {found.id[:8]}: {found.sentence}")
                 if own:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lds_mlflow.config import NO_RUN
-from lds_mlflow.pipeline.models import evaluate_model
+from lds_mlflow.pipeline.models import evaluate_model, takes_classifier
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.tracking import FinishedRun
 
@@ -17,11 +17,11 @@ Runs = dict[str, FinishedRun]
 
 
 def shared_runs(runner: Runner, known: Mapping[str, FinishedRun], parent: str) -> Runs:
-    """Returns the runs that all seeds have in common."""
-    found = dict(known)
-    for name in ("data", "classifier"):
-        found[name] = found.get(name) or runner.resolve(name, found, parent=parent)
-    return {name: found[name] for name in ("data", "classifier")}
+    """Returns the runs that all seeds have in common: data, and the classifier where samples are judged by it."""
+    found = {"data": known.get("data") or runner.resolve("data", known, parent=parent)}
+    if takes_classifier(runner, found["data"]):
+        found["classifier"] = known.get("classifier") or runner.resolve("classifier", found, parent=parent)
+    return found
 
 
 def first_sample_of(seed: int) -> int:

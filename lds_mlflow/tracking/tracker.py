@@ -91,27 +91,14 @@ class Tracker:
         )
         return Run(self.client, self.tracking_uri, entity.info.run_id, self.experiment_id)
 
-    def reopen(self, run_id: str) -> Run | None:
-        """Goes on with a run that has ended, or returns None where somebody is still at it.
-
-        Raises:
-            TrackingError: It isn't in this store.
-        """
-        if not self.has_ended(run_id):
-            return None
-        self.client.update_run(run_id, status="RUNNING")
-        run = self.beside(run_id)
-        run.log_tags({tags.PROCESS: _process()})
-        return run
-
-    def has_ended(self, run_id: str) -> bool:
-        """Says whether nobody is at a run any more.
+    def reopen(self, run_id: str) -> Run:
+        """Goes on with a run that has ended, or that nobody is at any more.
 
         Raises:
             TrackingError: It isn't in this store.
         """
         try:
-            return str(self.client.get_run(run_id).info.status) != "RUNNING"
+            self.client.update_run(run_id, status="RUNNING")
         except MlflowException as error:
             raise TrackingError(
                 f"run {run_id}",
@@ -119,6 +106,9 @@ class Tracker:
                 expected=f"a run of the store {self.tracking_uri}",
                 remedy="Set MLFLOW_TRACKING_URI to the store that the run is in.",
             ) from error
+        run = self.beside(run_id)
+        run.log_tags({tags.PROCESS: _process()})
+        return run
 
     def beside(self, run_id: str) -> Run:
         """Returns a run that another process writes too."""
@@ -137,11 +127,12 @@ class Tracker:
                 text = f"{before}\n\n{markdown}"
                 self.client.update_model_version(version.name, version.version, description=text)
 
-    def find(self, fingerprint: str) -> FinishedRun | None:
-        """Returns the newest finished run with a fingerprint, or None."""
+    def find(self, fingerprint: str, *, under: str | None = None) -> FinishedRun | None:
+        """Returns the newest finished run with a fingerprint, if need be of those under a run; or None."""
+        nested = f" and tags.`{MLFLOW_PARENT_RUN_ID}` = '{under}'" if under else ""
         found = self.client.search_runs(
             [self.experiment_id],
-            filter_string=f"tags.`{tags.FINGERPRINT}` = '{fingerprint}' and attributes.status = 'FINISHED'",
+            filter_string=f"tags.`{tags.FINGERPRINT}` = '{fingerprint}' and attributes.status = 'FINISHED'{nested}",
             order_by=["attributes.end_time DESC"],
             max_results=1,
         )

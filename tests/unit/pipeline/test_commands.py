@@ -75,6 +75,23 @@ def test_reuse_false_runs_every_step_again_with_the_same_result(make_pipeline: M
     assert second.digest == first.digest
 
 
+def test_what_a_command_has_made_itself_it_does_not_make_again(make_pipeline: MakePipeline, said: list[str]) -> None:
+    make_pipeline("main", **QUIET).run("data")
+    said.clear()
+    runner = make_pipeline("main", reuse=False).runner
+    first = runner.resolve("train", {}, parent="a" * 32)
+    again = runner.resolve("train", {}, parent="a" * 32)
+    other = runner.resolve("train", {}, parent="b" * 32)
+    assert first.id == again.id != other.id
+    assert [line.split()[1] for line in said if line.startswith("data")] == [
+        "running",
+        "done",
+        "reused",
+        "running",
+        "done",
+    ]
+
+
 def test_a_change_of_sigma_runs_scoring_and_after_but_not_training(
     make_pipeline: MakePipeline, said: list[str]
 ) -> None:

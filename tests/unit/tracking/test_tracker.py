@@ -69,12 +69,15 @@ def test_a_lost_trial_is_killed_whatever_it_had_said(status: str, tracker: Track
     assert (entity.info.status, entity.data.tags[tags.STATE]) == ("KILLED", "lost")
 
 
-def test_a_run_is_gone_on_with_once_it_has_ended(tracker: Tracker) -> None:
+@pytest.mark.parametrize("status", ["KILLED", "RUNNING"])
+def test_a_run_that_has_ended_or_lost_its_process_is_gone_on_with(status: str, tracker: Tracker) -> None:
     run = tracker.begin("study", parent=None, values={})
-    assert tracker.reopen(run.id) is None
-    run.end("KILLED")
+    if status == "KILLED":
+        run.end(status)
     again = tracker.reopen(run.id)
-    assert again is not None
     assert (again.id, tracker.client.get_run(run.id).info.status) == (run.id, "RUNNING")
+
+
+def test_a_run_of_another_store_is_told(tracker: Tracker) -> None:
     with pytest.raises(TrackingError, match="MLFLOW_TRACKING_URI"):
         tracker.reopen("0" * 32)

@@ -10,34 +10,19 @@ import torch
 from optuna.study import Study
 
 from lds_mlflow.tracking import Tracker
-from lds_mlflow.values import Evaluation, ModelWeights
-from tuning.bench import Bench, Costs, Tried
+from lds_mlflow.values import ModelWeights
+from tuning.bench import PARTS, Bench, Costs, Figures, Tried
 from tuning.config import TuneConfig
 from tuning.space import Value, read_space
 from tuning.study import open_study
 from tuning.work import Worker
 
 
-def evaluation(fid: float, *, nearest_ratio: float = 1.2, coverage: float = 0.5) -> Evaluation:
-    return Evaluation(
-        extractor="made-up",
-        resize="none",
-        part="select",
-        held_out_digest="",
-        first_seed=0,
-        n_samples=1,
-        settings={},
-        metrics={"fid": fid, "coverage": coverage, "nearest_ratio": nearest_ratio},
-        intervals={},
-        by_real={},
-        by_sample={},
-    )
-
-
 @dataclass
 class MadeUpBench(Bench):
     runner: object = None  # type: ignore[assignment]
     parent: str = ""
+    measured: tuple[str, ...] = ("fid", "coverage", "nearest_ratio")
     seconds: float = 0.0
     error: Exception | None = None
     fid: Callable[[Mapping[str, Value], int], float] = lambda values, seed: (
@@ -47,14 +32,16 @@ class MadeUpBench(Bench):
     calls: int = 0
 
     def try_out(
-        self, values: Mapping[str, Value], seed: int, costs: Costs, halfway: Callable[[Evaluation], None]
+        self, values: Mapping[str, Value], seed: int, costs: Costs, on_the_way: Callable[[int, Figures], None] | None
     ) -> Tried:
         self.calls += 1
         if self.error is not None:
             raise self.error
         time.sleep(self.seconds * random.random())
-        halfway(evaluation(self.fid(values, seed) + 1))
-        found = evaluation(self.fid(values, seed), nearest_ratio=self.ratio)
+        found = {"fid": self.fid(values, seed), "coverage": 0.5, "nearest_ratio": self.ratio}
+        if on_the_way is not None:
+            for part in range(1, PARTS):
+                on_the_way(part, {**found, "fid": found["fid"] + 1 - part / PARTS})
         samples = torch.zeros(4, 1, 8, 8, dtype=torch.uint8)
         return Tried(found, samples, ModelWeights({"latent_dim": 1}, {}), 0)
 

@@ -47,6 +47,14 @@ def test_the_draft_comes_first_and_the_control_second() -> None:
     assert first["the control"] == {"augment_run": "none"}
 
 
+def test_the_control_is_never_suggested_where_it_is_one_point_and_may_be_where_it_has_parameters() -> None:
+    one_point, own_parameters = read_space("augmentation"), read_space("finetuning")
+    assert one_point.suggested == {"augment_run": "auto"}
+    assert own_parameters.suggested == {}
+    assert "the control" in one_point.first
+    assert read_space("augmentation", "augment_run=none").suggested == {}
+
+
 def test_ranges_narrow_a_space_and_keep_its_conditions() -> None:
     space = read_space("augmentation", "top_fraction=0.1:0.3, selection=top|random, gamma=0.5")
     by_name = {one.name: one for one in space.parameters}
@@ -87,6 +95,7 @@ def test_a_wrong_range_is_refused_and_named(ranges: str, problem: str) -> None:
         ("parameters: {tau: {low: -0.1, high: 0.2}}", "tau=-0.1"),
         ("parameters: {gamma: {low: -0.1, high: 0.2, log: true}}", "above 0 for log"),
         ("first: {one: {sigma: loo}}\nparameters: {tau: {low: 0.1, high: 0.2}}", "found sigma"),
+        ("parameters: {selection: {choices: [top, paper], suggest: best}}", "suggest of selection: found best"),
         ("parameters: [", "parsing"),
         ("parameters: {tau: {lo: 1}}", "lo"),
     ],

@@ -8,6 +8,7 @@ from lds_mlflow.errors import ConfigError, DataError, Interrupted, SelectionErro
 from lds_mlflow.tracking import Tracker
 from tests.unit.tuning.conftest import MakeWorker
 from tests.unit.tuning.made_up import MadeUpBench
+from tuning.bench import PARTS
 from tuning.config import TuneConfig
 from tuning.space import Value
 from tuning.study import finished
@@ -67,13 +68,51 @@ def test_what_was_tried_already_is_answered_from_the_record(
     assert {trial.value for trial in complete} == {13.5}
 
 
+def test_a_pruned_trial_is_answered_from_the_record_too(
+    make_worker: MakeWorker, study_config: TuneConfig, tracker: Tracker
+) -> None:
+    config = study_config.model_copy(
+        update={"space": "sampling", "ranges": "sampler=prior|density, sampler_sigma=norm/5"}
+    )
+    worker = make_worker(config, error=NO_A)
+    worker.work()
+    assert _bench(worker).calls == 2
+    trials = worker.study.get_trials(states=(TrialState.PRUNED,))
+    assert len(trials) == config.trials
+    last = tracker.client.get_run(trials[-1].user_attrs["run"])
+    assert "As trial" in last.data.tags["lds.sentence"]
+
+
+def test_a_sampler_that_repeats_itself_is_not_the_end_of_a_search(
+    make_worker: MakeWorker, study_config: TuneConfig
+) -> None:
+    # Of eleven points one is far better: TPE comes back to it again and again.
+    config = study_config.model_copy(update={"space": "sampling", "ranges": "sampler_components=2:3", "trials": 60})
+    worker = make_worker(config, fid=lambda values, seed: 1.0 if values["sampler"] == "prior" else 9.0)
+    worker.work()
+    points = {str(sorted(trial.params.items())) for trial in worker.study.get_trials()}
+    assert len(points) >= 10
+    assert _bench(worker).calls == config.seeds * len(points)
+
+
+def test_the_control_is_tried_once_where_it_is_one_point(make_worker: MakeWorker, study_config: TuneConfig) -> None:
+    worker = make_worker(study_config.model_copy(update={"trials": 30}), fid=_best_without_a)
+    worker.work()
+    params = [trial.params["augment_run"] for trial in worker.study.get_trials()]
+    assert params.count("none") == 1
+
+
+def _best_without_a(values: Mapping[str, Value], seed: int) -> float:
+    return 1.0 if values["augment_run"] == "none" else 2.0
+
+
 def test_a_trial_that_can_not_win_ends_early(make_worker: MakeWorker, study_config: TuneConfig) -> None:
     config = study_config.model_copy(update={"seeds": 8, "trials": 2})
     worker = make_worker(config, fid=lambda values, seed: 1.0 + seed if values["augment_run"] == "auto" else 9.0 + seed)
     worker.work()
     better, worse = worker.study.get_trials()
     assert (better.state, worse.state) == (TrialState.COMPLETE, TrialState.PRUNED)
-    assert len(worse.intermediate_values) < len(better.intermediate_values) == 2 * config.seeds
+    assert len(worse.intermediate_values) < len(better.intermediate_values) == PARTS * config.seeds
 
 
 def test_parameters_that_give_no_a_end_a_trial_and_not_the_study(

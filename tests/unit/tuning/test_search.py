@@ -1,0 +1,84 @@
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from lds_mlflow.config import parse_all
+from lds_mlflow.errors import ConfigError
+from lds_mlflow.interrupts import Interruption
+from lds_mlflow.pipeline import Pipeline
+from lds_mlflow.pipeline.runner import Runner
+from lds_mlflow.tracking import Tracker, tags
+from tests.conftest import TINY
+from tuning.entry import CONFIGS
+from tuning.lease import BEAT, FREE, Lease
+from tuning.search import Search
+
+MakeRunner = Callable[..., Runner]
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'tuning.db'}"
+
+
+@pytest.fixture
+def make_runner(tracker: Tracker, tmp_path: Path, said: list[str], storage: str) -> MakeRunner:
+    def make(**changes: Any) -> Runner:
+        small = {"trials": 3, "seeds": 1, "finalists": 1, "fresh_seeds": 2, "workers": 1, "ranges": "selection=top"}
+        values = {**TINY, "work_dir": tmp_path / "work", "storage": storage, **small, **changes}
+        return Pipeline(parse_all(CONFIGS, values), tracker, Interruption(), said.append).runner
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ({"sigma": "loo"}, "ranges=sigma=loo"),
+        ({"space": "sampling", "ranges": "", "sampler": "prior"}, "sampler=prior"),
+    ],
+)
+def test_a_parameter_that_is_given_and_searched_is_told(
+    given: dict[str, Any], remedy: str, make_runner: MakeRunner, tracker: Tracker
+) -> None:
+    with pytest.raises(ConfigError, match=remedy):
+        Search(make_runner(**given))
+    assert tracker.client.search_runs([tracker.experiment_id]) == []
+
+
+def test_a_given_parameter_that_the_space_does_not_search_holds(make_runner: MakeRunner) -> None:
+    assert Search(make_runner(space="finetuning", ranges="", sigma="loo"))
+
+
+def test_nothing_is_made_twice_even_where_nothing_is_to_be_reused(make_runner: MakeRunner, tracker: Tracker) -> None:
+    study = Search(make_runner(reuse=False, registered_model="none")).run()
+    runs = tracker.client.search_runs([tracker.experiment_id], f"tags.`mlflow.parentRunId` = '{study}'")
+    fingerprints = [run.data.tags[tags.FINGERPRINT] for run in runs if tags.FINGERPRINT in run.data.tags]
+    assert len(set(fingerprints)) == len(fingerprints)
+    # The baselines of the study's one seed, and of the two fresh ones.
+    assert [run.data.tags.get(tags.STEP) for run in runs].count("train") == 3
+
+
+def test_a_study_whose_leader_is_lost_is_led_by_the_next_command(
+    make_runner: MakeRunner, tracker: Tracker, storage: str, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuning.search.Lease", partial(Lease, seconds=0.2))
+    first = Search(make_runner(registered_model="none")).run()
+    study = optuna.load_study(study_name="lds", storage=storage)
+    assert study.user_attrs[BEAT] == FREE
+    # As if its machine had gone, and nobody had told MLflow.
+    study.set_user_attr(BEAT, f"{first} 41")
+    tracker.client.update_run(first, status="RUNNING")
+    tracker.client.set_tag(first, tags.PROCESS, "elsewhere 1 1")
+    said.clear()
+    again = Search(make_runner(registered_model="none", trials=4)).run()
+    assert again == first
+    assert tracker.client.get_run(first).info.status == "FINISHED"
+    assert any(f"run {first}, which leads this study, is alive" in line for line in said)
+    finished = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
+    assert len(finished) == 4
