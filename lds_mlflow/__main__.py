@@ -6,9 +6,9 @@ from time import monotonic
 
 import click
 
-from lds_mlflow.config import NO_MODEL, RegisterConfig, parse_all
+from lds_mlflow.config import NO_MODEL, PromoteConfig, RegisterConfig, parse_all
 from lds_mlflow.flags import command
-from lds_mlflow.graph import ENTRY_POINTS, MAIN, configs_behind, help_text, parameters
+from lds_mlflow.graph import ENTRY_POINTS, MAIN, PROMOTE, configs_behind, help_text, parameters
 
 __all__ = ["cli"]
 
@@ -32,10 +32,11 @@ def _run(entry_point: str, values: Mapping[str, str]) -> None:
     with Interruption() as interruption:
         tracker = Tracker.connect()
         pipeline = Pipeline(configs, tracker, interruption, click.echo)
-        run_id = pipeline.main().id if entry_point == MAIN else pipeline.run(entry_point).id
+        whole = {MAIN: pipeline.main, PROMOTE: pipeline.promote}
+        run_id = whole[entry_point]().id if entry_point in whole else pipeline.run(entry_point).id
     click.echo(f"\n{entry_point} finished in {monotonic() - started:.0f} s.")
-    registering = configs.get(RegisterConfig)
-    model = registering.registered_model if isinstance(registering, RegisterConfig) else NO_MODEL
+    registering = configs.get(RegisterConfig) or configs.get(PromoteConfig)
+    model = registering.registered_model if isinstance(registering, RegisterConfig | PromoteConfig) else NO_MODEL
     for line in tracker.next_steps(run_id, model=None if model == NO_MODEL else model):
         click.echo(line)
 

@@ -15,6 +15,7 @@ from lds_mlflow.config import (
     EvaluateConfig,
     FinetuneConfig,
     Options,
+    PromoteConfig,
     RegisterConfig,
     SampleConfig,
     Settings,
@@ -27,6 +28,7 @@ __all__ = [
     "COMPARE",
     "ENTRY_POINTS",
     "MAIN",
+    "PROMOTE",
     "REGISTER",
     "SETTLED",
     "STEPS",
@@ -132,8 +134,11 @@ TEST_PARTS = ("test", "evaluation_test")
 MAIN = "main"
 """The entry point that runs the whole pipeline."""
 
-ENTRY_POINTS = (MAIN, *STEPS)
-"""`main` and every step."""
+PROMOTE = "promote"
+"""The entry point that decides on a registered version: no step, since its result depends on the registry."""
+
+ENTRY_POINTS = (MAIN, *STEPS, PROMOTE)
+"""`main`, every step, and `promote`."""
 
 _MAIN_STEPS = tuple(name for name in STEPS if name not in ("ablate", "sample"))
 _MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
@@ -142,7 +147,9 @@ _BEHIND: dict[str, tuple[str, ...]] = {
     "finetune": ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate", "register"),
     "register": ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate", "register"),
     "ablate": ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate", "ablate"),
+    PROMOTE: ("classifier", "evaluate"),
 }
+_PROMOTING = (MAIN, "finetune", PROMOTE)
 
 
 _REFERENCES = {name for step in STEPS.values() for name in step.references}
@@ -150,6 +157,7 @@ SETTLED: dict[str, set[str]] = {
     MAIN: {*_REFERENCES, "sampler"},
     COMPARE: _REFERENCES - STEPS[COMPARE].references,
     "finetune": {"model_run", "part", "sampler"},
+    PROMOTE: {*_REFERENCES, "part", "sampler", "sampler_sigma", "sampler_components", "samples", "sample_seed"},
     REGISTER: {"part", "sampler"},
     ABLATE: {
         *_REFERENCES,
@@ -191,7 +199,8 @@ def _upstream(name: str) -> tuple[str, ...]:
 
 def configs_behind(entry_point: str) -> tuple[type[Settings], ...]:
     """Returns the configurations that an entry point's parameters fill: those of its steps, and the options."""
-    return (*(STEPS[name].config for name in steps_behind(entry_point)), Options)
+    promotes = (PromoteConfig,) if entry_point in _PROMOTING else ()
+    return (*(STEPS[name].config for name in steps_behind(entry_point)), *promotes, Options)
 
 
 def parameters(entry_point: str) -> dict[str, FieldInfo]:
@@ -199,7 +208,10 @@ def parameters(entry_point: str) -> dict[str, FieldInfo]:
 
     Those that it settles by itself are not among them: `main`, for one, makes every run, so it takes none.
     """
-    return fields_of(configs_behind(entry_point), SETTLED.get(entry_point, set()))
+    settled = SETTLED.get(entry_point, set())
+    if entry_point in _PROMOTING and entry_point != PROMOTE:
+        settled = settled | {"candidate", "rollback"}
+    return fields_of(configs_behind(entry_point), settled)
 
 
 def fields_of(configs: Sequence[type[Settings]], settled: Set[str]) -> dict[str, FieldInfo]:
@@ -213,4 +225,6 @@ def fields_of(configs: Sequence[type[Settings]], settled: Set[str]) -> dict[str,
 
 def help_text(entry_point: str) -> str:
     """Returns what an entry point does, in a sentence."""
-    return _MAIN_HELP if entry_point == MAIN else str(STEPS[entry_point].config.__doc__)
+    if entry_point == MAIN:
+        return _MAIN_HELP
+    return str((PromoteConfig if entry_point == PROMOTE else STEPS[entry_point].config).__doc__)

@@ -22,6 +22,7 @@ from lds_mlflow.config import (
 from lds_mlflow.errors import DataError, SelectionError, TrainingError
 from lds_mlflow.graph import REGISTER, STEPS
 from lds_mlflow.metrics import COMPARED, FIGURES, Comparison, compare_over_seeds, mean_over_seeds, preferred_over_seeds
+from lds_mlflow.pipeline.promotion import promote_if_new
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seeds import Runs, SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
@@ -89,7 +90,8 @@ def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run) -> list[
     if runner.config(STEPS[REGISTER], {}).model_dump()["registered_model"] == NO_MODEL:
         return [sentence, command]
     registered = _register(found.models[chosen], candidates[chosen], runner, run)
-    runner.tracker.note_version(registered, f"Study {config.study}, {chosen}. {sentence}.\n\n{command}")
+    _note(registered, f"Study {config.study}, {chosen}. {sentence}.\n\n{command}", runner)
+    promote_if_new(runner, run.id)
     return [sentence, registered.sentence, command]
 
 
@@ -152,6 +154,13 @@ def _register(models: Sequence[FinishedRun], values: Mapping[str, Value], runner
         label="the best",
         changes={"model_run": models[0].id, "served_sampler": sampler["sampler"], **changes},
     )
+
+
+def _note(registered: FinishedRun, markdown: str, runner: Runner) -> None:
+    registry = runner.tracker.registry
+    for version in registry.of_run(registered.id):
+        if markdown not in version.description:
+            registry.note(version, f"{version.description}\n\n{markdown}", {})
 
 
 def _sentence(

@@ -12,6 +12,7 @@ from lds_mlflow.config.fits import ClassifierConfig, FinetuneConfig, TrainConfig
 from lds_mlflow.config.judgement import (
     CompareConfig,
     EvaluateConfig,
+    PromoteConfig,
     RegisterConfig,
     SampleConfig,
     SamplerSettings,
@@ -32,6 +33,7 @@ __all__ = [
     "EvaluateConfig",
     "FinetuneConfig",
     "Options",
+    "PromoteConfig",
     "RegisterConfig",
     "SampleConfig",
     "SamplerSettings",

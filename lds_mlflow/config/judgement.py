@@ -20,7 +20,18 @@ from lds_mlflow.config.base import (
     StepConfig,
 )
 
-__all__ = ["CompareConfig", "EvaluateConfig", "RegisterConfig", "SampleConfig", "SamplerSettings", "named_runs"]
+__all__ = [
+    "CompareConfig",
+    "EvaluateConfig",
+    "PromoteConfig",
+    "RegisterConfig",
+    "SampleConfig",
+    "SamplerSettings",
+    "named_runs",
+]
+
+
+RegisteredModel = Annotated[str, Field(pattern=r"^[^/:]+$")]
 
 
 class SamplerSettings(StepConfig):
@@ -129,8 +140,36 @@ class RegisterConfig(SamplerSettings):
     served_sampler: Literal["auto", "prior", "gaussian", "mixture", "density", "interpolants"] = "auto"
     """What the registered model draws from; auto: what the select part prefers (docs/method.md)."""
 
-    registered_model: str = Field("lds-vae", pattern=r"^[^/:]+$")
+    registered_model: RegisteredModel = "lds-vae"
     """Name in the model registry, or none."""
+
+
+class PromoteConfig(StepConfig):
+    """Make a registered version the champion, if it is better by the select part and loses nothing else."""
+
+    registered_model: RegisteredModel = "lds-vae"
+    """Name in the model registry, or none."""
+
+    candidate: Annotated[str, Field(min_length=1)] = "challenger"
+    """The version to promote, by its alias or number."""
+
+    promote_by: Literal["fid", "kid", "precision", "recall", "coverage"] = "fid"
+    """Figure in which it has to be better than the champion, with the interval of the difference clear of zero."""
+
+    coverage_loss: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """How much lower than the champion's its Coverage may be."""
+
+    share_gap_gain: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """How much larger than the champion's its corrected class share gap may be."""
+
+    least_nearest_ratio: Annotated[float, Field(ge=0)] = 1.0
+    """The least nearest-neighbour ratio; below 1 samples are nearer to the training images than real images are."""
+
+    rollback: bool = False
+    """Whether to restore the champion before this one instead."""
+
+    bootstrap_replicates: Replicates = 10_000
+    """Bootstrap replicates of the intervals."""
 
 
 class SampleConfig(SamplerConfig):

@@ -31,6 +31,7 @@ from lds_mlflow.metrics.frechet import (
     frechet_trace,
     frechet_without_bias,
 )
+from lds_mlflow.metrics.gate import Decision, Limit, Limits, decide
 from lds_mlflow.metrics.intervals import intervals_of
 from lds_mlflow.metrics.kernel import kernel_distance
 from lds_mlflow.metrics.memorization import Memorization, data_copying, memorization
@@ -66,12 +67,15 @@ __all__ = [
     "Comparison",
     "CorrectedShares",
     "Deciles",
+    "Decision",
     "Estimate",
     "Extractor",
     "Extrapolation",
     "Features",
     "Figure",
     "InceptionExtractor",
+    "Limit",
+    "Limits",
     "Measured",
     "Memorization",
     "OverSeeds",
@@ -86,6 +90,7 @@ __all__ = [
     "confusion_counts",
     "corrected_shares",
     "data_copying",
+    "decide",
     "density_and_coverage",
     "evaluate_samples",
     "frechet_distance",

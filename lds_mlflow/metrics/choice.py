@@ -6,7 +6,7 @@ from lds_mlflow.errors import ProtocolError
 from lds_mlflow.metrics.figures import FIGURES
 from lds_mlflow.values import Evaluation
 
-__all__ = ["is_too_near", "preferred", "preferred_over_seeds"]
+__all__ = ["is_too_near", "preferred", "preferred_over_seeds", "require_select"]
 
 
 def is_too_near(evaluation: Evaluation) -> bool:
@@ -23,7 +23,7 @@ def preferred(evaluations: Mapping[str, Evaluation]) -> str:
         ProtocolError: One was made by the test part, which is for judging alone.
     """
     for evaluation in evaluations.values():
-        _require_select(evaluation)
+        require_select(evaluation)
     allowed = [name for name, evaluation in evaluations.items() if not is_too_near(evaluation)]
     if not allowed:
         return max(evaluations, key=lambda name: evaluations[name].metrics["nearest_ratio"])
@@ -52,7 +52,7 @@ def preferred_over_seeds(arms: Mapping[str, Sequence[Evaluation]], reference: st
         for arm, seeds in arms.items()
     }
     for evaluation in (found for seeds in arms.values() for found in seeds):
-        _require_select(evaluation)
+        require_select(evaluation)
     allowed = [
         arm
         for arm, mean in means.items()
@@ -62,7 +62,8 @@ def preferred_over_seeds(arms: Mapping[str, Sequence[Evaluation]], reference: st
     return min(allowed, key=lambda arm: sign * means[arm][figure])
 
 
-def _require_select(evaluation: Evaluation) -> None:
+def require_select(evaluation: Evaluation) -> None:
+    """Raises ProtocolError where an evaluation was made by the test part, which is for judging alone."""
     if evaluation.part != "select":
         raise ProtocolError(
             "a choice",

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 
 from lds_mlflow.comparing import comparison_note, models_chart
 from lds_mlflow.config import NO_MODEL, RegisterConfig, Settings, parse
-from lds_mlflow.graph import ABLATE, COMPARE, MAIN, REGISTER, STEPS, steps_behind
+from lds_mlflow.graph import ABLATE, COMPARE, MAIN, PROMOTE, REGISTER, STEPS, steps_behind
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.metrics import COMPARED
 from lds_mlflow.pipeline.arms import inputs_of_ablate
 from lds_mlflow.pipeline.models import inputs_of_compare, inputs_of_register
+from lds_mlflow.pipeline.promotion import promote, promote_if_new
 from lds_mlflow.pipeline.runner import Ending, Gather, Runner, in_lines, log_data
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.values import Evaluation
@@ -51,6 +52,7 @@ class Pipeline:
             found = self.runner.resolve(name, {}, parent=run.id, own=run)
         if name == "finetune" and self._registers():
             self.runner.resolve(REGISTER, {**self._behind(found), name: found}, parent=run.id)
+            promote_if_new(self.runner, run.id)
         return found
 
     def _registers(self) -> bool:
@@ -78,7 +80,20 @@ class Pipeline:
             log_data(run, known)
             compared = self.runner.resolve(COMPARE, known, parent=run.id)
             self._show(run, compared)
+            promote_if_new(self.runner, run.id)
             run.end("FINISHED")
+        return run
+
+    def promote(self) -> Run:
+        """Decides on a registered version.
+
+        Raises:
+            LdsError: Something that the user can mend is wrong.
+            Interrupted: The user asked to stop.
+        """
+        self.tracker.end_orphans()
+        run = self.tracker.begin(PROMOTE, parent=None, values={tags.STEP: PROMOTE})
+        promote(self.runner, run)
         return run
 
     def _show(self, run: Run, compared: FinishedRun) -> None:

@@ -1,24 +1,34 @@
-"""Models in the MLflow Model Registry."""
+"""Models in the MLflow Model Registry: versions, and the aliases by which they are served."""
 
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
 import pandas as pd
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 import lds_mlflow
+from lds_mlflow.errors import TrackingError
 from lds_mlflow.serving import DEFAULT_TRUNCATION, DISTRIBUTION, WEIGHTS
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking.runs import Run
 from lds_mlflow.values import LatentDistribution, ModelWeights
 
-__all__ = ["NEWEST", "register_sampler"]
+__all__ = ["CHAMPION", "NEWEST", "Registry", "Version", "register_sampler"]
 
 NEWEST = "challenger"
 """The alias of the newest version."""
+
+CHAMPION = "champion"
+"""The alias of the version that a gate let pass: what to depend on."""
+
+_LONGEST_DESCRIPTION = 5000
 
 _ARTIFACT = "sampler"
 _NEEDS = ("numpy", "pandas", "pillow", "pydantic", "safetensors", "scikit-learn", "torch")
@@ -60,6 +70,78 @@ def register_sampler(
     run.client.update_model_version(name, str(number), description=description)
     run.client.set_registered_model_alias(name, NEWEST, str(number))
     return number
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a registered model.
+
+    Attributes:
+        name: The model's.
+        number: The version's.
+        run_id: The run that registered it.
+        description: What the UI shows of it.
+        tags: Its tags.
+    """
+
+    name: str
+    number: str
+    run_id: str
+    description: str
+    tags: Mapping[str, str]
+
+
+class Registry:
+    """The model registry of a tracking store.
+
+    Args:
+        client: The store's client.
+    """
+
+    def __init__(self, client: MlflowClient) -> None:
+        self.client = client
+
+    def find(self, name: str, reference: str) -> Version | None:
+        """Returns the version of a model that an alias or number names, or None where there is none."""
+        try:
+            if reference.isdigit():
+                found = self.client.get_model_version(name, reference)
+            else:
+                found = self.client.get_model_version_by_alias(name, reference)
+        except MlflowException:
+            return None
+        return Version(name, str(found.version), str(found.run_id), found.description or "", dict(found.tags))
+
+    def get(self, name: str, reference: str) -> Version:
+        """Returns the version of a model that an alias or number names.
+
+        Raises:
+            TrackingError: There is none.
+        """
+        version = self.find(name, reference)
+        if version is None:
+            raise TrackingError(
+                f"version {reference} of the registered model {name}",
+                found="none",
+                expected="an alias or the number of a version that is registered",
+                remedy="See the models page of the MLflow UI, or register one by finetune.",
+            )
+        return version
+
+    def of_run(self, run_id: str) -> list[Version]:
+        """Returns the versions that a run registered."""
+        found = self.client.search_model_versions(f"run_id = '{run_id}'")
+        return [self.get(version.name, str(version.version)) for version in found]
+
+    def set_alias(self, version: Version, alias: str) -> None:
+        """Gives a version an alias; another that has it loses it."""
+        self.client.set_registered_model_alias(version.name, alias, version.number)
+
+    def note(self, version: Version, description: str, tags: Mapping[str, str]) -> None:
+        """Sets the description and tags of a version."""
+        self.client.update_model_version(version.name, version.number, description=description[:_LONGEST_DESCRIPTION])
+        for key, value in tags.items():
+            self.client.set_model_version_tag(version.name, version.number, key, value)
 
 
 def _signature() -> ModelSignature:

@@ -1,11 +1,18 @@
 """The tags by which the project finds its own runs again."""
 
 __all__ = [
+    "CANDIDATE_RUN",
+    "CHAMPION_RUN",
+    "DECISION",
     "ERROR",
+    "FIGURES",
     "FINGERPRINT",
     "INPUT",
+    "JUDGED_AGAINST",
     "OUTPUT",
     "PROCESS",
+    "PROMOTE_RUN",
+    "REPLACED",
     "REUSED",
     "SAME_AS",
     "SENTENCE",
@@ -48,3 +55,18 @@ SAME_AS = "lds.same_as"
 
 TEST_FIGURES = "eval/"
 """What the names of figures of the test part begin with."""
+
+DECISION = "lds.decision"
+"""On a model version: promoted, kept as challenger or rolled back; and which limits decided."""
+
+JUDGED_AGAINST = "lds.judged_against"
+"""On a model version: the version that was the champion when that was decided, or "none"."""
+
+REPLACED = "lds.replaced"
+"""On a version that became the champion: the one that it replaced, or "none"."""
+
+FIGURES = "lds.figures"
+"""On a model version: what was compared with the champion, as JSON."""
+
+PROMOTE_RUN, CANDIDATE_RUN, CHAMPION_RUN = "lds.run.promote", "lds.run.candidate", "lds.run.champion"
+"""On a model version: the runs that decided on it, and that evaluated it and the champion of then."""

@@ -19,7 +19,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.lineage import FinishedRun
-from lds_mlflow.tracking.registry import NEWEST
+from lds_mlflow.tracking.registry import CHAMPION, NEWEST, Registry
 from lds_mlflow.tracking.runs import Run
 
 __all__ = ["Tracker"]
@@ -41,6 +41,7 @@ class Tracker:
     def __init__(self, tracking_uri: str, experiment_id: str) -> None:
         self.tracking_uri, self.experiment_id = tracking_uri, experiment_id
         self.client = MlflowClient(tracking_uri)
+        self.registry = Registry(self.client)
 
     @classmethod
     def connect(cls) -> "Tracker":
@@ -119,14 +120,6 @@ class Tracker:
         self.client.set_tag(run_id, tags.STATE, "lost")
         self.client.set_terminated(run_id, "KILLED")
 
-    def note_version(self, registered: FinishedRun, markdown: str) -> None:
-        """Adds a note to the description of the model version that a run registered, if it isn't there yet."""
-        for version in self.client.search_model_versions(f"run_id = '{registered.id}'"):
-            before = version.description or ""
-            if markdown not in before:
-                text = f"{before}\n\n{markdown}"
-                self.client.update_model_version(version.name, version.version, description=text)
-
     def find(self, fingerprint: str, *, under: str | None = None) -> FinishedRun | None:
         """Returns the newest finished run with a fingerprint, if need be of those under a run; or None."""
         nested = f" and tags.`{MLFLOW_PARENT_RUN_ID}` = '{under}'" if under else ""
@@ -187,7 +180,7 @@ class Tracker:
                 f"        then open http://127.0.0.1:5000/{page}",
             ]
         if model:
-            uri = f"models:/{model}@{NEWEST}"
+            uri = f"models:/{model}@{CHAMPION if self.registry.find(model, CHAMPION) else NEWEST}"
             serve = f'mlflow models serve -m "{uri}" --env-manager uv -p 5001'
             lines.append(f"Serve:  MLFLOW_TRACKING_URI={self.tracking_uri} {serve}")
         return lines
