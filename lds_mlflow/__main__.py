@@ -6,9 +6,9 @@ from time import monotonic
 
 import click
 
-from lds_mlflow.config import NO_MODEL, PromoteConfig, RegisterConfig, parse_all
+from lds_mlflow.config import NO_MODEL, PromoteConfig, RegisterConfig, ServeConfig, parse, parse_all
 from lds_mlflow.flags import command
-from lds_mlflow.graph import ENTRY_POINTS, MAIN, PROMOTE, configs_behind, help_text, parameters
+from lds_mlflow.graph import ENTRY_POINTS, MAIN, PROMOTE, SERVE, configs_behind, help_text, parameters
 
 __all__ = ["cli"]
 
@@ -41,10 +41,16 @@ def _run(entry_point: str, values: Mapping[str, str]) -> None:
         click.echo(line)
 
 
+def _serve(values: Mapping[str, str]) -> None:
+    config = parse(ServeConfig, values)
+    from lds_mlflow.tracking.service import serve
+
+    serve(config, click.echo)
+
+
 for _entry_point in ENTRY_POINTS:
-    cli.add_command(
-        command(_entry_point, parameters(_entry_point), help_text(_entry_point), partial(_run, _entry_point))
-    )
+    _action = _serve if _entry_point == SERVE else partial(_run, _entry_point)
+    cli.add_command(command(_entry_point, parameters(_entry_point), help_text(_entry_point), _action))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from lds_mlflow.config import (
     PromoteConfig,
     RegisterConfig,
     SampleConfig,
+    ServeConfig,
     Settings,
     StepConfig,
     TrainConfig,
@@ -30,6 +31,7 @@ __all__ = [
     "MAIN",
     "PROMOTE",
     "REGISTER",
+    "SERVE",
     "SETTLED",
     "STEPS",
     "TEST_PARTS",
@@ -137,8 +139,11 @@ MAIN = "main"
 PROMOTE = "promote"
 """The entry point that decides on a registered version: no step, since its result depends on the registry."""
 
-ENTRY_POINTS = (MAIN, *STEPS, PROMOTE)
-"""`main`, every step, and `promote`."""
+SERVE = "serve"
+"""The entry point that serves a registered model."""
+
+ENTRY_POINTS = (MAIN, *STEPS, PROMOTE, SERVE)
+"""`main`, every step, and what is done with what they registered."""
 
 _MAIN_STEPS = tuple(name for name in STEPS if name not in ("ablate", "sample"))
 _MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
@@ -199,6 +204,8 @@ def _upstream(name: str) -> tuple[str, ...]:
 
 def configs_behind(entry_point: str) -> tuple[type[Settings], ...]:
     """Returns the configurations that an entry point's parameters fill: those of its steps, and the options."""
+    if entry_point == SERVE:
+        return (ServeConfig,)
     promotes = (PromoteConfig,) if entry_point in _PROMOTING else ()
     return (*(STEPS[name].config for name in steps_behind(entry_point)), *promotes, Options)
 
@@ -227,4 +234,5 @@ def help_text(entry_point: str) -> str:
     """Returns what an entry point does, in a sentence."""
     if entry_point == MAIN:
         return _MAIN_HELP
-    return str((PromoteConfig if entry_point == PROMOTE else STEPS[entry_point].config).__doc__)
+    others: dict[str, type[Settings]] = {PROMOTE: PromoteConfig, SERVE: ServeConfig}
+    return str((others.get(entry_point) or STEPS[entry_point].config).__doc__)

@@ -19,6 +19,7 @@ from lds_mlflow.config.judgement import (
     named_runs,
 )
 from lds_mlflow.config.parsing import parse, parse_all
+from lds_mlflow.config.serving import ServeConfig
 
 __all__ = [
     "AUTO",
@@ -37,6 +38,7 @@ __all__ = [
     "RegisterConfig",
     "SampleConfig",
     "SamplerSettings",
+    "ServeConfig",
     "Settings",
     "StepConfig",
     "TrainConfig",

@@ -3,7 +3,7 @@
 Arrays in, arrays out: usable on anyone's latents.
 """
 
-from lds_mlflow.samplers.draws import draw_latents
+from lds_mlflow.samplers.draws import draw_dense_latents, draw_latents
 from lds_mlflow.samplers.fitted import (
     PRIOR,
     SAMPLERS,
@@ -21,6 +21,7 @@ __all__ = [
     "aggregate_gaussian",
     "aggregate_mixture",
     "dense_interpolants",
+    "draw_dense_latents",
     "draw_latents",
     "latent_density",
     "prior_distribution",

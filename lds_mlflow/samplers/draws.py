@@ -1,12 +1,14 @@
 """Latents by seed: one seed is one latent, whatever else is drawn with it."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 
 from lds_mlflow.latent import score_directly
 from lds_mlflow.values import Candidates, LatentDistribution
 
-__all__ = ["draw_latents"]
+__all__ = ["draw_dense_latents", "draw_latents"]
 
 _MOST_TRIES = 50
 
@@ -19,7 +21,49 @@ def draw_latents(distribution: LatentDistribution, seeds: list[int], *, truncati
         seeds: One a latent, 0 to 2^32 - 1: torch takes no more of a seed. Mixtures take the same noise for one seed.
         truncation: What the distance from the distribution's mean is multiplied by; below 1 gives more typical images.
     """
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    return _draw(distribution, _generators(seeds), truncation)
+
+
+def draw_dense_latents(
+    distribution: LatentDistribution,
+    seeds: list[int],
+    *,
+    truncation: float,
+    score: Callable[[Tensor], Tensor],
+    least: float,
+) -> tuple[Tensor, Tensor]:
+    """Draws latents like `draw_latents`, and again from a seed's own stream until its score is high enough.
+
+    Args:
+        distribution: What to draw from.
+        seeds: See `draw_latents`.
+        truncation: See `draw_latents`.
+        score: Scores latents, [S, D] to [S]; the same latent has to have the same score in any batch.
+        least: The score to reach; a seed that doesn't in fifty draws has the best of them.
+
+    Returns:
+        The latents, float32 [S, D], and their scores [S].
+    """
+    generators = _generators(seeds)
+    z_SD = _draw(distribution, generators, truncation)
+    score_S = score(z_SD)
+    for _ in range(_MOST_TRIES - 1):
+        waiting = torch.nonzero(score_S < least)[:, 0]
+        if not len(waiting):
+            break
+        proposed = _draw(distribution, [generators[i] for i in waiting.tolist()], truncation)
+        scores = score(proposed)
+        is_better = scores > score_S[waiting]
+        z_SD[waiting[is_better]] = proposed[is_better]
+        score_S[waiting[is_better]] = scores[is_better]
+    return z_SD, score_S
+
+
+def _generators(seeds: Sequence[int]) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def _draw(distribution: LatentDistribution, generators: list[torch.Generator], truncation: float) -> Tensor:
     if distribution.sampler == "interpolants":
         z_SD, mean_D = _interpolants(distribution, generators), distribution.tensors["latents"].mean(0)
     else:

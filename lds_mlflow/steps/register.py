@@ -6,10 +6,11 @@ import pandas as pd
 
 from lds_mlflow.config import RegisterConfig
 from lds_mlflow.context import Context
-from lds_mlflow.drawing import distribution_as_configured
+from lds_mlflow.drawing import distribution_as_configured, prior_of
 from lds_mlflow.metrics import preferred
-from lds_mlflow.samplers import SAMPLERS
+from lds_mlflow.samplers import SAMPLERS, aggregate_gaussian, latent_density
 from lds_mlflow.sampling import encode_images
+from lds_mlflow.serving import with_densities
 from lds_mlflow.tracking import register_sampler
 from lds_mlflow.vae import VAE
 from lds_mlflow.values import Evaluation, ImageSet, ModelWeights
@@ -32,14 +33,20 @@ def run(config: RegisterConfig, context: Context) -> str:
     train = context.inputs["data"].load(ImageSet, "train")
     weights = context.inputs["model"].load(ModelWeights, "model")
     model = VAE.from_weights(weights).to(context.device)
-    distribution = distribution_as_configured(config, chosen, model, *encode_images(model, train.images_NCHW))
+    posterior = encode_images(model, train.images_NCHW)
+    distribution = distribution_as_configured(config, chosen, model, *posterior)
     context.run.log_value(distribution, "distribution")
     source = context.inputs["model"]
     sentence = f"{source.step} {source.id[:8]}, sampled from {distribution.name} ({why})"
     version = register_sampler(
         context.run,
         weights,
-        distribution,
+        {
+            "chosen": distribution,
+            "prior": prior_of(model),
+            "aggregate": aggregate_gaussian(*posterior),
+            "density": with_densities(latent_density(posterior[0], sigma="norm/5")),
+        },
         config.registered_model,
         description=f"{sentence}.\n\n{source.step}: {source.sentence}.\n\n{context.lineage}",
     )

@@ -12,10 +12,11 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType
 
 import lds_mlflow
 from lds_mlflow.errors import TrackingError
-from lds_mlflow.serving import DEFAULT_TRUNCATION, DISTRIBUTION, WEIGHTS
+from lds_mlflow.serving import DEFAULTS, DISTRIBUTIONS, WEIGHTS
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking.runs import Run
 from lds_mlflow.values import LatentDistribution, ModelWeights
@@ -31,18 +32,21 @@ CHAMPION = "champion"
 _LONGEST_DESCRIPTION = 5000
 
 _ARTIFACT = "sampler"
-_NEEDS = ("numpy", "pandas", "pillow", "pydantic", "safetensors", "scikit-learn", "torch")
+_NEEDS = (
+    *("filelock", "markupsafe", "matplotlib", "numpy", "pandas", "pillow", "psutil", "pydantic", "safetensors"),
+    *("scikit-learn", "scipy", "torch", "tqdm"),
+)
 
 
 def register_sampler(
-    run: Run, weights: ModelWeights, distribution: LatentDistribution, name: str, *, description: str
+    run: Run, weights: ModelWeights, distributions: Mapping[str, LatentDistribution], name: str, *, description: str
 ) -> int:
     """Logs a model that samples to a run, and registers it.
 
     Args:
         run: The run that made the model, in the store that MLflow's environment names.
         weights: The model.
-        distribution: What its latents are drawn from.
+        distributions: What its latents are drawn from, by the names in DISTRIBUTIONS.
         name: Its name in the registry.
         description: What the UI shows of this version, in Markdown.
 
@@ -52,18 +56,19 @@ def register_sampler(
     with tempfile.TemporaryDirectory() as folder:
         data_path = Path(folder) / "model"
         save_value(weights, data_path / WEIGHTS)
-        save_value(distribution, data_path / DISTRIBUTION)
+        for own in DISTRIBUTIONS:
+            save_value(distributions[own], data_path / own)
         info = Model.log(
             artifact_path=None,
             name=_ARTIFACT,
             flavor=mlflow.pyfunc,
             run_id=run.id,
             registered_model_name=name,
-            loader_module="lds_mlflow.serving",
+            loader_module="lds_mlflow.tracking.served",
             data_path=str(data_path),
             code_paths=[str(Path(lds_mlflow.__file__).parent)],
             signature=_signature(),
-            input_example=(pd.DataFrame({"seed": [0, 1]}), {"truncation": DEFAULT_TRUNCATION}),
+            input_example=(pd.DataFrame({"seed": [0, 1]}), dict(DEFAULTS)),
             pip_requirements=[f"{package}=={version(package)}" for package in ("mlflow", *_NEEDS)],
         )
     number = int(info.registered_model_version)
@@ -145,8 +150,15 @@ class Registry:
 
 
 def _signature() -> ModelSignature:
+    outputs: dict[str, DataType | AnyType] = {
+        "seed": DataType.long,
+        "image": AnyType(),
+        "log_lds": DataType.double,
+        "denser_than": DataType.double,
+    }
+    types = {float: DataType.double, str: DataType.string}
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.long, "seed")]),
-        outputs=Schema([ColSpec(DataType.long, "seed"), ColSpec(DataType.string, "image")]),
-        params=ParamSchema([ParamSpec("truncation", DataType.double, DEFAULT_TRUNCATION)]),
+        outputs=Schema([ColSpec(kind, name) for name, kind in outputs.items()]),
+        params=ParamSchema([ParamSpec(name, types[type(value)], value) for name, value in DEFAULTS.items()]),
     )

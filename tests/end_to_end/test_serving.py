@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.conftest import MakePipeline
 
 pytestmark = pytest.mark.end_to_end
 
+CHROMIUM, ROOT = shutil.which("chromium"), Path(__file__).parents[2]
 URI = "models:/lds-vae@challenger"
 LOAD_AND_SAMPLE = f"""
 import pickle, sys
@@ -102,5 +104,30 @@ def test_the_registered_model_is_served(make_pipeline: MakePipeline, tmp_path: P
             status, sentence = _post(port, {"dataframe_records": [{"seed": -1}]})
             assert status == 400
             assert "one integer from 0 to 2^32 - 1" in sentence
+            assert "stack_trace" not in sentence
         finally:
             server.terminate()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium isn't installed (Debian: apt install chromium)")
+def test_the_gallery_shows_samples_with_their_densities(make_pipeline: MakePipeline, tmp_path: Path) -> None:
+    make_pipeline("finetune").run("finetune")
+    port = _free_port()
+    command = [sys.executable, "-m", "lds_mlflow", "serve", f"--model={URI}", f"--port={port}"]
+    with subprocess.Popen(command, cwd=tmp_path, env={**_environment(), "PYTHONPATH": str(ROOT)}) as server:
+        try:
+            _wait_until_up(port, server)
+            page = _rendered(f"http://127.0.0.1:{port}/", tmp_path)
+        finally:
+            server.terminate()
+    assert page.count('src="data:image/png;base64,') == page.count("log LDS -") == 24
+    assert "more typical than" in page
+
+
+def _rendered(address: str, folder: Path) -> str:
+    """Returns the document that a browser makes of a page, its scripts done."""
+    assert CHROMIUM is not None
+    quiet = ["disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-sync"]
+    flags = ["headless", "no-sandbox", *quiet, "disable-component-update", "virtual-time-budget=10000", "dump-dom"]
+    command = [CHROMIUM, *(f"--{flag}" for flag in flags), f"--user-data-dir={folder / 'browser'}", address]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout

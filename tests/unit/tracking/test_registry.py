@@ -3,13 +3,17 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+import torch
 import yaml
+from mlflow.exceptions import MlflowException
 
-from lds_mlflow.samplers import standard_normal
+from lds_mlflow.samplers import latent_density, standard_normal
+from lds_mlflow.serving import DEFAULTS, DISTRIBUTIONS, with_densities
 from lds_mlflow.tracking import Run, Tracker, register_sampler
 from lds_mlflow.vae import PRESETS, VAE
 
-PRIOR = standard_normal(16)
+Z_ND = torch.randn(30, 16, generator=torch.Generator().manual_seed(0))
+NAMED = dict.fromkeys(DISTRIBUTIONS, standard_normal(16)) | {"density": with_densities(latent_density(Z_ND, sigma="1"))}
 
 
 @pytest.fixture
@@ -19,17 +23,18 @@ def run(tracker: Tracker) -> Run:
 
 def test_a_registered_model_says_what_it_is_and_samples(run: Run, tracker: Tracker) -> None:
     weights = VAE.initialised(PRESETS["digits"], 0).to_weights()
-    number = register_sampler(run, weights, PRIOR, "digits", description="made for a test")
+    number = register_sampler(run, weights, NAMED, "digits", description="made for a test")
     run.end("FINISHED")
     version = tracker.client.get_model_version_by_alias("digits", "challenger")
     assert (int(version.version), version.description, version.run_id) == (number, "made for a test", run.id)
     model = mlflow.pyfunc.load_model("models:/digits@challenger")
     assert model.metadata.get_input_schema().input_names() == ["seed"]
-    assert list(model.predict(pd.DataFrame({"seed": [1, 2]})).columns) == ["seed", "image"]
+    assert {one.name: one.default for one in model.metadata.get_params_schema().params} == DEFAULTS
+    assert list(model.predict(pd.DataFrame({"seed": [1, 2]})).columns) == ["seed", "image", "log_lds", "denser_than"]
 
 
 def test_its_requirements_are_pinned_and_its_weights_are_safetensors(run: Run, tracker: Tracker) -> None:
-    register_sampler(run, VAE.initialised(PRESETS["digits"], 0).to_weights(), PRIOR, "digits", description="")
+    register_sampler(run, VAE.initialised(PRESETS["digits"], 0).to_weights(), NAMED, "digits", description="")
     folder = mlflow.artifacts.download_artifacts("models:/digits@challenger")
     files = {file.name for file in _files(folder)}
     assert "tensors.safetensors" in files
@@ -37,14 +42,33 @@ def test_its_requirements_are_pinned_and_its_weights_are_safetensors(run: Run, t
     requirements = next(file for file in _files(folder) if file.name == "requirements.txt").read_text().split()
     assert all("==" in line for line in requirements)
     described = yaml.safe_load(next(file for file in _files(folder) if file.name == "MLmodel").read_text())
-    assert described["flavors"]["python_function"]["loader_module"] == "lds_mlflow.serving"
+    assert described["flavors"]["python_function"]["loader_module"] == "lds_mlflow.tracking.served"
 
 
 def test_a_second_version_takes_the_alias(run: Run, tracker: Tracker) -> None:
     weights = VAE.initialised(PRESETS["digits"], 0).to_weights()
-    numbers = [register_sampler(run, weights, PRIOR, "digits", description="") for _ in range(2)]
+    numbers = [register_sampler(run, weights, NAMED, "digits", description="") for _ in range(2)]
     assert numbers == [1, 2]
     assert int(tracker.client.get_model_version_by_alias("digits", "challenger").version) == 2
+
+
+def test_a_request_that_can_not_be_answered_is_an_invalid_parameter_in_a_sentence(run: Run, tracker: Tracker) -> None:
+    register_sampler(run, VAE.initialised(PRESETS["digits"], 0).to_weights(), NAMED, "digits", description="")
+    model = mlflow.pyfunc.load_model("models:/digits@challenger")
+    with pytest.raises(MlflowException, match="column seed: found -1; expected one integer") as caught:
+        model.predict(pd.DataFrame({"seed": [-1]}))
+    assert caught.value.get_http_status_code() == 400
+
+
+def test_versions_are_found_by_alias_number_or_run_and_noted(run: Run, tracker: Tracker) -> None:
+    register_sampler(run, VAE.initialised(PRESETS["digits"], 0).to_weights(), NAMED, "digits", description="before")
+    registry = tracker.registry
+    version = registry.get("digits", "challenger")
+    assert version == registry.get("digits", "1") == registry.of_run(run.id)[0]
+    assert registry.find("digits", "champion") is registry.find("letters", "1") is registry.find("digits", "9") is None
+    registry.note(version, "x" * 6000, {"lds.decision": "kept"})
+    noted = registry.get("digits", "1")
+    assert (len(noted.description), noted.tags["lds.decision"]) == (5000, "kept")
 
 
 def _files(folder: str) -> list[Path]:

@@ -1,0 +1,22 @@
+"""Configuration of `serve`."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lds_mlflow.config.base import Settings
+
+__all__ = ["ServeConfig"]
+
+
+class ServeConfig(Settings):
+    """Serve a registered model: images by seed over HTTP, and a page to look at them."""
+
+    model: Annotated[str, Field(pattern=r"^(models|runs):/.+")] = "models:/lds-vae@champion"
+    """Address of the model: models:/NAME@ALIAS or models:/NAME/VERSION."""
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address to listen at; 0.0.0.0 is all there are."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] = 5001
+    """Port to listen at."""
