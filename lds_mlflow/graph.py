@@ -115,7 +115,9 @@ STEPS: dict[str, Step] = {
             ("comparing.py", *_JUDGES),
             judges=True,
         ),
-        Step("register", RegisterConfig, (_MODEL,), ("metrics", "serving.py", *_DRAWS)),
+        Step(
+            "register", RegisterConfig, (_MODEL,), ("cards.py", "metrics", "serving.py", "tracking/served.py", *_DRAWS)
+        ),
         Step(
             "ablate",
             AblateConfig,

@@ -159,8 +159,7 @@ def _register(models: Sequence[FinishedRun], values: Mapping[str, Value], runner
 def _note(registered: FinishedRun, markdown: str, runner: Runner) -> None:
     registry = runner.tracker.registry
     for version in registry.of_run(registered.id):
-        if markdown not in version.description:
-            registry.note(version, f"{version.description}\n\n{markdown}", {})
+        registry.note(version, version.with_section("Search", markdown), {})
 
 
 def _sentence(

@@ -25,7 +25,7 @@ __all__ = ["promote", "promote_if_new"]
 
 _NONE = "none"
 _SETTLE_SECONDS = 2.0
-_HEADING = "## Promotion"
+_SECTION = "Promotion"
 
 
 def promote_if_new(runner: Runner, parent: str) -> None:
@@ -185,7 +185,7 @@ def _note(
     notes |= {tags.FIGURES: json.dumps({name: [float(f"{x:.4g}") for x in row] for name, row in figures.items()})}
     which = {"candidate": tags.CANDIDATE_RUN, "champion": tags.CHAMPION_RUN}
     notes |= {which[label]: found.id for label, found in evaluated.items()}
-    runner.tracker.registry.note(candidate, _with_section(candidate.description, verdict), notes)
+    runner.tracker.registry.note(candidate, candidate.with_section(_SECTION, f"This version {verdict}."), notes)
     run.log_metrics({f"promote/{limit.name}_holds": float(limit.holds) for limit in decision.limits})
     return f"version {candidate.number} of {candidate.name} {verdict}"
 
@@ -204,10 +204,5 @@ def _roll_back(runner: Runner, config: PromoteConfig) -> str:
     registry.set_alias(before, CHAMPION)
     verdict = f"was rolled back: version {before.number} is the champion again"
     notes = {tags.DECISION: verdict, tags.JUDGED_AGAINST: before.number}
-    registry.note(champion, _with_section(champion.description, verdict), notes)
+    registry.note(champion, champion.with_section(_SECTION, f"This version {verdict}."), notes)
     return f"version {champion.number} of {name} {verdict}"
-
-
-def _with_section(description: str, verdict: str) -> str:
-    """Returns a description with what was decided last, in place of what was decided before."""
-    return f"{description.split(_HEADING, maxsplit=1)[0].rstrip()}\n\n{_HEADING}\n\nThis version {verdict}."

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from lds_mlflow.cards import model_card
 from lds_mlflow.config import RegisterConfig
 from lds_mlflow.context import Context
 from lds_mlflow.drawing import distribution_as_configured, prior_of
@@ -38,6 +39,8 @@ def run(config: RegisterConfig, context: Context) -> str:
     context.run.log_value(distribution, "distribution")
     source = context.inputs["model"]
     sentence = f"{source.step} {source.id[:8]}, sampled from {distribution.name} ({why})"
+    card = model_card(context.inputs, distribution.name, evaluations.get(chosen), context.lineage, sentence=sentence)
+    context.run.log_text(card, "model_card.md")
     version = register_sampler(
         context.run,
         weights,
@@ -48,7 +51,7 @@ def run(config: RegisterConfig, context: Context) -> str:
             "density": with_densities(latent_density(posterior[0], sigma="norm/5")),
         },
         config.registered_model,
-        description=f"{sentence}.\n\n{source.step}: {source.sentence}.\n\n{context.lineage}",
+        description=card,
     )
     return f"{sentence}; registered as {config.registered_model} version {version}"
 

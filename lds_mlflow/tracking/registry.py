@@ -30,6 +30,7 @@ CHAMPION = "champion"
 """The alias of the version that a gate let pass: what to depend on."""
 
 _LONGEST_DESCRIPTION = 5000
+_SECTION = "\n\n## "
 
 _ARTIFACT = "sampler"
 _NEEDS = (
@@ -72,7 +73,7 @@ def register_sampler(
             pip_requirements=[f"{package}=={version(package)}" for package in ("mlflow", *_NEEDS)],
         )
     number = int(info.registered_model_version)
-    run.client.update_model_version(name, str(number), description=description)
+    run.client.update_model_version(name, str(number), description=description[:_LONGEST_DESCRIPTION])
     run.client.set_registered_model_alias(name, NEWEST, str(number))
     return number
 
@@ -94,6 +95,15 @@ class Version:
     run_id: str
     description: str
     tags: Mapping[str, str]
+
+    def with_section(self, title: str, text: str) -> str:
+        """Returns the description with a section at its end, in place of one with this title if there is one.
+
+        What comes before it is cut where the whole would be longer than MLflow takes.
+        """
+        kept = [part for part in self.description.split(_SECTION) if not part.startswith(f"{title}\n")]
+        section = f"{_SECTION}{title}\n\n{text}"[:_LONGEST_DESCRIPTION]
+        return _SECTION.join(kept)[: _LONGEST_DESCRIPTION - len(section)] + section
 
 
 class Registry:
@@ -144,7 +154,7 @@ class Registry:
 
     def note(self, version: Version, description: str, tags: Mapping[str, str]) -> None:
         """Sets the description and tags of a version."""
-        self.client.update_model_version(version.name, version.number, description=description[:_LONGEST_DESCRIPTION])
+        self.client.update_model_version(version.name, version.number, description=description)
         for key, value in tags.items():
             self.client.set_model_version_tag(version.name, version.number, key, value)
 

@@ -48,6 +48,19 @@ def test_a_sampler_that_is_asked_for_is_registered_without_a_choice(
     assert _names(tracker, "evaluate") == []
 
 
+def test_a_registered_model_has_a_card_with_data_method_parameters_figures_and_limits(
+    make_pipeline: MakePipeline, tracker: Tracker
+) -> None:
+    make_pipeline("finetune", top_fraction=0.3).run("finetune")
+    card = _version(tracker).description
+    titles = ("Data", "Method", "Parameters", "Figures", "Limits", "Licences", "Lineage", "Promotion")
+    assert [line.removeprefix("## ") for line in card.splitlines() if line.startswith("## ")] == list(titles)
+    assert "scikit-learn digits" in card
+    assert "top_fraction=0.3" in card
+    assert "| FID | " in card
+    assert len(card) < 5000
+
+
 def test_finetune_ends_with_a_registered_model(make_pipeline: MakePipeline, tracker: Tracker) -> None:
     run = make_pipeline("finetune", served_sampler="prior").run("finetune")
     registered = tracker.open(str(_version(tracker).run_id))

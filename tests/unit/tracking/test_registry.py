@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -9,7 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from lds_mlflow.samplers import latent_density, standard_normal
 from lds_mlflow.serving import DEFAULTS, DISTRIBUTIONS, with_densities
-from lds_mlflow.tracking import Run, Tracker, register_sampler
+from lds_mlflow.tracking import Run, Tracker, Version, register_sampler
 from lds_mlflow.vae import PRESETS, VAE
 
 Z_ND = torch.randn(30, 16, generator=torch.Generator().manual_seed(0))
@@ -66,9 +67,22 @@ def test_versions_are_found_by_alias_number_or_run_and_noted(run: Run, tracker: 
     version = registry.get("digits", "challenger")
     assert version == registry.get("digits", "1") == registry.of_run(run.id)[0]
     assert registry.find("digits", "champion") is registry.find("letters", "1") is registry.find("digits", "9") is None
-    registry.note(version, "x" * 6000, {"lds.decision": "kept"})
+    registry.note(version, "after", {"lds.decision": "kept"})
     noted = registry.get("digits", "1")
-    assert (len(noted.description), noted.tags["lds.decision"]) == (5000, "kept")
+    assert (noted.description, noted.tags["lds.decision"]) == ("after", "kept")
+
+
+def test_a_section_takes_the_place_of_the_one_before_and_is_never_cut() -> None:
+    version = Version("digits", "1", "", "What it is.\n\n## Data\n\ndigits\n\n## Promotion\n\nrefused", {})
+    promoted = version.with_section("Promotion", "became the champion")
+    assert promoted == "What it is.\n\n## Data\n\ndigits\n\n## Promotion\n\nbecame the champion"
+    assert (
+        replace(version, description=promoted)
+        .with_section("Search", "study lds")
+        .endswith("## Promotion\n\nbecame the champion\n\n## Search\n\nstudy lds")
+    )
+    long = replace(version, description="x" * 9000).with_section("Promotion", "became the champion")
+    assert (len(long), long.endswith("## Promotion\n\nbecame the champion")) == (5000, True)
 
 
 def _files(folder: str) -> list[Path]:
