@@ -5,6 +5,7 @@ from typing import Any
 
 import optuna
 import pytest
+import torch
 from optuna.trial import TrialState
 
 from lds_mlflow.config import parse_all
@@ -82,3 +83,22 @@ def test_a_study_whose_leader_is_lost_is_led_by_the_next_command(
     assert any(f"run {first}, which leads this study, is alive" in line for line in said)
     finished = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
     assert len(finished) == 4
+
+
+class _Pixels(torch.nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.float().flatten(1)[:, ::8]
+
+
+def test_images_without_classes_are_searched_by_other_features(
+    make_runner: MakeRunner, tracker: Tracker, tmp_path: Path, unlabelled_folder: Path
+) -> None:
+    program = tmp_path / "pixels.pt"
+    with pytest.warns(FutureWarning, match="deprecated"):
+        torch.jit.script(_Pixels()).save(str(program))
+    changes = {"data": str(unlabelled_folder), "limit": 0, "features": "program", "feature_weights": str(program)}
+    study = Search(make_runner(**changes, k_neighbours=1, trials=2, registered_model="none")).run()
+    assert tracker.client.get_run(study).info.status == "FINISHED"
+    steps = {run.data.tags.get(tags.STEP) for run in tracker.client.search_runs([tracker.experiment_id])}
+    assert "evaluate" in steps
+    assert "classifier" not in steps
