@@ -197,7 +197,9 @@ def png_of(image_CHW: Tensor) -> bytes:
     """Encodes one image, uint8 [C, H, W], as PNG."""
     array = image_CHW.permute(1, 2, 0).numpy()
     buffer = io.BytesIO()
-    Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).save(buffer, format="PNG", compress_level=_COMPRESSION)
+    Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).save(
+        buffer, format="PNG", compress_level=_COMPRESSION
+    )
     return buffer.getvalue()
 
 
