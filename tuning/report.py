@@ -17,7 +17,7 @@ from tuning.config import TuneConfig
 
 __all__ = ["charts_page", "importances", "log_study", "trials_table"]
 
-_FEWEST, _MOST_AXES = 2, 3
+_FEWEST, _MOST_AXES, _MOST_CONTOURS, _CONTOUR_PIXELS = 2, 3, 4, 900
 _PAGE = """<!doctype html>
 <meta charset="utf-8"><title>{title}</title>
 <style>body {{ font: 15px/1.5 system-ui, sans-serif; margin: 1rem; }} h2 {{ margin: 2rem 0 0; }}</style>
@@ -69,11 +69,16 @@ def _charts(study: Study, config: TuneConfig) -> dict[str, go.Figure]:
     mattered = importances(study)
     if mattered:
         bars = go.Bar(x=list(mattered.values()), y=list(mattered), orientation="h")
-        found["Importance"] = go.Figure(bars, {"xaxis": {"title": f"share of the variance of {titles[0]}"}})
+        axes = {"xaxis": {"title": f"share of the variance of {titles[0]}"}, "yaxis": {"autorange": "reversed"}}
+        found["Importance"] = go.Figure(bars, axes)
+    # Contours of all pairs of a dozen parameters can't be read.
+    most = list(mattered)[:_MOST_CONTOURS] if len(mattered) > 1 else None
     return found | {
         "Slices": show.plot_slice(study, target=target, target_name=titles[0]),
         "Parallel coordinates": show.plot_parallel_coordinate(study, target=target, target_name=titles[0]),
-        "Contours": show.plot_contour(study, target=target, target_name=titles[0]),
+        "Contours": show.plot_contour(study, params=most, target=target, target_name=titles[0]).update_layout(
+            height=_CONTOUR_PIXELS
+        ),
     }
 
 
