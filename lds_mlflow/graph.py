@@ -115,9 +115,7 @@ STEPS: dict[str, Step] = {
             ("comparing.py", *_JUDGES),
             judges=True,
         ),
-        Step(
-            "register", RegisterConfig, (_MODEL,), ("cards.py", "metrics", "serving.py", "tracking/served.py", *_DRAWS)
-        ),
+        Step("register", RegisterConfig, (_MODEL,), ("cards.py", "metrics", "serving.py", *_DRAWS)),
         Step(
             "ablate",
             AblateConfig,
@@ -161,9 +159,9 @@ _PROMOTING = (MAIN, "finetune", PROMOTE)
 
 _REFERENCES = {name for step in STEPS.values() for name in step.references}
 SETTLED: dict[str, set[str]] = {
-    MAIN: {*_REFERENCES, "sampler"},
+    MAIN: {*_REFERENCES, "sampler", "candidate", "rollback"},
     COMPARE: _REFERENCES - STEPS[COMPARE].references,
-    "finetune": {"model_run", "part", "sampler"},
+    "finetune": {"model_run", "part", "sampler", "candidate", "rollback"},
     PROMOTE: {*_REFERENCES, "part", "sampler", "sampler_sigma", "sampler_components", "samples", "sample_seed"},
     REGISTER: {"part", "sampler"},
     ABLATE: {
@@ -217,10 +215,7 @@ def parameters(entry_point: str) -> dict[str, FieldInfo]:
 
     Those that it settles by itself are not among them: `main`, for one, makes every run, so it takes none.
     """
-    settled = SETTLED.get(entry_point, set())
-    if entry_point in _PROMOTING and entry_point != PROMOTE:
-        settled = settled | {"candidate", "rollback"}
-    return fields_of(configs_behind(entry_point), settled)
+    return fields_of(configs_behind(entry_point), SETTLED.get(entry_point, set()))
 
 
 def fields_of(configs: Sequence[type[Settings]], settled: Set[str]) -> dict[str, FieldInfo]:

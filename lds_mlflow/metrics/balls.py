@@ -162,5 +162,7 @@ def _distances(x_NF: Tensor, y_MF: Tensor, pairs_P2: Tensor, dtype: torch.dtype 
     squared = [
         (x_NF[pairs[:, 0]].double() - y_MF[pairs[:, 1]].double()).square().sum(1) for pairs in pairs_P2.split(some)
     ]
-    # prdc rounds the square, and takes the root of that.
-    return torch.cat(squared).to(dtype or x_NF.dtype).sqrt()
+    # prdc rounds the square, and takes the root of that. The root is taken in float64: on some processors torch's in
+    # float32 is a rounding off, and of one in float64 the rounding is right.
+    rounded = torch.cat(squared).to(dtype or x_NF.dtype)
+    return rounded.double().sqrt().to(rounded.dtype)

@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 
 import lds_mlflow
-from lds_mlflow.config import Options
+from lds_mlflow.config import ClassifierConfig, EvaluateConfig, Options, PromoteConfig, ServeConfig
 from lds_mlflow.graph import (
     ENTRY_POINTS,
     MAIN,
+    PROMOTE,
+    SERVE,
     SETTLED,
     STEPS,
     Step,
@@ -54,7 +56,7 @@ def _imported_in_turn(rooms: set[str]) -> set[str]:
 
 def test_a_step_is_known_by_its_name() -> None:
     assert all(step.name == name for name, step in STEPS.items())
-    assert (MAIN, *STEPS) == ENTRY_POINTS
+    assert (MAIN, *STEPS, PROMOTE, SERVE) == ENTRY_POINTS
 
 
 @ALL_STEPS
@@ -72,7 +74,7 @@ def test_every_input_has_a_parameter_and_every_run_parameter_is_an_input(step: S
     assert step.references == named
 
 
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("entry_point", [MAIN, *STEPS])
 def test_what_a_step_reads_comes_before_it(entry_point: str) -> None:
     steps = steps_behind(entry_point)
     assert len(set(steps)) == len(steps)
@@ -99,9 +101,18 @@ def test_main_runs_everything_but_the_ablation_and_the_sampling() -> None:
     assert steps_behind(MAIN) == tuple(name for name in STEPS if name not in {"ablate", "sample"})
 
 
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("entry_point", [MAIN, *STEPS])
 def test_an_entry_point_takes_the_configurations_of_its_steps_and_the_options(entry_point: str) -> None:
-    assert configs_behind(entry_point) == (*(STEPS[name].config for name in steps_behind(entry_point)), Options)
+    promotes = (PromoteConfig,) if entry_point in (MAIN, "finetune") else ()
+    of_steps = (STEPS[name].config for name in steps_behind(entry_point))
+    assert configs_behind(entry_point) == (*of_steps, *promotes, Options)
+
+
+def test_promoting_takes_what_evaluating_takes_and_serving_nothing_of_the_steps() -> None:
+    assert configs_behind(PROMOTE) == (ClassifierConfig, EvaluateConfig, PromoteConfig, Options)
+    assert configs_behind(SERVE) == (ServeConfig,)
+    assert {"features", "candidate", "rollback"} <= set(parameters(PROMOTE))
+    assert not any(name.endswith("_run") for name in parameters(PROMOTE))
 
 
 @ALL_STEPS
