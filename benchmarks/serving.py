@@ -1,6 +1,6 @@
 """What serving costs beside bare decoding, and whether a server stands what it is sent.
 
-    python -m benchmarks.serving            # about 8 minutes on two cores
+    python -m benchmarks.serving
     python -m benchmarks.serving --quick    # under a minute: not the ratios to quote
 
 Real HTTP to the command `serve`, load by Locust: sixteen users who ask for 32 images each, against the decoder alone in

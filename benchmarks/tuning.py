@@ -1,7 +1,7 @@
 """What a trial costs beside what it is for, and beside other ways to search.
 
-    python -m benchmarks.tuning            # about 12 minutes on two cores
-    python -m benchmarks.tuning --quick    # under a minute, small models and few trials: not the ratios to quote
+    python -m benchmarks.tuning            # 11 minutes on two cores
+    python -m benchmarks.tuning --quick    # 100 seconds, small models and few trials: not the ratios to quote
 
 Side by side on the digits, each with the baseline there already and one seed a trial:
 
