@@ -40,7 +40,7 @@ def main(quick: bool) -> None:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         tracker = Tracker.connect()
         experiment = tracker.client.create_experiment("benchmark", artifact_location=Path(folder, "artifacts").as_uri())
-        tracker = Tracker(tracker.tracking_uri, experiment)
+        tracker.experiment_id = experiment
         _seconds(50, tracker)
         _seconds(50, None)
         wall: dict[bool, list[float]] = {True: [], False: []}

@@ -6,9 +6,18 @@ from time import monotonic
 
 import click
 
-from lds_mlflow.config import NO_MODEL, PromoteConfig, RegisterConfig, ServeConfig, parse, parse_all
+from lds_mlflow.config import (
+    NO_MODEL,
+    DeliverConfig,
+    Options,
+    PromoteConfig,
+    RegisterConfig,
+    ServeConfig,
+    parse,
+    parse_all,
+)
 from lds_mlflow.flags import command
-from lds_mlflow.graph import ENTRY_POINTS, MAIN, PROMOTE, SERVE, configs_behind, help_text, parameters
+from lds_mlflow.graph import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE, configs_behind, help_text, parameters
 
 __all__ = ["cli"]
 
@@ -29,8 +38,8 @@ def _run(entry_point: str, values: Mapping[str, str]) -> None:
     from lds_mlflow.pipeline import Pipeline
     from lds_mlflow.tracking import Tracker
 
-    with Interruption() as interruption:
-        tracker = Tracker.connect()
+    options = parse(Options, configs[Options].model_dump())
+    with Interruption() as interruption, Tracker.connect(options, click.echo) as tracker:
         pipeline = Pipeline(configs, tracker, interruption, click.echo)
         whole = {MAIN: pipeline.main, PROMOTE: pipeline.promote}
         run_id = whole[entry_point]().id if entry_point in whole else pipeline.run(entry_point).id
@@ -48,8 +57,18 @@ def _serve(values: Mapping[str, str]) -> None:
     serve(config, click.echo)
 
 
+def _deliver(values: Mapping[str, str]) -> None:
+    config = parse(DeliverConfig, values)
+    from lds_mlflow.tracking import Tracker
+
+    with Tracker.connect(Options(work_dir=config.work_dir), click.echo) as tracker:
+        n = tracker.deliver_left_behind(of_any_server=True)
+    click.echo(f"Nothing waits in {config.work_dir} any more." if n else f"Nothing waited in {config.work_dir}.")
+
+
+_APART = {SERVE: _serve, DELIVER: _deliver}
 for _entry_point in ENTRY_POINTS:
-    _action = _serve if _entry_point == SERVE else partial(_run, _entry_point)
+    _action = _APART.get(_entry_point) or partial(_run, _entry_point)
     cli.add_command(command(_entry_point, parameters(_entry_point), help_text(_entry_point), _action))
 
 

@@ -1,5 +1,6 @@
 """The errors of the project. Every message says what, found what, expected what, and how to mend it."""
 
+import re
 from functools import partial
 from typing import Any
 
@@ -15,11 +16,19 @@ __all__ = [
     "TrackingError",
     "TrainingError",
     "WorkerError",
+    "without_passwords",
 ]
+
+_PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
+
+
+def without_passwords(text: str) -> str:
+    """Returns a text with the passwords in its addresses masked: NAME://USER:***@HOST."""
+    return _PASSWORD.sub(r"\1:***@", text)
 
 
 class LdsError(Exception):
-    """Base of every error that a user can cause or mend.
+    """Base of every error that a user can cause or mend. Passwords in addresses are masked.
 
     Args:
         what: The thing that is wrong, as the user named it.
@@ -29,8 +38,8 @@ class LdsError(Exception):
     """
 
     def __init__(self, what: str, *, found: str, expected: str, remedy: str) -> None:
-        self.what, self.found, self.expected, self.remedy = what, found, expected, remedy
-        super().__init__(f"{what}: found {found}; expected {expected}. {remedy}")
+        self.what, self.found, self.expected, self.remedy = map(without_passwords, (what, found, expected, remedy))
+        super().__init__(f"{self.what}: found {self.found}; expected {self.expected}. {self.remedy}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # From one process to another.

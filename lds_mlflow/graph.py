@@ -11,6 +11,7 @@ from lds_mlflow.config import (
     ClassifierConfig,
     CompareConfig,
     DataConfig,
+    DeliverConfig,
     EncodeConfig,
     EvaluateConfig,
     FinetuneConfig,
@@ -27,6 +28,7 @@ from lds_mlflow.config import (
 __all__ = [
     "ABLATE",
     "COMPARE",
+    "DELIVER",
     "ENTRY_POINTS",
     "MAIN",
     "PROMOTE",
@@ -142,8 +144,11 @@ PROMOTE = "promote"
 SERVE = "serve"
 """The entry point that serves a registered model."""
 
-ENTRY_POINTS = (MAIN, *STEPS, PROMOTE, SERVE)
-"""`main`, every step, and what is done with what they registered."""
+DELIVER = "deliver"
+"""The entry point that delivers what a server that was away has not taken."""
+
+ENTRY_POINTS = (MAIN, *STEPS, PROMOTE, SERVE, DELIVER)
+"""`main`, every step, what is done with what they registered, and with what the server has not taken."""
 
 _MAIN_STEPS = tuple(name for name in STEPS if name not in ("ablate", "sample"))
 _MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
@@ -155,6 +160,7 @@ _BEHIND: dict[str, tuple[str, ...]] = {
     PROMOTE: ("classifier", "evaluate"),
 }
 _PROMOTING = (MAIN, "finetune", PROMOTE)
+_APART: dict[str, type[Settings]] = {SERVE: ServeConfig, DELIVER: DeliverConfig}
 
 
 _REFERENCES = {name for step in STEPS.values() for name in step.references}
@@ -204,8 +210,8 @@ def _upstream(name: str) -> tuple[str, ...]:
 
 def configs_behind(entry_point: str) -> tuple[type[Settings], ...]:
     """Returns the configurations that an entry point's parameters fill: those of its steps, and the options."""
-    if entry_point == SERVE:
-        return (ServeConfig,)
+    if entry_point in _APART:
+        return (_APART[entry_point],)
     promotes = (PromoteConfig,) if entry_point in _PROMOTING else ()
     return (*(STEPS[name].config for name in steps_behind(entry_point)), *promotes, Options)
 
@@ -231,5 +237,5 @@ def help_text(entry_point: str) -> str:
     """Returns what an entry point does, in a sentence."""
     if entry_point == MAIN:
         return _MAIN_HELP
-    others: dict[str, type[Settings]] = {PROMOTE: PromoteConfig, SERVE: ServeConfig}
+    others: dict[str, type[Settings]] = {PROMOTE: PromoteConfig, **_APART}
     return str((others.get(entry_point) or STEPS[entry_point].config).__doc__)

@@ -5,7 +5,7 @@ from time import monotonic
 
 import click
 
-from lds_mlflow.config import parse_all
+from lds_mlflow.config import Options, parse, parse_all
 from lds_mlflow.flags import command
 from tuning.config import TuneConfig
 from tuning.entry import CONFIGS, PARAMETERS, TUNE
@@ -27,8 +27,8 @@ def _run(values: Mapping[str, str]) -> None:
     from lds_mlflow.tracking import Tracker
     from tuning.search import Search
 
-    with Interruption() as interruption:
-        tracker = Tracker.connect()
+    options = parse(Options, configs[Options].model_dump())
+    with Interruption() as interruption, Tracker.connect(options, click.echo) as tracker:
         run_id = Search(Pipeline(configs, tracker, interruption, click.echo).runner).run()
     click.echo(f"\n{TUNE} finished in {monotonic() - started:.0f} s.")
     for line in tracker.next_steps(run_id, model=None):

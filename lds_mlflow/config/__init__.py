@@ -19,7 +19,7 @@ from lds_mlflow.config.judgement import (
     named_runs,
 )
 from lds_mlflow.config.parsing import parse, parse_all
-from lds_mlflow.config.serving import ServeConfig
+from lds_mlflow.config.serving import DeliverConfig, ServeConfig
 
 __all__ = [
     "AUTO",
@@ -30,6 +30,7 @@ __all__ = [
     "ClassifierConfig",
     "CompareConfig",
     "DataConfig",
+    "DeliverConfig",
     "EncodeConfig",
     "EvaluateConfig",
     "FinetuneConfig",

@@ -36,6 +36,7 @@ _BANDWIDTH_RULES = ("norm/5", "scott", "silverman", "median", "knn", "loo")
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 CountOrAll = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -82,7 +83,10 @@ class Options(Settings):
     """Where to compute: auto (a GPU where there is one), cpu, cuda or cuda:N."""
 
     work_dir: Path = Path(".lds")
-    """Folder for checkpoints of unfinished runs; relative to the project."""
+    """Folder for checkpoints of unfinished runs, and for what a server that is away hasn't taken; in the project."""
+
+    outage_minutes: NotNegative = 30
+    """Minutes to wait, at a run's end, for a tracking server that is away; what it has not taken stays in work_dir."""
 
     checkpoint_every: Count = 500
     """Training steps between two checkpoints."""

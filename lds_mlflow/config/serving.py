@@ -1,12 +1,13 @@
-"""Configuration of `serve`."""
+"""Configuration of `serve` and `deliver`."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from lds_mlflow.config.base import Settings
 
-__all__ = ["ServeConfig"]
+__all__ = ["DeliverConfig", "ServeConfig"]
 
 
 class ServeConfig(Settings):
@@ -20,3 +21,10 @@ class ServeConfig(Settings):
 
     port: Annotated[int, Field(ge=1, le=65535)] = 5001
     """Port to listen at."""
+
+
+class DeliverConfig(Settings):
+    """Deliver what a tracking server that was away has not taken; every other command does so before it begins."""
+
+    work_dir: Path = Path(".lds")
+    """The folder that the runs worked in."""

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from lds_mlflow.config import AUTO, NO_RUN, CompareConfig, EvaluateConfig, Options, Settings, StepConfig, parse
 from lds_mlflow.context import Context
-from lds_mlflow.errors import ConfigError, Interrupted
+from lds_mlflow.errors import ConfigError, Interrupted, without_passwords
 from lds_mlflow.fingerprint import code_digest, fingerprint_of
 from lds_mlflow.graph import STEPS, TEST_PARTS, Input, Step
 from lds_mlflow.interrupts import Interruption
@@ -242,11 +242,12 @@ class Ending:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
+        if error is None or self.run.has_ended:
             return
         if not isinstance(error, Interrupted | KeyboardInterrupt):
-            self.run.log_tags({tags.ERROR: f"{type(error).__name__}: {error}"[:5000]})
-            self.run.log_note(f"**Failed.** {error}"[:5000])
+            said = without_passwords(str(error))
+            self.run.log_tags({tags.ERROR: f"{type(error).__name__}: {said}"[:5000]})
+            self.run.log_note(f"**Failed.** {said}"[:5000])
         self.run.end("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
 
 

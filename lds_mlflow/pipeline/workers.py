@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from lds_mlflow.config import Settings
+from lds_mlflow.config import Options, Settings, parse
 from lds_mlflow.errors import Interrupted, WorkerError
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.pipeline.runner import Gather, Runner
@@ -84,7 +84,8 @@ def _begin(configs: Mapping[type[Settings], Settings], gather: Mapping[str, Gath
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(max(1, torch.get_num_threads() // n))
-    _worker = Runner(configs, Tracker.connect(), Interruption(), _say, gather)
+    options = parse(Options, configs[Options].model_dump())
+    _worker = Runner(configs, Tracker.connect(options, _say), Interruption(), _say, gather)
 
 
 def _say(line: str) -> None:

@@ -1,7 +1,6 @@
 """One MLflow run as a handle: what a step logs to. No global state, so runs can be nested and tested freely."""
 
 import json
-import logging
 import math
 import os
 import re
@@ -9,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from time import monotonic, time
 from typing import Any
 
@@ -16,7 +16,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
 from PIL import Image
 
@@ -25,13 +24,14 @@ from lds_mlflow.reports import Report
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.launched import keep_killed
+from lds_mlflow.tracking.monitor import SystemMonitor
+from lds_mlflow.tracking.patience import PatientClient
 
 __all__ = ["Run"]
 
 _FLUSH_SECONDS = 5.0
 _BATCH = 1000
 _TAGS_AT_ONCE = 100
-_SYSTEM_SECONDS = 5
 _NOT_IN_NAMES = re.compile(r"[^\w\-. :]")
 _NAME_LENGTH = 240
 _DIGEST_LENGTH = 32
@@ -54,10 +54,12 @@ class Run:
     ) -> None:
         self.client, self.tracking_uri = client, tracking_uri
         self.id, self.experiment_id, self.launched = run_id, experiment_id, launched
+        self.has_ended = False
         self._waiting: list[Metric] = []
+        self._sending = Lock()
         self._flushed = monotonic()
         self._outputs: list[str] = []
-        self._monitor: SystemMetricsMonitor | None = None
+        self._monitor: SystemMonitor | None = None
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Logs parameters; one that `mlflow run` has logged already stays as it is."""
@@ -84,16 +86,18 @@ class Run:
         """Takes points of curves, and sends them every few seconds in one batch."""
         now = int(time() * 1000)
         finite = {name: value for name, value in _mlflow_names(metrics).items() if math.isfinite(value)}
-        self._waiting += [Metric(name, value, now, step) for name, value in finite.items()]
+        self._waiting.extend([Metric(name, value, now, step) for name, value in finite.items()])
         if len(self._waiting) >= _BATCH or monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
         """Sends the points that wait."""
-        for start in range(0, len(self._waiting), _BATCH):
-            self.client.log_batch(self.id, metrics=self._waiting[start : start + _BATCH])
-        self._waiting.clear()
-        self._flushed = monotonic()
+        with self._sending:
+            while self._waiting:
+                sent = self._waiting[:_BATCH]
+                self.client.log_batch(self.id, metrics=sent)
+                del self._waiting[: len(sent)]
+            self._flushed = monotonic()
 
     def log_value(self, value: Any, name: str) -> str:
         """Stores a value as the artifact folder `name`, and returns its digest."""
@@ -164,18 +168,24 @@ class Run:
 
     def watch_system(self) -> None:
         """Begins to log the use of processors, memory, disk, network and GPUs."""
-        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
-        self._monitor = SystemMetricsMonitor(self.id, sampling_interval=_SYSTEM_SECONDS, tracking_uri=self.tracking_uri)
+        self._monitor = SystemMonitor(self.id, self.tracking_uri, self.curve)
         self._monitor.start()
 
     def end(self, status: str) -> None:
-        """Ends the run as FINISHED, FAILED or KILLED. A finished run says what it stored."""
+        """Ends the run as FINISHED, FAILED or KILLED. A finished run says what it stored.
+
+        Raises:
+            TrackingError: It is finished, but the server has not taken all of it, and stays away.
+        """
         if self._monitor is not None:
             self._monitor.finish()
         self.flush()
         if status == "FINISHED" and self._outputs:
             self.log_tags({tags.OUTPUT: digest_of_bytes(*(output.encode() for output in sorted(self._outputs)))})
         self.client.set_terminated(self.id, status)
+        self.has_ended = True
+        if status == "FINISHED" and isinstance(self.client, PatientClient):
+            self.client.settle()
         if status == "KILLED" and self.launched:
             keep_killed(self.tracking_uri, self.id)
         # `mlflow run` hands its run over by this variable; a later start must not find it.

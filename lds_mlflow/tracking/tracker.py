@@ -2,30 +2,33 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from socket import gethostname
+from types import TracebackType
+from typing import Self
 
 import mlflow
 import psutil
 from mlflow import MlflowClient
-from mlflow.environment_variables import (
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
-    MLFLOW_HTTP_REQUEST_MAX_RETRIES,
-    MLFLOW_HTTP_REQUEST_TIMEOUT,
-)
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.utils.uri import is_local_uri
 
-from lds_mlflow.errors import TrackingError
+from lds_mlflow.config import Options
+from lds_mlflow.errors import LdsError, TrackingError, without_passwords
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.lineage import FinishedRun
+from lds_mlflow.tracking.outbox import Outbox
+from lds_mlflow.tracking.patience import PatientClient, impatient, is_outage
 from lds_mlflow.tracking.registry import CHAMPION, NEWEST, Registry
 from lds_mlflow.tracking.runs import Run
 
 __all__ = ["Tracker"]
 
 _EXPERIMENT = "Default"
-_CONNECT_SECONDS = 10
+_OUTBOX = "outbox"
+_log = logging.getLogger(__name__)
 _KIND = ("mlflow.experimentKind", "custom_model_development")
 """The tag that makes MLflow's UI open on training runs, and not on its tools for language models."""
 
@@ -33,21 +36,30 @@ _KIND = ("mlflow.experimentKind", "custom_model_development")
 class Tracker:
     """One experiment of one tracking store.
 
+    As a context it turns errors of a server that went away into TrackingError.
+
     Args:
         tracking_uri: The address of the store.
         experiment_id: MLflow's id of the experiment.
+        options: Where to keep what a server that is away doesn't take, and how long to wait for it.
+        say: Prints a line.
     """
 
-    def __init__(self, tracking_uri: str, experiment_id: str) -> None:
+    def __init__(self, tracking_uri: str, experiment_id: str, options: Options, say: Callable[[str], None]) -> None:
         self.tracking_uri, self.experiment_id = tracking_uri, experiment_id
+        self.outboxes, self.say = options.work_dir.absolute() / _OUTBOX, say
         self.client = MlflowClient(tracking_uri)
+        if not _is_local(tracking_uri):
+            outbox = Outbox.new(self.outboxes, without_passwords(tracking_uri))
+            self.client = PatientClient(self.client, outbox, 60 * options.outage_minutes, say)
         self.registry = Registry(self.client)
 
     @classmethod
-    def connect(cls) -> "Tracker":
+    def connect(cls, options: Options | None = None, say: Callable[[str], None] = _log.warning) -> "Tracker":
         """Opens the store and experiment that MLflow's environment variables name.
 
-        Without them that is a SQLite file in the current folder and MLflow's default experiment.
+        Without them that is a SQLite file in the current folder and MLflow's default experiment. What earlier commands
+        could not deliver to it is delivered.
 
         Raises:
             TrackingError: The store can't be reached.
@@ -60,16 +72,56 @@ class Tracker:
             # A bar for every folder that is read in place is noise.
             MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
         try:
-            tracker = cls(uri, _experiment_id(uri))
-            tracker.client.set_experiment_tag(tracker.experiment_id, *_KIND)
-            return tracker
+            with impatient():
+                tracker = cls(uri, _experiment_id(uri), options or Options(), say)
+                tracker.client.set_experiment_tag(tracker.experiment_id, *_KIND)
         except (MlflowException, OSError) as error:
-            raise TrackingError(
-                f"tracking store {uri}",
-                found=str(error).splitlines()[0],
-                expected="a store that answers",
-                remedy="Start the server, or set MLFLOW_TRACKING_URI to one that runs.",
-            ) from error
+            raise _away(uri, error, "Start the server, or set MLFLOW_TRACKING_URI to one that runs.") from error
+        tracker.deliver_left_behind()
+        return tracker
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(self.client, PatientClient) and self.client.outbox:
+            self.say(
+                f"What the server has not taken lies in {self.outboxes}; `python -m lds_mlflow deliver` delivers it."
+            )
+        if error is not None and not _is_local(self.tracking_uri) and is_outage(error):
+            raise _away(self.tracking_uri, error, "Start it, and run the same command again.") from error
+
+    def deliver_left_behind(self, *, of_any_server: bool = False) -> int:
+        """Delivers what processes that are gone could not. Returns the number of entries.
+
+        Args:
+            of_any_server: Also what was for a server that had another address.
+
+        Raises:
+            TrackingError: The server refuses an entry, or is away.
+        """
+        n = 0
+        for outbox in Outbox.left_behind(self.outboxes):
+            try:
+                if of_any_server or outbox.server == without_passwords(self.tracking_uri):
+                    n += outbox.deliver(MlflowClient(self.tracking_uri))
+            except LdsError:
+                raise
+            except Exception as error:
+                # Of MLflow, of requests, or of whatever keeps its artifacts.
+                raise TrackingError(
+                    f"what waits in {outbox.folder}",
+                    found=str(error).splitlines()[0],
+                    expected=f"that {self.tracking_uri} takes it",
+                    remedy="Nothing is lost. Restore the run, or start the server, and run the same command again.",
+                ) from error
+            finally:
+                outbox.release()
+        if n:
+            self.say(f"Delivered {n:,} entries of earlier commands, which the tracking server had not taken.")
+        return n
 
     def begin(self, name: str, *, parent: str | None, values: Mapping[str, str]) -> Run:
         """Begins a run: the one that `mlflow run` has begun already, if it has and there is no parent, or a new one.
@@ -173,16 +225,16 @@ class Tracker:
         """Returns lines for the console: where to look at a run, and how to serve a registered model."""
         page = f"#/experiments/{self.experiment_id}/runs/{run_id}"
         if self.tracking_uri.startswith("http"):
-            lines = [f"Look:   {self.tracking_uri}/{page}"]
+            lines = [f"Look:   {without_passwords(self.tracking_uri)}/{page}"]
         else:
             lines = [
-                f"Look:   mlflow ui --backend-store-uri {self.tracking_uri}",
+                f"Look:   mlflow ui --backend-store-uri {without_passwords(self.tracking_uri)}",
                 f"        then open http://127.0.0.1:5000/{page}",
             ]
         if model:
             uri = f"models:/{model}@{CHAMPION if self.registry.find(model, CHAMPION) else NEWEST}"
             serve = f'mlflow models serve -m "{uri}" --env-manager uv -p 5001'
-            lines.append(f"Serve:  MLFLOW_TRACKING_URI={self.tracking_uri} {serve}")
+            lines.append(f"Serve:  MLFLOW_TRACKING_URI={without_passwords(self.tracking_uri)} {serve}")
         return lines
 
     def _run_id(self, reference: str) -> str:
@@ -210,22 +262,20 @@ def _is_alive(process: str) -> bool:
 
 
 def _experiment_id(uri: str) -> str:
-    # MLflow's own patience with a server that is away is minutes; a person wants to know in seconds.
-    patience = {MLFLOW_HTTP_REQUEST_MAX_RETRIES: 1, MLFLOW_HTTP_REQUEST_TIMEOUT: _CONNECT_SECONDS}
-    before = {variable: os.environ.get(variable.name) for variable in patience}
-    for variable, value in patience.items():
-        variable.set(value)
-    try:
-        client = MlflowClient(uri)
-        given = os.environ.get("MLFLOW_EXPERIMENT_ID")
-        if given:
-            return str(client.get_experiment(given).experiment_id)
-        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
-        experiment = client.get_experiment_by_name(name)
-        return str(experiment.experiment_id if experiment else client.create_experiment(name))
-    finally:
-        for variable, old in before.items():
-            if old is None:
-                variable.unset()
-            else:
-                os.environ[variable.name] = old
+    client = MlflowClient(uri)
+    given = os.environ.get("MLFLOW_EXPERIMENT_ID")
+    if given:
+        return str(client.get_experiment(given).experiment_id)
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
+    experiment = client.get_experiment_by_name(name)
+    return str(experiment.experiment_id if experiment else client.create_experiment(name))
+
+
+def _is_local(uri: str) -> bool:
+    return is_local_uri(uri) or uri.startswith("sqlite:")
+
+
+def _away(uri: str, error: BaseException, remedy: str) -> TrackingError:
+    return TrackingError(
+        f"tracking store {uri}", found=str(error).splitlines()[0], expected="a store that answers", remedy=remedy
+    )

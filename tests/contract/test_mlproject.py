@@ -11,7 +11,7 @@ import yaml
 
 from lds_mlflow.__main__ import cli
 from lds_mlflow.config import parse_all
-from lds_mlflow.graph import ENTRY_POINTS, MAIN, PROMOTE, SERVE, STEPS, configs_behind, parameters
+from lds_mlflow.graph import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE, STEPS, configs_behind, parameters
 from tuning.__main__ import cli as tuning_cli
 from tuning.entry import CONFIGS, PARAMETERS, TUNE
 from tuning.mlproject import whole_mlproject
@@ -34,7 +34,7 @@ def test_mlproject_is_what_the_configurations_give() -> None:
 
 
 def test_mlproject_the_commands_and_the_steps_have_the_same_entry_points() -> None:
-    assert set(POINTS) == set(COMMANDS) == {MAIN, *STEPS, PROMOTE, SERVE, TUNE} == {*ENTRY_POINTS, TUNE}
+    assert set(POINTS) == set(COMMANDS) == {MAIN, *STEPS, PROMOTE, SERVE, DELIVER, TUNE} == {*ENTRY_POINTS, TUNE}
 
 
 @pytest.mark.parametrize("entry_point", FIELDS)

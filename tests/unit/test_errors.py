@@ -1,12 +1,16 @@
 import pytest
 
 from lds_mlflow import errors
-from lds_mlflow.errors import Interrupted, LdsError
+from lds_mlflow.errors import Interrupted, LdsError, without_passwords
 
-KINDS = [getattr(errors, name) for name in errors.__all__]
+KINDS = [
+    kind
+    for kind in (getattr(errors, name) for name in errors.__all__)
+    if isinstance(kind, type) and issubclass(kind, LdsError)
+]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not Interrupted])
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_error_says_what_was_found_what_was_expected_and_what_to_do(kind: type[LdsError]) -> None:
     error = kind("train_steps", found="0", expected="1 or more", remedy="Give a number above 0.")
     assert isinstance(error, LdsError)
@@ -24,3 +28,24 @@ def test_a_request_to_stop_is_no_error_of_the_user() -> None:
     assert not isinstance(stopped, LdsError)
     assert stopped.signum == 15
     assert str(stopped) == "stopped by signal 15"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://me:secret@host:5000/path", "http://me:***@host:5000/path"),
+        ("postgresql+psycopg://me:s:e%2F@host/db, s3://k:v@b", "postgresql+psycopg://me:***@host/db, s3://k:***@b"),
+        ("http://:secret@host", "http://:***@host"),
+        ("http://host:5000/a@b", "http://host:5000/a@b"),
+        ("http://me@host and 12:30 a@b", "http://me@host and 12:30 a@b"),
+        ("sqlite:////folder/mlflow.db", "sqlite:////folder/mlflow.db"),
+    ],
+)
+def test_passwords_in_addresses_are_masked(text: str, shown: str) -> None:
+    assert without_passwords(text) == shown
+
+
+def test_no_error_shows_a_password() -> None:
+    address = "http://me:secret@host"
+    error = errors.TrackingError(address, found=address, expected=address, remedy=address)
+    assert "secret" not in f"{error} {error!r} {error.what} {error.found} {error.expected} {error.remedy}"

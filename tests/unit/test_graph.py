@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 import lds_mlflow
-from lds_mlflow.config import ClassifierConfig, EvaluateConfig, Options, PromoteConfig, ServeConfig
+from lds_mlflow.config import ClassifierConfig, DeliverConfig, EvaluateConfig, Options, PromoteConfig, ServeConfig
 from lds_mlflow.graph import (
+    DELIVER,
     ENTRY_POINTS,
     MAIN,
     PROMOTE,
@@ -56,7 +57,7 @@ def _imported_in_turn(rooms: set[str]) -> set[str]:
 
 def test_a_step_is_known_by_its_name() -> None:
     assert all(step.name == name for name, step in STEPS.items())
-    assert (MAIN, *STEPS, PROMOTE, SERVE) == ENTRY_POINTS
+    assert (MAIN, *STEPS, PROMOTE, SERVE, DELIVER) == ENTRY_POINTS
 
 
 @ALL_STEPS
@@ -111,6 +112,7 @@ def test_an_entry_point_takes_the_configurations_of_its_steps_and_the_options(en
 def test_promoting_takes_what_evaluating_takes_and_serving_nothing_of_the_steps() -> None:
     assert configs_behind(PROMOTE) == (ClassifierConfig, EvaluateConfig, PromoteConfig, Options)
     assert configs_behind(SERVE) == (ServeConfig,)
+    assert configs_behind(DELIVER) == (DeliverConfig,)
     assert {"features", "candidate", "rollback"} <= set(parameters(PROMOTE))
     assert not any(name.endswith("_run") for name in parameters(PROMOTE))
 

@@ -1,0 +1,196 @@
+"""A client that loses nothing where the server is away: what it can't send lies on the disk until it can."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from time import monotonic, sleep, strftime, time
+from typing import Any
+
+import requests
+from mlflow import MlflowClient
+from mlflow.entities import DatasetInput, RunTag
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT
+from mlflow.exceptions import MlflowException
+
+from lds_mlflow.errors import TrackingError
+from lds_mlflow.tracking.outbox import Entry, Outbox, batch, ending, files, inputs
+
+__all__ = ["PatientClient", "impatient", "is_outage"]
+
+_ANSWER_SECONDS, _UPLOAD_SECONDS = 10, 120
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_BUSY = (408, 429)
+_SERVER_ERROR = 500
+_STORES = ("boto3", "botocore")
+
+
+class PatientClient(MlflowClient):
+    """MLflow's client of a server that may go away: what is written meanwhile waits in an outbox, and training goes on.
+
+    Once the server is back, what waits is delivered before anything new, in order. Readers wait as long as MLflow lets
+    them (MLFLOW_HTTP_REQUEST_MAX_RETRIES).
+
+    Args:
+        plain: The client that writes to it at once, or fails.
+        outbox: Where to keep what it doesn't take.
+        patience: Seconds to wait for it at the end of a run.
+        say: Prints a line.
+    """
+
+    def __init__(self, plain: MlflowClient, outbox: Outbox, patience: float, say: Callable[[str], None]) -> None:
+        super().__init__(plain.tracking_uri)
+        self.plain, self.outbox, self.patience, self.say = plain, outbox, patience, say
+        # A run's use of processors is logged by a thread of its own.
+        self._lock = RLock()
+        self._pause, self._next_try = _FIRST_PAUSE, 0.0
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Any] = (),
+        params: Sequence[Any] = (),
+        tags: Sequence[Any] = (),
+        synchronous: bool | None = None,  # noqa: ARG002
+    ) -> None:
+        """Logs metrics, parameters and tags."""
+        self._send(batch(run_id, metrics, params, tags))
+
+    def set_tag(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> None:  # noqa: ARG002
+        """Sets a tag."""
+        self._send(batch(run_id, (), (), [RunTag(key, str(value))]))
+
+    def log_inputs(self, run_id: str, datasets: Sequence[DatasetInput] | None = None, models: Any = None) -> None:
+        """Logs the data sets that a run read."""
+        assert not models, "only data sets are logged"
+        self._send(inputs(run_id, list(datasets or ())))
+
+    def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None = None) -> None:
+        """Logs a file."""
+        self._send(files(run_id, Path(local_path), artifact_path))
+
+    def log_artifacts(self, run_id: str, local_dir: str, artifact_path: str | None = None) -> None:
+        """Logs what a folder contains."""
+        self._send(files(run_id, Path(local_dir), artifact_path))
+
+    def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
+        """Ends a run."""
+        self._send(ending(run_id, status or "FINISHED", end_time or int(1000 * time())))
+
+    def settle(self) -> None:
+        """Waits until everything is delivered, as long as there is patience.
+
+        Raises:
+            TrackingError: The server stays away; everything is in the outbox.
+        """
+        deadline = monotonic() + self.patience
+        while self.outbox:
+            if self._try() or not self.outbox:
+                return
+            if monotonic() >= deadline:
+                raise self._lost()
+            sleep(min(self._pause, max(deadline - monotonic(), 0.0)))
+
+    def _send(self, entry: Entry) -> None:
+        with self._lock:
+            if self.outbox:
+                self.outbox.put(entry)
+                if monotonic() >= self._next_try:
+                    self._try()
+                return
+            try:
+                with impatient(seconds=_UPLOAD_SECONDS if entry.source else _ANSWER_SECONDS):
+                    entry.send(self.plain)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                self.outbox.put(entry)
+                self._postpone()
+                self.say(
+                    f"{strftime('%H:%M:%S')} The tracking server doesn't answer ({_reason(error)}). Work goes on; what "
+                    f"is logged waits in {self.outbox.folder}."
+                )
+
+    def _try(self) -> bool:
+        """Delivers what waits; returns whether the server took it."""
+        with self._lock:
+            try:
+                with impatient():
+                    self.plain.search_experiments(max_results=1)
+                with impatient(seconds=_UPLOAD_SECONDS):
+                    n = self.outbox.deliver(self.plain)
+            except Exception as error:
+                if is_outage(error):
+                    self._postpone()
+                    return False
+                raise TrackingError(
+                    f"what waits in {self.outbox.folder}",
+                    found=f"that the server refuses it ({_reason(error)})",
+                    expected="a server that has the runs that it is for",
+                    remedy="Restore them, and run `python -m lds_mlflow deliver`.",
+                ) from error
+            self._pause = _FIRST_PAUSE
+            self.say(f"{strftime('%H:%M:%S')} The tracking server is back, and has the {n:,} entries that waited.")
+            return True
+
+    def _postpone(self) -> None:
+        self._next_try = monotonic() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _lost(self) -> TrackingError:
+        return TrackingError(
+            f"tracking server {self.tracking_uri}",
+            found=f"no answer for {self.patience / 60:.0f} minutes",
+            expected="that it comes back",
+            remedy=f"Nothing is lost: {len(self.outbox):,} entries lie in {self.outbox.folder}. Once it is back, run "
+            "the same command again, or `python -m lds_mlflow deliver`.",
+        )
+
+
+@contextmanager
+def impatient(*, seconds: int = _ANSWER_SECONDS) -> Iterator[None]:
+    """Asks a server once, where MLflow's own patience is minutes.
+
+    Args:
+        seconds: How long to wait for an answer.
+    """
+    patience = {MLFLOW_HTTP_REQUEST_MAX_RETRIES: 0, MLFLOW_HTTP_REQUEST_TIMEOUT: seconds}
+    before = {variable: os.environ.get(variable.name) for variable in patience}
+    for variable, value in patience.items():
+        variable.set(value)
+    try:
+        yield
+    finally:
+        for variable, old in before.items():
+            if old is None:
+                variable.unset()
+            else:
+                os.environ[variable.name] = old
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an error is of a server that is away or can't cope, and not of what it was asked."""
+    known = MlflowException | ConnectionError | TimeoutError | requests.RequestException
+    if not isinstance(error, known) and type(error).__module__.split(".")[0] not in _STORES:
+        return False
+    status = _status(error)
+    return status is None or status in _BUSY or status >= _SERVER_ERROR
+
+
+def _status(error: BaseException | None) -> int | None:
+    # Of an answer of HTTP, if there was one; that of S3 is behind an error of boto3's own.
+    if error is None:
+        return None
+    response = getattr(error, "response", None)
+    if isinstance(response, requests.Response):
+        return response.status_code
+    if isinstance(response, dict):
+        return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR))
+    if isinstance(error, MlflowException):
+        return int(error.get_http_status_code())
+    return _status(error.__cause__ or error.__context__)
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).splitlines()[0][:200]
