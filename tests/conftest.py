@@ -46,17 +46,28 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tracking_uri(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of an empty store, where this test's runs and artifacts go."""
+def local_store(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty SQLite file, with artifacts in a folder."""
     shutil.copy(empty_database, tmp_path / "mlflow.db")
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     client = MlflowClient(uri)
     client.create_experiment("tests", artifact_location=(tmp_path / "artifacts").as_uri())
+    use_store(monkeypatch, uri, "tests")
+    return uri
+
+
+def use_store(monkeypatch: pytest.MonkeyPatch, uri: str, experiment: str) -> None:
+    """Sets MLflow's variables."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "tests")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", experiment)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
-    return uri
+
+
+@pytest.fixture
+def tracking_uri(local_store: str) -> str:
+    """The address of a store without runs, where this test's runs and artifacts go."""
+    return local_store
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ class Outbox:
 
     def __init__(self, folder: Path, server: str) -> None:
         self.folder, self.server = folder, server
-        self._lock = FileLock(folder / _LOCK)
+        self._lock = FileLock(folder / _LOCK, thread_local=False)
         self._last = max((int(path.name) for path in self._entries()), default=0)
 
     @classmethod

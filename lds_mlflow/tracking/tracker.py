@@ -10,7 +10,10 @@ from typing import Self
 import mlflow
 import psutil
 from mlflow import MlflowClient
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+from mlflow.environment_variables import (
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT,
+)
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from mlflow.utils.uri import is_local_uri
@@ -68,6 +71,7 @@ class Tracker:
         logging.getLogger("alembic").setLevel(logging.WARNING)
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         uri = mlflow.get_tracking_uri()
+        MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
         if not uri.startswith("http"):
             # A bar for every folder that is read in place is noise.
             MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
@@ -76,6 +80,8 @@ class Tracker:
                 tracker = cls(uri, _experiment_id(uri), options or Options(), say)
                 tracker.client.set_experiment_tag(tracker.experiment_id, *_KIND)
         except (MlflowException, OSError) as error:
+            if " 401 " in str(error):
+                raise _away(uri, error, "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.") from error
             raise _away(uri, error, "Start the server, or set MLFLOW_TRACKING_URI to one that runs.") from error
         tracker.deliver_left_behind()
         return tracker

@@ -1,22 +1,29 @@
 """Real commands in processes of their own, against a store of their own."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from mlflow import MlflowClient
 
 from lds_mlflow.graph import ENTRY_POINTS, parameters
-from tests.conftest import TINY
+from tests.conftest import TINY, use_store
+from tests.postgres import find_postgres, running_postgres
+from tests.tracking_server import PASSWORD, USER, TrackingServer, running_s3
 from tuning.entry import PARAMETERS
 
 ROOT = Path(__file__).parents[2]
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
 Start = Callable[..., subprocess.Popen[str]]
+Started = Callable[[list[str]], subprocess.Popen[str]]
 
 
 def environment() -> dict[str, str]:
@@ -36,6 +43,40 @@ def assignments(entry_point: str, work_dir: Path, values: dict[str, Any]) -> dic
     return {name: str(value) for name, value in (tiny | values).items()}
 
 
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackingServer]:
+    """A tracking server with PostgreSQL, S3 and passwords, which a test may stop and has to start again."""
+    programs = find_postgres()
+    if programs is None:
+        pytest.skip("PostgreSQL isn't installed (Debian: apt install postgresql)")
+    with running_postgres(programs) as postgres, running_s3() as s3:
+        found = TrackingServer(tmp_path_factory.mktemp("server"), postgres, s3)
+        found.lay_out()
+        found.start()
+        try:
+            yield found
+        finally:
+            found.stop()
+
+
+@pytest.fixture
+def server_store(server: TrackingServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of the server, with an experiment of the test's own and no models."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", USER)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
+    use_store(monkeypatch, server.uri, f"tests-{uuid4().hex[:8]}")
+    client = MlflowClient(server.uri)
+    for model in client.search_registered_models():
+        client.delete_registered_model(model.name)
+    return server.uri
+
+
+@pytest.fixture(params=["local_store", "server_store"])
+def tracking_uri(request: pytest.FixtureRequest) -> str:
+    """The address of a store without runs: every test here runs on both kinds."""
+    return str(request.getfixturevalue(request.param))
+
+
 @pytest.fixture
 def mlflow_run(tracking_uri: str, tmp_path: Path) -> Run:
     """Runs an entry point through `mlflow run --env-manager local`, from a folder that is not the project's."""
@@ -50,12 +91,23 @@ def mlflow_run(tracking_uri: str, tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def launch(tracking_uri: str, tmp_path: Path) -> Start:
+def launch(tracking_uri: str, tmp_path: Path, started: Started) -> Start:
     """Starts an entry point through `mlflow run`, in a process group of its own."""
 
     def begin(entry_point: str, **values: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            _launcher(entry_point, tmp_path / "work", values),
+        return started(_launcher(entry_point, tmp_path / "work", values))
+
+    return begin
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Started]:
+    """Starts processes, each in a group of its own; none outlives its test."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def begin(command: list[str]) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command,
             cwd=tmp_path,
             env=environment(),
             stdout=subprocess.PIPE,
@@ -63,8 +115,13 @@ def launch(tracking_uri: str, tmp_path: Path) -> Start:
             text=True,
             start_new_session=True,
         )
+        processes.append(process)
+        return process
 
-    return begin
+    yield begin
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _launcher(entry_point: str, work_dir: Path, values: dict[str, Any]) -> list[str]:
@@ -74,18 +131,11 @@ def _launcher(entry_point: str, work_dir: Path, values: dict[str, Any]) -> list[
 
 
 @pytest.fixture
-def start(tracking_uri: str, tmp_path: Path) -> Start:
+def start(tracking_uri: str, tmp_path: Path, started: Started) -> Start:
     """Starts a command and returns its process."""
 
     def begin(entry_point: str, **values: Any) -> subprocess.Popen[str]:
         flags = [f"--{name}={value}" for name, value in assignments(entry_point, tmp_path / "work", values).items()]
-        return subprocess.Popen(
-            [sys.executable, "-m", "lds_mlflow", entry_point, *flags],
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return started([sys.executable, "-m", "lds_mlflow", entry_point, *flags])
 
     return begin

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,13 @@ def test_entries_are_delivered_in_order_also_by_another_process_later(
     found.put(batch(run_id, [], [], [RunTag("last", "added")]))
     assert found.deliver(tracker.client) == 13
     assert tracker.client.get_run(run_id).data.tags["last"] == "added"
+
+
+def test_two_threads_of_one_process_share_it(outbox: Outbox, run_id: str) -> None:
+    outbox.put(batch(run_id, [], [], []))
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(outbox.put, batch(run_id, [], [], [])).result(timeout=10)
+    assert len(outbox) == 2
 
 
 def test_an_entry_that_is_refused_stays_with_those_after_it(outbox: Outbox, run_id: str, tracker: Tracker) -> None:
