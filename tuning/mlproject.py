@@ -1,19 +1,22 @@
-"""MLproject with all entry points: `python -m tuning.mlproject > MLproject`."""
+"""The MLproject files, with all entry points: `python -m tuning.mlproject` writes them."""
 
-import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from lds_mlflow.graph import ENTRY_POINTS, parameters
-from lds_mlflow.mlproject import mlproject
+from lds_mlflow.mlproject import IN_A_CONTAINER, ON_THIS_MACHINE, mlproject
 from tuning.entry import PARAMETERS, TUNE
 
-__all__ = ["whole_mlproject"]
+__all__ = ["mlprojects"]
 
 
-def whole_mlproject() -> str:
-    """Returns the text of the project's MLproject file."""
+def mlprojects() -> Mapping[str, str]:
+    """Returns the texts of the MLproject files by their paths within the project."""
     steps = {name: ("lds_mlflow", parameters(name)) for name in ENTRY_POINTS}
-    return mlproject({**steps, TUNE: ("tuning", PARAMETERS)})
+    points = {**steps, TUNE: ("tuning", PARAMETERS)}
+    return {"MLproject": mlproject(points, ON_THIS_MACHINE), "containers/MLproject": mlproject(points, IN_A_CONTAINER)}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(whole_mlproject())
+    for path, text in mlprojects().items():
+        Path(path).write_text(text, encoding="utf-8")

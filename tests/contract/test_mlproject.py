@@ -14,7 +14,7 @@ from lds_mlflow.config import parse_all
 from lds_mlflow.graph import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE, STEPS, configs_behind, parameters
 from tuning.__main__ import cli as tuning_cli
 from tuning.entry import CONFIGS, PARAMETERS, TUNE
-from tuning.mlproject import whole_mlproject
+from tuning.mlproject import mlprojects
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text())
@@ -29,8 +29,20 @@ def _flags(entry_point: str) -> dict[str, click.Option]:
     return {option.opts[0].removeprefix("--"): option for option in command.params if isinstance(option, click.Option)}
 
 
-def test_mlproject_is_what_the_configurations_give() -> None:
-    assert (ROOT / "MLproject").read_text() == whole_mlproject()
+@pytest.mark.parametrize("path", ["MLproject", "containers/MLproject"])
+def test_mlproject_is_what_the_configurations_give(path: str) -> None:
+    assert (ROOT / path).read_text() == mlprojects()[path]
+
+
+def test_in_a_container_only_the_folders_are_others() -> None:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "containers" / "MLproject").read_text())["entry_points"]
+    assert set(found) == set(POINTS)
+    for name, point in found.items():
+        assert f"exec {point['command']}" == POINTS[name]["command"]
+        others = {key for key, item in point["parameters"].items() if item != POINTS[name]["parameters"][key]}
+        assert others == {"work_dir", "storage"} & set(point["parameters"])
+        # MLflow hands it to the container word by word.
+        assert not set("$|&;<>") & set(point["command"])
 
 
 def test_mlproject_the_commands_and_the_steps_have_the_same_entry_points() -> None:

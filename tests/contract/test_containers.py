@@ -1,0 +1,112 @@
+"""What the containers are made of, as far as it can be read: tests/end_to_end/test_containers.py runs them."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from click.testing import CliRunner
+from mlflow.cli import cli as mlflow_cli
+from mlflow.projects.kubernetes import _get_kubernetes_job_definition, _get_run_command
+from sqlalchemy import make_url
+
+from lds_mlflow.__main__ import cli
+from tests.compose import SECRETS, composed
+from tuning.__main__ import cli as tuning_cli
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+OURS = ("mlflow", "worker", "sampler")
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = composed()["services"]
+    return found
+
+
+def test_the_image_runs_as_a_user_with_pinned_requirements_and_is_watched() -> None:
+    lines = DOCKERFILE.splitlines()
+    assert "USER 1000" in lines
+    assert any(line.startswith("HEALTHCHECK ") for line in lines)
+    installs = [line for line in lines if "pip install" in line]
+    assert installs
+    assert all("requirements" in line for line in installs)
+    assert re.fullmatch(r"FROM python:3\.11-slim-\w+", next(line for line in lines if line.startswith("FROM")))
+
+
+def test_nothing_gets_into_the_image_but_what_it_is_made_of() -> None:
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    assert rules[0] == "*"
+    copied = {word for line in re.findall(r"^COPY (.*) \S+$", DOCKERFILE, re.MULTILINE) for word in line.split()}
+    allowed = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    assert copied == (allowed - {"requirements*.txt"}) | {"requirements.txt", "requirements-dev.txt"}
+
+
+def test_compose_has_what_a_team_needs_and_ours_run_with_few_rights(services: dict[str, Any]) -> None:
+    assert set(services) == {"postgres", "s3", *OURS}
+    for name in OURS:
+        service = services[name]
+        assert (service["user"], service["read_only"], service["cap_drop"]) == ("1000", True, ["ALL"])
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_no_secret_is_written_in_compose_or_in_a_command(services: dict[str, Any]) -> None:
+    text = (ROOT / "compose.yaml").read_text()
+    for line in re.findall(r"^\s*\w*(?:PASSWORD|SECRET|KEY)\w*: (.*)$", text, re.MULTILINE):
+        assert line.startswith("${"), line
+    for service in services.values():
+        assert not any(secret in str(service.get("command", "")) for secret in SECRETS.values())
+        for word in re.findall(r"\S+://\S+@\S+", str(service.get("command", ""))):
+            assert make_url(word.split("=", 1)[1].rstrip("',]")).password is None
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_compose_names_every_secret_that_is_missing() -> None:
+    example = (ROOT / "containers" / "example.env").read_text()
+    assert set(re.findall(r"^(\w+)=", example, re.MULTILINE)) == set(SECRETS)
+    command = [sys.executable, "-m", "podman_compose", "--file", str(ROOT / "compose.yaml"), "config"]
+    done = subprocess.run(command, cwd=ROOT / "containers", capture_output=True, text=True, check=False)
+    assert "see containers/example.env" in done.stderr
+
+
+@pytest.mark.parametrize(("service", "command"), [("mlflow", mlflow_cli), ("worker", tuning_cli), ("sampler", cli)])
+def test_the_commands_in_compose_have_the_options_that_they_are_given(
+    services: dict[str, Any], service: str, command: Any
+) -> None:
+    words = [
+        word for word in services[service]["command"] if word not in {"python", "-m", "tuning", "lds_mlflow", "mlflow"}
+    ]
+    shown = CliRunner().invoke(command, [words[0], "--help"])
+    assert shown.exit_code == 0
+    for word in words[1:]:
+        assert f"{word.split('=')[0]} " in shown.output
+
+
+def test_the_kubernetes_job_that_mlflow_makes_of_the_template_is_valid() -> None:
+    config = json.loads((ROOT / "containers" / "kubernetes.json").read_text())
+    template = yaml.safe_load((ROOT / config["kube-job-template-path"]).read_text())
+    project = yaml.safe_load((ROOT / "containers" / "MLproject").read_text())
+    command = ["python -m lds_mlflow train --train_steps=5 --data=digits"]
+    job = _get_kubernetes_job_definition(
+        project["name"],
+        config["repository-uri"],
+        "sha256:12ab",
+        _get_run_command(command),
+        {"MLFLOW_TRACKING_URI": "http://mlflow:5000", "MLFLOW_RUN_ID": "12ab"},
+        template,
+    )
+    kubernetes_validate.validate(job, kubernetes_validate.latest_version(), strict=True)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["command"][:4] == ["python", "-m", "lds_mlflow", "train"]
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", job["metadata"]["name"])
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert job["spec"]["template"]["spec"]["securityContext"]["runAsNonRoot"]
+    job["spec"]["template"]["spec"]["container"] = []
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(job, kubernetes_validate.latest_version(), strict=True)
