@@ -6,9 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ import sqlalchemy
 from moto.server import ThreadedMotoServer
 from sqlalchemy import make_url
 
-__all__ = ["PASSWORD", "USER", "TrackingServer", "running_s3"]
+__all__ = ["PASSWORD", "USER", "TrackingServer", "free_port", "running_s3", "wait_until_it_answers"]
 
 USER, PASSWORD = "tests", "a-long-password"
 _BUCKET = "artifacts"
@@ -51,7 +50,7 @@ class TrackingServer:
     folder: Path
     postgres: str
     s3: str
-    port: int = field(default_factory=lambda: _free_port())  # noqa: PLW0108
+    port: int = field(default_factory=lambda: free_port())  # noqa: PLW0108
     name: str = field(default_factory=lambda: f"mlflow_{uuid4().hex[:12]}")
     process: subprocess.Popen[bytes] | None = None
 
@@ -97,11 +96,7 @@ class TrackingServer:
                 cwd=self.folder,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 120
-        while not self._answers():
-            assert self.process.poll() is None, (self.folder / "server.log").read_text()[-3000:]
-            assert time.monotonic() < deadline, "the server doesn't answer"
-            time.sleep(0.2)
+        wait_until_it_answers(f"{self.uri}/health", lambda: (self.folder / "server.log").read_text()[-3000:])
 
     def stop(self) -> None:
         """Kills it."""
@@ -116,15 +111,21 @@ class TrackingServer:
         address = make_url(self.postgres)
         return f"{address.drivername}://{address.username}@/{self.name}{suffix}?host={address.query['host']}"
 
-    def _answers(self) -> bool:
+
+def wait_until_it_answers(address: str, said: Callable[[], str], seconds: float = 180) -> None:
+    """Waits until a server answers with a status of 200; else fails with what it has said."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=5):
-                return True
-        except (urllib.error.URLError, OSError):
-            return False
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"{address} doesn't answer: {said()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Returns the number of a port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

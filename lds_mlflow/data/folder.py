@@ -20,6 +20,8 @@ __all__ = ["load_folder"]
 
 _TABLE = "labels.csv"
 _PARTS = {"train", "test"}
+_LARGEST_MEMBER = 2**28
+"""Bytes of a file in a zip, unpacked: packed it may be a thousand times smaller."""
 
 
 def load_folder(path: Path, *, resolution: int = 0, channels: int = 0, label: str = "") -> ImageSet:
@@ -44,6 +46,7 @@ def load_folder(path: Path, *, resolution: int = 0, channels: int = 0, label: st
         return _assemble(path, files, table, resolution=resolution, channels=channels, label=label)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
+            _require_small_members(archive, path)
             files = {name: (name, partial(_open_member, archive, name)) for name in sorted(archive.namelist())}
             table = _read_table(archive.read(_TABLE), str(path)) if _TABLE in files else None
             return _assemble(path, files, table, resolution=resolution, channels=channels, label=label)
@@ -173,6 +176,17 @@ def _walk(folder: Path) -> Iterator[str]:
 
 def _open_file(path: Path) -> BinaryIO:
     return path.open("rb")
+
+
+def _require_small_members(archive: zipfile.ZipFile, path: Path) -> None:
+    large = [member for member in archive.infolist() if member.file_size > _LARGEST_MEMBER]
+    if large:
+        raise DataError(
+            f"{large[0].filename} in {path}",
+            found=f"{large[0].file_size / 2**20:,.0f} MiB, unpacked from {large[0].compress_size / 2**20:,.1f}",
+            expected=f"files of at most {_LARGEST_MEMBER / 2**20:,.0f} MiB",
+            remedy="Remove it from the archive, or unpack what you trust and give the folder.",
+        )
 
 
 def _open_member(archive: zipfile.ZipFile, name: str) -> BinaryIO:

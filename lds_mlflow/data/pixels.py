@@ -1,5 +1,6 @@
 """From picture files to one array: every picture decoded and checked, all the wrong ones named together."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
@@ -16,6 +17,8 @@ __all__ = ["Picture", "decode_pictures", "resize_arrays"]
 
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
 _NAMED_AT_MOST = 5
+_MOST_PIXELS = 2**26
+"""Of a picture. A small file can hold one that takes all memory; more than this no camera's has."""
 
 Picture = tuple[str, Callable[[], BinaryIO]]
 """A picture's name, and how to open it."""
@@ -32,19 +35,24 @@ def decode_pictures(pictures: Iterable[Picture], *, resolution: int, channels: i
         source: What to call the whole in a message.
 
     Raises:
-        DataError: A picture is corrupt, or of another size or mode than the first.
+        DataError: A picture is corrupt, too large, or of another size or mode than the first.
     """
     arrays: dict[str, NDArray[np.uint8]] = {}
     corrupt: list[str] = []
+    huge: list[str] = []
     odd_modes: dict[str, str] = {}
     for name, opener in tqdm(pictures, desc="reading images", unit="image", leave=False, delay=1):
         try:
-            with opener() as file, Image.open(file) as picture:
-                if channels or picture.mode in _MODE_OF_CHANNELS.values():
+            with opener() as file, _sized(file) as picture:
+                if picture.width * picture.height > _MOST_PIXELS:
+                    huge.append(name)
+                elif channels or picture.mode in _MODE_OF_CHANNELS.values():
                     arrays[name] = _as_array(picture, resolution, channels)
                 else:
                     odd_modes[name] = picture.mode
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        except Image.DecompressionBombError:
+            huge.append(name)
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
             corrupt.append(name)
     if corrupt:
         raise DataError(
@@ -52,6 +60,13 @@ def decode_pictures(pictures: Iterable[Picture], *, resolution: int, channels: i
             found=f"{len(corrupt)} that can't be decoded: {_some(corrupt)}",
             expected="every image file to be whole",
             remedy="Repair or remove them.",
+        )
+    if huge:
+        raise DataError(
+            f"images of {source}",
+            found=f"{len(huge)} of more than {_MOST_PIXELS / 1e6:.0f} million pixels: {_some(huge)}",
+            expected="pictures that fit in memory",
+            remedy="Make them smaller, or remove them.",
         )
     if odd_modes:
         raise DataError(
@@ -70,6 +85,13 @@ def resize_arrays(arrays: NDArray[np.uint8], resolution: int) -> NDArray[np.uint
     if not resolution:
         return arrays
     return np.stack([np.asarray(_square(Image.fromarray(array), resolution)) for array in arrays])
+
+
+def _sized(file: BinaryIO) -> Image.Image:
+    # Opening reads the size and no pixels. Pillow warns of less than it refuses; here it is refused.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file)
 
 
 def _square(picture: Image.Image, side: int) -> Image.Image:

@@ -326,3 +326,37 @@ def test_labels_belong_to_the_images_whatever_the_order_of_the_rows(folder: Path
     forward = load_folder(_table(folder, "file,kind", *rows))
     backward = load_folder(_table(folder, "file,kind", *reversed(rows)))
     assert forward.take(torch.arange(3, -1, -1)).digest == backward.digest
+
+
+def test_a_file_that_unpacks_to_more_than_memory_is_refused_before_it_is_unpacked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lds_mlflow.data.folder._LARGEST_MEMBER", 1000)
+    (folder / "bomb.png").write_bytes(bytes(100_000))
+    path = _zip(folder, zipfile.ZIP_DEFLATED)
+    monkeypatch.setattr(zipfile.ZipFile, "read", _never)
+    with pytest.raises(DataError, match=r"bomb\.png in .*expected files of at most"):
+        load_folder(path)
+
+
+def _never(*args: object) -> bytes:
+    raise AssertionError("unpacked")
+
+
+@pytest.mark.parametrize("name", ["../outside.png", "/outside.png", "a/../../outside.png"])
+def test_names_in_a_zip_that_point_elsewhere_touch_nothing_there(folder: Path, name: str) -> None:
+    path = folder.parent / "odd.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for own in (name, "inside.png"):
+            archive.write(next(folder.rglob("*.png")), own)
+    before = sorted(folder.parent.parent.rglob("*"))
+    assert len(load_folder(path)) == 2
+    assert sorted(folder.parent.parent.rglob("*")) == before
+
+
+def test_a_labels_table_can_name_no_file_outside_its_folder(folder: Path) -> None:
+    outside = folder.parent / "outside.png"
+    outside.write_bytes(next(folder.rglob("*.png")).read_bytes())
+    (folder / "labels.csv").write_text("file,kind\n../outside.png,a\n")
+    with pytest.raises(DataError, match=r"files that aren't there, such as \.\./outside\.png"):
+        load_folder(folder)

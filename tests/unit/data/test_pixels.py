@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 from typing import BinaryIO
 
 import numpy as np
@@ -148,3 +150,15 @@ def test_resizing_averages_what_it_shrinks() -> None:
     # Without antialiasing a fine checkerboard comes out black or white.
     board = (np.indices((32, 32)).sum(0) % 2 * 255).astype(np.uint8)[None]
     assert np.abs(resize_arrays(board, 8)[0, 2:6, 2:6].astype(float) - 127.5).max() < 10
+
+
+@pytest.mark.parametrize("side", [8193, 12_000, 20_000])
+def test_a_picture_that_would_take_all_memory_is_refused_before_it_is_decoded(side: int) -> None:
+    # Pillow would decode the first, warn of the second, and refuse the third.
+    header = io.BytesIO()
+    Image.new("1", (1, 1)).save(header, format="PNG")
+    png = bytearray(header.getvalue())
+    png[16:24] = struct.pack(">II", side, side)
+    png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
+    error = _refusal(_flat("a.png"), ("bomb.png", lambda: io.BytesIO(png)))
+    assert error.found == "1 of more than 67 million pixels: bomb.png"

@@ -1,0 +1,189 @@
+"""The image and what compose.yaml makes of it, run by a container engine (DOCKER_HOST).
+
+PostgreSQL and the store that speaks S3 are this machine's own: their images may not be at hand.
+"""
+
+import base64
+import json
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+import sqlalchemy
+from docker.errors import APIError, DockerException, NotFound
+from docker.models.containers import Container
+
+from lds_mlflow.tracking import Tracker, tags
+from tests.compose import SECRETS, composed
+from tests.conftest import TINY, use_store
+from tests.end_to_end.conftest import ROOT, assignments, environment
+from tests.postgres import find_postgres, running_postgres
+from tests.tracking_server import free_port, running_s3, wait_until_it_answers
+
+pytestmark = pytest.mark.end_to_end
+IMAGE = "lds-mlflow"
+FEW_RIGHTS = {"read_only": True, "tmpfs": {"/tmp": ""}, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
+Begin = Callable[..., Container]
+
+
+@pytest.fixture(scope="module")
+def engine() -> docker.DockerClient:
+    try:
+        client = docker.from_env(timeout=1800)
+        client.ping()
+    except DockerException:
+        pytest.skip("no container engine answers at DOCKER_HOST")
+    client.images.build(path=str(ROOT), tag=IMAGE)
+    return client
+
+
+@pytest.fixture
+def begin(engine: docker.DockerClient) -> Iterator[Begin]:
+    """Starts containers with few rights on this machine's network; none outlives its test."""
+    containers: list[Container] = []
+
+    def start(command: list[str], variables: Mapping[str, str], volumes: list[str] | None = None) -> Container:
+        container = engine.containers.run(
+            IMAGE,
+            command,
+            detach=True,
+            network_mode="host",
+            environment=dict(variables),
+            volumes=volumes or [],
+            **FEW_RIGHTS,
+        )
+        containers.append(container)
+        return container
+
+    yield start
+    for container in containers:
+        with suppress(NotFound, APIError):
+            container.remove(force=True, v=True)
+
+
+@pytest.fixture
+def tracking_uri(server_store: str) -> str:
+    return server_store
+
+
+def _ended(container: Container) -> str:
+    status = container.wait(timeout=900)["StatusCode"]
+    said = str(container.logs().decode())
+    assert status == 0, said[-3000:]
+    return said
+
+
+def _ask(address: str, content: Any = None, password: str = "") -> bytes:
+    body = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(address, data=body, headers={"Content-Type": "application/json"})
+    if password:
+        request.add_header("Authorization", "Basic " + base64.b64encode(f"admin:{password}".encode()).decode())
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return bytes(answer.read())
+
+
+def test_the_image_runs_an_entry_point_as_a_user_and_writes_only_where_it_may(begin: Begin) -> None:
+    variables = {"MLFLOW_TRACKING_URI": "sqlite:////work/mlflow.db"}
+    flags = [f"--{name}={value}" for name, value in assignments("finetune", Path("/work"), {}).items()]
+    said = _ended(begin(["python", "-m", "lds_mlflow", "finetune", *flags], variables))
+    assert "finetune finished in" in said
+    assert _ended(begin(["id", "-u"], {})).strip() == "1000"
+    tried = begin(["sh", "-c", "touch /work/a /tmp/a && ! touch /opt/a"], {})
+    assert "Read-only" in _ended(tried)
+
+
+def test_mlflow_run_with_a_docker_environment(engine: docker.DockerClient, tracker: Tracker, tmp_path: Path) -> None:
+    assert engine.images.get(IMAGE)
+    if shutil.which("docker") is None:
+        pytest.skip("MLflow's launcher calls the program docker, which isn't installed")
+    flags = [f"-P{name}={value}" for name, value in assignments("train", Path("/work"), {}).items()]
+    command = [sys.executable, "-m", "mlflow", "run", str(ROOT / "containers"), "-e", "train", "-A", "network=host"]
+    done = subprocess.run(
+        [*command, *flags], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (run,) = tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = 'train'")
+    assert (run.info.status, run.data.tags["mlflow.project.env"]) == ("FINISHED", "docker")
+    assert run.data.params["train_steps"] == str(TINY["train_steps"])
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """compose.yaml's services with the addresses of this machine's database and store in place of their names."""
+    programs = find_postgres()
+    if programs is None:
+        pytest.skip("PostgreSQL isn't installed (Debian: apt install postgresql)")
+    ports = {"postgres": free_port(), "mlflow": free_port()}
+    with (
+        running_postgres(
+            programs, user="mlflow", password=SECRETS["POSTGRES_PASSWORD"], port=ports["postgres"]
+        ) as base,
+        running_s3() as s3,
+    ):
+        text = json.dumps(composed())
+        for name, there in {
+            "@postgres/": f"@127.0.0.1:{ports['postgres']}/",
+            "http://s3:8333": s3,
+            "http://mlflow:5000": f"http://127.0.0.1:{ports['mlflow']}",
+            "--port=5000": f"--port={ports['mlflow']}",
+            "127.0.0.1:5000": f"127.0.0.1:{ports['mlflow']}",
+        }.items():
+            assert name in text
+            text = text.replace(name, there)
+        found = json.loads(text)
+        engine = sqlalchemy.create_engine(base, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            for statement in ("CREATE DATABASE mlflow", *found["configs"]["databases"]["content"].splitlines()):
+                connection.execute(sqlalchemy.text(statement))
+        engine.dispose()
+        (tmp_path / "auth.ini").write_text(found["configs"]["auth"]["content"])
+        yield {**found["services"], "uri": f"http://127.0.0.1:{ports['mlflow']}"}
+
+
+def test_the_services_of_compose_work_together(
+    services: dict[str, Any], begin: Begin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server = services["mlflow"]
+    containers = [begin(server["command"], server["environment"], [f"{tmp_path / 'auth.ini'}:/etc/mlflow-auth.ini:ro"])]
+    wait_until_it_answers(f"{services['uri']}/health", lambda: containers[0].logs().decode()[-3000:])
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        _ask(f"{services['uri']}/api/2.0/mlflow/experiments/get?experiment_id=0", password="guessed")
+    assert _ask(
+        f"{services['uri']}/api/2.0/mlflow/experiments/get?experiment_id=0", password=SECRETS["MLFLOW_PASSWORD"]
+    )
+
+    use_store(monkeypatch, services["uri"], "Default")
+    worker = services["worker"]
+    tiny = {"trials": 2, "seeds": 1, "fresh_seeds": 2, "finalists": 1, "workers": 1}
+    flags = {**assignments("tune", Path("/work"), tiny), "storage": "", "study": ""}
+    command = [*worker["command"], *(f"--{name}={value}" for name, value in flags.items() if value)]
+    workers = [begin(command, worker["environment"]) for _ in range(2)]
+    containers += workers
+    said = [_ended(one) for one in workers]
+    assert any("The same weights: " in one for one in said)
+    for name, value in worker["environment"].items():
+        monkeypatch.setenv(name, value)
+    tracker = Tracker.connect()
+    trials = tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STATE}` != ''")
+    assert len(trials) == 2
+
+    sampler = services["sampler"]
+    command = [word.replace("@champion", "@challenger") for word in sampler["command"]]
+    containers.append(begin(command, sampler["environment"]))
+    wait_until_it_answers("http://127.0.0.1:5001/ping", lambda: containers[-1].logs().decode()[-3000:])
+    answer = json.loads(_ask("http://127.0.0.1:5001/invocations", {"dataframe_records": [{"seed": 7}]}))
+    assert base64.b64decode(answer["predictions"][0]["image"]).startswith(b"\x89PNG")
+    assert b"<html" in _ask("http://127.0.0.1:5001/")
+    check = containers[-1].image.attrs["Config"].get("Healthcheck", {}).get("Test")
+    if check:
+        assert containers[-1].exec_run(check[1:]).exit_code == 0
+    logged = "".join(one.logs().decode() for one in containers)
+    assert not [name for name, secret in SECRETS.items() if secret in logged]
