@@ -12,10 +12,10 @@ RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 
 ARG PIP_EXTRA_INDEX_URL
-COPY requirements.txt requirements-dev.txt /opt/lds_mlflow/
+COPY requirements.txt /opt/lds_mlflow/
 RUN pip install --no-cache-dir -r /opt/lds_mlflow/requirements.txt
 # What is installed beside is pinned by the same resolution.
-COPY pyproject.toml README.md /opt/lds_mlflow/
+COPY pyproject.toml README.md requirements-dev.txt /opt/lds_mlflow/
 COPY lds_mlflow /opt/lds_mlflow/lds_mlflow
 COPY tuning /opt/lds_mlflow/tuning
 RUN pip install --no-cache-dir -c /opt/lds_mlflow/requirements-dev.txt "/opt/lds_mlflow[server]"

@@ -34,18 +34,8 @@ ON_THIS_MACHINE = Surroundings("lds_mlflow", {"conda_env": "conda.yaml"}, by_she
 IN_A_CONTAINER = Surroundings(
     # Kubernetes takes no underscore in the name of a job.
     "lds-mlflow",
-    {
-        "docker_env": {
-            "image": "lds-mlflow",
-            "volumes": ["lds-work:/work"],
-            "environment": [
-                "MLFLOW_TRACKING_URI",
-                "MLFLOW_TRACKING_USERNAME",
-                "MLFLOW_TRACKING_PASSWORD",
-                "PGPASSWORD",
-            ],
-        }
-    },
+    # What it listed as `environment` would have to be set; passwords come by -A env-file=FILE.
+    {"docker_env": {"image": "lds-mlflow", "volumes": ["lds-work:/work"]}},
     by_shell=False,
     # The launcher's folder of the project can't be written to.
     defaults={"work_dir": "/work", "storage": "sqlite:////work/tuning.db"},

@@ -71,10 +71,14 @@ def server_store(server: TrackingServer, monkeypatch: pytest.MonkeyPatch) -> str
     return server.uri
 
 
-@pytest.fixture(params=["local_store", "server_store"])
+@pytest.fixture
 def tracking_uri(request: pytest.FixtureRequest) -> str:
-    """The address of a store without runs: every test here runs on both kinds."""
-    return str(request.getfixturevalue(request.param))
+    """The address of a store without runs: a SQLite file, or what `on_both_stores` and `on_the_server` say."""
+    return str(request.getfixturevalue(getattr(request, "param", "local_store")))
+
+
+on_both_stores = pytest.mark.parametrize("tracking_uri", ["local_store", "server_store"], indirect=True)
+on_the_server = pytest.mark.parametrize("tracking_uri", ["server_store"], indirect=True)
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from docker.models.containers import Container
 from lds_mlflow.tracking import Tracker, tags
 from tests.compose import SECRETS, composed
 from tests.conftest import TINY, use_store
-from tests.end_to_end.conftest import ROOT, assignments, environment
+from tests.end_to_end.conftest import ROOT, assignments, environment, on_the_server
 from tests.postgres import find_postgres, running_postgres
-from tests.tracking_server import free_port, running_s3, wait_until_it_answers
+from tests.tracking_server import PASSWORD, USER, free_port, running_s3, wait_until_it_answers
 
 pytestmark = pytest.mark.end_to_end
 IMAGE = "lds-mlflow"
@@ -69,11 +69,6 @@ def begin(engine: docker.DockerClient) -> Iterator[Begin]:
             container.remove(force=True, v=True)
 
 
-@pytest.fixture
-def tracking_uri(server_store: str) -> str:
-    return server_store
-
-
 def _ended(container: Container) -> str:
     status = container.wait(timeout=900)["StatusCode"]
     said = str(container.logs().decode())
@@ -100,15 +95,17 @@ def test_the_image_runs_an_entry_point_as_a_user_and_writes_only_where_it_may(be
     assert "Read-only" in _ended(tried)
 
 
+@on_the_server
 def test_mlflow_run_with_a_docker_environment(engine: docker.DockerClient, tracker: Tracker, tmp_path: Path) -> None:
     assert engine.images.get(IMAGE)
     if shutil.which("docker") is None:
         pytest.skip("MLflow's launcher calls the program docker, which isn't installed")
     flags = [f"-P{name}={value}" for name, value in assignments("train", Path("/work"), {}).items()]
     command = [sys.executable, "-m", "mlflow", "run", str(ROOT / "containers"), "-e", "train", "-A", "network=host"]
-    done = subprocess.run(
-        [*command, *flags], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
-    )
+    passwords = tmp_path / "passwords.env"
+    passwords.write_text(f"MLFLOW_TRACKING_USERNAME={USER}\nMLFLOW_TRACKING_PASSWORD={PASSWORD}\n")
+    command += ["-A", f"env-file={passwords}", *flags]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     (run,) = tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = 'train'")
     assert (run.info.status, run.data.tags["mlflow.project.env"]) == ("FINISHED", "docker")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
-from tests.end_to_end.conftest import Start
+from tests.end_to_end.conftest import Start, on_both_stores
 
 pytestmark = pytest.mark.end_to_end
 STEPS = {"train_steps": 100, "checkpoint_every": 10}
@@ -40,6 +40,7 @@ def _finish(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, errors
 
 
+@on_both_stores
 def test_a_killed_training_goes_on_as_if_it_had_not_been(start: Start, tracker: Tracker, tmp_path: Path) -> None:
     process = start("train", **STEPS)
     checkpoints = tmp_path / "work" / "checkpoints"

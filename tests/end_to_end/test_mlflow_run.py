@@ -4,11 +4,12 @@ import pytest
 
 from lds_mlflow.tracking import Tracker, tags
 from lds_mlflow.values import ModelWeights
-from tests.end_to_end.conftest import Run
+from tests.end_to_end.conftest import Run, on_both_stores, on_the_server
 
 pytestmark = pytest.mark.end_to_end
 
 
+@on_both_stores
 def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tracker) -> None:
     done = mlflow_run("main")
     assert done.returncode == 0, done.stderr
@@ -55,6 +56,7 @@ def test_ablate_by_two_workers_ends_in_the_papers_tables(mlflow_run: Run, tracke
     assert "8 of 8 done" in done.stdout
 
 
+@on_the_server
 def test_tune_by_two_workers_ends_in_a_registered_model_that_finetune_gives_again(
     mlflow_run: Run, tracker: Tracker, tmp_path: Path
 ) -> None:

@@ -11,18 +11,13 @@ import pytest
 from mlflow import MlflowClient
 
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
-from tests.end_to_end.conftest import Start
+from tests.end_to_end.conftest import Start, on_the_server
 from tests.tracking_server import TrackingServer
 
 pytestmark = pytest.mark.end_to_end
 OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "12"))
 STEPS = {"train_steps": 2000, "checkpoint_every": 100, "limit": 300}
 MEASURED = ("system/", "cost/", "train/images_per_second")
-
-
-@pytest.fixture
-def tracking_uri(server_store: str) -> str:
-    return server_store
 
 
 def _train(tracker: Tracker) -> FinishedRun:
@@ -48,6 +43,7 @@ def _digests(run: FinishedRun) -> Counter[str]:
         return Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file())
 
 
+@on_the_server
 def test_an_outage_in_the_middle_of_training_loses_nothing(
     start: Start, server: TrackingServer, tracker: Tracker, tmp_path: Path
 ) -> None:
@@ -76,6 +72,7 @@ def test_an_outage_in_the_middle_of_training_loses_nothing(
     assert [step for step, _ in figures["train/loss"]] == list(range(50, 2001, 50))
 
 
+@on_the_server
 def test_what_a_server_that_stays_away_has_not_taken_is_delivered_later(
     start: Start, server: TrackingServer, tracker: Tracker, tmp_path: Path
 ) -> None:

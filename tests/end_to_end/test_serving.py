@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import MakePipeline
+from tests.end_to_end.conftest import on_both_stores
 
 pytestmark = pytest.mark.end_to_end
 
@@ -91,6 +92,7 @@ def test_the_registered_model_samples_in_a_clean_process_without_unpickling(
     assert _picture(done.stdout.strip().splitlines()[-1]).size == (8, 8)
 
 
+@on_both_stores
 def test_the_registered_model_is_served(make_pipeline: MakePipeline, tmp_path: Path) -> None:
     make_pipeline("finetune").run("finetune")
     port = _free_port()
