@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import torch
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -119,6 +120,8 @@ def serve(config: ServeConfig, say: Callable[[str], None]) -> None:
     Raises:
         TrackingError: See `service_of`.
     """
+    if config.threads:
+        torch.set_num_threads(config.threads)
     app = service_of(config.model)
     say(f"Gallery: http://{config.host}:{config.port}/   Images: POST http://{config.host}:{config.port}/invocations")
     logging.getLogger("mlflow.pyfunc").setLevel(logging.ERROR)
