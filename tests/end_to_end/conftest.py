@@ -20,6 +20,9 @@ from tests.tracking_server import PASSWORD, USER, TrackingServer, running_s3
 from tuning.entry import PARAMETERS
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 1200
+"""Only against what never ends: no test is of how long something takes."""
+
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
 Start = Callable[..., subprocess.Popen[str]]
@@ -88,7 +91,13 @@ def mlflow_run(tracking_uri: str, tmp_path: Path) -> Run:
     def run(entry_point: str, **values: Any) -> Done:
         command = _launcher(entry_point, tmp_path / "work", values)
         return subprocess.run(
-            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=300
+            command,
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
         )
 
     return run

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lds_mlflow.tracking import Tracker, tags
-from tests.end_to_end.conftest import Start
+from tests.end_to_end.conftest import PATIENCE_SECONDS, Start
 
 pytestmark = pytest.mark.end_to_end
 
@@ -20,7 +20,7 @@ def test_a_corrupt_image_stops_everything_before_training(start: Start, tracker:
     whole = (folder / "1" / "7.png").read_bytes()
     (folder / "1" / "7.png").write_bytes(whole[: len(whole) // 2])
     process = start("main", data=folder)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1
     assert "1 that can't be decoded: 1/7.png" in errors
     assert "Traceback" not in errors
@@ -35,7 +35,7 @@ def test_a_server_that_is_away_is_named_within_seconds(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     began = time.monotonic()
     process = start("train")
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1
     assert "tracking store http://127.0.0.1:9" in errors
     assert "MLFLOW_TRACKING_URI" in errors

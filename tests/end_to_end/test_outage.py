@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
-from tests.end_to_end.conftest import Start, on_the_server
+from tests.end_to_end.conftest import PATIENCE_SECONDS, Start, on_the_server
 from tests.tracking_server import TrackingServer
 
 pytestmark = pytest.mark.end_to_end
@@ -29,7 +29,7 @@ def _train(tracker: Tracker) -> FinishedRun:
 
 
 def _wait_for_checkpoint(folder: Path, process: subprocess.Popen[str], after: float = 0.0) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not any(path.stat().st_mtime > after for path in (folder / "checkpoints").glob("train-*.pt")):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline, "waited in vain"
@@ -59,7 +59,7 @@ def test_an_outage_in_the_middle_of_training_loses_nothing(
         time.sleep(max(0.0, stopped + OUTAGE_SECONDS - time.time()))
     finally:
         server.start()
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, errors
     assert "The tracking server doesn't answer" in output
     assert "The tracking server is back" in output
@@ -68,7 +68,7 @@ def test_an_outage_in_the_middle_of_training_loses_nothing(
     figures, digests = _figures(tracker.client, interrupted), _digests(interrupted)
 
     tracker.client.delete_run(interrupted.id)
-    output, errors = start("train", **STEPS).communicate(timeout=300)
+    output, errors = start("train", **STEPS).communicate(timeout=PATIENCE_SECONDS)
     undisturbed = _train(tracker)
     assert figures == _figures(tracker.client, undisturbed)
     assert digests == _digests(undisturbed)
@@ -83,7 +83,7 @@ def test_what_a_server_that_stays_away_has_not_taken_is_delivered_later(
     _wait_for_checkpoint(tmp_path / "work", process)
     server.stop()
     try:
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         server.start()
     assert process.returncode == 1
@@ -91,11 +91,11 @@ def test_what_a_server_that_stays_away_has_not_taken_is_delivered_later(
     assert "Traceback" not in output + errors
     assert _train(tracker).entity.info.status == "RUNNING"
 
-    output, errors = start("deliver").communicate(timeout=300)
+    output, errors = start("deliver").communicate(timeout=PATIENCE_SECONDS)
     assert "Delivered" in output, errors
     delivered = _train(tracker)
     assert delivered.entity.info.status == "FINISHED"
     steps = [point.step for point in tracker.client.get_metric_history(delivered.id, "train/loss")]
     assert steps == list(range(50, LAST + 1, 50))
-    output, errors = start("train", **STEPS).communicate(timeout=300)
+    output, errors = start("train", **STEPS).communicate(timeout=PATIENCE_SECONDS)
     assert "reused run" in output, errors

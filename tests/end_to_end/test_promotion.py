@@ -4,7 +4,7 @@ import pytest
 
 from lds_mlflow.tracking import CHAMPION, Tracker, tags
 from tests.conftest import MakePipeline
-from tests.end_to_end.conftest import Start, on_the_server
+from tests.end_to_end.conftest import PATIENCE_SECONDS, Start, on_the_server
 
 pytestmark = pytest.mark.end_to_end
 NAME = "lds-vae"
@@ -20,7 +20,7 @@ def test_of_two_machines_that_promote_at_once_only_one_is_the_first(
     # Without a folder in common they have no lock in common.
     processes = [start("promote", candidate=number, work_dir=f"machine{number}") for number in (1, 2)]
     for process in processes:
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, errors
 
     found = {number: tracker.registry.get(NAME, number).tags for number in ("1", "2")}

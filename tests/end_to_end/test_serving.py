@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import MakePipeline
-from tests.end_to_end.conftest import on_both_stores
+from tests.end_to_end.conftest import PATIENCE_SECONDS, on_both_stores
 
 pytestmark = pytest.mark.end_to_end
 
@@ -64,7 +64,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_up(port: int, server: subprocess.Popen[bytes], seconds: float = 120) -> None:
+def _wait_until_up(port: int, server: subprocess.Popen[bytes], seconds: float = PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert server.poll() is None, "the server ended"
@@ -132,4 +132,4 @@ def _rendered(address: str, folder: Path) -> str:
     quiet = ["disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-sync"]
     flags = ["headless", "no-sandbox", *quiet, "disable-component-update", "virtual-time-budget=10000", "dump-dom"]
     command = [CHROMIUM, *(f"--{flag}" for flag in flags), f"--user-data-dir={folder / 'browser'}", address]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS).stdout
