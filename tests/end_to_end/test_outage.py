@@ -15,7 +15,7 @@ from tests.end_to_end.conftest import PATIENCE_SECONDS, Start, on_the_server
 from tests.tracking_server import TrackingServer
 
 pytestmark = pytest.mark.end_to_end
-OUTAGE_SECONDS = int(os.environ.get("LDS_OUTAGE_SECONDS", "12"))
+OUTAGE_SECONDS = int(os.environ.get("LDS_OUTAGE_SECONDS", "6"))
 """A longer one, such as 60, takes that much longer to test."""
 
 LAST = 800 + 100 * OUTAGE_SECONDS
@@ -97,5 +97,3 @@ def test_what_a_server_that_stays_away_has_not_taken_is_delivered_later(
     assert delivered.entity.info.status == "FINISHED"
     steps = [point.step for point in tracker.client.get_metric_history(delivered.id, "train/loss")]
     assert steps == list(range(50, LAST + 1, 50))
-    output, errors = start("train", **STEPS).communicate(timeout=PATIENCE_SECONDS)
-    assert "reused run" in output, errors

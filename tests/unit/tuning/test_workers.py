@@ -48,7 +48,7 @@ def test_killed_workers_cost_no_trial_and_none_is_run_twice(
 
 
 def _wait_for_a_trial(storage: RDBStorage) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         studies = storage.get_all_studies()
         if studies and storage.get_all_trials(studies[0]._study_id, states=(TrialState.RUNNING,)):
