@@ -3,7 +3,7 @@
 #   docker build -t lds-mlflow .
 #   docker run --read-only --tmpfs /tmp -v lds-work:/work lds-mlflow python -m lds_mlflow main
 #
-# Where a GPU isn't needed, a package index with CPU builds of torch makes it a fifth of the size:
+# Where a GPU isn't needed, a package index with CPU builds of torch makes it smaller:
 # --build-arg PIP_EXTRA_INDEX_URL=...
 FROM python:3.11-slim-bookworm
 

@@ -81,7 +81,8 @@ def _add_models(report: Report, evaluations: Mapping[str, Evaluation]) -> None:
 def models_chart(evaluations: Mapping[str, Evaluation]) -> Figure:
     """Draws the models side by side, beside real images."""
     titles = {name: f"{FIGURES[name].title}{_arrow(name)}" for name in _CHARTED}
-    return comparison_chart(_side_by_side(evaluations), titles)
+    intervals = {label: found.intervals for label, found in evaluations.items()}
+    return comparison_chart(_side_by_side(evaluations), titles, intervals)
 
 
 def comparison_note(evaluations: Mapping[str, Evaluation], links: Mapping[str, str]) -> str:

@@ -79,7 +79,7 @@ def alpha_chart(alpha_M: Tensor, kept_A: Tensor) -> Figure:
         axes.bar(tenths / 10 + shift / 10, counts / max(counts.sum(), 1), width=0.04, color=color, label=label)
     axes.set(xlabel="alpha (0.1 and 0.9 lie next to a parent)", ylabel="share", xticks=tenths / 10)
     axes.set_title("Where between its parents a candidate lies")
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 
@@ -113,21 +113,32 @@ def census_chart(counts_B: Tensor, edges_B1: Tensor) -> Figure:
     return figure
 
 
-def comparison_chart(rows: Mapping[str, Mapping[str, float]], names: Mapping[str, str]) -> Figure:
+def comparison_chart(
+    rows: Mapping[str, Mapping[str, float]],
+    names: Mapping[str, str],
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]],
+) -> Figure:
     """Draws models side by side.
 
     Args:
         rows: Figures by name, by model; "real images" is drawn as the floor.
         names: Which figures to draw, with the title of each.
+        intervals: 95 % intervals by name, by model; a model may lack them.
     """
-    figure = Figure(figsize=(3.2 * len(names), 2.8), layout="constrained")
+    figure = Figure(figsize=(1.6 + 3.2 * len(names), 3), layout="constrained")
     models = list(rows)
     colors = [GREY if model == "real images" else BLUE for model in models]
-    for axes, (name, title) in zip(figure.subplots(1, len(names), squeeze=False).flat, names.items(), strict=True):
+    panels = figure.subplots(1, len(names), squeeze=False, sharey=True).flat
+    for axes, (name, title) in zip(panels, names.items(), strict=True):
         values = [rows[model][name] for model in models]
-        bars = axes.barh(models, values, color=colors)
-        axes.bar_label(bars, [f"{value:.3g}" for value in values], padding=3, fontsize=8)
-        axes.set_xlim(right=1.25 * max([value for value in values if isfinite(value)], default=1))
-        axes.invert_yaxis()
+        ends = [intervals.get(model, {}).get(name, (value, value)) for model, value in zip(models, values, strict=True)]
+        lows, highs = ([ends_of[side] for ends_of in ends] for side in (0, 1))
+        tops = [max(value, high) for value, high in zip(values, highs, strict=True)]
+        axes.barh(models, values, color=colors)
+        axes.hlines(models, lows, highs, color="black", linewidth=1)
+        for model, value, top in zip(models, values, tops, strict=True):
+            axes.annotate(f"{value:.3g}", (top, model), (4, 0), textcoords="offset points", va="center", fontsize=8)
+        axes.set_xlim(0, 1.3 * max([top for top in tops if isfinite(top)], default=1) or 1)
         axes.set_title(title, fontsize=10)
+    axes.invert_yaxis()
     return figure

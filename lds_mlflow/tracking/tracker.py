@@ -2,7 +2,9 @@
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Mapping
+from shutil import which
 from socket import gethostname
 from types import TracebackType
 from typing import Self
@@ -234,12 +236,12 @@ class Tracker:
             lines = [f"Look:   {without_passwords(self.tracking_uri)}/{page}"]
         else:
             lines = [
-                f"Look:   mlflow ui --backend-store-uri {without_passwords(self.tracking_uri)}",
+                f"Look:   {_program()} ui --backend-store-uri {without_passwords(self.tracking_uri)}",
                 f"        then open http://127.0.0.1:5000/{page}",
             ]
         if model:
             uri = f"models:/{model}@{CHAMPION if self.registry.find(model, CHAMPION) else NEWEST}"
-            serve = f'mlflow models serve -m "{uri}" --env-manager uv -p 5001'
+            serve = f'{_program()} models serve -m "{uri}" --env-manager uv -p 5001'
             lines.append(f"Serve:  MLFLOW_TRACKING_URI={without_passwords(self.tracking_uri)} {serve}")
         return lines
 
@@ -252,6 +254,11 @@ class Tracker:
                 version = self.client.get_model_version(*name.rsplit("/", 1))
             return str(version.run_id)
         return reference.removeprefix("runs:/").split("/", 1)[0]
+
+
+def _program() -> str:
+    # Who has only uv has no mlflow on the path.
+    return f"uvx mlflow@{mlflow.__version__}" if which("uvx") else f"{sys.executable} -m mlflow"
 
 
 def _process() -> str:

@@ -127,18 +127,36 @@ def test_a_funnel_names_its_rule_and_its_counts() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 12.5])
 def test_a_comparison_renders_with_one_model(value: float) -> None:
-    _assert_renders(comparison_chart({"baseline": {"fid": value}}, {"fid": "FID"}))
+    _assert_renders(comparison_chart({"baseline": {"fid": value}}, {"fid": "FID"}, {}))
 
 
 def test_a_comparison_has_one_axis_a_figure_and_one_bar_a_model() -> None:
     rows = {"baseline": {"fid": 3.0, "coverage": 0.5}, "finetuned": {"fid": 2.0, "coverage": 0.75}}
-    figure = comparison_chart(rows, {"fid": "FID", "coverage": "Coverage"})
+    figure = comparison_chart(rows, {"fid": "FID", "coverage": "Coverage"}, {})
     assert [axes.get_title() for axes in figure.axes] == ["FID", "Coverage"]
     assert _widths(figure) == [3.0, 2.0]
     assert [text.get_text() for text in figure.axes[1].texts] == ["0.5", "0.75"]
 
 
 def test_real_images_are_grey_in_a_comparison() -> None:
-    figure = comparison_chart({"real images": {"fid": 1.0}, "baseline": {"fid": 2.0}}, {"fid": "FID"})
+    figure = comparison_chart({"real images": {"fid": 1.0}, "baseline": {"fid": 2.0}}, {"fid": "FID"}, {})
     floor, model = (np.ptp(to_rgb(bar.get_facecolor())) for bar in figure.axes[0].patches)
     assert floor < 0.2 < model
+
+
+def test_a_comparison_shows_intervals_and_nothing_of_it_leaves_the_picture() -> None:
+    rows = {"real images": {"coverage": 0.975}, "finetuned by mixture": {"coverage": 0.928}}
+    figure = comparison_chart(
+        rows, {"coverage": "Coverage (higher is better)"}, {"finetuned by mixture": {"coverage": (0.866, 0.97)}}
+    )
+    (lines,) = figure.axes[0].collections
+    assert [segment[:, 0].tolist() for segment in lines.get_segments()] == [[0.975, 0.975], [0.866, 0.97]]  # type: ignore[attr-defined]
+    _assert_renders(figure)
+    width, height = figure.get_size_inches() * figure.dpi
+    for text in (figure.axes[0].title, *figure.axes[0].texts, *figure.axes[0].get_yticklabels()):
+        box = text.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= width
+        assert box.y1 <= height
+    frame = figure.axes[0].get_window_extent()
+    assert all(text.get_window_extent().x1 < frame.x1 for text in figure.axes[0].texts)

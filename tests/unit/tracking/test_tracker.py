@@ -1,5 +1,7 @@
+import sys
 import time
 
+import mlflow
 import pytest
 
 from lds_mlflow.errors import TrackingError
@@ -51,9 +53,16 @@ def test_what_is_not_there_is_named(tracker: Tracker, reference: str) -> None:
         tracker.open(reference)
 
 
-def test_the_next_steps_name_the_store_and_the_model(tracker: Tracker) -> None:
+@pytest.mark.parametrize(
+    ("uvx", "program"), [("/bin/uvx", f"uvx mlflow@{mlflow.__version__}"), (None, f"{sys.executable} -m mlflow")]
+)
+def test_the_next_steps_name_the_store_the_model_and_a_program_that_is_there(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch, uvx: str | None, program: str
+) -> None:
+    monkeypatch.setattr("lds_mlflow.tracking.tracker.which", lambda name: uvx)
     lines = "\n".join(tracker.next_steps("abc", model="digits"))
-    assert f"mlflow ui --backend-store-uri {tracker.tracking_uri}" in lines
+    assert f"{program} ui --backend-store-uri {tracker.tracking_uri}" in lines
+    assert f"{program} models serve" in lines
     assert "runs/abc" in lines
     assert "models:/digits@challenger" in lines
     assert "models serve" not in "\n".join(tracker.next_steps("abc", model=None))
