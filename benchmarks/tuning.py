@@ -33,6 +33,7 @@ import click
 import mlflow
 import optuna
 from optuna.trial import TrialState
+from optuna_integration.mlflow import MLflowCallback
 
 from lds_mlflow.config import NO_RUN, parse_all
 from lds_mlflow.graph import parameters
@@ -154,8 +155,6 @@ def _by_launcher(settings: Mapping[str, Any], n: int, folder: Path) -> tuple[flo
 
 def _by_callback(settings: Mapping[str, Any], n: int) -> tuple[float, str]:
     """Returns the seconds of a trial with Optuna's MLflow callback, and what its runs lack."""
-    from optuna_integration.mlflow import MLflowCallback  # noqa: PLC0415 - of the extra bench
-
     os.environ["TQDM_DISABLE"] = "1"
     tracker = Tracker.connect()
     parent = tracker.begin("callback", parent=None, values={})

@@ -2,7 +2,7 @@
 
 import re
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 __all__ = [
     "ArtifactError",
@@ -16,6 +16,7 @@ __all__ = [
     "TrackingError",
     "TrainingError",
     "WorkerError",
+    "first_line",
     "without_passwords",
 ]
 
@@ -25,6 +26,11 @@ _PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
 def without_passwords(text: str) -> str:
     """Returns a text with the passwords in its addresses masked: NAME://USER:***@HOST."""
     return _PASSWORD.sub(r"\1:***@", text)
+
+
+def first_line(error: BaseException) -> str:
+    """Returns what an error says in one line, without passwords; its kind, where it says nothing."""
+    return without_passwords(next(iter(str(error).splitlines()), "") or type(error).__name__)
 
 
 class LdsError(Exception):
@@ -40,6 +46,11 @@ class LdsError(Exception):
     def __init__(self, what: str, *, found: str, expected: str, remedy: str) -> None:
         self.what, self.found, self.expected, self.remedy = map(without_passwords, (what, found, expected, remedy))
         super().__init__(f"{self.what}: found {self.found}; expected {self.expected}. {self.remedy}")
+
+    @classmethod
+    def because(cls, error: BaseException, what: str, *, expected: str, remedy: str) -> Self:
+        """Returns an error whose `found` is what another says."""
+        return cls(what, found=first_line(error), expected=expected, remedy=remedy)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # From one process to another.

@@ -14,7 +14,7 @@ from pydantic_core import to_jsonable_python
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from lds_mlflow.errors import ArtifactError
+from lds_mlflow.errors import ArtifactError, first_line
 from lds_mlflow.files import digest_of_bytes, digest_of_file, require_free_space, write_atomically
 
 __all__ = ["load_value", "save_value"]
@@ -78,7 +78,7 @@ def load_value(kind: type[T], folder: Path) -> T:
         content = manifest["fields"] | _nested(load_file(folder / _TENSORS))
         return TypeAdapter(kind).validate_python(content)
     except (SafetensorError, ValidationError) as error:
-        raise _broken(folder, str(error).splitlines()[0], f"the fields of {kind.__name__}") from error
+        raise _broken(folder, first_line(error), f"the fields of {kind.__name__}") from error
 
 
 def _read_manifest(kind: type[T], folder: Path) -> dict[str, Any]:

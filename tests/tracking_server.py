@@ -2,12 +2,10 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +15,9 @@ import sqlalchemy
 from moto.server import ThreadedMotoServer
 from sqlalchemy import make_url
 
-__all__ = ["PASSWORD", "USER", "TrackingServer", "free_port", "running_s3", "wait_until_it_answers"]
+from tests.servers import free_port, wait_until_it_answers
+
+__all__ = ["PASSWORD", "USER", "TrackingServer", "running_s3"]
 
 USER, PASSWORD = "tests", "a-long-password"
 _BUCKET = "artifacts"
@@ -50,7 +50,7 @@ class TrackingServer:
     folder: Path
     postgres: str
     s3: str
-    port: int = field(default_factory=lambda: free_port())  # noqa: PLW0108
+    port: int = field(default_factory=free_port)
     name: str = field(default_factory=lambda: f"mlflow_{uuid4().hex[:12]}")
     process: subprocess.Popen[bytes] | None = None
 
@@ -88,7 +88,7 @@ class TrackingServer:
             "MLFLOW_FLASK_SERVER_SECRET_KEY": "tests",
         }
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
+            process = self.process = subprocess.Popen(
                 [*command, "--app-name", "basic-auth"],
                 env=environment,
                 stdout=log,
@@ -96,7 +96,8 @@ class TrackingServer:
                 cwd=self.folder,
                 start_new_session=True,
             )
-        wait_until_it_answers(f"{self.uri}/health", lambda: (self.folder / "server.log").read_text()[-3000:])
+        said = (self.folder / "server.log").read_text
+        wait_until_it_answers(f"{self.uri}/health", lambda: process.poll() is None, said)
 
     def stop(self) -> None:
         """Kills it."""
@@ -110,22 +111,3 @@ class TrackingServer:
         # MLflow hands the address to a configuration parser, in which a percent sign means something.
         address = make_url(self.postgres)
         return f"{address.drivername}://{address.username}@/{self.name}{suffix}?host={address.query['host']}"
-
-
-def wait_until_it_answers(address: str, said: Callable[[], str], seconds: float = 180) -> None:
-    """Waits until a server answers with a status of 200; else fails with what it has said."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"{address} doesn't answer: {said()}")
-
-
-def free_port() -> int:
-    """Returns the number of a port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

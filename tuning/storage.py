@@ -53,12 +53,8 @@ def open_storage(address: str, on_stale: Callable[[str], None], heartbeat_second
         except (SQLAlchemyError, StorageInternalError, ImportError, ValueError, RuntimeError) as error:
             # Workers that start at once may lay out a new database at once, and all but one fail.
             if tried == _TRIES:
-                raise ConfigError(
-                    "storage",
-                    found=str(error).splitlines()[0],
-                    expected=_EXAMPLES,
-                    remedy="Start it, or mend the address.",
-                ) from error
+                remedy = "Start it, or mend the address."
+                raise ConfigError.because(error, "storage", expected=_EXAMPLES, remedy=remedy) from error
             sleep(_PAUSE_SECONDS)
     if storage.engine.dialect.name == "sqlite":
         _take_turns(storage.engine)

@@ -16,24 +16,12 @@ from lds_mlflow.latent.density import leave_one_out_log_density, log_density
 from lds_mlflow.latent.diagnosis import Diagnosis, diagnose
 from lds_mlflow.latent.exhaustive import Census, Exhaustive, score_exhaustively
 from lds_mlflow.latent.factored import score_factored
-from lds_mlflow.latent.rules import (
-    COMBINATIONS,
-    Conformal,
-    HighestDensity,
-    Knee,
-    Otsu,
-    Paper,
-    PowerLaw,
-    Random,
-    Rule,
-    Threshold,
-    TopFraction,
-    Typical,
-)
+from lds_mlflow.latent.rules import COMBINATIONS, Paper, PowerLaw, Random, Rule, TopFraction
 from lds_mlflow.latent.scorers import Scorer, score_candidates, score_directly
 from lds_mlflow.latent.selection import feasible_tau, select
 from lds_mlflow.latent.space import SPACES, LatentSpace, latent_space
 from lds_mlflow.latent.strata import Strata, strata_of
+from lds_mlflow.latent.threshold_rules import Conformal, HighestDensity, Knee, Otsu, Threshold, Typical
 from lds_mlflow.latent.thresholds import Modes, modes
 
 __all__ = [

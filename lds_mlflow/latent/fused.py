@@ -5,24 +5,31 @@ degree 5 that is 1 at f = 0 (by Chebyshev interpolation; relative error 2e-7). I
 number, and 2^127.
 """
 
+from typing import Any
+
 from llvmlite.binding import get_host_cpu_features
-from numba import config, njit, prange
-from numpy import empty, float32, int32
+from numba import config, njit, prange, set_num_threads
+from numpy import empty, float32, int32, int64
 from numpy.typing import NDArray
 
-__all__ = ["accumulate_logsumexp", "add_pair_power_sums", "exp_of_multiple", "exp_of_shifted"]
+__all__ = ["accumulate_logsumexp", "add_pair_power_sums", "exp_of_multiple", "exp_of_shifted", "limit_threads"]
 
-_FEATURES = get_host_cpu_features()
-if _FEATURES.get("avx512f") and getattr(config, "CPU_FEATURES", None) is None:
+_SETTINGS, _FEATURES = vars(config), get_host_cpu_features()
+if _FEATURES.get("avx512f") and _SETTINGS.get("CPU_FEATURES") is None:
     # LLVM prefers vectors of 256 bits; these loops are a quarter faster with 512. It holds for all that this process
     # compiles by numba from here on.
-    setattr(config, "CPU_FEATURES", f"{_FEATURES.flatten()},-prefer-256-bit")  # noqa: B010
+    _SETTINGS["CPU_FEATURES"] = f"{_FEATURES.flatten()},-prefer-256-bit"
 
 _LOG2_E = float32(1.4426950408889634)
 _SMALLEST, _LARGEST, _BIAS = float32(-126), float32(127), 127
 _OUTGROWN = float32(1e15)
 _C1, _C2 = float32(0.6931475676), float32(0.2402071942)
 _C3, _C4, _C5 = float32(0.05565705439), float32(0.0091993876), float32(0.001788368741)
+
+
+def limit_threads(n: int) -> None:
+    """Lets the kernels use n threads, or as many as numba started with."""
+    set_num_threads(min(n, _SETTINGS["NUMBA_NUM_THREADS"]))
 
 
 @njit(inline="always", fastmath=True)
@@ -100,7 +107,7 @@ def exp_of_multiple(exponents: NDArray[float32], factor: float32, out: NDArray[f
 
 
 @njit(parallel=True, fastmath=True, cache=True)
-def add_pair_power_sums(x, first, second, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def add_pair_power_sums(x: NDArray[Any], first: NDArray[int64], second: NDArray[int64], sums: NDArray[Any]) -> None:
     """Adds sum_k u_k^(10-t) v_k^t for t = 1..9 to sums[p, t - 1], with u, v the rows first[p] and second[p] of x."""
     for p in prange(first.shape[0]):
         row_u, row_v = x[first[p]], x[second[p]]

@@ -38,11 +38,9 @@ def is_fused(tensor: Tensor) -> bool:
 
 @contextmanager
 def _with_threads() -> Iterator[None]:
-    import numba  # noqa: PLC0415
-
     n = torch.get_num_threads()
     with _lock:
-        numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+        _module().limit_threads(n)
         try:
             yield
         finally:

@@ -13,26 +13,21 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.latent.thresholds import conformal, highest_density, knee, modes, otsu, typical_band
 
 __all__ = [
     "COMBINATIONS",
-    "Between",
     "Choice",
-    "Conformal",
-    "HighestDensity",
-    "Knee",
-    "Otsu",
     "Paper",
     "PowerLaw",
     "Random",
     "Rule",
-    "Threshold",
     "TopFraction",
-    "Typical",
 ]
 
+
 COMBINATIONS = ("both", "of-passing", "either", "fallback")
+
+
 """both: above tau, and in the top fraction of all candidates. of-passing: the top fraction of those above tau. either:
 above tau, or in the top fraction. fallback: above tau, and where nothing is, the top fraction."""
 
@@ -64,7 +59,7 @@ class Rule(Protocol):
         """The rule in words."""
         ...
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
+    def choose(self, log_lds_M: Tensor, generator: torch.Generator, /) -> Choice:
         """Applies the rule to scores, float64 [M]; the generator is its randomness, where it has any."""
         ...
 
@@ -83,7 +78,7 @@ class TopFraction:
         """The rule in words."""
         return f"the top {self.fraction:.0%} by LDS"
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:  # noqa: ARG002
+    def choose(self, log_lds_M: Tensor, _: torch.Generator, /) -> Choice:
         """See `Rule`. Ties go to the earlier candidate."""
         n_top = count_of(self.fraction, len(log_lds_M))
         return Choice(falling(log_lds_M), n_top, {"in the top fraction": n_top})
@@ -98,7 +93,7 @@ class Paper:
     combine: str = "both"
 
     def __post_init__(self) -> None:
-        _require_tau(self.tau)
+        require_tau(self.tau)
         _require_fraction(self.fraction)
         if self.combine not in COMBINATIONS:
             raise ConfigError(
@@ -119,7 +114,7 @@ class Paper:
             "fallback": f"{above}, or where nothing is, {top}",
         }[self.combine]
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:  # noqa: ARG002
+    def choose(self, log_lds_M: Tensor, _: torch.Generator, /) -> Choice:
         """See `Rule`."""
         order = falling(log_lds_M)
         above = int((log_lds_M > log(self.tau)).sum())
@@ -183,138 +178,6 @@ class PowerLaw:
         return Choice(falling(keys.where(log_lds_M > -inf, -inf)), count_of(self.fraction, len(log_lds_M)))
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
-    """The candidates whose log LDS lies above one threshold and not above another, none preferred to another."""
-
-    words: str
-    above: float = -inf
-    up_to: float = inf
-    warnings: tuple[str, ...] = ()
-    figures: dict[str, float] = field(default_factory=dict)
-
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
-        """See `Rule`."""
-        passing = ((log_lds_M > self.above) & (log_lds_M <= self.up_to)).nonzero().flatten()
-        order = passing[torch.randperm(len(passing), generator=generator)]
-        figures = {
-            name: value for name, value in (("log_tau", self.above), ("log_ceiling", self.up_to)) if abs(value) < inf
-        }
-        return Choice(order, len(order), {"passing": len(order)}, figures | self.figures, self.warnings)
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """The candidates with LDS > tau, none preferred to another."""
-
-    tau: float = 0.28
-
-    def __post_init__(self) -> None:
-        _require_tau(self.tau)
-
-    @property
-    def words(self) -> str:
-        """The rule in words."""
-        return f"LDS > {self.tau:g}"
-
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
-        """See `Rule`."""
-        return Between(self.words, above=log(self.tau)).choose(log_lds_M, generator)
-
-
-@dataclass(frozen=True, slots=True)
-class Conformal:
-    """The candidates as dense as a stated share of fresh real latents. See `thresholds.conformal`.
-
-    Attributes:
-        share: The share, in (0, 1).
-        held_out_H: log LDS of held-out real latents, float64 [H].
-    """
-
-    share: float
-    held_out_H: Tensor
-
-    @property
-    def words(self) -> str:
-        """The rule in words."""
-        return f"as dense as {self.share:.0%} of held-out real latents"
-
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
-        """See `Rule`."""
-        return Between(self.words, above=just_below(conformal(self.held_out_H, self.share))).choose(
-            log_lds_M, generator
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class HighestDensity:
-    """The candidates in the highest-density region of a mass. See `thresholds.highest_density`.
-
-    Attributes:
-        mass: The mass, in (0, 1).
-        training_N: log LDS of the training latents, each left out of its own sum, float64 [N].
-    """
-
-    mass: float
-    training_N: Tensor
-
-    @property
-    def words(self) -> str:
-        """The rule in words."""
-        return f"in the highest-density region of {self.mass:.0%} of the training latents"
-
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
-        """See `Rule`."""
-        return Between(self.words, above=just_below(highest_density(self.training_N, self.mass))).choose(
-            log_lds_M, generator
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Typical:
-    """The candidates as dense as the middle of the training latents: both tails are cut (after Nalisnick et al. 2019).
-
-    Attributes:
-        mass: The share of the training latents in the band, in (0, 1).
-        training_N: log LDS of the training latents, each left out of its own sum, float64 [N].
-    """
-
-    mass: float
-    training_N: Tensor
-
-    @property
-    def words(self) -> str:
-        """The rule in words."""
-        return f"as dense as the middle {self.mass:.0%} of the training latents"
-
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
-        """See `Rule`."""
-        low, high = typical_band(self.training_N, self.mass)
-        return Between(self.words, above=just_below(low), up_to=high).choose(log_lds_M, generator)
-
-
-@dataclass(frozen=True, slots=True)
-class Otsu:
-    """The candidates above the cut of largest variance between its sides. See `thresholds.otsu`."""
-
-    words: str = "above Otsu's threshold"
-
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
-        """See `Rule`."""
-        return _by_shape(self.words, otsu(log_lds_M), log_lds_M).choose(log_lds_M, generator)
-
-
-@dataclass(frozen=True, slots=True)
-class Knee:
-    """The candidates above the knee of the sorted scores. See `thresholds.knee`."""
-
-    words: str = "above the knee of the sorted scores"
-
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
-        """See `Rule`."""
-        return _by_shape(self.words, knee(log_lds_M), log_lds_M).choose(log_lds_M, generator)
-
-
 def count_of(fraction: float, n: int) -> int:
     """Returns the fraction of n, rounded down."""
     # The tolerance keeps 0.29 * 100 = 28.999... at 29.
@@ -326,21 +189,10 @@ def falling(x_M: Tensor) -> Tensor:
     return torch.argsort(x_M, descending=True, stable=True)
 
 
-def just_below(log_tau: float) -> float:
-    """Returns the next lower number, so that what reaches a threshold is above it."""
-    return torch.nextafter(torch.tensor(log_tau, dtype=torch.float64), torch.tensor(-inf, dtype=torch.float64)).item()
-
-
 def plain(log_value: float) -> str:
     """Returns exp of a number for people, also where it underflows."""
     value = exp(log_value)
     return f"{value:.3g}" if value > 1e-300 else f"exp({log_value:.1f})"
-
-
-def _by_shape(words: str, log_tau: float, log_lds_M: Tensor) -> Between:
-    found = modes(log_lds_M)
-    warnings = () if found.n > 1 else (f"The scores have one mode: the threshold {words} separates nothing natural.",)
-    return Between(words, above=log_tau, warnings=warnings, figures={"modes": found.n, "valley": found.valley})
 
 
 def _require_fraction(fraction: float) -> None:
@@ -348,6 +200,7 @@ def _require_fraction(fraction: float) -> None:
         raise ConfigError("fraction", found=str(fraction), expected="above 0, at most 1", remedy="0.2 is the draft's.")
 
 
-def _require_tau(tau: float) -> None:
+def require_tau(tau: float) -> None:
+    """Raises ConfigError unless tau is a threshold of LDS."""
     if not 0 < tau < inf:
         raise ConfigError("tau", found=str(tau), expected="a finite number above 0", remedy="0.28 is the draft's.")

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import ConfigError, DataError, SelectionError
-from lds_mlflow.latent.rules import Paper, Rule, Threshold, count_of, falling, plain
+from lds_mlflow.latent.rules import Paper, Rule, count_of, falling, plain
 from lds_mlflow.latent.strata import Strata
+from lds_mlflow.latent.threshold_rules import Threshold
 from lds_mlflow.values import Candidates, Selection
 
 __all__ = ["feasible_tau", "select"]

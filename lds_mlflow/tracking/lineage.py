@@ -119,9 +119,9 @@ class FinishedRun:
             try:
                 path = download_artifacts(artifact_uri=uri, dst_path=copy, tracking_uri=self.tracking_uri)
             except (MlflowException, OSError) as error:
-                raise ArtifactError(
+                raise ArtifactError.because(
+                    error,
                     f"artifact {name} of run {self.id}",
-                    found=str(error).splitlines()[0],
                     expected="a folder that can be read",
                     remedy="Restore it, or run with reuse=false to make it again.",
                 ) from error

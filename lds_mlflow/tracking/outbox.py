@@ -118,8 +118,9 @@ class Outbox:
         """Returns those of processes that are gone, which are now this process's."""
         found = []
         for folder in sorted(path.parent for path in root.glob(f"*/{_SERVER}")):
-            outbox = cls(folder, (folder / _SERVER).read_text(encoding="utf-8"))
-            with suppress(Timeout):
+            # A process that is not gone holds the lock, or has just removed the folder.
+            with suppress(Timeout, FileNotFoundError):
+                outbox = cls(folder, (folder / _SERVER).read_text(encoding="utf-8"))
                 outbox._lock.acquire(timeout=0)
                 found.append(outbox)
         return found

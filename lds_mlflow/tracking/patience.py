@@ -14,10 +14,10 @@ from mlflow.entities import DatasetInput, RunTag
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT
 from mlflow.exceptions import MlflowException
 
-from lds_mlflow.errors import TrackingError
+from lds_mlflow.errors import LdsError, TrackingError, first_line
 from lds_mlflow.tracking.outbox import Entry, Outbox, batch, ending, files, inputs
 
-__all__ = ["PatientClient", "impatient", "is_outage"]
+__all__ = ["PatientClient", "deliver", "impatient", "is_outage"]
 
 _ANSWER_SECONDS, _UPLOAD_SECONDS = 10, 120
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
@@ -108,28 +108,20 @@ class PatientClient(MlflowClient):
                 self.outbox.put(entry)
                 self._postpone()
                 self.say(
-                    f"{strftime('%H:%M:%S')} The tracking server doesn't answer ({_reason(error)}). Work goes on; what "
-                    f"is logged waits in {self.outbox.folder}."
+                    f"{strftime('%H:%M:%S')} The tracking server doesn't answer ({first_line(error)}). Work goes on; "
+                    f"what is logged waits in {self.outbox.folder}."
                 )
 
     def _try(self) -> bool:
         """Delivers what waits; returns whether the server took it."""
         with self._lock:
             try:
-                with impatient():
-                    self.plain.search_experiments(max_results=1)
-                with impatient(seconds=_UPLOAD_SECONDS):
-                    n = self.outbox.deliver(self.plain)
-            except Exception as error:
-                if is_outage(error):
-                    self._postpone()
-                    return False
-                raise TrackingError(
-                    f"what waits in {self.outbox.folder}",
-                    found=f"that the server refuses it ({_reason(error)})",
-                    expected="a server that has the runs that it is for",
-                    remedy="Restore them, and run `python -m lds_mlflow deliver`.",
-                ) from error
+                n = deliver(self.outbox, self.plain)
+            except LdsError:
+                raise
+            except Exception:
+                self._postpone()
+                return False
             self._pause = _FIRST_PAUSE
             self.say(f"{strftime('%H:%M:%S')} The tracking server is back, and has the {n:,} entries that waited.")
             return True
@@ -148,9 +140,34 @@ class PatientClient(MlflowClient):
         )
 
 
+def deliver(outbox: Outbox, client: MlflowClient) -> int:
+    """Delivers what waits in an outbox. Returns the number of entries.
+
+    Raises:
+        TrackingError: The server refuses an entry.
+        ArtifactError: An entry is damaged.
+        Exception: The server is away. In each case what it has not taken still waits.
+    """
+    try:
+        with impatient():
+            # A server that is away is found out in seconds, whatever comes first.
+            client.search_experiments(max_results=1)
+        with impatient(seconds=_UPLOAD_SECONDS):
+            return outbox.deliver(client)
+    except Exception as error:
+        if isinstance(error, LdsError) or is_outage(error):
+            raise
+        raise TrackingError.because(
+            error,
+            f"what waits in {outbox.folder}, which the server refuses",
+            expected="a server that has the runs that it is for",
+            remedy="Restore them, and run `python -m lds_mlflow deliver`.",
+        ) from error
+
+
 @contextmanager
 def impatient(*, seconds: int = _ANSWER_SECONDS) -> Iterator[None]:
-    """Asks a server once, where MLflow's own patience is minutes.
+    """Asks a server once, where MLflow's own patience is minutes. Of one thread at a time.
 
     Args:
         seconds: How long to wait for an answer.
@@ -190,7 +207,3 @@ def _status(error: BaseException | None) -> int | None:
     if isinstance(error, MlflowException):
         return int(error.get_http_status_code())
     return _status(error.__cause__ or error.__context__)
-
-
-def _reason(error: BaseException) -> str:
-    return str(error).splitlines()[0][:200]

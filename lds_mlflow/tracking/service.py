@@ -25,7 +25,7 @@ from lds_mlflow.errors import TrackingError
 __all__ = ["Guard", "serve", "service_of"]
 
 MOST_BYTES = 2**20
-"""Of a request's body: some thirty times the largest that is answered."""
+"""Of a request's body: a hundred times what 256 rows take, indented."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -94,9 +94,9 @@ def service_of(model_uri: str) -> FastAPI:
     try:
         app: FastAPI = scoring_server.init(mlflow.pyfunc.load_model(model_uri))
     except (MlflowException, OSError) as error:
-        raise TrackingError(
+        raise TrackingError.because(
+            error,
             f"model {model_uri}",
-            found=str(error).splitlines()[0],
             expected="a registered model, such as models:/lds-vae@champion",
             remedy="Register one by finetune, or set MLFLOW_TRACKING_URI to the store that has it.",
         ) from error

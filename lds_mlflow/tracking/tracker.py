@@ -25,7 +25,7 @@ from lds_mlflow.errors import LdsError, TrackingError, without_passwords
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.lineage import FinishedRun
 from lds_mlflow.tracking.outbox import Outbox
-from lds_mlflow.tracking.patience import PatientClient, impatient, is_outage
+from lds_mlflow.tracking.patience import PatientClient, deliver, impatient, is_outage
 from lds_mlflow.tracking.registry import CHAMPION, NEWEST, Registry
 from lds_mlflow.tracking.runs import Run
 
@@ -114,17 +114,12 @@ class Tracker:
         for outbox in Outbox.left_behind(self.outboxes):
             try:
                 if of_any_server or outbox.server == without_passwords(self.tracking_uri):
-                    n += outbox.deliver(MlflowClient(self.tracking_uri))
+                    n += deliver(outbox, MlflowClient(self.tracking_uri))
             except LdsError:
                 raise
             except Exception as error:
                 # Of MLflow, of requests, or of whatever keeps its artifacts.
-                raise TrackingError(
-                    f"what waits in {outbox.folder}",
-                    found=str(error).splitlines()[0],
-                    expected=f"that {self.tracking_uri} takes it",
-                    remedy="Nothing is lost. Restore the run, or start the server, and run the same command again.",
-                ) from error
+                raise _away(self.tracking_uri, error, "Nothing is lost. Run the same command again.") from error
             finally:
                 outbox.release()
         if n:
@@ -161,9 +156,9 @@ class Tracker:
         try:
             self.client.update_run(run_id, status="RUNNING")
         except MlflowException as error:
-            raise TrackingError(
+            raise TrackingError.because(
+                error,
                 f"run {run_id}",
-                found=str(error).splitlines()[0],
                 expected=f"a run of the store {self.tracking_uri}",
                 remedy="Set MLFLOW_TRACKING_URI to the store that the run is in.",
             ) from error
@@ -210,9 +205,9 @@ class Tracker:
         try:
             entity = self.client.get_run(self._run_id(reference))
         except MlflowException as error:
-            raise TrackingError(
+            raise TrackingError.because(
+                error,
                 f"run {reference}",
-                found=str(error).splitlines()[0],
                 expected="the id of a run, or a runs:/ or models:/ address",
                 remedy="See the MLflow UI for the ids, or give auto.",
             ) from error
@@ -289,6 +284,4 @@ def _is_local(uri: str) -> bool:
 
 
 def _away(uri: str, error: BaseException, remedy: str) -> TrackingError:
-    return TrackingError(
-        f"tracking store {uri}", found=str(error).splitlines()[0], expected="a store that answers", remedy=remedy
-    )
+    return TrackingError.because(error, f"tracking store {uri}", expected="a store that answers", remedy=remedy)

@@ -16,13 +16,11 @@ from mlflow import MlflowClient
 from lds_mlflow.graph import ENTRY_POINTS, parameters
 from tests.conftest import TINY, use_store
 from tests.postgres import find_postgres, running_postgres
+from tests.servers import PATIENCE_SECONDS
 from tests.tracking_server import PASSWORD, USER, TrackingServer, running_s3
 from tuning.entry import PARAMETERS
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 1200
-"""Only against what never ends: no test is of how long something takes."""
-
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
 Start = Callable[..., subprocess.Popen[str]]

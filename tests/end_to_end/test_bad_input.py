@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from lds_mlflow.tracking import Tracker, tags
-from tests.end_to_end.conftest import PATIENCE_SECONDS, Start
+from tests.end_to_end.conftest import Start
+from tests.servers import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.end_to_end
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
-from tests.end_to_end.conftest import PATIENCE_SECONDS, Start, on_both_stores
+from tests.end_to_end.conftest import Start, on_both_stores
+from tests.servers import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.end_to_end
 STEPS = {"train_steps": 100, "checkpoint_every": 10}

@@ -11,7 +11,8 @@ import pytest
 from mlflow import MlflowClient
 
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
-from tests.end_to_end.conftest import PATIENCE_SECONDS, Start, on_the_server
+from tests.end_to_end.conftest import Start, on_the_server
+from tests.servers import PATIENCE_SECONDS
 from tests.tracking_server import TrackingServer
 
 pytestmark = pytest.mark.end_to_end

@@ -4,7 +4,8 @@ import pytest
 
 from lds_mlflow.tracking import CHAMPION, Tracker, tags
 from tests.conftest import MakePipeline
-from tests.end_to_end.conftest import PATIENCE_SECONDS, Start, on_the_server
+from tests.end_to_end.conftest import Start, on_the_server
+from tests.servers import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.end_to_end
 NAME = "lds-vae"

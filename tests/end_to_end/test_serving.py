@@ -5,10 +5,8 @@ import io
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -18,7 +16,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import MakePipeline
-from tests.end_to_end.conftest import PATIENCE_SECONDS, on_both_stores
+from tests.end_to_end.conftest import on_both_stores
+from tests.servers import PATIENCE_SECONDS, free_port, wait_until_it_answers
 
 pytestmark = pytest.mark.end_to_end
 
@@ -58,24 +57,6 @@ def _post(port: int, content: dict[str, Any]) -> tuple[int, Any]:
         return error.code, error.read().decode()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_up(port: int, server: subprocess.Popen[bytes], seconds: float = PATIENCE_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the server ended"
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError("the server doesn't answer")
-
-
 def test_the_registered_model_samples_in_a_clean_process_without_unpickling(
     make_pipeline: MakePipeline, tmp_path: Path
 ) -> None:
@@ -95,11 +76,11 @@ def test_the_registered_model_samples_in_a_clean_process_without_unpickling(
 @on_both_stores
 def test_the_registered_model_is_served(make_pipeline: MakePipeline, tmp_path: Path) -> None:
     make_pipeline("finetune").run("finetune")
-    port = _free_port()
+    port = free_port()
     command = ["mlflow", "models", "serve", "-m", URI, "--env-manager", "local", "-p", str(port)]
     with subprocess.Popen([sys.executable, "-m", *command], cwd=tmp_path, env=_environment()) as server:
         try:
-            _wait_until_up(port, server)
+            wait_until_it_answers(f"http://127.0.0.1:{port}/ping", lambda: server.poll() is None)
             status, answer = _post(port, {"dataframe_records": [{"seed": 0}, {"seed": 1}]})
             assert status == 200
             assert [_picture(row["image"]).size for row in answer["predictions"]] == [(8, 8), (8, 8)]
@@ -114,11 +95,11 @@ def test_the_registered_model_is_served(make_pipeline: MakePipeline, tmp_path: P
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium isn't installed (Debian: apt install chromium)")
 def test_the_gallery_shows_samples_with_their_densities(make_pipeline: MakePipeline, tmp_path: Path) -> None:
     make_pipeline("finetune").run("finetune")
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "lds_mlflow", "serve", f"--model={URI}", f"--port={port}"]
     with subprocess.Popen(command, cwd=tmp_path, env={**_environment(), "PYTHONPATH": str(ROOT)}) as server:
         try:
-            _wait_until_up(port, server)
+            wait_until_it_answers(f"http://127.0.0.1:{port}/ping", lambda: server.poll() is None)
             page = _rendered(f"http://127.0.0.1:{port}/", tmp_path)
         finally:
             server.terminate()

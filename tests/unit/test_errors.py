@@ -1,7 +1,7 @@
 import pytest
 
 from lds_mlflow import errors
-from lds_mlflow.errors import Interrupted, LdsError, without_passwords
+from lds_mlflow.errors import Interrupted, LdsError, first_line, without_passwords
 
 KINDS = [
     kind
@@ -49,3 +49,18 @@ def test_no_error_shows_a_password() -> None:
     address = "http://me:secret@host"
     error = errors.TrackingError(address, found=address, expected=address, remedy=address)
     assert "secret" not in f"{error} {error!r} {error.what} {error.found} {error.expected} {error.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("one\ntwo"), "one"),
+        (ConnectionRefusedError(), "ConnectionRefusedError"),
+        (ValueError("\ntwo"), "ValueError"),
+        (ValueError("no answer of http://me:secret@host"), "no answer of http://me:***@host"),
+    ],
+)
+def test_the_first_line_of_an_error_is_told_without_passwords(error: Exception, line: str) -> None:
+    assert first_line(error) == line
+    told = errors.TrackingError.because(error, "the server", expected="an answer", remedy="Start it.")
+    assert (told.what, told.found) == ("the server", line)

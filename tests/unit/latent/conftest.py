@@ -45,3 +45,7 @@ def oracle(candidates: Candidates, z_ND: Tensor, sigma: float, *, leave_endpoint
         exponents.scatter_(1, candidates.parents_M2, -torch.inf)
         n -= 2
     return exponents.logsumexp(1) - torch.tensor(float(n)).double().log()
+
+
+REAL = gaussian(1, 400, seed=5, dtype=torch.float64)[0] - 10
+"""Log densities of real latents, for rules that ask for them."""

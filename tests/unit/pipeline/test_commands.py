@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -6,25 +5,19 @@ from typing import Any
 import pytest
 import torch
 
-from lds_mlflow.context import Context
 from lds_mlflow.errors import (
     ArtifactError,
     ConfigError,
-    DataError,
     Interrupted,
-    ProtocolError,
     SelectionError,
     TrackingError,
 )
-from lds_mlflow.graph import STEPS, TEST_PARTS
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
-from lds_mlflow.pipeline import runner as runner_module
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
-from lds_mlflow.values import Evaluation, ImageSet, ModelWeights
+from lds_mlflow.values import ModelWeights
 from tests.conftest import MakePipeline, tiny_configs
-
-QUIET: dict[str, Any] = {"registered_model": "none"}
+from tests.unit.pipeline.conftest import QUIET, artifacts
 
 
 def _children(tracker: Tracker, parent: str) -> dict[str, str]:
@@ -126,177 +119,9 @@ def test_main_evaluates_the_baseline_the_control_and_the_finetuned_model(
         "finetuned against control",
     ]
     assert any("reference_value" in line for line in said)
-    assert "pictures/comparison.png" in _artifacts(tracker, run.id)
+    assert "pictures/comparison.png" in artifacts(tracker, run.id)
     note = tracker.client.get_run(run.id).data.tags["mlflow.note.content"]
     assert all(f"| {model} | " in note for model in ("real images", "baseline", "control", "finetuned"))
-
-
-def _artifacts(tracker: Tracker, run_id: str) -> set[str]:
-    return {item.path for folder in ("", "pictures") for item in tracker.client.list_artifacts(run_id, folder)}
-
-
-def test_models_are_evaluated_and_compared_in_one_command(make_pipeline: MakePipeline, tracker: Tracker) -> None:
-    models = [make_pipeline("train", train_seed=seed).run("train").id for seed in (0, 1)]
-    run = make_pipeline("compare", runs=f"one={models[0]},other=runs:/{models[1]}").run("compare")
-    assert set(run.inputs) == {"one", "other"}
-    assert run.sentence.startswith("other against one (24 samples, test): ")
-    table = Path(tracker.client.download_artifacts(run.id, "comparison.csv")).read_text().splitlines()
-    assert {line.split(",")[0] for line in table[1:]} >= {"fid", "coverage", "density", "recall"}
-    found = _artifacts(tracker, run.id)
-    assert {"report.md", "report.html", "pictures/other_against_one.png", "pictures/tradeoff.png"} <= found
-    assert {name.split("/classifier-")[0] for name in run.metrics if "classifier-" in name} == {
-        "eval/one",
-        "eval/other",
-        "eval/other against one",
-    }
-
-
-def test_evaluations_are_compared_as_they_are_and_named_by_their_models(
-    make_pipeline: MakePipeline, said: list[str]
-) -> None:
-    models = [make_pipeline("train", train_seed=seed).run("train").id for seed in (0, 1)]
-    evaluations = [make_pipeline("evaluate", model_run=model).run("evaluate") for model in models]
-    said.clear()
-    run = make_pipeline("compare", runs=",".join(found.id for found in evaluations)).run("compare")
-    assert run.inputs == {f"train {models[i][:8]}": evaluations[i].id for i in range(2)}
-    assert not any(line.startswith("evaluate") for line in said)
-
-
-def test_a_comparison_of_what_was_measured_otherwise_is_refused(make_pipeline: MakePipeline) -> None:
-    train = make_pipeline("train").run("train").id
-    first = make_pipeline("evaluate", model_run=train).run("evaluate").id
-    other = make_pipeline("evaluate", model_run=train, sample_seed=5).run("evaluate").id
-    with pytest.raises(DataError, match="sample seed 5 and 0"):
-        make_pipeline("compare", runs=f"a={first},b={other}").run("compare")
-
-
-def test_the_order_of_the_runs_decides_which_is_the_reference(make_pipeline: MakePipeline) -> None:
-    models = [make_pipeline("train", train_seed=seed).run("train").id for seed in (0, 1)]
-    one, other = (f"{name}={model}" for name, model in zip(("one", "other"), models, strict=True))
-    first = make_pipeline("compare", runs=f"{one},{other}").run("compare")
-    second = make_pipeline("compare", runs=f"{other},{one}").run("compare")
-    assert first.sentence.startswith("other against one")
-    assert second.sentence.startswith("one against other")
-    again = make_pipeline("compare", runs=f"{one},{other}").run("compare")
-    assert again.id == first.id
-
-
-def test_one_model_twice_is_no_comparison(make_pipeline: MakePipeline) -> None:
-    train = make_pipeline("train").run("train").id
-    with pytest.raises(ConfigError, match=f"two of train {train[:8]}"):
-        make_pipeline("compare", runs=f"{train},{train}").run("compare")
-
-
-def test_more_samples_than_held_out_images_are_refused(make_pipeline: MakePipeline) -> None:
-    train = make_pipeline("train").run("train").id
-    with pytest.raises(ConfigError, match=r"samples: found 2,000, with 24 images in the part test.*at most 24"):
-        make_pipeline("evaluate", model_run=train, samples=2000).run("evaluate")
-
-
-def test_features_are_computed_again_where_nothing_is_to_be_reused(make_pipeline: MakePipeline, tmp_path: Path) -> None:
-    train = make_pipeline("train").run("train").id
-    make_pipeline("evaluate", model_run=train, reuse=False).run("evaluate")
-    assert not (tmp_path / "work" / "features").exists()
-
-
-def test_a_comparison_with_what_is_no_model_is_refused(make_pipeline: MakePipeline) -> None:
-    data = make_pipeline("data").run("data").id
-    with pytest.raises(ConfigError, match=r"a run of data.*expected a run of evaluate or finetune or train"):
-        make_pipeline("compare", runs=f"{data},{data}").run("compare")
-
-
-def test_an_evaluation_is_reported_with_pictures(make_pipeline: MakePipeline, tracker: Tracker) -> None:
-    train = make_pipeline("train").run("train").id
-    run = make_pipeline("evaluate", model_run=train).run("evaluate")
-    pictures = (
-        "samples",
-        "real_test",
-        "nearest_training",
-        "closest_pairs",
-        "tradeoff",
-        "class_shares",
-        "quality_by_lds",
-    )
-    assert {"report.md", "report.html", *(f"pictures/{name}.png" for name in pictures)} <= _artifacts(tracker, run.id)
-    report = Path(tracker.client.download_artifacts(run.id, "report.md")).read_text()
-    assert all(f"(pictures/{name}.png)" in report for name in pictures)
-    assert any(name.startswith("eval/classifier-") and name.endswith("/sharpness_by_lds") for name in run.metrics)
-
-
-def test_an_evaluation_by_the_part_select_never_touches_the_test_part(
-    make_pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train = make_pipeline("train").run("train").id
-    opened: list[str] = []
-    load = FinishedRun.load
-
-    def noting(self: FinishedRun, kind: type[Any], name: str) -> Any:
-        opened.append(name)
-        return load(self, kind, name)
-
-    monkeypatch.setattr(FinishedRun, "load", noting)
-    run = make_pipeline("evaluate", model_run=train, part="select").run("evaluate")
-    assert "select" in opened
-    assert "test" not in opened
-    assert {name.split("/")[0] for name in run.metrics if "classifier-" in name} == {"eval_select"}
-
-
-def test_an_evaluation_by_the_part_select_is_denied_the_test_part(
-    make_pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def peek(config: object, context: Context) -> str:
-        return str(len(context.inputs["data"].load(ImageSet, "test")))
-
-    train = make_pipeline("train").run("train").id
-    code = vars(runner_module)["_CODE"]
-    monkeypatch.setitem(code, "evaluate", replace(code["evaluate"], run=peek))
-    with pytest.raises(ProtocolError, match="Choose by the part select"):
-        make_pipeline("evaluate", model_run=train, part="select").run("evaluate")
-
-
-def test_what_chooses_gets_neither_figures_nor_artifacts_of_the_test_part(make_pipeline: MakePipeline) -> None:
-    train = make_pipeline("train").run("train").id
-    by_test, by_select = (
-        make_pipeline("evaluate", model_run=train, part=part).run("evaluate").without(*TEST_PARTS)
-        for part in ("test", "select")
-    )
-    assert not any("fid" in name for name in by_test.metrics)
-    assert any("fid" in name for name in by_select.metrics)
-    with pytest.raises(ProtocolError):
-        by_test.load(Evaluation, "evaluation_test")
-    assert by_select.load(Evaluation, "evaluation_select").part == "select"
-
-
-def test_features_are_computed_once_a_set(make_pipeline: MakePipeline, tmp_path: Path) -> None:
-    train = make_pipeline("train").run("train").id
-    make_pipeline("evaluate", model_run=train).run("evaluate")
-    (folder,) = (tmp_path / "work" / "features").iterdir()
-    kept = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
-    make_pipeline("evaluate", model_run=train, sample_seed=9).run("evaluate")
-    after = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
-    # Other samples are another set; all others are there.
-    assert len(after) == len(kept) + 1
-    assert kept.items() <= after.items()
-
-
-@pytest.mark.parametrize("step", [name for name, step in STEPS.items() if step.inputs and not step.judges])
-def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
-    make_pipeline: MakePipeline, tracker: Tracker, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    def peek(config: object, context: Context) -> str:
-        return str(len(context.inputs["data"].load(ImageSet, "test")))
-
-    pipeline = make_pipeline(step, **(QUIET if step in {"finetune"} else {}))
-    monkeypatch.setitem(vars(runner_module)["_CODE"], step, replace(vars(runner_module)["_CODE"][step], run=peek))
-    with pytest.raises(ProtocolError, match="Choose by the part select"):
-        pipeline.run(step)
-    failed = tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = '{step}'")[0]
-    assert failed.info.status == "FAILED"
-    assert failed.data.tags[tags.ERROR].startswith("ProtocolError")
-
-
-def test_only_evaluate_compare_and_ablate_judge() -> None:
-    assert [name for name, step in STEPS.items() if step.judges] == ["evaluate", "compare", "ablate"]
 
 
 def test_an_explicit_run_is_used_with_its_own_lineage(make_pipeline: MakePipeline) -> None:
@@ -358,14 +183,6 @@ def test_a_failed_step_fails_its_run_and_its_parent_and_says_why(make_pipeline: 
     assert "feasible tau" in failed["augment"].data.tags[tags.ERROR]
     assert "feasible tau" in failed["finetune"].data.tags["mlflow.note.content"]
     assert not any(run.info.status == "RUNNING" for run in runs)
-
-
-def test_images_without_labels_stop_an_evaluation_before_training(
-    make_pipeline: MakePipeline, tmp_path: Path, said: list[str], unlabelled_folder: Path
-) -> None:
-    with pytest.raises(DataError, match=r"no labels.*features=inception"):
-        make_pipeline("evaluate", data=str(unlabelled_folder), limit=0).run("evaluate")
-    assert not any(line.startswith("train ") for line in said)
 
 
 def test_a_damaged_artifact_is_refused(make_pipeline: MakePipeline) -> None:

@@ -175,7 +175,7 @@ def test_what_waits_and_is_refused_later_is_an_error_that_keeps_it(
     run.log_metrics({"loss": 1.0})
     tracker.client.delete_run(run.id)
     server.state = lambda: THERE
-    with pytest.raises(TrackingError, match=r"server refuses it.*Restore"):
+    with pytest.raises(TrackingError, match=r"which the server refuses.*Restore"):
         run.log_metrics({"loss": 2.0})
     assert len(client.outbox) == 2
 

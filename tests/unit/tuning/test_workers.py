@@ -14,6 +14,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from lds_mlflow.tracking import Tracker
+from tests.servers import PATIENCE_SECONDS
 
 TRIALS, WORKERS, KILLED = 16, 4, 2
 ROOT = Path(__file__).parents[3]
@@ -48,7 +49,7 @@ def test_killed_workers_cost_no_trial_and_none_is_run_twice(
 
 
 def _wait_for_a_trial(storage: RDBStorage) -> None:
-    deadline = time.monotonic() + 600
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         studies = storage.get_all_studies()
         if studies and storage.get_all_trials(studies[0]._study_id, states=(TrialState.RUNNING,)):
