@@ -4,7 +4,7 @@
     python -m benchmarks.serving --quick    # a minute, without MLflow's own server: not the ratios to quote
 
 Real HTTP to the command `serve`, load by Locust: sixteen users who ask for 32 images each, against the decoder alone in
-this process on the same machine; single images one after another; two minutes of mixed requests, while the server's
+this process, by turns; single images one after another, likewise; two minutes of mixed requests, while the server's
 memory is watched; and ten thousand generated requests, half of them malformed, by Hypothesis, to the command `serve`
 and to MLflow's own server. The decoder is that of the preset for 64 pixels, with random weights; generated requests go
 to the smallest. The last line is one JSON object.
@@ -70,19 +70,17 @@ class User(FastHttpUser):
 @click.option("--quick", is_flag=True, help="Short loads, few requests.")
 def main(quick: bool) -> None:
     """Measures the served model."""
-    seconds, mixed_seconds, single, generated = (6, 6, 20, 200) if quick else (40, 120, 200, 10_000)
+    rounds, seconds, mixed_seconds, generated = (1, 6, 6, 200) if quick else (7, 10, 120, 10_000)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'mlflow.db'}"
         os.chdir(folder)
         models = {preset: _register(preset) for preset in (_LARGE, _SMALL)}
         (folder / "locustfile.py").write_text(_LOCUSTFILE)
-        bare, bare_single = _bare(models[_LARGE])
         with _serving(_LARGE) as (port, server):
-            latency = _single_images(port, single)
-            throughput = _IMAGES * _load(port, seconds, images=_IMAGES)
+            one = [_single_image(port, models[_LARGE], seed) for seed in range(5 + 20 * rounds)][5:]
+            many = [_many_images(port, models[_LARGE], seconds) for _ in range(rounds)]
             before, after = _watched(port, server, mixed_seconds)
-        bare = median([bare, _bare(models[_LARGE])[0]])
         answers = {}
         for server in ("serve",) if quick else ("serve", _MLFLOW):
             with _serving(_SMALL, by_mlflow=server == _MLFLOW) as (port, _):
@@ -90,13 +88,14 @@ def main(quick: bool) -> None:
     for server, statuses in answers.items():
         click.echo(f"generated requests to {server} by status: {dict(sorted(statuses.items()))}")
     found = {
-        "share_of_bare_decode": round(throughput / bare, 4),
-        "single_image_overhead_ms": round(1000 * (latency - bare_single), 2),
+        "share_of_bare_decode": round(median(served / bare for served, bare in many), 4),
+        "single_image_overhead_ms": round(1000 * median(served - bare for served, bare in one), 2),
         "server_errors": _errors(answers["serve"]),
         "mlflow_server_errors": _errors(answers[_MLFLOW]) if _MLFLOW in answers else None,
         "generated_requests": generated,
-        "images_per_second": round(throughput, 2),
-        "bare_images_per_second": round(bare, 2),
+        "images_per_second": round(median(served for served, _ in many), 2),
+        "bare_images_per_second": round(median(bare for _, bare in many), 2),
+        "rounds": rounds,
         "memory_growth_mib": round((after - before) / 2**20, 1),
         "mixed_seconds": mixed_seconds,
     }
@@ -113,14 +112,6 @@ def _register(preset: str) -> VAE:
     register_sampler(run, model.to_weights(), named, preset, description="")
     run.end("FINISHED")
     return model
-
-
-def _bare(model: VAE) -> tuple[float, float]:
-    """Returns how many images a second the decoder gives, 32 at a time, and the seconds of a single one."""
-    z_SD = torch.randn(_IMAGES, model.spec.latent_dim)
-    decode_latents(model, z_SD)
-    many = median(_seconds(model, z_SD) for _ in range(7))
-    return _IMAGES / many, median(_seconds(model, z_SD[:1]) for _ in range(31))
 
 
 def _seconds(model: VAE, z_SD: torch.Tensor) -> float:
@@ -183,20 +174,21 @@ def _ask(
         connection.close()
 
 
-def _single_images(port: int, n: int) -> float:
-    """Returns the median seconds of a request for one image, all by one connection."""
-    seconds = []
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    for seed in range(n + 5):
-        body = json.dumps({"dataframe_records": [{"seed": seed}]})
-        started = time.perf_counter()
-        connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        answer.read()
-        seconds.append(time.perf_counter() - started)
-        assert answer.status == 200
-    connection.close()
-    return median(seconds[5:])
+def _single_image(port: int, model: VAE, seed: int) -> tuple[float, float]:
+    """Returns the seconds of a request for one image, and of the decoder alone."""
+    started = time.perf_counter()
+    assert _ask(port, json.dumps({"dataframe_records": [{"seed": seed}]}).encode()) == 200
+    return time.perf_counter() - started, _seconds(model, torch.randn(1, model.spec.latent_dim))
+
+
+def _many_images(port: int, model: VAE, seconds: int) -> tuple[float, float]:
+    """Returns the images a second that sixteen users get, and what the decoder alone gives, 32 at a time."""
+    z_SD = torch.randn(_IMAGES, model.spec.latent_dim)
+    before = [_seconds(model, z_SD) for _ in range(7)]
+    served = _IMAGES * _load(port, seconds, images=_IMAGES)
+    # It is answered after what the users no longer wait for.
+    _ask(port, json.dumps({"dataframe_records": [{"seed": 0}]}).encode())
+    return served, _IMAGES / median([*before, *(_seconds(model, z_SD) for _ in range(7))])
 
 
 def _load(port: int, seconds: int, *, images: int) -> float:

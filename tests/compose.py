@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
-__all__ = ["SECRETS", "composed"]
+__all__ = ["SECRETS", "compose_config", "composed"]
 
 SECRETS = {
     "POSTGRES_PASSWORD": "a-database-password",
@@ -21,9 +23,18 @@ SECRETS = {
 
 def composed() -> dict[str, Any]:
     """Returns compose.yaml with its variables filled in, every profile on."""
-    root = Path(__file__).parents[1]
-    command = [sys.executable, "-m", "podman_compose", "--profile", "tune", "--profile", "serve", "config"]
-    done = subprocess.run(command, cwd=root, env={**os.environ, **SECRETS}, capture_output=True, text=True, check=False)
+    done = compose_config("--profile", "tune", "--profile", "serve", secrets=SECRETS)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = yaml.safe_load(done.stdout)
     return found
+
+
+def compose_config(
+    *options: str, secrets: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
+    """Has podman-compose read compose.yaml; there need be no podman."""
+    file = Path(__file__).parents[1] / "compose.yaml"
+    command = [sys.executable, "-m", "podman_compose", "--dry-run", "--file", str(file), *options, "config"]
+    # Another folder has no .env file.
+    folder, environment = file.parent / "containers", {**os.environ, **secrets}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lds_mlflow.config.base import CountOrAll, Settings
+from lds_mlflow.config.base import Settings
 
 __all__ = ["DeliverConfig", "ServeConfig"]
 
@@ -21,9 +21,6 @@ class ServeConfig(Settings):
 
     port: Annotated[int, Field(ge=1, le=65535)] = 5001
     """Port to listen at."""
-
-    threads: CountOrAll = 1
-    """Processor cores for one request, 0: all; with fewer, more requests are answered side by side."""
 
 
 class DeliverConfig(Settings):

@@ -6,12 +6,12 @@ bodies without a content type, and JSON that is nested too deeply for a parser.
 
 import json
 import logging
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import torch
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -26,6 +26,9 @@ __all__ = ["Guard", "serve", "service_of"]
 
 MOST_BYTES = 2**20
 """Of a request's body: a hundred times what 256 rows take, indented."""
+
+_SWITCH_SECONDS = 1e-4
+"""How long Python may go on with one request's JSON while another's decoding waits for it between two operations."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -120,9 +123,8 @@ def serve(config: ServeConfig, say: Callable[[str], None]) -> None:
     Raises:
         TrackingError: See `service_of`.
     """
-    if config.threads:
-        torch.set_num_threads(config.threads)
     app = service_of(config.model)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     say(f"Gallery: http://{config.host}:{config.port}/   Images: POST http://{config.host}:{config.port}/invocations")
     logging.getLogger("mlflow.pyfunc").setLevel(logging.ERROR)
     uvicorn.run(app, host=config.host, port=config.port, log_level="warning", timeout_graceful_shutdown=10)

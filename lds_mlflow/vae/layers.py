@@ -144,8 +144,8 @@ class Modulated(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Maps x, [B, n_in, H, W], and w, [B, n_style], to [B, n_out, H, W], or [B, n_out, 2H, 2W] with `up`."""
-        style = self.style(w)
-        weight = self.conv.weight * self.conv.scale
+        # The scale of the weights is taken with the styles: many fewer numbers.
+        style, weight = self.style(w) * self.conv.scale, self.conv.weight
         x = x * style[:, :, None, None]
         if self.up:
             x = functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
