@@ -1,24 +1,32 @@
-"""What tracking costs: the same training loop with and without it, paired in one run.
+"""What a training step costs: the decoder beside other StyleGAN2 generators, and tracking beside none.
 
-    python -m benchmarks.training            # a few minutes
+    python -m benchmarks.training            # some minutes
     python -m benchmarks.training --quick    # under a minute
 
-With: every figure to a SQLite tracking store, samples at every checkpoint, system metrics. Without: none of that. The
-order within a pair alternates; the ratio is of medians over the pairs, in wall-clock and in CPU seconds (which a
-shared machine disturbs less). The last line is one JSON object.
+The decoder: forward and backward, beside two generators with grouped convolutions (grouped.py), at equal multiply-adds:
+images per second times the multiply-adds of an image, which torch counts. By turns, in CPU seconds (wall-clock on a
+GPU).
+
+Tracking: the same training loop with and without it. With: every figure to a SQLite tracking store, samples at every
+checkpoint, system metrics. Without: none of that. The order within a pair alternates; ratios are of medians over the
+pairs, in CPU seconds, which a shared machine disturbs less. The last line is one JSON object.
 """
 
 import json
 import os
 import platform
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 
 import click
 import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.grouped import GroupedGenerator
 from lds_mlflow.data import load_digits
 from lds_mlflow.fitting import FitLog
 from lds_mlflow.tracking import Run, Tracker
@@ -32,10 +40,76 @@ _PICTURE_EVERY = 500
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Fewer and shorter pairs.")
-def main(quick: bool) -> None:
-    """Measures the share that tracking adds to a training step."""
-    pairs, steps = (2, 500) if quick else (7, 1000)
+@click.option("--quick", is_flag=True, help="Fewer and shorter rounds.")
+@click.option("--preset", default="faces64", show_default=True, help="Whose decoder.")
+@click.option("--batch", default=16, show_default=True, help="Images a forward and backward pass.")
+def main(quick: bool, preset: str, batch: int) -> None:
+    """Measures the decoder beside others, and the share that tracking adds to a training step."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    work = _multiply_adds_a_second(preset, batch, device, rounds=5 if quick else 21)
+    for name, found in work.items():
+        click.echo(f"{name}: {found / 1e9:.2f} G multiply-adds a second")
+    others = {name: work["decoder"] / found for name, found in work.items() if name != "decoder"}
+    pairs, steps = (2, 300) if quick else (9, 1000)
+    wall, cpu = _tracked_and_not(pairs, steps)
+    result = {
+        "over_grouped_reference": round(min(others.values()), 3),
+        "tracking_overhead_share": round(median(cpu[True]) / median(cpu[False]) - 1, 4),
+        "over_grouped_transposed": round(others["transposed"], 3),
+        "over_grouped_bilinear": round(others["bilinear"], 3),
+        "tracking_overhead_share_wall": round(median(wall[True]) / median(wall[False]) - 1, 4),
+        "step_ms": round(1000 * median(wall[False]) / steps, 2),
+        "preset": preset,
+        "batch": batch,
+        "pairs": pairs,
+        "steps": steps,
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine(),
+    }
+    click.echo(json.dumps(result))
+
+
+def _multiply_adds_a_second(preset: str, batch: int, device: str, *, rounds: int) -> dict[str, float]:
+    """Returns the multiply-adds of forward and backward passes that each generator does in a second."""
+    spec = PRESETS[preset]
+    decoder = VAE.initialised(spec, 0).decoder
+    generators: dict[str, nn.Module] = {
+        "decoder": decoder,
+        "transposed": GroupedGenerator(spec, "transposed"),
+        "bilinear": GroupedGenerator(spec, "bilinear"),
+    }
+    z_BD = torch.randn(batch, spec.latent_dim, device=device)
+    counts = {name: _multiply_adds(generator.to(device), z_BD) for name, generator in generators.items()}
+    clock = process_time if device == "cpu" else _synchronised
+    seconds: dict[str, list[float]] = {name: [] for name in generators}
+    for _ in range(rounds):
+        for name, generator in generators.items():
+            started = clock()
+            _pass(generator, z_BD)
+            seconds[name].append(clock() - started)
+    return {name: counts[name] / median(seconds[name]) for name in generators}
+
+
+def _synchronised() -> float:
+    torch.cuda.synchronize()
+    return perf_counter()
+
+
+def _multiply_adds(generator: nn.Module, z_BD: Tensor) -> float:
+    """Counts those of a forward pass; a backward pass takes twice as many. Torch counts no grouped one's right."""
+    with FlopCounterMode(display=False) as counter:
+        generator(z_BD)
+    return 3 * float(counter.get_total_flops()) / 2
+
+
+def _pass(generator: Callable[[Tensor], Tensor], z_BD: Tensor) -> None:
+    generator(z_BD).square().mean().backward()
+
+
+def _tracked_and_not(pairs: int, steps: int) -> tuple[dict[bool, list[float]], dict[bool, list[float]]]:
+    """Returns wall-clock and CPU seconds of fits, with tracking and without."""
+    wall: dict[bool, list[float]] = {True: [], False: []}
+    cpu: dict[bool, list[float]] = {True: [], False: []}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         tracker = Tracker.connect()
@@ -43,26 +117,15 @@ def main(quick: bool) -> None:
         tracker.experiment_id = experiment
         _seconds(50, tracker)
         _seconds(50, None)
-        wall: dict[bool, list[float]] = {True: [], False: []}
-        cpu: dict[bool, list[float]] = {True: [], False: []}
         for pair in range(pairs):
             for tracked in (True, False) if pair % 2 else (False, True):
                 elapsed, busy = _seconds(steps, tracker if tracked else None)
                 wall[tracked].append(elapsed)
                 cpu[tracked].append(busy)
             click.echo(
-                f"pair {pair + 1} of {pairs}: {wall[True][-1]:.2f} s with tracking, {wall[False][-1]:.2f} s without"
+                f"pair {pair + 1} of {pairs}: {cpu[True][-1]:.2f} CPU s with tracking, {cpu[False][-1]:.2f} without"
             )
-    result = {
-        "tracking_overhead_share": round(median(wall[True]) / median(wall[False]) - 1, 4),
-        "tracking_overhead_share_cpu": round(median(cpu[True]) / median(cpu[False]) - 1, 4),
-        "step_ms": round(1000 * median(wall[False]) / steps, 2),
-        "pairs": pairs,
-        "steps": steps,
-        "threads": torch.get_num_threads(),
-        "processor": platform.processor() or platform.machine(),
-    }
-    click.echo(json.dumps(result))
+    return wall, cpu
 
 
 def _seconds(steps: int, tracker: Tracker | None) -> tuple[float, float]:

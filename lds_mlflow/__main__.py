@@ -9,6 +9,7 @@ import click
 from lds_mlflow.config import (
     NO_MODEL,
     DeliverConfig,
+    DryRunConfig,
     Options,
     PromoteConfig,
     RegisterConfig,
@@ -34,15 +35,27 @@ def _run(entry_point: str, values: Mapping[str, str]) -> None:
     started = monotonic()
     configs = parse_all(configs_behind(entry_point), values)
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
+    from lds_mlflow.batches import ROWS, follow_rows
     from lds_mlflow.interrupts import Interruption
+    from lds_mlflow.latent import SWEEP, follow_sweep
     from lds_mlflow.pipeline import Pipeline
+    from lds_mlflow.ranks import device_of, follow, lead
     from lds_mlflow.tracking import Tracker
+    from lds_mlflow.training import FIT, follow_fit
 
     options = parse(Options, configs[Options].model_dump())
+    ranks = lead(device_of(options.device))
+    if not ranks.leads:
+        follow(ranks, {FIT: follow_fit, ROWS: follow_rows, SWEEP: follow_sweep})
+        return
     with Interruption() as interruption, Tracker.connect(options, click.echo) as tracker:
-        pipeline = Pipeline(configs, tracker, interruption, click.echo)
+        pipeline = Pipeline(configs, tracker, interruption, click.echo, ranks=ranks)
         whole = {MAIN: pipeline.main, PROMOTE: pipeline.promote}
+        planned = configs.get(DryRunConfig)
+        if isinstance(planned, DryRunConfig) and planned.dry_run:
+            whole[entry_point] = pipeline.dry_run
         run_id = whole[entry_point]().id if entry_point in whole else pipeline.run(entry_point).id
+    ranks.dismiss()
     click.echo(f"\n{entry_point} finished in {monotonic() - started:.0f} s.")
     registering = configs.get(RegisterConfig) or configs.get(PromoteConfig)
     model = registering.registered_model if isinstance(registering, RegisterConfig | PromoteConfig) else NO_MODEL

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lds_mlflow.interrupts import Interruption
+from lds_mlflow.ranks import Ranks
 from lds_mlflow.tracking import FinishedRun, Run
 
 __all__ = ["Context"]
@@ -20,6 +21,7 @@ class Context:
         run: The run to log to.
         inputs: Every upstream run, near and far, by the name of its step; the one whose model is used also as "model".
         device: Where to compute.
+        ranks: The processes that compute as one; this one leads.
         fingerprint: What identifies the result.
         checkpoint_path: Where the step may keep the state of unfinished work.
         cache_path: Folder for what can be computed again, or None to do so.
@@ -31,6 +33,7 @@ class Context:
     run: Run
     inputs: Mapping[str, FinishedRun]
     device: str
+    ranks: Ranks
     fingerprint: str
     checkpoint_path: Path
     cache_path: Path | None

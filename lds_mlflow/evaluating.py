@@ -31,6 +31,8 @@ from lds_mlflow.pictures import (
     paired_grid,
     tradeoff_chart,
 )
+from lds_mlflow.pretrained import Convention
+from lds_mlflow.ranks import ALONE, Ranks
 from lds_mlflow.reports import Report
 from lds_mlflow.values import Evaluation, ImageSet
 
@@ -45,7 +47,13 @@ _FLOORS = "Real images: the same figure of training images in place of samples; 
 
 
 def extractor_as_configured(
-    config: EvaluateConfig, judge: ClassifierExtractor | None, train: ImageSet, *, device: str, cache: Path | None
+    config: EvaluateConfig,
+    judge: ClassifierExtractor | None,
+    train: ImageSet,
+    *,
+    device: str,
+    cache: Path | None,
+    ranks: Ranks = ALONE,
 ) -> Extractor:
     """Returns the feature extractor of a configuration.
 
@@ -53,14 +61,15 @@ def extractor_as_configured(
     """
     weights = Path(config.feature_weights) if config.feature_weights else None
     if config.features == "inception":
-        return _kept(InceptionExtractor(weights, device), cache)
+        return _kept(InceptionExtractor(weights, device, ranks=ranks), cache)
     if weights is None:
         assert judge is not None
         own: Extractor = judge
     elif config.features == "program":
         own = ProgramExtractor(weights, device, config.program_resolution)
     else:
-        own = SqueezeNetExtractor(weights, device, "caffe" if config.features == "squeezenet-caffe" else "torchvision")
+        convention: Convention = "caffe" if config.features == "squeezenet-caffe" else "torchvision"
+        own = SqueezeNetExtractor(weights, device, convention, ranks=ranks)
     return ScaledExtractor.fitted(_kept(own, cache), train.images_NCHW)
 
 

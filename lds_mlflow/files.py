@@ -10,7 +10,14 @@ from pathlib import Path
 
 from lds_mlflow.errors import DiskFullError
 
-__all__ = ["digest_of_bytes", "digest_of_file", "naming_a_full_disk", "require_free_space", "write_atomically"]
+__all__ = [
+    "digest_of_bytes",
+    "digest_of_file",
+    "naming_a_full_disk",
+    "remove",
+    "require_free_space",
+    "write_atomically",
+]
 
 _REMEDY = "Free some space, or point work_dir, TMPDIR or the artifact store at another disk."
 _OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -69,14 +76,14 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    _remove(partial)
+    remove(partial)
     try:
         with naming_a_full_disk(str(path)):
             write(partial)
             _flush(partial)
         _move_into_place(partial, path)
     except BaseException:
-        _remove(partial)
+        remove(partial)
         raise
 
 
@@ -86,7 +93,7 @@ def _move_into_place(new: Path, path: Path) -> None:
         return
     # A folder can't be renamed onto another that has something in it.
     old = new.with_suffix(".old")
-    _remove(old)
+    remove(old)
     path.rename(old)
     try:
         new.rename(path)
@@ -103,7 +110,8 @@ def _flush(path: Path) -> None:
                 os.fsync(handle.fileno())
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Removes a file, or a folder with all that is in it, if there is one."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -8,11 +8,12 @@ from torch import Tensor
 
 from lds_mlflow.context import Context
 from lds_mlflow.drawing import prior_of
+from lds_mlflow.fits import Asked
 from lds_mlflow.pictures import curves_chart, image_grid, paired_grid
 from lds_mlflow.samplers import draw_latents
 from lds_mlflow.sampling import decode_latents, encode_images
-from lds_mlflow.tracking import Run
-from lds_mlflow.training import CheckpointFile, FitPlan, FitResult, diagnose, fit
+from lds_mlflow.tracking import Run, tags
+from lds_mlflow.training import CheckpointFile, FitResult, diagnose, fit
 from lds_mlflow.vae import VAE
 from lds_mlflow.values import ImageSet, ModelWeights, evenly_spread
 
@@ -56,43 +57,34 @@ class Fitted:
     sentence: str
 
 
-def fit_and_track(
-    model: VAE,
-    images_NCHW: Tensor,
-    plan: FitPlan,
-    context: Context,
-    *,
-    z_AD: Tensor | None = None,
-    train: ImageSet,
-    select: ImageSet,
-    description: str,
-) -> Fitted:
+def fit_and_track(asked: Asked, context: Context, *, train: ImageSet, select: ImageSet, description: str) -> Fitted:
     """Fits a model, tracks the fit, and stores the moving average of the model as `model`.
 
     Args:
-        model: The network to begin with.
-        images_NCHW: What to fit it on.
-        plan: How.
+        asked: What to fit, on what, and how.
         context: The surroundings of the step.
-        z_AD: Latents that the last of the images were decoded from, for the encoder to find; see `fit`.
         train: Real training images, to measure the result on.
         select: Real images that it is not fitted on, likewise.
         description: The label of the progress bar.
     """
-    run, log = context.run, FitLog(context.run)
-    checkpoints = CheckpointFile(context.checkpoint_path, context.fingerprint)
+    run, log, plan = context.run, FitLog(context.run), asked.plan
+    checkpoints = CheckpointFile(context.checkpoint_path, context.fingerprint, run.id)
     with context.interruption.deferred() as stop:
         result = fit(
-            model.to(context.device),
-            images_NCHW,
+            asked.model.to(context.device),
+            asked.images_NCHW,
             plan,
-            z_AD=z_AD,
+            ranks=context.ranks,
+            z_AD=asked.z_AD,
+            perceptual=asked.perceptual,
             checkpoints=checkpoints,
             on_metrics=log.on_metrics,
             on_checkpoint=log.on_checkpoint,
             stop=stop,
             description=description,
         )
+    if result.resumed_from not in ("", run.id):
+        run.log_tags({tags.RESUMED: result.resumed_from})
     run.log_picture(curves_chart(log.history, _CURVES, f"{description}: {plan.steps:,} steps"), "pictures/curves.png")
     figures = _measure(result, train, select)
     run.log_metrics(figures)
@@ -105,7 +97,7 @@ def fit_and_track(
     sentence = (
         f"{weights.n_parameters / 1e6:.2f} M parameters, {result.step:,} steps; on the select part reconstruction MSE "
         f"{figures['select/reconstruction_mse']:.4f}, KL {figures['select/kl']:.1f} nats, "
-        f"{figures['select/active_units']:.0f} of {model.spec.latent_dim} latent units active"
+        f"{figures['select/active_units']:.0f} of {result.model.spec.latent_dim} latent units active"
     )
     return Fitted(weights, sentence)
 

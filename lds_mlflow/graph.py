@@ -12,6 +12,7 @@ from lds_mlflow.config import (
     CompareConfig,
     DataConfig,
     DeliverConfig,
+    DryRunConfig,
     EncodeConfig,
     EvaluateConfig,
     FinetuneConfig,
@@ -91,24 +92,26 @@ _TRAIN = Input("train_run", ("train",))
 _BEGUN_WITH = Input("train_run", ("train", "finetune"))
 _MODEL = Input("model_run", ("finetune", "train"))
 
-_FITS = ("drawing.py", "fitting.py", "latent", "samplers", "sampling.py", "training", "vae")
-_DRAWS = ("drawing.py", "latent", "samplers", "sampling.py", "vae")
-_JUDGES = ("evaluating.py", "metrics", "pictures", "reports.py", "values.py", *_DRAWS)
+_NETWORK = ("batches.py", "ranks.py", "sampling.py", "vae")
+_DRAWS = ("drawing.py", "latent", "samplers", *_NETWORK)
+_FITS = ("fits.py", "fitting.py", "perceptual.py", "pretrained.py", "training", *_DRAWS)
+_MEASURES = ("metrics", "pretrained.py")
+_JUDGES = ("evaluating.py", "pictures", "reports.py", "values.py", *_MEASURES, *_DRAWS)
 
 STEPS: dict[str, Step] = {
     step.name: step
     for step in (
         Step("data", DataConfig, (), ("data",)),
         Step("train", TrainConfig, (_DATA,), _FITS),
-        Step("encode", EncodeConfig, (_BEGUN_WITH,), ("vae", "sampling.py")),
+        Step("encode", EncodeConfig, (_BEGUN_WITH,), _NETWORK),
         Step(
             "augment",
             AugmentConfig,
             (Input("encode_run", ("encode",)),),
-            ("augmenting", "data", "metrics", *_DRAWS),
+            ("augmenting", "data", *_MEASURES, *_DRAWS),
         ),
-        Step("finetune", FinetuneConfig, (Input("augment_run", ("augment",)), _BEGUN_WITH), ("finetuning.py", *_FITS)),
-        Step("classifier", ClassifierConfig, (_DATA,), ("metrics", "vae", "sampling.py")),
+        Step("finetune", FinetuneConfig, (Input("augment_run", ("augment",)), _BEGUN_WITH), _FITS),
+        Step("classifier", ClassifierConfig, (_DATA,), (*_MEASURES, *_NETWORK)),
         Step("evaluate", EvaluateConfig, (Input("classifier_run", ("classifier",)), _MODEL), _JUDGES, judges=True),
         Step(
             "compare",
@@ -117,7 +120,7 @@ STEPS: dict[str, Step] = {
             ("comparing.py", *_JUDGES),
             judges=True,
         ),
-        Step("register", RegisterConfig, (_MODEL,), ("cards.py", "metrics", "serving.py", *_DRAWS)),
+        Step("register", RegisterConfig, (_MODEL,), ("cards.py", "serving.py", *_MEASURES, *_DRAWS)),
         Step(
             "ablate",
             AblateConfig,
@@ -213,7 +216,8 @@ def configs_behind(entry_point: str) -> tuple[type[Settings], ...]:
     if entry_point in _APART:
         return (_APART[entry_point],)
     promotes = (PromoteConfig,) if entry_point in _PROMOTING else ()
-    return (*(STEPS[name].config for name in steps_behind(entry_point)), *promotes, Options)
+    plans = (DryRunConfig,) if entry_point == "train" else ()
+    return (*(STEPS[name].config for name in steps_behind(entry_point)), *promotes, *plans, Options)
 
 
 def parameters(entry_point: str) -> dict[str, FieldInfo]:

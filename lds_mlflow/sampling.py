@@ -1,8 +1,10 @@
 """Latents -> images, and images -> latents. An image doesn't depend on what is decoded with it."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from lds_mlflow.batches import in_batches
+from lds_mlflow.ranks import ALONE, Ranks
 from lds_mlflow.vae import VAE, ExemplarPrior
 
 __all__ = ["decode_latents", "encode_images", "keep_exemplars", "pixels_of", "to_model_range"]
@@ -22,21 +24,48 @@ def pixels_of(images: Tensor) -> Tensor:
     return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-@torch.inference_mode()
-def decode_latents(model: VAE, z_SD: Tensor) -> Tensor:
-    """Decodes latents: float [S, D] -> uint8 [S, C, H, W], on the CPU. An image doesn't depend on its neighbours."""
-    n_filling = -len(z_SD) % _DECODED_AT_ONCE
-    filled = torch.cat([z_SD, z_SD.new_zeros(n_filling, z_SD.shape[1])])
-    images = [pixels_of(model.decode(z.to(model.device))).cpu() for z in filled.split(_DECODED_AT_ONCE)]
-    return torch.cat(images)[: len(z_SD)]
+class _Decoding(nn.Module):
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, z_BD: Tensor) -> Tensor:
+        n_filling = -len(z_BD) % _DECODED_AT_ONCE
+        filled = torch.cat([z_BD, z_BD.new_zeros(n_filling, z_BD.shape[1])])
+        images = [pixels_of(self.model.decode(z.to(self.model.device))) for z in filled.split(_DECODED_AT_ONCE)]
+        return torch.cat(images)[: len(z_BD)]
 
 
-@torch.inference_mode()
-def encode_images(model: VAE, images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Encodes images in batches: uint8 [N, C, H, W] -> posterior mean and log variance, float32 [N, D], on the CPU."""
-    posteriors = [model.encode(to_model_range(x.to(model.device))) for x in images_NCHW.split(_BATCH)]
-    means = torch.cat([posterior.mean.cpu() for posterior in posteriors])
-    return means, torch.cat([posterior.log_variance.cpu() for posterior in posteriors])
+class _Encoding(nn.Module):
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        return torch.cat(self.model.encode(to_model_range(images_BCHW.to(self.model.device))), 1)
+
+
+def decode_latents(model: VAE, z_SD: Tensor, *, ranks: Ranks = ALONE) -> Tensor:
+    """Decodes latents: float [S, D] -> uint8 [S, C, H, W], on the CPU. An image doesn't depend on its neighbours.
+
+    Args:
+        model: The network.
+        z_SD: The latents.
+        ranks: The processes that share them.
+    """
+    return in_batches(_Decoding(model), z_SD, _BATCH, "decoding", ranks=ranks)
+
+
+def encode_images(model: VAE, images_NCHW: Tensor, *, ranks: Ranks = ALONE) -> tuple[Tensor, Tensor]:
+    """Encodes images: uint8 [N, C, H, W] -> posterior mean and log variance, float32 [N, D], on the CPU.
+
+    Args:
+        model: The network.
+        images_NCHW: The images, which may lie in a file that is mapped into memory.
+        ranks: The processes that share them.
+    """
+    mean, log_variance = in_batches(_Encoding(model), images_NCHW, _BATCH, "encoding", ranks=ranks).chunk(2, 1)
+    return mean.contiguous(), log_variance.contiguous()
 
 
 def keep_exemplars(model: VAE, images_NCHW: Tensor) -> None:

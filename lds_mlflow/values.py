@@ -10,12 +10,15 @@ Shape legend:
 """
 
 from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from lds_mlflow.files import digest_of_bytes
+from lds_mlflow.files import digest_of_bytes, require_free_space
 
 __all__ = [
     "AugmentationSet",
@@ -29,12 +32,34 @@ __all__ = [
     "Selection",
     "Splits",
     "evenly_spread",
+    "rows_of",
 ]
+
+_IN_MEMORY = 2**30
 
 
 def evenly_spread(n: int, shown: int) -> Tensor:
     """Returns at most `shown` of the rows 0..n-1, evenly spread, int64: what is sorted by class is shown whole."""
     return torch.linspace(0, n - 1, min(shown, n)).round().long()
+
+
+def rows_of(images_NCHW: Tensor, index: Tensor) -> Tensor:
+    """Returns images[index]; what takes more than a GiB lies in a file without a name, which need not fit in memory.
+
+    Args:
+        images_NCHW: Images, uint8 [N, C, H, W].
+        index: Rows, int64 [n].
+
+    Raises:
+        DiskFullError: There is no room for the file in the folder for temporary ones (TMPDIR).
+    """
+    shape = (len(index), *images_NCHW.shape[1:])
+    if prod(shape) <= _IN_MEMORY:
+        return images_NCHW[index]
+    with NamedTemporaryFile() as file:
+        require_free_space(Path(file.name).parent, prod(shape))
+        rows = torch.from_file(file.name, shared=True, size=prod(shape), dtype=torch.uint8).view(shape)
+    return torch.index_select(images_NCHW, 0, index, out=rows)
 
 
 def _bytes_of(tensor: Tensor) -> bytes:
@@ -86,7 +111,7 @@ class ImageSet(_Value):
         rows = index.tolist()
         return replace(
             self,
-            images_NCHW=self.images_NCHW[index],
+            images_NCHW=rows_of(self.images_NCHW, index),
             image_ids_N=tuple(self.image_ids_N[i] for i in rows),
             labels_N=None if self.labels_N is None else self.labels_N[index],
             declared_parts_N=tuple(self.declared_parts_N[i] for i in rows) if self.declared_parts_N else (),

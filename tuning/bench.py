@@ -13,7 +13,7 @@ from lds_mlflow.augmenting import control_set, select_interpolants
 from lds_mlflow.config import NO_RUN, AugmentConfig, EvaluateConfig, FinetuneConfig, StepConfig
 from lds_mlflow.drawing import distribution_as_configured
 from lds_mlflow.evaluating import extractor_as_configured
-from lds_mlflow.finetuning import finetuning_as_configured
+from lds_mlflow.fits import finetuning_as_configured
 from lds_mlflow.graph import STEPS, TEST_PARTS
 from lds_mlflow.metrics import ClassifierExtractor, Yardstick
 from lds_mlflow.pipeline.runner import Runner
@@ -140,6 +140,7 @@ class Bench:
                 asked.images_NCHW,
                 asked.plan,
                 z_AD=asked.z_AD,
+                perceptual=asked.perceptual,
                 on_checkpoint=at_checkpoint,
                 stop=stop,
                 description="finetuning",

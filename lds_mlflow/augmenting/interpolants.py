@@ -11,6 +11,7 @@ from lds_mlflow.augmenting.scoring import Scored, score_as_configured, wanted_of
 from lds_mlflow.config import AugmentConfig
 from lds_mlflow.latent import select
 from lds_mlflow.metrics import sharpness
+from lds_mlflow.ranks import ALONE, Ranks
 from lds_mlflow.sampling import decode_latents, encode_images
 from lds_mlflow.vae import VAE
 from lds_mlflow.values import AugmentationSet, Candidates, ImageSet, LatentSet, Selection
@@ -36,7 +37,13 @@ class Selected:
 
 
 def select_interpolants(
-    config: AugmentConfig, latents: LatentSet, model: VAE, train: ImageSet, held_out: Callable[[], ImageSet]
+    config: AugmentConfig,
+    latents: LatentSet,
+    model: VAE,
+    train: ImageSet,
+    held_out: Callable[[], ImageSet],
+    *,
+    ranks: Ranks = ALONE,
 ) -> Selected:
     """Makes candidates, scores, selects and decodes (draft, section 3).
 
@@ -46,20 +53,21 @@ def select_interpolants(
         model: The model that encoded them.
         train: The training images.
         held_out: Gives the part select, for a rule that needs it.
+        ranks: The processes that share the work.
 
     Raises:
         SelectionError: No candidate is selected.
         DataError: The configuration asks for more than the data has.
     """
     generator = torch.Generator().manual_seed(config.augment_seed)
-    scored = score_as_configured(config, latents.z_ND.to(model.device), generator)
+    scored = score_as_configured(config, latents.z_ND.to(model.device), generator, ranks=ranks)
 
     def z_of_held_out() -> Tensor:
-        return encode_images(model, held_out().images_NCHW)[0].to(model.device)
+        return encode_images(model, held_out().images_NCHW, ranks=ranks)[0].to(model.device)
 
     sharpness_M = None
     if config.sharpest_fraction < 1:
-        sharpness_M = sharpness(decode_latents(model, scored.candidates.z_MD))
+        sharpness_M = sharpness(decode_latents(model, scored.candidates.z_MD, ranks=ranks))
     chosen = select(
         scored.scores.log_lds_M,
         rule_of(config, scored, z_of_held_out),
@@ -72,5 +80,5 @@ def select_interpolants(
         sharpest=config.sharpest_fraction,
     )
     kept = scored.candidates.take(chosen.index_A)
-    augmentation = AugmentationSet(decode_latents(model, kept.z_MD), kept.z_MD.cpu())
+    augmentation = AugmentationSet(decode_latents(model, kept.z_MD, ranks=ranks), kept.z_MD.cpu())
     return Selected(scored, chosen, kept, augmentation)

@@ -24,6 +24,7 @@ from lds_mlflow.latent import (
     score_candidates,
     score_exhaustively,
 )
+from lds_mlflow.ranks import ALONE, Ranks
 from lds_mlflow.values import Candidates, Scores
 
 __all__ = ["Scored", "score_as_configured", "wanted_of"]
@@ -68,14 +69,16 @@ def wanted_of(config: AugmentConfig, n: int) -> int:
     return ceil(config.augmentation_ratio * n)
 
 
-def score_as_configured(config: AugmentConfig, z_ND: Tensor, generator: torch.Generator) -> Scored:
-    """Makes candidates of training latents, float [N, D], and scores them."""
+def score_as_configured(
+    config: AugmentConfig, z_ND: Tensor, generator: torch.Generator, *, ranks: Ranks = ALONE
+) -> Scored:
+    """Makes candidates of training latents, float [N, D], and scores them; `ranks` share what is exhaustive."""
     space = latent_space(z_ND, config.latent_space, drop_inactive=config.drop_inactive)
     mapped_ND = space.map(z_ND)
     width = bandwidth(mapped_ND, config.sigma, multiplier=config.sigma_multiplier)
     n = ceil(wanted_of(config, len(z_ND)) / config.top_fraction / config.sharpest_fraction)
     if config.candidates == "exhaustive":
-        return _score_all(config, z_ND, n, mapped_ND=mapped_ND, space=space, width=width)
+        return _score_all(config, z_ND, n, mapped_ND=mapped_ND, space=space, width=width, ranks=ranks)
     candidates = draw_candidates(
         z_ND,
         n,
@@ -102,7 +105,14 @@ def score_as_configured(config: AugmentConfig, z_ND: Tensor, generator: torch.Ge
 
 
 def _score_all(
-    config: AugmentConfig, z_ND: Tensor, n: int, *, mapped_ND: Tensor, space: LatentSpace, width: Bandwidth
+    config: AugmentConfig,
+    z_ND: Tensor,
+    n: int,
+    *,
+    mapped_ND: Tensor,
+    space: LatentSpace,
+    width: Bandwidth,
+    ranks: Ranks,
 ) -> Scored:
     bar_format = "{l_bar}{bar}| [{elapsed}<{remaining}]"
     with tqdm(total=1.0, desc="scoring all interpolants", bar_format=bar_format, delay=1) as bar:
@@ -111,7 +121,12 @@ def _score_all(
             bar.update(share)
 
         found = score_exhaustively(
-            mapped_ND, n, sigma=width.sigma, leave_endpoints_out=config.leave_endpoints_out, progress=progress
+            mapped_ND,
+            n,
+            sigma=width.sigma,
+            leave_endpoints_out=config.leave_endpoints_out,
+            ranks=ranks,
+            progress=progress,
         )
     first, second = (z_ND[parents] for parents in found.candidates.parents_M2.T)
     z_MD = interpolate(first, second, found.candidates.alpha_M, "linear", centre_D=z_ND.mean(0))

@@ -8,7 +8,7 @@ from lds_mlflow.config.ablation import AblateConfig
 from lds_mlflow.config.augmentation import AugmentConfig, EncodeConfig
 from lds_mlflow.config.base import AUTO, NO_MODEL, NO_RUN, Options, Settings, StepConfig
 from lds_mlflow.config.data import DataConfig
-from lds_mlflow.config.fits import ClassifierConfig, FinetuneConfig, TrainConfig
+from lds_mlflow.config.fits import ClassifierConfig, DryRunConfig, FinetuneConfig, FitConfig, TrainConfig
 from lds_mlflow.config.judgement import (
     CompareConfig,
     EvaluateConfig,
@@ -31,9 +31,11 @@ __all__ = [
     "CompareConfig",
     "DataConfig",
     "DeliverConfig",
+    "DryRunConfig",
     "EncodeConfig",
     "EvaluateConfig",
     "FinetuneConfig",
+    "FitConfig",
     "Options",
     "PromoteConfig",
     "RegisterConfig",

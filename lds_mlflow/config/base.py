@@ -13,6 +13,7 @@ __all__ = [
     "Count",
     "CountOrAll",
     "Fraction",
+    "NotNegative",
     "OptionalRunReference",
     "Options",
     "Positive",

@@ -22,7 +22,16 @@ class DataConfig(StepConfig):
     """Colour channels to convert a folder's images to, 1 or 3; 0 leaves them."""
 
     label: str = ""
-    """Column of a folder's labels.csv that holds the class; empty takes the first."""
+    """Column of a folder's table that holds the class; empty takes the first of labels.csv."""
+
+    attributes: str = ""
+    """Table of a folder's images in place of labels.csv: comma-separated, or as list_attr_celeba.txt; with a label."""
+
+    split_list: str = ""
+    """Part of each image: a table of image_id and part, such as a splits.csv, or list_eval_partition.txt of CelebA."""
+
+    tolerated: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """Share of a folder's files that may be corrupt, which are left out, and as well that may be copies of others."""
 
     limit: CountOrAll = 0
     """Use at most this many images, beside a test part that the source declares; 0 uses all."""

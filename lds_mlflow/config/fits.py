@@ -1,12 +1,23 @@
 """Configurations of what is trained: the baseline, the finetuned model, and the classifier."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from lds_mlflow.config.base import Count, OptionalRunReference, Positive, RunReference, Seed, StepConfig
+from lds_mlflow.config.base import (
+    Count,
+    CountOrAll,
+    NotNegative,
+    OptionalRunReference,
+    Positive,
+    RunReference,
+    Seed,
+    Settings,
+    StepConfig,
+)
 
-__all__ = ["ClassifierConfig", "FinetuneConfig", "FitConfig", "TrainConfig"]
+__all__ = ["ClassifierConfig", "DryRunConfig", "FinetuneConfig", "FitConfig", "TrainConfig"]
 
 
 class FitConfig(StepConfig):
@@ -24,6 +35,34 @@ class FitConfig(StepConfig):
     pseudo_inputs: Count = 50
     """Components of the prior vamp."""
 
+    free_bits: NotNegative = 0.0
+    """Nats a latent dimension below which the KL term costs nothing."""
+
+    perceptual: Literal["none", "laplacian", "squeezenet", "squeezenet-caffe", "lpips"] = "none"
+    """Distance that is added to the loss: laplacian needs no weights, squeezenet a file, lpips downloads its own."""
+
+    perceptual_weight: Positive = 1.0
+    """Nats a pixel and unit of that distance."""
+
+    perceptual_weights: str = ""
+    """File of SqueezeNet's weights, by torchvision's convention, or Caffe's for squeezenet-caffe."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What convolutions are computed in; latents, losses and weights are float32 always."""
+
+    compiled: bool = False
+    """Whether torch.compile makes one program of a training step; it takes a C++ compiler, and minutes at first."""
+
+    @field_validator("perceptual_weights")
+    @classmethod
+    def _is_there(cls, value: str, info: ValidationInfo) -> str:
+        kind = str(info.data.get("perceptual"))
+        if value and not Path(value).is_file():
+            raise ValueError(f"should be a file, or empty: there is none at {value}")
+        if bool(value) != kind.startswith("squeezenet"):
+            raise ValueError(f"should be {'empty' if value else 'a file'} where perceptual is {kind}")
+        return value
+
 
 class TrainConfig(FitConfig):
     """Train the baseline, a StyleGAN2-structured VAE, on the training part."""
@@ -40,11 +79,21 @@ class TrainConfig(FitConfig):
     train_steps: Count = 2500
     """Training steps of the baseline."""
 
+    kl_warmup: CountOrAll = 0
+    """Training steps over which the factor on the KL term rises from 0; 0: it is whole from the first."""
+
     learning_rate: Positive = 0.01
     """Adam's step size for the baseline; the weights have equalized learning rates."""
 
     train_seed: Seed = 0
     """Seed of the baseline's initial weights, batches and noise."""
+
+
+class DryRunConfig(Settings):
+    """Whether to say what a training would take, instead of training."""
+
+    dry_run: bool = False
+    """Whether to print parameters, memory, speed by a short probe and hours, and to train nothing."""
 
 
 class FinetuneConfig(FitConfig):

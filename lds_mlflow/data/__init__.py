@@ -3,22 +3,32 @@
 from lds_mlflow.data.digits import load_digits
 from lds_mlflow.data.duplicates import DuplicatePair, NearDuplicates, near_duplicates
 from lds_mlflow.data.folder import load_folder
+from lds_mlflow.data.packing import Packed, pack_pictures
 from lds_mlflow.data.pixel_augmentation import PIXEL_AUGMENTATIONS, augment_pixels
+from lds_mlflow.data.pixels import Fault, describe_preparation
 from lds_mlflow.data.sources import describe_source, load_images
-from lds_mlflow.data.splits import limit_images, split_images
+from lds_mlflow.data.splits import declare_parts, exact_copies, limit_images, split_images
+from lds_mlflow.data.tables import read_parts
 from lds_mlflow.data.torchvision_sets import load_torchvision
 
 __all__ = [
     "PIXEL_AUGMENTATIONS",
     "DuplicatePair",
+    "Fault",
     "NearDuplicates",
+    "Packed",
     "augment_pixels",
+    "declare_parts",
+    "describe_preparation",
     "describe_source",
+    "exact_copies",
     "limit_images",
     "load_digits",
     "load_folder",
     "load_images",
     "load_torchvision",
     "near_duplicates",
+    "pack_pictures",
+    "read_parts",
     "split_images",
 ]

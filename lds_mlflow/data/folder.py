@@ -1,22 +1,27 @@
-"""Images in a folder or a zip, with classes from its subfolders or from its labels.csv."""
+"""Images in a folder or a zip, with classes from its subfolders or from a table."""
 
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pandas as pd
 import torch
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from lds_mlflow.data.pixels import Picture, decode_pictures
+from lds_mlflow.data.packing import Packed, pack_pictures
+from lds_mlflow.data.pixels import Fault, Picture
+from lds_mlflow.data.tables import column_of_files, read_table, rows_of_files
 from lds_mlflow.errors import DataError
 from lds_mlflow.values import ImageSet
 
-__all__ = ["load_folder"]
+__all__ = ["OnFaults", "load_folder"]
+
+OnFaults = Callable[[Sequence[Fault]], None]
+"""Takes what is wrong with pictures that are left out."""
 
 _TABLE = "labels.csv"
 _PARTS = {"train", "test"}
@@ -24,7 +29,17 @@ _LARGEST_MEMBER = 2**28
 """Bytes of a file in a zip, unpacked: packed it may be a thousand times smaller."""
 
 
-def load_folder(path: Path, *, resolution: int = 0, channels: int = 0, label: str = "") -> ImageSet:
+def load_folder(
+    path: Path,
+    *,
+    resolution: int = 0,
+    channels: int = 0,
+    label: str = "",
+    attributes: Path | None = None,
+    tolerated: float = 0.0,
+    packing: Path | None = None,
+    on_faults: OnFaults = lambda faults: None,
+) -> ImageSet:
     """Reads every image file below a folder, or in a zip.
 
     A `labels.csv` at the top, if there is one, has a column `file`, any number of label columns, and perhaps a
@@ -32,24 +47,34 @@ def load_folder(path: Path, *, resolution: int = 0, channels: int = 0, label: st
 
     Args:
         path: Folder or zip file.
-        resolution: See `decode_pictures`.
-        channels: See `decode_pictures`.
-        label: The column of labels.csv that holds the class; "" takes the first.
+        resolution: See `pack_pictures`.
+        channels: See `pack_pictures`.
+        label: The column of the table that holds the class; "" takes the first of labels.csv.
+        attributes: A table beside the images, in place of labels.csv: as that, or CelebA's list of attributes.
+        tolerated: See `pack_pictures`.
+        packing: The `folder` of `pack_pictures`.
+        on_faults: Called with what is wrong with images that are left out.
 
     Raises:
         DataError: Nothing is there, an image can't be used, or the table doesn't fit the images.
+        DiskFullError: There is no room to pack the images.
     """
+    pack = partial(
+        pack_pictures, resolution=resolution, channels=channels, source=str(path), tolerated=tolerated, folder=packing
+    )
+    given = (
+        None if attributes is None else _Table(read_table(_content_of(attributes), str(attributes)), str(attributes))
+    )
     if path.is_dir():
         files: dict[str, Picture] = {name: (name, partial(_open_file, path / name)) for name in _walk(path)}
-        table_file = path / _TABLE
-        table = _read_table(table_file.read_bytes(), str(path)) if table_file.is_file() else None
-        return _assemble(path, files, table, resolution=resolution, channels=channels, label=label)
+        own = (path / _TABLE).read_bytes() if (path / _TABLE).is_file() else None
+        return _assemble(path, files, given or _labels(own, path), label=label, pack=pack, on_faults=on_faults)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             _require_small_members(archive, path)
             files = {name: (name, partial(_open_member, archive, name)) for name in sorted(archive.namelist())}
-            table = _read_table(archive.read(_TABLE), str(path)) if _TABLE in files else None
-            return _assemble(path, files, table, resolution=resolution, channels=channels, label=label)
+            own = archive.read(_TABLE) if _TABLE in files else None
+            return _assemble(path, files, given or _labels(own, path), label=label, pack=pack, on_faults=on_faults)
     raise DataError(
         str(path),
         found="a file that is no zip" if path.exists() else "nothing there",
@@ -58,14 +83,35 @@ def load_folder(path: Path, *, resolution: int = 0, channels: int = 0, label: st
     )
 
 
+class _Table(NamedTuple):
+    rows: pd.DataFrame
+    name: str
+    is_own: bool = False
+    """Whether it is the labels.csv of the images, which chooses among them."""
+
+
+def _labels(content: bytes | None, path: Path) -> _Table | None:
+    name = f"{_TABLE} of {path}"
+    return None if content is None else _Table(read_table(content, name), name, is_own=True)
+
+
+def _content_of(attributes: Path) -> bytes:
+    try:
+        return attributes.read_bytes()
+    except OSError as error:
+        raise DataError(
+            "attributes", found=f"nothing to read at {attributes}", expected="a file", remedy="Check the path."
+        ) from error
+
+
 def _assemble(
     path: Path,
     files: dict[str, Picture],
-    table: pd.DataFrame | None,
+    table: _Table | None,
     *,
-    resolution: int,
-    channels: int,
     label: str,
+    pack: Callable[[Sequence[Picture]], Packed],
+    on_faults: OnFaults,
 ) -> ImageSet:
     names = [name for name in files if name.lower().endswith(IMG_EXTENSIONS) and not _is_shadow(name)]
     if not names:
@@ -75,45 +121,49 @@ def _assemble(
             expected=f"files that end in {', '.join(IMG_EXTENSIONS)}",
             remedy="Check the path.",
         )
-    parts: tuple[str, ...] = ()
+    parts: list[str] = []
     if table is not None:
-        names, classes, parts = _from_table(table, set(names), str(path), label)
+        names, classes, parts = _from_table(table, names, label)
     elif all(len(PurePosixPath(name).parts) > 1 for name in names):
         classes = [PurePosixPath(name).parts[0] for name in names]
     else:
         classes = []
+    packed = pack([files[name] for name in names])
+    on_faults(packed.faults)
+    names, classes, parts = ([some[row] for row in packed.rows_N] if some else [] for some in (names, classes, parts))
     class_names = tuple(sorted(set(classes)))
     if len(class_names) < 2:
         class_names, classes = (), []
     number = {name: k for k, name in enumerate(class_names)}
-    pixels = decode_pictures(
-        (files[name] for name in names), resolution=resolution, channels=channels, source=str(path)
-    )
     return ImageSet(
         name=path.name,
-        images_NCHW=pixels,
+        images_NCHW=packed.images_NCHW,
         image_ids_N=tuple(names),
         labels_N=torch.tensor([number[name] for name in classes]) if classes else None,
         class_names_K=class_names,
-        declared_parts_N=parts,
+        declared_parts_N=tuple(parts),
     )
 
 
-def _from_table(
-    table: pd.DataFrame, names: set[str], source: str, label: str
-) -> tuple[list[str], list[str], tuple[str, ...]]:
-    where = f"{_TABLE} of {source}"
-    columns = [column for column in table.columns if column not in {"file", "split"}]
-    if "file" not in table.columns or (label and label not in columns):
+def _from_table(table: _Table, names: list[str], label: str) -> tuple[list[str], list[str], list[str]]:
+    """Returns names, classes and parts of the images that have a row."""
+    rows, where = table.rows, table.name
+    files = column_of_files(rows, where)
+    columns = [column for column in rows.columns if column not in {files, "split"}]
+    if (label or not table.is_own) and label not in columns:
         raise DataError(
             where,
-            found=f"columns {', '.join(table.columns)}",
-            expected=f"a column file{f' and a column {label}' if label else ''}",
+            found=f"columns {', '.join(rows.columns)}",
+            expected=f"a column {label}" if label else "a label, which says which of them is the class",
             remedy="Name the column of the classes with the parameter label, or mend the table.",
         )
-    _require_files(table["file"], names, where)
+    if table.is_own:
+        _require_files(rows[files], set(names), where)
+        names = rows[files].tolist()
+    else:
+        rows = rows.iloc[_rows_of_all(rows[files], names, where)]
     chosen = label or (columns[0] if columns else "")
-    empty = table["file"][table[chosen].isna()].tolist() if chosen else []
+    empty = rows[files][rows[chosen].isna()].tolist() if chosen else []
     if empty:
         raise DataError(
             f"column {chosen} of {where}",
@@ -121,7 +171,7 @@ def _from_table(
             expected="a class for every image",
             remedy="Fill it in, or remove those rows.",
         )
-    parts = tuple(table["split"].fillna("")) if "split" in table.columns else ()
+    parts = rows["split"].fillna("").tolist() if "split" in rows.columns else []
     if not set(parts) <= _PARTS | {""}:
         raise DataError(
             f"column split of {where}",
@@ -129,38 +179,32 @@ def _from_table(
             expected="train, test, or nothing",
             remedy="Mend the table; the select part is taken from train.",
         )
-    return table["file"].tolist(), table[chosen].tolist() if chosen else [], parts
+    return names, rows[chosen].tolist() if chosen else [], parts
 
 
-def _read_table(content: bytes, source: str) -> pd.DataFrame:
-    try:
-        # A class may be called "None" or "NA": only an empty cell is empty.
-        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, na_values=[""])
-        found = "no rows"
-    except ValueError as error:
-        table, found = pd.DataFrame(), str(error)
-    if table.empty:
+def _rows_of_all(files: "pd.Series[str]", names: list[str], where: str) -> list[int]:
+    found = rows_of_files(files, names, where)
+    missing = [name for name, row in zip(names, found, strict=True) if row is None]
+    if missing:
         raise DataError(
-            f"{_TABLE} of {source}",
-            found=found,
-            expected="a table of comma-separated values in UTF-8 with a row for every image",
-            remedy="Mend the table, or remove it.",
+            where,
+            found=f"no row for {len(missing)} of {len(names)} images, such as {missing[0]}",
+            expected="a row for every image",
+            remedy="Bring the whole table, or remove those images.",
         )
-    return table
+    return [row for row in found if row is not None]
 
 
 def _require_files(files: "pd.Series[str]", names: set[str], where: str) -> None:
-    repeated = files[files.duplicated() & files.notna()].tolist()
     missing = sorted(set(files.dropna()) - names)
-    if files.isna().any():
-        found = f"{files.isna().sum()} rows without a file"
-    elif missing:
-        found = f"{len(missing)} files that aren't there, such as {missing[0]}"
-    elif repeated:
-        found = f"{len(repeated)} files that are named again, such as {repeated[0]}"
-    else:
-        return
-    raise DataError(where, found=found, expected="one file for every row", remedy="Mend the table, or bring the files.")
+    if missing and not files.isna().any():
+        raise DataError(
+            where,
+            found=f"{len(missing)} files that aren't there, such as {missing[0]}",
+            expected="one file for every row",
+            remedy="Mend the table, or bring the files.",
+        )
+    rows_of_files(files, [], where)
 
 
 def _is_shadow(name: str) -> bool:

@@ -1,83 +1,68 @@
-"""From picture files to one array: every picture decoded and checked, all the wrong ones named together."""
+"""From a picture file to pixels, or to what is wrong with it."""
 
 import warnings
-from collections.abc import Callable, Iterable
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
-import torch
+import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
-from tqdm import tqdm
 
-from lds_mlflow.errors import DataError
-
-__all__ = ["Picture", "decode_pictures", "resize_arrays"]
+__all__ = ["MOST_PIXELS", "Fault", "FaultKind", "Picture", "decode_picture", "describe_preparation", "resize_arrays"]
 
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
-_NAMED_AT_MOST = 5
-_MOST_PIXELS = 2**26
+MOST_PIXELS = 2**26
 """Of a picture. A small file can hold one that takes all memory; more than this no camera's has."""
 
 Picture = tuple[str, Callable[[], BinaryIO]]
 """A picture's name, and how to open it."""
 
+FaultKind = Literal["corrupt", "huge", "mode", "form", "copy"]
 
-def decode_pictures(pictures: Iterable[Picture], *, resolution: int, channels: int, source: str) -> Tensor:
-    """Decodes pictures into uint8 [N, C, H, W].
+
+class Fault(NamedTuple):
+    """What is wrong with a picture.
+
+    Attributes:
+        name: The picture.
+        kind: "corrupt": it can't be decoded; "huge": it has too many pixels; "mode": it is neither grey nor colour;
+            "form": it is of another size or mode than the first; "copy": it is another one again.
+        detail: Its mode or form, or what it is a copy of.
+    """
+
+    name: str
+    kind: FaultKind
+    detail: str = ""
+
+
+def decode_picture(picture: Picture, *, resolution: int, channels: int) -> NDArray[np.uint8] | Fault:
+    """Decodes a picture into uint8 [C, H, W], or says what is wrong with it.
 
     Args:
-        pictures: Names and openers.
-        resolution: Side of the square that every picture is brought to, by a central crop and an antialiased
-            resize; 0 takes them as they are, and then they must be alike.
-        channels: 1 (grey) or 3 (colour), to which every picture is converted; 0 takes them as they are.
-        source: What to call the whole in a message.
-
-    Raises:
-        DataError: A picture is corrupt, too large, or of another size or mode than the first.
+        picture: Its name and opener.
+        resolution: Side of the square that it is brought to, by a central crop and an antialiased resize; 0 leaves it.
+        channels: 1 (grey) or 3 (colour), to which it is converted; 0 takes it as it is.
     """
-    arrays: dict[str, NDArray[np.uint8]] = {}
-    corrupt: list[str] = []
-    huge: list[str] = []
-    odd_modes: dict[str, str] = {}
-    for name, opener in tqdm(pictures, desc="reading images", unit="image", leave=False, delay=1):
-        try:
-            with opener() as file, _sized(file) as picture:
-                if picture.width * picture.height > _MOST_PIXELS:
-                    huge.append(name)
-                elif channels or picture.mode in _MODE_OF_CHANNELS.values():
-                    arrays[name] = _as_array(picture, resolution, channels)
-                else:
-                    odd_modes[name] = picture.mode
-        except Image.DecompressionBombError:
-            huge.append(name)
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-            corrupt.append(name)
-    if corrupt:
-        raise DataError(
-            f"images of {source}",
-            found=f"{len(corrupt)} that can't be decoded: {_some(corrupt)}",
-            expected="every image file to be whole",
-            remedy="Repair or remove them.",
-        )
-    if huge:
-        raise DataError(
-            f"images of {source}",
-            found=f"{len(huge)} of more than {_MOST_PIXELS / 1e6:.0f} million pixels: {_some(huge)}",
-            expected="pictures that fit in memory",
-            remedy="Make them smaller, or remove them.",
-        )
-    if odd_modes:
-        raise DataError(
-            f"image{'s' if len(odd_modes) > 1 else ''} {_some(list(odd_modes))} of {source}",
-            found=f"mode {', '.join(sorted(set(odd_modes.values())))}",
-            expected="mode L (grey) or RGB (colour)",
-            remedy="Convert them, or give channels=1 or channels=3 to have every image converted.",
-        )
-    _require_alike(arrays, source)
-    stack = np.stack(list(arrays.values()))
-    return torch.from_numpy(stack).permute(0, 3, 1, 2).contiguous()
+    name, opener = picture
+    try:
+        with opener() as file, _sized(file) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return Fault(name, "huge")
+            if not channels and image.mode not in _MODE_OF_CHANNELS.values():
+                return Fault(name, "mode", image.mode)
+            return _as_array(image, resolution, channels)
+    except Image.DecompressionBombError:
+        return Fault(name, "huge")
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return Fault(name, "corrupt")
+
+
+def describe_preparation(resolution: int) -> str:
+    """Returns in words what is done to a picture's size."""
+    if not resolution:
+        return "none"
+    return f"central square, Lanczos (antialiased) to {resolution}x{resolution}, by Pillow {PIL.__version__}"
 
 
 def resize_arrays(arrays: NDArray[np.uint8], resolution: int) -> NDArray[np.uint8]:
@@ -109,24 +94,4 @@ def _as_array(picture: Image.Image, resolution: int, channels: int) -> NDArray[n
     if resolution:
         picture = _square(picture, resolution)
     array = np.array(picture, dtype=np.uint8)
-    return array[..., None] if array.ndim == 2 else array
-
-
-def _require_alike(arrays: dict[str, NDArray[np.uint8]], source: str) -> None:
-    first_name, first = next(iter(arrays.items()))
-    others = [name for name, array in arrays.items() if array.shape != first.shape]
-    if not others:
-        return
-    height, width, depth = arrays[others[0]].shape
-    raise DataError(
-        f"images of {source}",
-        found=f"{len(others)} of another size or mode than {first_name}, such as {others[0]} "
-        f"({width}x{height}, {depth} channels): {_some(others)}",
-        expected=f"all {first.shape[1]}x{first.shape[0]} with {first.shape[2]} channels",
-        remedy="Remove them, or give resolution and channels to have every image brought to one form.",
-    )
-
-
-def _some(names: list[str]) -> str:
-    rest = len(names) - _NAMED_AT_MOST
-    return ", ".join(names[:_NAMED_AT_MOST]) + (f" and {rest} more" if rest > 0 else "")
+    return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)

@@ -4,6 +4,10 @@ An image's place is the rank of SHA-256(seed, content), so it doesn't depend on 
 one image always fall on the same side.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
 import torch
 from torch import Tensor
 
@@ -11,7 +15,7 @@ from lds_mlflow.errors import DataError
 from lds_mlflow.files import digest_of_bytes
 from lds_mlflow.values import ImageSet, Splits
 
-__all__ = ["limit_images", "split_images"]
+__all__ = ["declare_parts", "exact_copies", "limit_images", "split_images"]
 
 
 def split_images(
@@ -19,12 +23,12 @@ def split_images(
 ) -> Splits:
     """Divides a set into its parts (evaluation protocol: fit on train, choose on select, judge on test).
 
-    Where the source declares a test part, that is the test part, and `select_fraction` is taken from the rest. Copies
-    of declared test images among the rest are left out.
+    What the source declares as test, select or reserve is that, and the other parts are taken from the rest. Copies of
+    images of a declared part that are elsewhere are left out.
 
     Args:
         images: The whole set.
-        select_fraction: Share of the images, beside a declared test part, that go to select.
+        select_fraction: Share of the images, beside a declared test part, that go to select, where none is declared.
         test_fraction: Share of the images that go to test, where the source declares none.
         seed: Another seed makes another division.
         reserve_fraction: Share of the images, counted as for select, that are kept aside as more real data.
@@ -35,14 +39,15 @@ def split_images(
     content = _content_digests(images, seed)
     order = sorted(range(len(images)), key=lambda i: content[i])
     declared = images.declared_parts_N or ("",) * len(images)
-    test = [i for i in order if declared[i] == "test"]
-    declared_content = {content[i] for i in test}
-    rest = [i for i in order if content[i] not in declared_content]
+    test, select, reserve, rest = _as_declared(order, declared, content)
     n_select, n_test, n_reserve = (round(f * len(rest)) for f in (select_fraction, test_fraction, reserve_fraction))
     if not test:
         test, rest = _cut(rest, n_test, content)
-    select, rest = _cut(rest, n_select, content)
-    reserve, train = _cut(rest, n_reserve, content)
+    if not select:
+        select, rest = _cut(rest, n_select, content)
+    if not reserve:
+        reserve, rest = _cut(rest, n_reserve, content)
+    train = rest
     parts = {"train": train, "select": select, "test": test}
     small = [f"{name} {len(part)}" for name, part in parts.items() if len(part) < 2]
     if small:
@@ -58,6 +63,38 @@ def split_images(
     )
 
 
+def declare_parts(images: ImageSet, parts: Mapping[str, str]) -> ImageSet:
+    """Returns the images that a list assigns to a part, with that part as declared.
+
+    Args:
+        images: The whole set.
+        parts: train, select, test or reserve, by the name of an image, or, if none is one, by its last part.
+
+    Raises:
+        DataError: The list names none of the images.
+    """
+    names: Sequence[str] = images.image_ids_N
+    if not parts.keys() & set(names):
+        names = [PurePosixPath(name).name for name in names]
+        parts = {PurePosixPath(name).name: part for name, part in parts.items()}
+    rows = [row for row, name in enumerate(names) if name in parts]
+    if not rows:
+        raise DataError(
+            "split_list",
+            found=f"{len(parts):,} images, such as {next(iter(parts), 'none')}, and none of {images.name}",
+            expected=f"names of its images, such as {images.image_ids_N[0]}",
+            remedy="Give the list of these images.",
+        )
+    return replace(images.take(torch.tensor(rows)), declared_parts_N=tuple(parts[names[row]] for row in rows))
+
+
+def exact_copies(images: ImageSet) -> list[tuple[str, str]]:
+    """Returns the images whose pixels another one before has too, each with that one."""
+    first: dict[str, str] = {}
+    names = zip(images.image_ids_N, _content_digests(images, 0), strict=True)
+    return [(name, seen) for name, content in names if (seen := first.setdefault(content, name)) != name]
+
+
 def limit_images(images: ImageSet, limit: int, *, seed: int) -> ImageSet:
     """Returns at most `limit` images that the source doesn't declare as test, and all that it does; 0 is no limit."""
     if not limit:
@@ -67,6 +104,16 @@ def limit_images(images: ImageSet, limit: int, *, seed: int) -> ImageSet:
     rest = sorted((i for i in range(len(images)) if declared[i] != "test"), key=lambda i: content[i])
     test = [i for i in range(len(images)) if declared[i] == "test"]
     return images.take(torch.tensor(sorted(rest[:limit] + test), dtype=torch.int64))
+
+
+def _as_declared(order: list[int], declared: Sequence[str], content: list[str]) -> list[list[int]]:
+    """Returns the images that are declared as test, select and reserve, and the rest, without copies across them."""
+    held_out: set[str] = set()
+    found = []
+    for part in ("test", "select", "reserve"):
+        found.append([i for i in order if declared[i] == part and content[i] not in held_out])
+        held_out |= {content[i] for i in found[-1]}
+    return [*found, [i for i in order if content[i] not in held_out]]
 
 
 def _content_digests(images: ImageSet, seed: int) -> list[str]:

@@ -8,17 +8,15 @@ taken in square tiles of pairs. (i, j, a) is (j, i, 1-a), so a pair of rows is m
 nine products, one on it five. Only the best are kept, by a threshold that rises as better ones are found, so memory is
 bounded by the tiles and the kept set. The histogram counts all of them.
 
-Under torchrun the tiles are dealt to the ranks in turn, and every rank returns what one process would (but for how many
-scores had to be computed again).
+Of several processes each takes its share of the tiles, in turn, and the result is what one process would have (but for
+how many scores had to be computed again).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, inf, log
-from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from lds_mlflow.errors import ConfigError
@@ -29,9 +27,13 @@ from lds_mlflow.latent.density import log_density, require_terms
 from lds_mlflow.latent.factored import exact_interpolants, pair_log_sums
 from lds_mlflow.latent.geometry import Geometry, blocks
 from lds_mlflow.latent.tiles import Tile
+from lds_mlflow.ranks import ALONE, Ranks
 from lds_mlflow.values import Candidates, Scores
 
-__all__ = ["Census", "Exhaustive", "score_exhaustively"]
+__all__ = ["SWEEP", "Census", "Exhaustive", "follow_sweep", "score_exhaustively"]
+
+SWEEP = "sweep"
+"""What the leader of several processes orders of the others: `follow_sweep`."""
 
 _PROBED_PAIRS, _TOO_MANY_LOST = 1024, 0.01
 _ROWS, _RESCORED_AT_ONCE = 256, 2**16
@@ -74,6 +76,7 @@ def score_exhaustively(
     *,
     sigma: float,
     leave_endpoints_out: bool = False,
+    ranks: Ranks = ALONE,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Exhaustive:
     """Scores all 9 N(N-1)/2 linear interpolants on the grid of tenths, and keeps the densest.
@@ -85,6 +88,7 @@ def score_exhaustively(
         keep: How many to keep at most.
         sigma: Bandwidth, in latent units.
         leave_endpoints_out: Whether each candidate's two parents are left out of its sum.
+        ranks: The processes that share the work; this one leads.
         progress: Is told the share of the work that was just done.
 
     Raises:
@@ -95,23 +99,20 @@ def score_exhaustively(
         raise ConfigError("keep", found=str(keep), expected="1 or more", remedy="Say how many candidates you want.")
     require_terms(z_ND, 2 if leave_endpoints_out else 1)
     require_finite(z_ND, "training latent")
+    ranks.order(SWEEP, z_ND.cpu(), keep, sigma, leave_endpoints_out)
     sweep = _Sweep(z_ND, keep, sigma, leave_endpoints_out)
-    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    tiles = Tile.cover(len(z_ND), sweep.geometry.dtype)[rank::world]
-    for rows, columns in tiles:
-        sweep.visit(Tile(rows, columns, z_ND, sweep.geometry), lambda share: progress(share / len(tiles)))
-    if world > 1:
-        sweep = _merged(sweep, world)
+    sweep.visit_share(ranks, progress)
+    _, *others = ranks.gathered(None)
+    for findings in others:
+        sweep.absorb(*findings)
     return sweep.result()
 
 
-def _merged(sweep: "_Sweep", world: int) -> "_Sweep":
-    found: list[Any] = [None] * world
-    dist.all_gather_object(found, sweep.findings())
-    for rank, findings in enumerate(found):
-        if rank != dist.get_rank():
-            sweep.absorb(*findings)
-    return sweep
+def follow_sweep(ranks: Ranks, z_ND: Tensor, keep: int, sigma: float, leave_endpoints_out: bool) -> None:
+    """Takes this process's share of a sweep that another leads."""
+    sweep = _Sweep(z_ND.to(ranks.device), keep, sigma, leave_endpoints_out)
+    sweep.visit_share(ranks, lambda share: None)
+    ranks.gathered(sweep.findings())
 
 
 class _Sweep:
@@ -124,6 +125,11 @@ class _Sweep:
         self.best = Best(keep, threshold)
         self.counts_B = torch.zeros(_BINS, dtype=torch.int64)
         self.rescored = self.out_of_range = 0
+
+    def visit_share(self, ranks: Ranks, progress: Callable[[float], None]) -> None:
+        tiles = Tile.cover(len(self.z_ND), self.geometry.dtype)[ranks.rank :: ranks.size]
+        for rows, columns in tiles:
+            self.visit(Tile(rows, columns, self.z_ND, self.geometry), lambda share: progress(share / len(tiles)))
 
     def _probe(self, keep: int) -> tuple[Geometry, float]:
         # A sample of pairs tells whether float32 will do, and a score that the kept ones reach at least.

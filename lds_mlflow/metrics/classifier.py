@@ -67,6 +67,11 @@ class Classifier(nn.Module):
         state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
         return ModelWeights(spec={**self.spec}, state=state)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.head.weight.device
+
     def features(self, x: Tensor) -> Tensor:
         """Maps images, [B, C, H, W] in -1..1, to features, [B, F]."""
         features: Tensor = self.body(x)

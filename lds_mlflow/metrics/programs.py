@@ -19,10 +19,11 @@ from torch import Tensor
 from torch.export import ExportedProgram
 from torch.export.passes import move_to_device_pass
 
+from lds_mlflow.batches import in_batches
 from lds_mlflow.errors import ArtifactError
 from lds_mlflow.files import digest_of_bytes
-from lds_mlflow.metrics.features import in_batches, in_short, three_channels
 from lds_mlflow.metrics.resizing import describe_resize, resize_images
+from lds_mlflow.pretrained import in_short, three_channels
 
 __all__ = ["ProgramExtractor"]
 
@@ -69,7 +70,7 @@ class ProgramExtractor:
         Raises:
             ArtifactError: The program fails, gives no features [B, F], or not the same in every batch.
         """
-        features_NF = in_batches(self._features, images_NCHW, _BATCH, "program")
+        features_NF = in_batches(self._features, images_NCHW, _BATCH, "program features").float()
         first, alone = features_NF[:1], self._features(images_NCHW[:1]).float().cpu()
         if (alone - first).norm() > _TOLERANCE * first.norm():
             raise self._refusal(

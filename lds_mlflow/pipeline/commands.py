@@ -8,9 +8,11 @@ from lds_mlflow.graph import ABLATE, COMPARE, MAIN, PROMOTE, REGISTER, STEPS, st
 from lds_mlflow.interrupts import Interruption
 from lds_mlflow.metrics import COMPARED
 from lds_mlflow.pipeline.arms import inputs_of_ablate
+from lds_mlflow.pipeline.dry_run import dry_run
 from lds_mlflow.pipeline.models import inputs_of_compare, inputs_of_register
 from lds_mlflow.pipeline.promotion import promote, promote_if_new
 from lds_mlflow.pipeline.runner import Ending, Gather, Runner, in_lines, log_data
+from lds_mlflow.ranks import ALONE, Ranks
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.values import Evaluation
 
@@ -27,6 +29,7 @@ class Pipeline:
         tracker: Where runs are kept.
         interruption: Who knows whether the user wants to stop.
         say: Prints a line.
+        ranks: The processes that compute as one; this one leads.
     """
 
     def __init__(
@@ -35,9 +38,11 @@ class Pipeline:
         tracker: Tracker,
         interruption: Interruption,
         say: Callable[[str], None],
+        *,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.tracker = tracker
-        self.runner = Runner(configs, tracker, interruption, say, _GATHER)
+        self.runner = Runner(configs, tracker, interruption, say, _GATHER, ranks=ranks)
 
     def run(self, name: str) -> FinishedRun:
         """Runs one step as the command's own run; what it needs from upstream becomes child runs.
@@ -94,6 +99,18 @@ class Pipeline:
         self.tracker.end_orphans()
         run = self.tracker.begin(PROMOTE, parent=None, values={tags.STEP: PROMOTE})
         promote(self.runner, run)
+        return run
+
+    def dry_run(self) -> Run:
+        """Says what a training would take.
+
+        Raises:
+            LdsError: Something that the user can mend is wrong.
+            Interrupted: The user asked to stop.
+        """
+        self.tracker.end_orphans()
+        run = self.tracker.begin("dry run", parent=None, values={})
+        dry_run(self.runner, run)
         return run
 
     def _show(self, run: Run, compared: FinishedRun) -> None:

@@ -7,15 +7,16 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 
 from lds_mlflow.config import AUTO, NO_RUN, CompareConfig, EvaluateConfig, Options, Settings, StepConfig, parse
 from lds_mlflow.context import Context
 from lds_mlflow.errors import ConfigError, Interrupted, without_passwords
+from lds_mlflow.files import remove
 from lds_mlflow.fingerprint import code_digest, fingerprint_of
 from lds_mlflow.graph import STEPS, TEST_PARTS, Input, Step
 from lds_mlflow.interrupts import Interruption
+from lds_mlflow.ranks import ALONE, Ranks, device_of
 from lds_mlflow.steps import (
     ablate,
     augment,
@@ -44,10 +45,10 @@ class _Code:
 
 _CODE: dict[str, _Code] = {
     "data": _Code(data.run, data.outside),
-    "train": _Code(train.run),
+    "train": _Code(train.run, train.outside),
     "encode": _Code(encode.run),
     "augment": _Code(augment.run),
-    "finetune": _Code(finetune.run),
+    "finetune": _Code(finetune.run, finetune.outside),
     "classifier": _Code(classifier.run),
     "evaluate": _Code(evaluate.run, evaluate.outside),
     "compare": _Code(compare.run),
@@ -66,6 +67,7 @@ class Runner:
         interruption: Who knows whether the user wants to stop.
         say: Prints a line.
         gather: What finds or makes the inputs of the steps that read many runs, by their names.
+        ranks: The processes that compute as one; this one leads.
     """
 
     def __init__(
@@ -75,11 +77,13 @@ class Runner:
         interruption: Interruption,
         say: Callable[[str], None],
         gather: "Mapping[str, Gather]",
+        *,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.configs, self.tracker, self.gather = configs, tracker, gather
         self.interruption, self.say = interruption, say
         self.options = parse(Options, configs[Options].model_dump())
-        self.device = _device(self.options.device)
+        self.ranks, self.device = ranks, device_of(self.options.device)
 
     def resolve(
         self,
@@ -179,7 +183,7 @@ class Runner:
         self, step: Step, config: StepConfig, inputs: dict[str, FinishedRun], fingerprint: str, run: Run
     ) -> FinishedRun:
         checkpoint_path = self.options.work_dir / "checkpoints" / f"{step.name}-{fingerprint[:16]}.pt"
-        resumes = ", going on from its checkpoint" if checkpoint_path.is_file() else ""
+        resumes = ", going on from its checkpoint" if checkpoint_path.exists() else ""
         self._say(step.name, f"running on {self.device}{resumes} (run {run.id[:8]})")
         context = Context(
             run=run,
@@ -187,6 +191,7 @@ class Runner:
             if _judges(step, config)
             else {stem: run.without(*TEST_PARTS) for stem, run in inputs.items()},
             device=self.device,
+            ranks=self.ranks,
             fingerprint=fingerprint,
             checkpoint_path=checkpoint_path,
             cache_path=self._cache_path(),
@@ -204,7 +209,7 @@ class Runner:
             run.log_tags({tags.SENTENCE: sentence})
             run.log_note(f"**{step.name}**: {in_lines(sentence)}.\n\n{context.lineage}")
             run.end("FINISHED")
-        checkpoint_path.unlink(missing_ok=True)
+        remove(checkpoint_path)
         self._say(step.name, f"done in {monotonic() - started:.1f} s: {sentence}")
         return self.tracker.open(run.id)
 
@@ -277,19 +282,6 @@ def log_data(run: Run, inputs: Mapping[str, FinishedRun]) -> None:
         run.log_dataset(
             f"data run {source.id[:8]}", source=where, digest=source.digest, context="data", n_images=n_images
         )
-
-
-def _device(wanted: str) -> str:
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted != "cpu" and not torch.cuda.is_available():
-        raise ConfigError(
-            "device",
-            found=f"{wanted}, and no GPU that torch can use",
-            expected="cpu or auto",
-            remedy="Give device=cpu.",
-        )
-    return wanted
 
 
 Gather = Callable[[Runner, Any, Mapping[str, FinishedRun], str], dict[str, FinishedRun]]

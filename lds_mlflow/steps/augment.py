@@ -44,7 +44,9 @@ def run(config: AugmentConfig, context: Context) -> str:
         _log_set(made, context)
         context.run.log_metrics({"funnel/kept_as_A": len(made.images_ACHW)})
         return f"{len(made.images_ACHW):,} as A, a control: source={config.source}"
-    found = select_interpolants(config, latents, model, train, lambda: data.load(ImageSet, "select"))
+    found = select_interpolants(
+        config, latents, model, train, lambda: data.load(ImageSet, "select"), ranks=context.ranks
+    )
     _log_set(found.augmentation, context)
     return _log_selected(config, found, context, latents=latents, train=train, model=model)
 

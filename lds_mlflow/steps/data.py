@@ -1,29 +1,61 @@
 """Step `data`: read the images once, check them, and divide them."""
 
+from collections import Counter
 from hashlib import sha256
+from pathlib import Path
 
 import pandas as pd
 import torch
 
 from lds_mlflow.config import DataConfig
 from lds_mlflow.context import Context
-from lds_mlflow.data import NearDuplicates, describe_source, limit_images, load_images, near_duplicates, split_images
+from lds_mlflow.data import (
+    Fault,
+    NearDuplicates,
+    declare_parts,
+    describe_preparation,
+    describe_source,
+    exact_copies,
+    limit_images,
+    load_images,
+    near_duplicates,
+    read_parts,
+    split_images,
+)
+from lds_mlflow.errors import DataError
+from lds_mlflow.files import digest_of_file
 from lds_mlflow.pictures import image_grid, paired_grid
 from lds_mlflow.values import ImageSet
 
 __all__ = ["outside", "run"]
 
 _SHOWN = 64
+_BUNDLED = ("digits", "torchvision:")
 
 
 def outside(config: DataConfig) -> str:
     """Returns a digest of the files that the step reads; fails where there are none."""
-    return describe_source(config.data)
+    lists = [Path(path) for path in (config.attributes, config.split_list) if path]
+    return " ".join([describe_source(config.data), *(digest_of_file(path) for path in lists)])
 
 
 def run(config: DataConfig, context: Context) -> str:
     """Stores the parts as `train`, `select` and `test`, and `reserve` if there is one."""
-    everything = load_images(config.data, resolution=config.resolution, channels=config.channels, label=config.label)
+    faults: list[Fault] = []
+    everything = load_images(
+        config.data,
+        resolution=config.resolution,
+        channels=config.channels,
+        label=config.label,
+        attributes=Path(config.attributes) if config.attributes else None,
+        tolerated=config.tolerated,
+        packing=context.checkpoint_path,
+        on_faults=faults.extend,
+    )
+    if config.split_list:
+        everything = declare_parts(everything, read_parts(Path(config.split_list)))
+    faults += _copies(everything, config)
+    _log_faults(faults, context)
     images = limit_images(everything, config.limit, seed=config.split_seed)
     splits = split_images(
         images,
@@ -49,7 +81,40 @@ def run(config: DataConfig, context: Context) -> str:
     _, channels, side, _ = images.images_NCHW.shape
     classes = f", {len(images.class_names_K)} classes" if images.class_names_K else ", no classes"
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
-    return f"{images.name}: {len(images):,} images of {side}x{side}x{channels}{classes}; {sizes}{_note(duplicates)}"
+    return (
+        f"{images.name}: {len(images):,} images of {side}x{side}x{channels}{classes}; {sizes}"
+        f"{_preparation(config)}{_faults_note(faults)}{_note(duplicates)}"
+    )
+
+
+def _preparation(config: DataConfig) -> str:
+    return f"; brought to size: {describe_preparation(config.resolution)}" if config.resolution else ""
+
+
+def _faults_note(faults: list[Fault]) -> str:
+    left_out = sum(fault.kind != "copy" for fault in faults)
+    said = [f"{left_out:,} files are left out, since they can't be used"] if left_out else []
+    said += [f"{len(faults) - left_out:,} images are copies of others"] if len(faults) > left_out else []
+    return f"\nNote: {'; '.join(said)}: faults.csv names them." if said else ""
+
+
+def _copies(images: ImageSet, config: DataConfig) -> list[Fault]:
+    copies = exact_copies(images)
+    if not config.data.startswith(_BUNDLED) and len(copies) > config.tolerated * len(images):
+        raise DataError(
+            f"images of {images.name}",
+            found=f"{len(copies):,} of {len(images):,} that are copies, such as {copies[0][0]} of {copies[0][1]}",
+            expected=f"at most {config.tolerated:.1%}",
+            remedy="Remove them, or give a larger share as tolerated; copies never fall into two parts.",
+        )
+    return [Fault(name, "copy", f"of {first}") for name, first in copies]
+
+
+def _log_faults(faults: list[Fault], context: Context) -> None:
+    kinds = Counter(fault.kind for fault in faults)
+    context.run.log_metrics({"data/left_out": kinds["corrupt"] + kinds["huge"], "data/copies": kinds["copy"]})
+    if faults:
+        context.run.log_table(pd.DataFrame(faults, columns=["file", "fault", "detail"]), "faults.csv")
 
 
 def _division(parts: dict[str, ImageSet]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ def run(_config: EncodeConfig, context: Context) -> str:
     """Stores the latents of the training part as `latents`."""
     train = context.inputs["data"].load(ImageSet, "train")
     model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model")).to(context.device)
-    mean, log_variance = encode_images(model, train.images_NCHW)
+    mean, log_variance = encode_images(model, train.images_NCHW, ranks=context.ranks)
     context.run.log_value(LatentSet(mean, log_variance, train.image_ids_N), "latents")
     norm = mean.norm(dim=1).mean().item()
     context.run.log_metrics({"latent/mean_norm": norm})

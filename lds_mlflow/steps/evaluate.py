@@ -28,13 +28,15 @@ def run(config: EvaluateConfig, context: Context) -> str:
     data, device = context.inputs["data"], context.device
     train, held_out = data.load(ImageSet, "train"), data.load(ImageSet, config.part)
     judge = _judge(context)
-    extractor = extractor_as_configured(config, judge, train, device=device, cache=context.cache_path)
+    extractor = extractor_as_configured(
+        config, judge, train, device=device, cache=context.cache_path, ranks=context.ranks
+    )
     model = VAE.from_weights(context.inputs["model"].load(ModelWeights, "model")).to(device)
     n = _samples_wanted(config, len(held_out))
-    z_ND, log_variance_ND = encode_images(model, train.images_NCHW)
+    z_ND, log_variance_ND = encode_images(model, train.images_NCHW, ranks=context.ranks)
     distribution = distribution_as_configured(config, config.sampler, model, z_ND, log_variance_ND)
     z_SD = draw_latents(distribution, list(range(config.sample_seed, config.sample_seed + n)))
-    samples = decode_latents(model, z_SD)
+    samples = decode_latents(model, z_SD, ranks=context.ranks)
     measured = evaluate_samples(
         samples,
         held_out,

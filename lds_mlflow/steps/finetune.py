@@ -2,11 +2,13 @@
 
 from lds_mlflow.config import NO_RUN, FinetuneConfig
 from lds_mlflow.context import Context
-from lds_mlflow.finetuning import finetuning_as_configured
+from lds_mlflow.fits import finetuning_as_configured, outside_of
 from lds_mlflow.fitting import fit_and_track
 from lds_mlflow.values import AugmentationSet, ImageSet, ModelWeights
 
-__all__ = ["run"]
+__all__ = ["outside", "run"]
+
+outside = outside_of
 
 
 def run(config: FinetuneConfig, context: Context) -> str:
@@ -17,14 +19,6 @@ def run(config: FinetuneConfig, context: Context) -> str:
         augmentation = context.inputs["augment"].load(AugmentationSet, "augmentation")
     weights = context.inputs["train"].load(ModelWeights, "model")
     asked = finetuning_as_configured(config, weights, train, augmentation, checkpoint_every=context.checkpoint_every)
-    fitted = fit_and_track(
-        asked.model,
-        asked.images_NCHW,
-        asked.plan,
-        context,
-        z_AD=asked.z_AD,
-        train=train,
-        select=context.inputs["data"].load(ImageSet, "select"),
-        description="finetuning",
-    )
+    select = context.inputs["data"].load(ImageSet, "select")
+    fitted = fit_and_track(asked, context, train=train, select=select, description="finetuning")
     return f"{asked.words}: {fitted.sentence}"

@@ -13,6 +13,7 @@ __all__ = [
     "PROCESS",
     "PROMOTE_RUN",
     "REPLACED",
+    "RESUMED",
     "REUSED",
     "SAME_AS",
     "SENTENCE",
@@ -34,6 +35,9 @@ INPUT = "lds.input."
 
 PROCESS = "lds.process"
 """Host, number and start of the process that writes the run."""
+
+RESUMED = "lds.resumed"
+"""On a run that went on from a checkpoint: the run that wrote it."""
 
 REUSED = "lds.reused"
 """On a run that had nothing to do: the run that already had its result."""

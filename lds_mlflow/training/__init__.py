@@ -2,6 +2,17 @@
 
 from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile
 from lds_mlflow.training.diagnosis import active_units, diagnose
-from lds_mlflow.training.fit import FitPlan, FitResult, fit
+from lds_mlflow.training.fit import FIT, FitResult, fit, follow_fit
+from lds_mlflow.training.plan import FitPlan
 
-__all__ = ["Checkpoint", "CheckpointFile", "FitPlan", "FitResult", "active_units", "diagnose", "fit"]
+__all__ = [
+    "FIT",
+    "Checkpoint",
+    "CheckpointFile",
+    "FitPlan",
+    "FitResult",
+    "active_units",
+    "diagnose",
+    "fit",
+    "follow_fit",
+]

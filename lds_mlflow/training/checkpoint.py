@@ -27,6 +27,7 @@ class Checkpoint:
         optimizer: State of the optimizer.
         history: The figures so far.
         skipped: Steps so far that were skipped as not finite.
+        run_id: The tracked run that wrote it, or "".
     """
 
     step: int
@@ -35,6 +36,7 @@ class Checkpoint:
     optimizer: dict[str, Any]
     history: History
     skipped: int
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,12 @@ class CheckpointFile:
     Attributes:
         path: The file.
         owner: What identifies the fit (a fingerprint of its data, plan and code); a checkpoint of another is refused.
+        run_id: The tracked run that writes it, or "".
     """
 
     path: Path
     owner: str
+    run_id: str = ""
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replaces the file; an interruption leaves the old one.
@@ -55,7 +59,7 @@ class CheckpointFile:
         Raises:
             DiskFullError: There is no room; the old file is as it was.
         """
-        fields = {name: getattr(checkpoint, name) for name in checkpoint.__slots__}
+        fields = {name: getattr(checkpoint, name) for name in checkpoint.__slots__} | {"run_id": self.run_id}
 
         def write(partial: Path) -> None:
             # Through Python's file, whose errors say what they are.

@@ -1,55 +1,33 @@
-"""One loop for training and finetuning: seeded step by step, resumable, stoppable.
+"""One loop for training and finetuning: seeded step by step, resumable, stoppable, by one process or several.
 
 Step t draws its batch and its noise from a generator seeded with (seed, t) alone, so a fit that resumes at t goes on
-exactly as the uninterrupted one.
+exactly as the uninterrupted one. Of several processes each takes its share of the same batch: how many they are changes
+no more than how sums are rounded.
 """
 
+import copy
+import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from lds_mlflow.errors import TrainingError
-from lds_mlflow.sampling import keep_exemplars, to_model_range
+from lds_mlflow.errors import ConfigError, TrainingError
+from lds_mlflow.ranks import ALONE, Ranks
+from lds_mlflow.sampling import keep_exemplars
 from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile, History
-from lds_mlflow.vae import VAE, gaussian_nll, log_posterior
+from lds_mlflow.training.plan import FitPlan
+from lds_mlflow.training.stepper import Stepper
+from lds_mlflow.vae import VAE, VaeSpec
 
-__all__ = ["FitPlan", "FitResult", "fit"]
+__all__ = ["FIT", "FitResult", "fit", "follow_fit"]
 
-_BETAS = (0.9, 0.99)
-_GRADIENT_NORM = 1e4
-
-
-@dataclass(frozen=True, slots=True)
-class FitPlan:
-    """How to fit.
-
-    Attributes:
-        steps: Optimizer steps.
-        batch_size: Images a step, drawn with replacement.
-        learning_rate: Adam's step size.
-        kl_weight: Factor on the KL term; 1 is the evidence lower bound.
-        ema_decay: Decay of the moving average of the weights, a step.
-        seed: Determines batches and noise.
-        log_every: Steps between two logged figures.
-        checkpoint_every: Steps between two checkpoints.
-        max_skipped: Steps with a loss or gradient that is not finite that are skipped before giving up.
-    """
-
-    steps: int
-    batch_size: int
-    learning_rate: float
-    kl_weight: float
-    ema_decay: float
-    seed: int
-    log_every: int = 50
-    checkpoint_every: int = 1000
-    max_skipped: int = 10
+FIT = "fit"
+"""What the leader of several processes orders of the others: `follow_fit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +39,52 @@ class FitResult:
         step: Steps done: fewer than planned where the fit was stopped.
         skipped: Steps that were skipped as not finite.
         images_per_second: Over this process's own steps.
+        resumed_from: The tracked run whose checkpoint was gone on from, or "".
     """
 
     model: VAE
     step: int
     skipped: int
     images_per_second: float
+    resumed_from: str = ""
 
 
-@dataclass(slots=True)
-class _Fit:
-    model: VAE
+@dataclass(frozen=True, slots=True)
+class _Joining:
+    """What a process has to know that joins a fit.
+
+    Attributes:
+        spec: The network.
+        frozen: Names of its parameters that stay as they are.
+        state: Weights and optimizer, by torch.save.
+        plan: How to fit.
+        step: Steps done before.
+        n: Images.
+        n_decoded: Latents that the encoder is to find.
+        perceptual: The distance that is part of the loss, or None.
+    """
+
+    spec: VaeSpec
+    frozen: frozenset[str]
+    state: bytes
     plan: FitPlan
-    images: Tensor
-    z_AD: Tensor | None
-    ema: AveragedModel = field(init=False)
-    optimizer: torch.optim.Adam = field(init=False)
-    step: int = 0
-    skipped: int = 0
-    history: History = field(default_factory=list)
+    step: int
+    n: int
+    n_decoded: int
+    perceptual: nn.Module | None
 
-    def __post_init__(self) -> None:
-        average = get_ema_multi_avg_fn(self.plan.ema_decay)
-        self.ema = AveragedModel(self.model, multi_avg_fn=average)
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.Adam(trained, lr=self.plan.learning_rate, betas=_BETAS, fused=True)
+
+class _Fit:
+    """A fit as the process that leads it has it."""
+
+    def __init__(
+        self, model: VAE, images: Tensor, plan: FitPlan, *, z_AD: Tensor | None, stepper: Stepper, ranks: Ranks
+    ) -> None:
+        self.model, self.images, self.plan, self.z_AD = model, images, plan, z_AD
+        self.stepper, self.ranks = stepper, ranks
+        self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(plan.ema_decay))
+        self.step, self.skipped = 0, 0
+        self.history: History = []
 
     def averaged(self) -> VAE:
         model = self.ema.module
@@ -96,7 +95,7 @@ class _Fit:
     def restore(self, checkpoint: Checkpoint) -> None:
         self.model.load_state_dict(checkpoint.model)
         self.ema.load_state_dict(checkpoint.ema)
-        self.optimizer.load_state_dict(checkpoint.optimizer)
+        self.stepper.optimizer.load_state_dict(checkpoint.optimizer)
         self.step, self.skipped, self.history = checkpoint.step, checkpoint.skipped, checkpoint.history
 
     def checkpoint(self) -> Checkpoint:
@@ -104,52 +103,19 @@ class _Fit:
             step=self.step,
             model=self.model.state_dict(),
             ema=self.ema.state_dict(),
-            optimizer=self.optimizer.state_dict(),
+            optimizer=self.stepper.optimizer.state_dict(),
             history=self.history,
             skipped=self.skipped,
         )
 
     def advance(self) -> dict[str, Tensor]:
-        plan, model = self.plan, self.model
-        generator = _generator(plan.seed, self.step)
-        loss, figures = self._loss(generator)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
-        if torch.isfinite(loss) and torch.isfinite(norm):
-            self.optimizer.step()
-            self.ema.update_parameters(model)
+        figures, taken = self.stepper.advance(self.step, self.images, self.z_AD)
+        if taken:
+            self.ema.update_parameters(self.model)
         else:
             self._skip()
         self.step += 1
-        return {"loss": loss.detach(), **figures, "gradient_norm": norm}
-
-    def _loss(self, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        n, batch_size = len(self.images), self.plan.batch_size
-        if self.z_AD is None:
-            return self._evidence_bound(torch.randint(n, (batch_size,), generator=generator), generator)
-        n_decoded = len(self.z_AD)
-        of_decoded = batch_size * n_decoded // n
-        index = torch.randint(n - n_decoded, (batch_size - of_decoded,), generator=generator)
-        loss, figures = self._evidence_bound(index, generator)
-        if not of_decoded:
-            return loss, figures
-        index = torch.randint(n_decoded, (of_decoded,), generator=generator)
-        posterior = self.model.encode(self._pixels(n - n_decoded + index))
-        found = -log_posterior(self.z_AD[index].to(self.model.device), *posterior).mean()
-        share = of_decoded / batch_size
-        return (1 - share) * loss + share * found, figures | {"latent_nll": found.detach()}
-
-    def _evidence_bound(self, index: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        x = self._pixels(index)
-        y, z, posterior = self.model(x, generator)
-        kl = self.model.divergence(z, posterior, index.to(x.device)).mean()
-        mse = (x - y.detach()).square().mean() / 4
-        loss = gaussian_nll(x, y) + self.plan.kl_weight * kl
-        return loss, {"reconstruction_mse": mse, "kl": kl.detach()}
-
-    def _pixels(self, index: Tensor) -> Tensor:
-        return to_model_range(self.images[index].to(self.model.device))
+        return figures
 
     def _skip(self) -> None:
         self.skipped += 1
@@ -167,7 +133,9 @@ def fit(
     images_NCHW: Tensor,
     plan: FitPlan,
     *,
+    ranks: Ranks = ALONE,
     z_AD: Tensor | None = None,
+    perceptual: nn.Module | None = None,
     checkpoints: CheckpointFile | None = None,
     on_metrics: Callable[[int, dict[str, float]], None] = lambda step, figures: None,
     on_checkpoint: Callable[[int, VAE], None] = lambda step, model: None,
@@ -182,31 +150,44 @@ def fit(
         model: The network to begin with; it is changed.
         images_NCHW: Training images, uint8 [N, C, H, W].
         plan: How to fit.
+        ranks: The processes that share the work; this one leads, the others are in `follow`.
         z_AD: Latents that the last A of the images were decoded from. Given, these train the encoder alone, which shall
             find them: -log q(z | x), the sleep phase of Hinton et al., The Wake-Sleep Algorithm, 1995.
+        perceptual: A distance of two batches of images in -1..1, which is added to the loss.
         checkpoints: Where to keep the state; a fit that finds one there goes on from it.
         on_metrics: Called with a step and figures (`loss` and `kl` in nats an image, `latent_nll` likewise where
-            there are latents, `reconstruction_mse` in 0..1 pixel units, `gradient_norm`), also for those that a resumed
-            fit already has.
+            there are latents, `reconstruction_mse` in 0..1 pixel units, `perceptual_distance` where there is one,
+            `gradient_norm`), also for those that a resumed fit already has.
         on_checkpoint: Called after each periodic checkpoint with the moving average of the model.
         stop: Asked after every step; when it says so, the state is saved and the fit ends early.
         description: The label of the progress bar.
 
     Raises:
         TrainingError: Too many steps were not finite.
+        ConfigError: The batch can't be divided evenly among the processes.
         ArtifactError: The checkpoint found can't be used.
         DiskFullError: A checkpoint doesn't fit on the disk.
     """
+    if plan.batch_size % ranks.size:
+        raise ConfigError(
+            "batch_size",
+            found=f"{plan.batch_size} images for {ranks.size} processes",
+            expected="as many for each",
+            remedy=f"Give a multiple of {ranks.size}.",
+        )
     keep_exemplars(model, images_NCHW)
-    state = _Fit(model.train(), plan, images_NCHW, z_AD)
+    n, n_decoded = len(images_NCHW), 0 if z_AD is None else len(z_AD)
+    stepper = Stepper(model, plan, ranks, n=n, n_decoded=n_decoded, perceptual=perceptual)
+    state = _Fit(model, images_NCHW, plan, z_AD=z_AD, stepper=stepper, ranks=ranks)
     saved = checkpoints.load() if checkpoints else None
     if saved:
         state.restore(saved)
         for step, figures in state.history:
             on_metrics(step, figures)
+    ranks.order(FIT, _joining(state, perceptual))
     begin, started, stopped = state.step, monotonic(), False
     with tqdm(total=plan.steps, initial=begin, desc=description, unit="step", mininterval=0.5) as bar:
-        while state.step < plan.steps and not stopped:
+        while ranks.agreed(state.step < plan.steps and not stopped):
             figures_now = state.advance()
             bar.update()
             if state.step % plan.log_every == 0 or state.step == plan.steps:
@@ -225,9 +206,43 @@ def fit(
         step=state.step,
         skipped=state.skipped,
         images_per_second=(state.step - begin) * plan.batch_size / seconds,
+        resumed_from=saved.run_id if saved else "",
     )
 
 
-def _generator(seed: int, step: int) -> torch.Generator:
-    state = np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+def follow_fit(ranks: Ranks, joining: _Joining) -> None:
+    """Takes this process's share of every step of a fit that another leads, until that one says that it is over.
+
+    Args:
+        ranks: The processes.
+        joining: What the leader says of the fit.
+    """
+    model = VAE(joining.spec).to(ranks.device)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name not in joining.frozen)
+    stepper = Stepper(
+        model, joining.plan, ranks, n=joining.n, n_decoded=joining.n_decoded, perceptual=joining.perceptual
+    )
+    weights, optimizer = torch.load(io.BytesIO(joining.state), map_location="cpu", weights_only=True)
+    model.load_state_dict(weights)
+    stepper.optimizer.load_state_dict(optimizer)
+    step = joining.step
+    while ranks.agreed(False):
+        stepper.advance(step)
+        step += 1
+
+
+def _joining(fit: _Fit, perceptual: nn.Module | None) -> _Joining:
+    content = io.BytesIO()
+    if fit.ranks.size > 1:
+        torch.save((fit.model.state_dict(), fit.stepper.optimizer.state_dict()), content)
+    return _Joining(
+        spec=fit.model.spec,
+        frozen=frozenset(name for name, parameter in fit.model.named_parameters() if not parameter.requires_grad),
+        state=content.getvalue(),
+        plan=fit.plan,
+        step=fit.step,
+        n=fit.stepper.n,
+        n_decoded=fit.stepper.n_decoded,
+        perceptual=None if perceptual is None else copy.deepcopy(perceptual).cpu(),
+    )

@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from lds_mlflow.vae.layers import EqualLinear, Modulated, activate, resampling_filter, upsample
+from lds_mlflow.vae.layers import EqualLinear, Modulated, activate, in_float32, resampling_filter, upsample
 
 __all__ = ["Decoder"]
 
@@ -31,8 +31,11 @@ class SynthesisBlock(nn.Module):
         if self.up is not None:
             x = activate(self.up(x, w))
         x = activate(self.conv(x, w))
-        rgb: Tensor = self.to_rgb(x, w)
-        return x, rgb if image is None else rgb + upsample(image, self.fir)
+        rgb: Tensor = self.to_rgb(x, w).float()
+        if image is None:
+            return x, rgb
+        with in_float32(image):
+            return x, rgb + upsample(image, self.fir)
 
 
 class Decoder(nn.Module):
@@ -58,10 +61,11 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList([first, *rest])
 
     def forward(self, z: Tensor) -> Tensor:
-        """Maps z, [B, D], to images, [B, C, H, W], nominally in -1..1."""
+        """Maps z, [B, D], to images, float32 [B, C, H, W], nominally in -1..1."""
         w = z
-        for layer in self.mapping:
-            w = activate(layer(w))
+        with in_float32(z):
+            for layer in self.mapping:
+                w = activate(layer(w))
         x = self.constant.expand(len(z), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         image: Tensor | None = None
         for block in self.blocks:

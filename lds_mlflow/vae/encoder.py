@@ -6,7 +6,15 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from lds_mlflow.vae.layers import ConvDown, EqualConv2d, EqualLinear, activate, downsample, resampling_filter
+from lds_mlflow.vae.layers import (
+    ConvDown,
+    EqualConv2d,
+    EqualLinear,
+    activate,
+    downsample,
+    in_float32,
+    resampling_filter,
+)
 
 __all__ = ["LOG_VARIANCE_RANGE", "Encoder"]
 
@@ -55,10 +63,11 @@ class Encoder(nn.Module):
         self.log_variance = EqualLinear(widths[0], latent_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps x, [B, C, H, W] in -1..1, to mu and log sigma^2, each [B, D]."""
+        """Maps x, [B, C, H, W] in -1..1, to mu and log sigma^2, each float32 [B, D]."""
         x = activate(self.from_rgb(x))
         for block in self.blocks:
             x = block(x)
         x = activate(self.conv(x))
-        x = activate(self.hidden(torch.flatten(x, 1)))
-        return self.mean(x), self.log_variance(x).clamp(*LOG_VARIANCE_RANGE)
+        with in_float32(x):
+            x = activate(self.hidden(torch.flatten(x, 1).float()))
+            return self.mean(x), self.log_variance(x).clamp(*LOG_VARIANCE_RANGE)

@@ -12,6 +12,8 @@ Since s_i belongs to one input channel, w' * x = w * (s x), and the demodulation
 sum_k w^2. So one ordinary convolution serves a whole batch, where scaling the weights would take a grouped one.
 
 Resampling uses the binomial filter [1, 3, 3, 1] (2020, appendix B).
+
+Under torch.autocast the convolutions take the lower precision; styles, demodulation and images stay in float32.
 """
 
 from math import sqrt
@@ -27,6 +29,7 @@ __all__ = [
     "Modulated",
     "activate",
     "downsample",
+    "in_float32",
     "resampling_filter",
     "upsample",
 ]
@@ -38,6 +41,11 @@ _DEMODULATION_EPSILON = 1e-8
 def activate(x: Tensor) -> Tensor:
     """Leaky ReLU, scaled by sqrt(2) to keep the variance."""
     return functional.leaky_relu(x, _SLOPE) * sqrt(2)
+
+
+def in_float32(x: Tensor) -> torch.autocast:
+    """Within it, nothing on the device of x is cast to a lower precision."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def resampling_filter() -> Tensor:
@@ -145,15 +153,17 @@ class Modulated(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Maps x, [B, n_in, H, W], and w, [B, n_style], to [B, n_out, H, W], or [B, n_out, 2H, 2W] with `up`."""
         # The scale of the weights is taken with the styles: many fewer numbers.
-        style, weight = self.style(w) * self.conv.scale, self.conv.weight
-        x = x * style[:, :, None, None]
+        weight = self.conv.weight
+        with in_float32(w):
+            style = self.style(w) * self.conv.scale
+            power = style.square() @ weight.square().sum((2, 3)).T if self.demodulate else None
+        x = x * style[:, :, None, None].to(x.dtype)
         if self.up:
             x = functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
             x = _blur(x, 4 * self.fir, padding=1)
         else:
             x = functional.conv2d(x, weight, padding=self.conv.padding)
-        if self.demodulate:
-            power = style.square() @ weight.square().sum((2, 3)).T
-            x = x * torch.rsqrt(power + _DEMODULATION_EPSILON)[:, :, None, None]
+        if power is not None:
+            x = x * torch.rsqrt(power + _DEMODULATION_EPSILON)[:, :, None, None].to(x.dtype)
         assert self.conv.bias is not None
-        return x + self.conv.bias[:, None, None]
+        return x + self.conv.bias[:, None, None].to(x.dtype)

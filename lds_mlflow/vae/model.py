@@ -59,8 +59,11 @@ class Posterior(NamedTuple):
 
     def sample(self, generator: torch.Generator) -> Tensor:
         """Draws one z for every image, [B, D]. The generator lives on the CPU, so a seed means the same anywhere."""
-        noise = torch.randn(self.mean.shape, generator=generator).to(self.mean)
-        return self.mean + torch.exp(0.5 * self.log_variance) * noise
+        return self.at(torch.randn(self.mean.shape, generator=generator))
+
+    def at(self, noise_BD: Tensor) -> Tensor:
+        """Returns the z that standard normal noise, [B, D], stands for (the reparametrisation of section 2.4)."""
+        return self.mean + torch.exp(0.5 * self.log_variance) * noise_BD.to(self.mean)
 
 
 class VAE(nn.Module):
@@ -159,10 +162,15 @@ class VAE(nn.Module):
             return kl_divergence(*posterior)
         return log_posterior(z, *posterior) - mixture.log_density(z)
 
-    def forward(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Posterior]:
-        """Returns one reconstruction of every image, the draw of its posterior that it is of, and the posterior."""
+    def forward(self, x: Tensor, noise_BD: Tensor) -> tuple[Tensor, Tensor, Posterior]:
+        """Returns one reconstruction of every image, the z that it is of, and the posterior.
+
+        Args:
+            x: Images, [B, C, H, W] in -1..1.
+            noise_BD: Standard normal noise, by which z is drawn.
+        """
         posterior = self.encode(x)
-        z = posterior.sample(generator)
+        z = posterior.at(noise_BD)
         return self.decode(z), z, posterior
 
 

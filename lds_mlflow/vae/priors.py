@@ -15,6 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lds_mlflow.vae.layers import in_float32
+
 __all__ = ["ExemplarPrior", "Mixture", "VampPrior", "log_posterior"]
 
 
@@ -35,7 +37,8 @@ class Mixture(NamedTuple):
         precision = torch.exp(-self.log_variance_KD)
         # |z - mu|^2 / s^2, expanded, so that B x K x D is never held.
         scaled = self.mean_KD * precision
-        square = z_BD.square() @ precision.expand_as(self.mean_KD).T - 2 * z_BD @ scaled.T
+        with in_float32(z_BD):
+            square = z_BD.square() @ precision.expand_as(self.mean_KD).T - 2 * z_BD @ scaled.T
         square = square + (self.mean_KD * scaled).sum(1)
         log_norm = (self.log_variance_KD + log(2 * pi)).expand_as(self.mean_KD).sum(1)
         log_parts_BK = -0.5 * (square.clamp(min=0) + log_norm)
@@ -67,10 +70,18 @@ class ExemplarPrior(nn.Module):
         """Returns the prior as the mixture that it is."""
         return Mixture(self.exemplars, self.log_variance[None])
 
+    def keep(self, rows_B: Tensor, mean_BD: Tensor) -> None:
+        """Renews exemplars.
+
+        Args:
+            rows_B: Places among the exemplars, int64; one of N or above is passed over.
+            mean_BD: The new means.
+        """
+        is_exemplar = rows_B < len(self.exemplars)
+        self.exemplars[rows_B[is_exemplar]] = mean_BD[is_exemplar].to(self.exemplars)
+
     def divergence(self, z_BD: Tensor, mean_BD: Tensor, log_variance_BD: Tensor, rows_B: Tensor) -> Tensor:
         """Returns log q(z | x) - log p(z) without the image's own exemplar, [B], in nats.
-
-        In training, the new means are kept.
 
         Args:
             z_BD: A draw of each posterior.
@@ -78,9 +89,6 @@ class ExemplarPrior(nn.Module):
             log_variance_BD: Posterior log variances.
             rows_B: Each image's place among the exemplars, int64; N or above if it is none of them.
         """
-        if self.training:
-            is_exemplar = rows_B < len(self.exemplars)
-            self.exemplars[rows_B[is_exemplar]] = mean_BD.detach()[is_exemplar].to(self.exemplars)
         return log_posterior(z_BD, mean_BD, log_variance_BD) - self.mixture().log_density(z_BD, rows_B)
 
 

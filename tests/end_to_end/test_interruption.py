@@ -2,20 +2,26 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
-from tests.end_to_end.conftest import Start, on_both_stores
+from tests.end_to_end.conftest import Start, Started, assignments, on_both_stores
 from tests.servers import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.end_to_end
 STEPS = {"train_steps": 100, "checkpoint_every": 10}
+KILLS = int(os.environ.get("LDS_KILLS", "2"))
+"""More, such as 20, take some seconds each."""
 
 
 def _wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = PATIENCE_SECONDS) -> None:
@@ -50,12 +56,69 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(start: Start, tracker: 
     process.communicate()
     _finish(start("train", **STEPS))
     (resumed,) = [run for run in _train_runs(tracker) if run.entity.info.status == "FINISHED"]
-    assert [run.entity.info.status for run in _train_runs(tracker) if run.id != resumed.id] == ["KILLED"]
+    (killed,) = [run for run in _train_runs(tracker) if run.id != resumed.id]
+    assert killed.entity.info.status == "KILLED"
+    assert resumed.entity.data.tags[tags.RESUMED] == killed.id
     _finish(start("train", **STEPS, reuse=False))
     digests = {_weights_digest(run) for run in _train_runs(tracker) if run.entity.info.status == "FINISHED"}
     assert len(digests) == 1
     steps = [point.step for point in tracker.client.get_metric_history(resumed.id, "train/loss")]
     assert steps == [50, 100]
+
+
+def _models(tracker: Tracker) -> dict[str, set[str]]:
+    """The digests of the models that finished runs of the store have, by step and name."""
+    runs = [
+        FinishedRun(run, tracker.tracking_uri)
+        for run in tracker.client.search_runs([tracker.experiment_id], "attributes.status = 'FINISHED'")
+        if run.data.tags.get(tags.STEP) in {"train", "finetune"} and tags.REUSED not in run.data.tags
+    ]
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        found.setdefault(f"{run.step} {run.params.get('augment_run', '')}", set()).add(_weights_digest(run))
+    return found
+
+
+def test_main_that_is_killed_at_random_moments_ends_with_the_same_weights(
+    start: Start, tracker: Tracker, tmp_path: Path
+) -> None:
+    longer = {**STEPS, "train_steps": 300, "finetune_steps": 100, "registered_model": "none"}
+    seed = random.randrange(2**32)
+    moments = random.Random(seed)
+    for _ in range(KILLS):
+        process = start("main", **longer)
+        try:
+            process.communicate(timeout=moments.uniform(4, 15))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+    _finish(start("main", **longer))
+    killed = _models(tracker)
+    assert len(killed) == 3, f"{killed}, seed {seed}"
+    _finish(start("main", **longer, reuse=False, work_dir=tmp_path / "another"))
+    assert _models(tracker) == killed, f"seed {seed}"
+    assert all(len(digests) == 1 for digests in killed.values())
+
+
+def test_training_by_two_processes_that_is_killed_goes_on_as_if_it_had_not_been(
+    started: Started, tracker: Tracker, tmp_path: Path
+) -> None:
+    def begin(**values: Any) -> subprocess.Popen[str]:
+        flags = [f"--{name}={value}" for name, value in assignments("train", tmp_path / "work", STEPS | values).items()]
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+        return started([*torchrun, "-m", "lds_mlflow", "train", *flags])
+
+    process = begin()
+    _wait_for(lambda: any((tmp_path / "work" / "checkpoints").glob("train-*.pt")), process)
+    for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+        one.kill()
+    process.communicate()
+    _finish(begin())
+    (resumed,) = [run for run in _train_runs(tracker) if run.entity.info.status == "FINISHED"]
+    assert tags.RESUMED in resumed.entity.data.tags
+    _finish(begin(reuse=False))
+    digests = {_weights_digest(run) for run in _train_runs(tracker) if run.entity.info.status == "FINISHED"}
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

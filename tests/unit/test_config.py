@@ -202,10 +202,7 @@ def test_a_parameter_of_no_step_is_named() -> None:
 
 def test_a_shared_parameter_reaches_every_step_that_has_it() -> None:
     parsed = parse_all((TrainConfig, FinetuneConfig), {"batch_size": "8"})
-    assert {kind: config.model_dump()["batch_size"] for kind, config in parsed.items()} == {
-        TrainConfig: 8,
-        FinetuneConfig: 8,
-    }
+    assert [parsed[kind].model_dump()["batch_size"] for kind in (TrainConfig, FinetuneConfig)] == [8, 8]
 
 
 @pytest.mark.parametrize(

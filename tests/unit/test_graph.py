@@ -4,7 +4,15 @@ from pathlib import Path
 import pytest
 
 import lds_mlflow
-from lds_mlflow.config import ClassifierConfig, DeliverConfig, EvaluateConfig, Options, PromoteConfig, ServeConfig
+from lds_mlflow.config import (
+    ClassifierConfig,
+    DeliverConfig,
+    DryRunConfig,
+    EvaluateConfig,
+    Options,
+    PromoteConfig,
+    ServeConfig,
+)
 from lds_mlflow.graph import (
     DELIVER,
     ENTRY_POINTS,
@@ -21,10 +29,13 @@ from lds_mlflow.graph import (
 )
 
 PACKAGE = Path(lds_mlflow.__file__).parent
-SCIENCE = {"data", "latent", "metrics", "samplers", "sampling", "serving", "training", "vae"}
+SCIENCE = {
+    *("batches", "data", "latent", "metrics", "perceptual", "pretrained", "ranks"),
+    *("samplers", "sampling", "serving", "training", "vae"),
+}
 """The rooms that results are made in. Pictures show them, and the rest carries and keeps them."""
 
-HELPERS = {"ablating", "augmenting", "comparing", "drawing", "evaluating", "fitting"}
+HELPERS = {"ablating", "augmenting", "comparing", "drawing", "evaluating", "fits", "fitting"}
 """What steps are written with, file by file."""
 
 ALL_STEPS = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
@@ -105,8 +116,9 @@ def test_main_runs_everything_but_the_ablation_and_the_sampling() -> None:
 @pytest.mark.parametrize("entry_point", [MAIN, *STEPS])
 def test_an_entry_point_takes_the_configurations_of_its_steps_and_the_options(entry_point: str) -> None:
     promotes = (PromoteConfig,) if entry_point in (MAIN, "finetune") else ()
+    plans = (DryRunConfig,) if entry_point == "train" else ()
     of_steps = (STEPS[name].config for name in steps_behind(entry_point))
-    assert configs_behind(entry_point) == (*of_steps, *promotes, Options)
+    assert configs_behind(entry_point) == (*of_steps, *promotes, *plans, Options)
 
 
 def test_promoting_takes_what_evaluating_takes_and_serving_nothing_of_the_steps() -> None:

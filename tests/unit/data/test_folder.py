@@ -146,9 +146,9 @@ def test_a_colour_image_among_grey_ones_is_named(folder: Path) -> None:
 
 
 def test_a_table_without_a_column_file_is_told_its_columns(folder: Path) -> None:
-    error = refusal(table(folder, "image,kind", "a.png,x"))
+    error = refusal(table(folder, "picture,kind", "a.png,x"))
     assert error.what == f"labels.csv of {folder}"
-    assert error.found == "columns image, kind"
+    assert error.found == "columns picture, kind"
     assert error.expected == "a column file"
     assert "mend the table" in error.remedy
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from lds_mlflow.data.pixels import Picture, decode_pictures, resize_arrays
+from lds_mlflow.data.packing import pack_pictures
+from lds_mlflow.data.pixels import Picture, resize_arrays
 from lds_mlflow.errors import DataError
 
 
@@ -34,7 +35,7 @@ def _noise() -> Image.Image:
 
 
 def _decode(*pictures: Picture, resolution: int = 0, channels: int = 0) -> Tensor:
-    return decode_pictures(pictures, resolution=resolution, channels=channels, source="holiday")
+    return pack_pictures(pictures, resolution=resolution, channels=channels, source="holiday").images_NCHW
 
 
 def _refusal(*pictures: Picture, resolution: int = 0, channels: int = 0) -> DataError:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lds_mlflow.data import limit_images, split_images
+from lds_mlflow.data import declare_parts, exact_copies, limit_images, split_images
 from lds_mlflow.errors import DataError
 from lds_mlflow.values import ImageSet, Splits
 
@@ -174,3 +174,40 @@ def test_a_reserve_beside_a_declared_test_part_is_taken_from_the_rest() -> None:
     splits = split_images(images, select_fraction=0.2, test_fraction=0.2, reserve_fraction=0.5, seed=0)
     assert splits.reserve is not None
     assert [len(part) for part in (*_parts(splits), splits.reserve)] == [6, 4, 10, 10]
+
+
+def test_every_declared_part_is_that_part() -> None:
+    declared = ("test",) * 6 + ("select",) * 5 + ("reserve",) * 4 + ("train",) * 25
+    splits = _split(_images(40, parts=declared))
+    assert splits.reserve is not None
+    assert [len(part) for part in (*_parts(splits), splits.reserve)] == [25, 5, 6, 4]
+    assert set(splits.select.declared_parts_N) == {"select"}
+
+
+def test_a_list_gives_a_division_again() -> None:
+    splits = _split(_images(40), seed=3)
+    named = zip(("train", "select", "test"), _parts(splits), strict=True)
+    parts = {name: part for part, images in named for name in images.image_ids_N}
+    again = _split(declare_parts(_images(40), parts), seed=8)
+    assert [part.digest for part in _parts(again)] == [part.digest for part in _parts(splits)]
+
+
+def test_images_that_a_list_does_not_name_are_left_out() -> None:
+    declared = declare_parts(_images(40), {"3.png": "test", "7.png": "train", "99.png": "train"})
+    assert declared.image_ids_N == ("3.png", "7.png")
+    assert declared.declared_parts_N == ("test", "train")
+
+
+def test_a_list_may_name_images_by_the_last_part_of_their_path() -> None:
+    images = replace(_images(2), image_ids_N=("faces/0.png", "faces/1.png"))
+    assert declare_parts(images, {"1.png": "test"}).image_ids_N == ("faces/1.png",)
+
+
+def test_a_list_of_other_images_is_refused() -> None:
+    with pytest.raises(DataError, match="none of pictures"):
+        declare_parts(_images(4), {"a.png": "train"})
+
+
+def test_exact_copies_are_named_with_the_image_that_they_copy() -> None:
+    assert exact_copies(_images(5, kinds=3)) == [("3.png", "0.png"), ("4.png", "1.png")]
+    assert exact_copies(_images(5)) == []

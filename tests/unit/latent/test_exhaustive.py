@@ -165,16 +165,21 @@ def test_ties_in_a_stream_go_to_the_lower_code() -> None:
 
 
 _SCRIPT = """
-import sys, torch, torch.distributed as dist
+import sys, torch
 from lds_mlflow.latent import score_exhaustively, tiles
+from lds_mlflow.latent.exhaustive import SWEEP, follow_sweep
+from lds_mlflow.ranks import follow, lead
 torch.set_num_threads(1)
 tiles._LARGEST_SIDE = 16
-dist.init_process_group("gloo")
-z = torch.randn(90, 6, generator=torch.Generator().manual_seed(3))
-found = score_exhaustively(z, 400, sigma=0.9, leave_endpoints_out=True)
-torch.save({"scores": found.scores.log_lds_M, "parents": found.candidates.parents_M2, "counts": found.census.counts_B},
-           f"{sys.argv[1]}/{dist.get_world_size()}-{dist.get_rank()}.pt")
-dist.destroy_process_group()
+ranks = lead("cpu")
+if ranks.leads:
+    z = torch.randn(90, 6, generator=torch.Generator().manual_seed(3))
+    found = score_exhaustively(z, 400, sigma=0.9, leave_endpoints_out=True, ranks=ranks)
+    parents, counts = found.candidates.parents_M2, found.census.counts_B
+    torch.save({"scores": found.scores.log_lds_M, "parents": parents, "counts": counts}, sys.argv[1])
+    ranks.dismiss()
+else:
+    follow(ranks, {SWEEP: follow_sweep})
 """
 
 
@@ -185,13 +190,16 @@ def test_ranks_return_what_one_process_does(tmp_path: Path, monkeypatch: pytest.
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [*torchrun, str(script), str(tmp_path)], env=environment, capture_output=True, text=True, check=False
+        [*torchrun, str(script), str(tmp_path / "found.pt")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     monkeypatch.setattr(tiles, "_LARGEST_SIDE", 16)
     alone = score_exhaustively(gaussian(90, 6, 3), 400, sigma=0.9, leave_endpoints_out=True)
-    for rank in range(ranks):
-        found = torch.load(tmp_path / f"{ranks}-{rank}.pt", weights_only=True)
-        assert torch.equal(found["scores"], alone.scores.log_lds_M)
-        assert torch.equal(found["parents"], alone.candidates.parents_M2)
-        assert torch.equal(found["counts"], alone.census.counts_B)
+    found = torch.load(tmp_path / "found.pt", weights_only=True)
+    assert torch.equal(found["scores"], alone.scores.log_lds_M)
+    assert torch.equal(found["parents"], alone.candidates.parents_M2)
+    assert torch.equal(found["counts"], alone.census.counts_B)

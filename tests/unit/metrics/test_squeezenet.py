@@ -11,7 +11,8 @@ from torchvision.models import SqueezeNet1_0_Weights, squeezenet1_0
 from lds_mlflow.errors import ArtifactError
 from lds_mlflow.metrics import squeezenet
 from lds_mlflow.metrics.resizing import resize_images
-from lds_mlflow.metrics.squeezenet import Convention, SqueezeNetExtractor
+from lds_mlflow.metrics.squeezenet import SqueezeNetExtractor
+from lds_mlflow.pretrained import Convention
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "weights" / "squeezenet1_0-imagenet-caffe.safetensors"
 CONVENTIONS: tuple[Convention, ...] = ("caffe", "torchvision")

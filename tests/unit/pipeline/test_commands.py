@@ -16,7 +16,7 @@ from lds_mlflow.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from lds_mlflow.values import ModelWeights
-from tests.conftest import MakePipeline, tiny_configs
+from tests.conftest import TINY, MakePipeline, tiny_configs
 from tests.unit.pipeline.conftest import QUIET, artifacts
 
 
@@ -281,3 +281,20 @@ def test_what_a_selection_did_is_tracked(
     table = Path(tracker.client.download_artifacts(run.id, "class_shares.csv")).read_text().splitlines()
     assert table[0] == "class,share_of_A,share_of_training"
     assert len(table) == 11
+
+
+def test_a_dry_run_says_what_training_takes_and_trains_nothing(
+    make_pipeline: MakePipeline, tracker: Tracker, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lds_mlflow.planning._PROBE_SECONDS", 0.1)
+    run = make_pipeline("train", train_steps=3600, dry_run=True).dry_run()
+    found = tracker.client.get_run(run.id)
+    figures = found.data.metrics
+    assert found.info.status == "FINISHED"
+    assert figures["plan/train_hours"] == pytest.approx(TINY["batch_size"] / figures["plan/images_per_second"])
+    assert figures["plan/checkpoint_mib"] == pytest.approx(4 * figures["plan/model_mib"])
+    assert all(value > 0 for value in figures.values())
+    assert any("3,600 steps of 8" in line and "calculated" in line and "measured" in line for line in said)
+    assert _children(tracker, run.id).keys() == {"data"}
+    steps = {one.data.tags.get(tags.STEP) for one in tracker.client.search_runs([tracker.experiment_id])}
+    assert steps == {"data", "dry run"}

@@ -35,8 +35,8 @@ class Poisoned(VAE):
     bad_losses: frozenset[int] = frozenset()
     bad_gradients: frozenset[int] = frozenset()
 
-    def forward(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Posterior]:
-        y, z, posterior = super().forward(x, generator)
+    def forward(self, x: Tensor, noise_BD: Tensor) -> tuple[Tensor, Tensor, Posterior]:
+        y, z, posterior = super().forward(x, noise_BD)
         self.steps += 1
         if self.steps in self.bad_losses:
             y = y * torch.nan
@@ -48,12 +48,10 @@ class Poisoned(VAE):
 class Watching(VAE):
     """Remembers the batches that it was given, and one number of the noise that came with each."""
 
-    def forward(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Posterior]:
+    def forward(self, x: Tensor, noise_BD: Tensor) -> tuple[Tensor, Tensor, Posterior]:
         self.seen: list[tuple[bytes, float]]
-        noise = torch.Generator()
-        noise.set_state(generator.get_state())
-        self.seen.append((x.numpy().tobytes(), torch.rand(1, generator=noise).item()))
-        return super().forward(x, generator)
+        self.seen.append((x.numpy().tobytes(), noise_BD[0, 0].item()))
+        return super().forward(x, noise_BD)
 
 
 def _images(n: int = 24) -> Tensor:

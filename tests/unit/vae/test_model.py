@@ -43,7 +43,8 @@ def test_initialising_leaves_the_global_randomness_alone() -> None:
 
 def test_a_forward_pass_reconstructs_from_a_draw_of_the_posterior(model: VAE) -> None:
     x = _images()
-    y, z, posterior = model(x, torch.Generator().manual_seed(3))
+    noise = torch.randn(len(x), model.spec.latent_dim, generator=torch.Generator().manual_seed(3))
+    y, z, posterior = model(x, noise)
     drawn = posterior.sample(torch.Generator().manual_seed(3))
     assert y.shape == x.shape
     assert torch.equal(z, drawn)

@@ -66,14 +66,14 @@ def test_the_exemplar_prior_is_the_latent_density_without_the_image_itself() -> 
         torch.testing.assert_close(term, own - density, rtol=1e-4, atol=1e-4)
 
 
-def test_in_training_an_exemplar_is_the_mean_of_its_image_when_it_was_last_seen() -> None:
+def test_an_exemplar_is_the_mean_that_was_kept_for_its_image() -> None:
     model = VAE.initialised(TINY, 0).with_prior("exemplar", _images(6), pseudo_inputs=1)
     assert isinstance(model.prior, ExemplarPrior)
-    posterior, before = _posterior(3), model.prior.exemplars.clone()
-    model.eval().divergence(_random(3, 4), posterior, ROWS)
+    means, before = _random(3, 4), model.prior.exemplars.clone()
+    model.divergence(_random(3, 4), _posterior(3), ROWS)
     assert torch.equal(model.prior.exemplars, before)
-    model.train().divergence(_random(3, 4), posterior, torch.tensor([4, 0, 9]))
-    assert torch.equal(model.prior.exemplars[[4, 0]], posterior.mean[:2])
+    model.prior.keep(torch.tensor([4, 0, 9]), means)
+    assert torch.equal(model.prior.exemplars[[4, 0]], means[:2])
     assert torch.equal(model.prior.exemplars[[1, 2, 3, 5]], before[[1, 2, 3, 5]])
 
 

@@ -1,0 +1,153 @@
+"""What is said of pictures in tables: the class of each, and the part that it belongs to.
+
+Read are tables of comma-separated values, and the two text files that CelebA and CelebA-HQ come with:
+`list_attr_celeba.txt` (a count, a line of attribute names, then a file and 1 or -1 for each attribute) and
+`list_eval_partition.txt` (a file and 0, 1 or 2: train, validation, test).
+"""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from lds_mlflow.errors import DataError
+
+__all__ = ["column_of_files", "read_parts", "read_table", "rows_of_files"]
+
+_FILE_COLUMNS = ("file", "image_id", "filename", "image")
+_PART_COLUMNS = ("part", "split", "partition")
+_PARTS = {
+    "train": "train",
+    "select": "select",
+    "val": "select",
+    "validation": "select",
+    "test": "test",
+    "reserve": "reserve",
+}
+_NUMBERED = {"0": "train", "1": "select", "2": "test"}
+_SAID = {"1": "{}", "-1": "not {}"}
+
+
+def read_table(content: bytes, name: str) -> pd.DataFrame:
+    """Reads a table of text: an empty cell is NaN, and every other is as it stands.
+
+    In CelebA's form, 1 and -1 of an attribute such as Male become "Male" and "not Male".
+
+    Args:
+        content: The file.
+        name: What to call it in a message, such as "labels.csv of pets".
+
+    Raises:
+        DataError: It is no table, or has no rows.
+    """
+    try:
+        # A class may be called "None" or "NA": only an empty cell is empty.
+        if _is_celebas(content):
+            table = pd.read_csv(io.BytesIO(content), skiprows=1, sep=r"\s+", dtype=str, keep_default_na=False)
+            table = _in_words(table).rename_axis("file").reset_index()
+        else:
+            table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, na_values=[""])
+        found = "no rows"
+    except ValueError as error:
+        table, found = pd.DataFrame(), str(error)
+    if table.empty:
+        raise DataError(
+            name,
+            found=found,
+            expected="a table of comma-separated values in UTF-8 with a row for every image, or CelebA's text",
+            remedy="Mend the table, or remove it.",
+        )
+    return table
+
+
+def _is_celebas(content: bytes) -> bool:
+    return content.split(b"\n", 1)[0].strip().isdigit()
+
+
+def _in_words(table: pd.DataFrame) -> pd.DataFrame:
+    said = {name: {value: word.format(name) for value, word in _SAID.items()} for name in table.columns}
+    return pd.DataFrame({name: table[name].map(said[name]) for name in table.columns}, index=table.index)
+
+
+def column_of_files(table: pd.DataFrame, name: str) -> str:
+    """Returns the column that names the files.
+
+    Raises:
+        DataError: There is none.
+    """
+    for column in _FILE_COLUMNS:
+        if column in table.columns:
+            return column
+    raise DataError(
+        name,
+        found=f"columns {', '.join(table.columns)}",
+        expected=f"a column {_FILE_COLUMNS[0]}",
+        remedy="Name that column so, or mend the table.",
+    )
+
+
+def rows_of_files(files: "pd.Series[str]", names: list[str], where: str) -> list[int | None]:
+    """Returns for every picture the row that names it, by its path, or by its last part where that is unambiguous.
+
+    Args:
+        files: What the rows name.
+        names: The pictures, by their paths in the folder or zip.
+        where: What to call the table in a message.
+
+    Raises:
+        DataError: A row names no file, or two name the same.
+    """
+    repeated = files[files.duplicated() & files.notna()].tolist()
+    if files.isna().any() or repeated:
+        found = (
+            f"{files.isna().sum()} rows without a file"
+            if files.isna().any()
+            else f"{len(repeated)} files that are named again, such as {repeated[0]}"
+        )
+        raise DataError(where, found=found, expected="one file for every row", remedy="Mend the table.")
+    by_path = {file: row for row, file in enumerate(files)}
+    if not by_path.keys() & set(names):
+        by_path = _by_last_part(files)
+        names = [PurePosixPath(name).name for name in names]
+    return [by_path.get(name) for name in names]
+
+
+def _by_last_part(files: "pd.Series[str]") -> dict[str, int]:
+    last = [PurePosixPath(file).name for file in files]
+    return {name: row for row, name in enumerate(last)} if len(set(last)) == len(last) else {}
+
+
+def read_parts(path: Path) -> Mapping[str, str]:
+    """Reads the part of each image from a list: train, select, test or reserve.
+
+    It is a table with columns `image_id` and `part` (the artifact splits.csv of a run of `data` is one), or CelebA's
+    `list_eval_partition.txt`.
+
+    Raises:
+        DataError: It isn't there, or is no such list.
+    """
+    if not path.is_file():
+        raise DataError("split_list", found=f"nothing at {path}", expected="a file", remedy="Check the path.")
+    content, name = path.read_bytes(), str(path)
+    if b"," in content.split(b"\n", 1)[0]:
+        table = read_table(content, name)
+        columns = [column for column in _PART_COLUMNS if column in table.columns]
+        files, parts = table[column_of_files(table, name)], table[columns[0]] if columns else None
+    else:
+        table = pd.read_csv(io.BytesIO(content), sep=r"\s+", header=None, dtype=str, keep_default_na=False)
+        files, parts = table[0], table[1].replace(_NUMBERED) if table.shape[1] == 2 else None
+    if parts is None or not set(parts.dropna()) <= set(_PARTS):
+        found = f"columns {', '.join(map(str, table.columns))}" if parts is None else _others(parts)
+        raise DataError(
+            name,
+            found=found,
+            expected="an image and its part (train, select or test) in every row",
+            remedy="Give the splits.csv of a run of data, a table with columns image_id and part, or CelebA's list.",
+        )
+    return {file: _PARTS[part] for file, part in zip(files, parts, strict=True) if part in _PARTS}
+
+
+def _others(parts: "pd.Series[str]") -> str:
+    others = sorted(set(parts.dropna()) - {*_PARTS})
+    return f"{len(others)} other parts, such as {others[0]}"

@@ -1,0 +1,36 @@
+"""`train` with dry_run=true: what it would take and log, and nothing of it done."""
+
+from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig, parse
+from lds_mlflow.graph import STEPS
+from lds_mlflow.pipeline.runner import Ending, Runner, log_data
+from lds_mlflow.planning import estimate_costs
+from lds_mlflow.tracking import Run, tags
+from lds_mlflow.values import ImageSet
+
+__all__ = ["dry_run"]
+
+_NAME = "dry run"
+
+
+def dry_run(runner: Runner, run: Run) -> None:
+    """Reads the data, unless that has been done, probes this machine, says what a training costs, and ends the run.
+
+    Augmenting and finetuning are estimated by their defaults.
+    """
+    config = runner.config(STEPS["train"], {})
+    assert isinstance(config, TrainConfig)
+    with Ending(run):
+        run.log_tags({tags.STEP: _NAME})
+        run.log_params(config.model_dump(mode="json"))
+        inputs = runner.inputs(STEPS["train"], config, {}, parent=run.id)
+        log_data(run, inputs)
+        images = inputs["data"].load(ImageSet, "train")
+        augment, finetune = parse(AugmentConfig, {}), parse(FinetuneConfig, {})
+        costs = estimate_costs(config, augment, finetune, images, device=runner.device, ranks=runner.ranks)
+        run.log_metrics({f"plan/{name}": value for name, value in (costs.measured | costs.calculated).items()})
+        work = f"{config.train_steps:,} steps of {config.batch_size}"
+        head = f"training on {len(images):,} images, {work}, on {runner.device}"
+        run.log_note(f"**{_NAME}**: {head}\n\n```\n{costs.table()}\n```")
+        run.log_tags({tags.SENTENCE: head})
+        runner.say(f"{_NAME:<11}{head}\n{costs.table()}")
+        run.end("FINISHED")

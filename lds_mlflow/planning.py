@@ -1,0 +1,144 @@
+"""What a training costs, before it is paid for: from a short probe of each piece of work on this machine."""
+
+import resource
+from dataclasses import dataclass, replace
+from math import ceil
+from time import monotonic, perf_counter
+
+import torch
+
+from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig
+from lds_mlflow.fits import training_as_configured
+from lds_mlflow.latent import log_density
+from lds_mlflow.ranks import Ranks
+from lds_mlflow.sampling import decode_latents, encode_images
+from lds_mlflow.training import fit
+from lds_mlflow.vae import VAE
+from lds_mlflow.values import ImageSet
+
+__all__ = ["Costs", "estimate_costs"]
+
+_PROBE_SECONDS = 10.0
+_WARM_UP, _LEAST_STEPS = 2, 5
+_ENCODED, _DECODED, _SCORED = 256, 64, 512
+_LOG_EVERY, _CURVES = 50, 5
+_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What was measured and estimated of a training, and of what follows it.
+
+    Attributes:
+        measured: Figures of the probe, by name.
+        calculated: Figures that follow from them, by name; hours for the whole of each step.
+    """
+
+    measured: dict[str, float]
+    calculated: dict[str, float]
+
+    def table(self) -> str:
+        """Returns both as lines to read."""
+        lines = [
+            f"parameters                {self.measured['parameters'] / 1e6:,.2f} M",
+            f"peak memory               {self.measured['peak_gib']:,.2f} GiB, measured in training",
+            f"training                  {self.measured['images_per_second']:,.1f} images a second, measured over "
+            f"{self.measured['probed_steps']:.0f} steps",
+            f"encoding, decoding        {self.measured['encoded_per_second']:,.1f} and "
+            f"{self.measured['decoded_per_second']:,.1f} images a second, measured",
+            *(
+                f"{step:<26}{_duration(self.calculated[f'{step}_hours'])}, calculated"
+                for step in ("train", "augment", "finetune")
+            ),
+            f"checkpoint, model         {self.calculated['checkpoint_mib']:,.0f} and "
+            f"{self.calculated['model_mib']:,.0f} MiB, calculated",
+            f"points of curves          {self.calculated['points']:,.0f} for train, calculated",
+        ]
+        return "\n".join(lines)
+
+
+def estimate_costs(
+    train: TrainConfig, augment: AugmentConfig, finetune: FinetuneConfig, images: ImageSet, *, device: str, ranks: Ranks
+) -> Costs:
+    """Trains for some seconds, decodes, encodes and scores a little, and extrapolates.
+
+    Args:
+        train: How to train.
+        augment: How A is made; its candidates are estimated as sampled ones.
+        finetune: How to finetune.
+        images: The training images.
+        device: Where to compute.
+        ranks: The processes that share the work.
+    """
+    asked = training_as_configured(train, images, checkpoint_every=train.train_steps + 1)
+    model, moments = asked.model.to(device), [monotonic()]
+    _forget_peak(device)
+
+    def is_enough() -> bool:
+        moments.append(monotonic())
+        return len(moments) > _WARM_UP + _LEAST_STEPS and moments[-1] - moments[_WARM_UP] > _PROBE_SECONDS
+
+    plan = replace(asked.plan, steps=max(asked.plan.steps, _WARM_UP + _LEAST_STEPS + 1))
+    pixels, loss = images.images_NCHW, asked.perceptual
+    fit(model, pixels, plan, ranks=ranks, perceptual=loss, stop=is_enough, description="probing")
+    peak = _peak_bytes(device)
+    seconds = (moments[-1] - moments[_WARM_UP]) / (len(moments) - 1 - _WARM_UP)
+    encoding, decoding, scoring = _others(model, images)
+    n, n_added = len(images), ceil(augment.augmentation_ratio * len(images))
+    n_candidates = ceil(n_added / augment.top_fraction)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    measured = {
+        "parameters": parameters,
+        "peak_gib": peak / 2**30,
+        "images_per_second": train.batch_size / seconds,
+        "probed_steps": len(moments) - 1,
+        "encoded_per_second": 1 / encoding,
+        "decoded_per_second": 1 / decoding,
+        "scored_pairs_per_second": 1 / scoring,
+    }
+    augmenting = n * encoding + n_candidates * n * scoring + n_added * decoding
+    calculated = {
+        "train_hours": train.train_steps * seconds / 3600,
+        "augment_hours": augmenting / 3600,
+        "finetune_hours": finetune.finetune_steps * seconds * finetune.batch_size / train.batch_size / 3600,
+        # Weights, their moving average, and Adam's two moments.
+        "checkpoint_mib": 4 * _BYTES * parameters / 2**20,
+        "model_mib": _BYTES * parameters / 2**20,
+        "points": _CURVES * ceil(train.train_steps / _LOG_EVERY),
+    }
+    return Costs(measured, calculated)
+
+
+def _others(model: VAE, images: ImageSet) -> tuple[float, float, float]:
+    """Returns the seconds of encoding an image, of decoding one, and of scoring a candidate by one training latent."""
+    model = model.eval()
+    some = images.spread(_ENCODED).images_NCHW
+    encode_images(model, some[:4])
+    started = perf_counter()
+    z_ND, _ = encode_images(model, some)
+    encoding = (perf_counter() - started) / len(some)
+    started = perf_counter()
+    decode_latents(model, z_ND[:_DECODED])
+    decoding = (perf_counter() - started) / len(z_ND[:_DECODED])
+    z_ND = z_ND.repeat(ceil(len(images) / len(z_ND)), 1)[: len(images)].to(model.device)
+    candidates = torch.lerp(z_ND, z_ND.flip(0), 0.3)[:_SCORED]
+    started = perf_counter()
+    log_density(candidates, z_ND, sigma=float(z_ND.norm(dim=1).mean() / 5))
+    return encoding, decoding, (perf_counter() - started) / len(candidates) / len(z_ND)
+
+
+def _forget_peak(device: str) -> None:
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _peak_bytes(device: str) -> float:
+    if device != "cpu":
+        return float(torch.cuda.max_memory_allocated())
+    return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _duration(hours: float) -> str:
+    if hours < 1 / 60:
+        return f"{3600 * hours:,.0f} seconds"
+    return f"{60 * hours:,.0f} minutes" if hours < 2 else f"{hours:,.1f} hours"

@@ -1,0 +1,87 @@
+"""What a step minimises, as one module: torch.compile and DistributedDataParallel take it whole."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lds_mlflow.ranks import ALONE, Ranks
+from lds_mlflow.sampling import to_model_range
+from lds_mlflow.training.plan import FitPlan
+from lds_mlflow.vae import VAE, ExemplarPrior, Posterior, gaussian_nll, log_posterior
+
+__all__ = ["Decoded", "Objective"]
+
+
+class Decoded(NamedTuple):
+    """Images of known latents, which the encoder is to find.
+
+    Attributes:
+        pixels: The images, uint8 [B, C, H, W].
+        z: The latents that they were decoded from, [B, D].
+    """
+
+    pixels: Tensor
+    z: Tensor
+
+
+class Objective(nn.Module):
+    """The negative evidence lower bound, and what is added to it.
+
+    Args:
+        model: The network.
+        plan: How to fit.
+        ranks: The processes that each have a share of the batch.
+        perceptual: A distance of two batches of images in -1..1, which is part of the loss, or None.
+    """
+
+    def __init__(self, model: VAE, plan: FitPlan, ranks: Ranks = ALONE, perceptual: nn.Module | None = None) -> None:
+        super().__init__()
+        self.model, self.plan, self.ranks, self.perceptual = model, plan, ranks, perceptual
+
+    def forward(
+        self, pixels: Tensor, noise: Tensor, rows: Tensor, kl_weight: Tensor, decoded: Decoded | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Returns the loss in nats an image, and figures by name, of this process's share of the batch.
+
+        Args:
+            pixels: Images, uint8 [B, C, H, W].
+            noise: Standard normal, [B, D].
+            rows: The images' places among the training images, int64 [B].
+            kl_weight: Factor on the KL term.
+            decoded: Images whose latents the encoder is to find (the sleep phase of Hinton et al., The Wake-Sleep
+                Algorithm, 1995), or None.
+        """
+        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
+            loss, figures = self._evidence_bound(to_model_range(pixels), noise, rows, kl_weight)
+            if decoded is None:
+                return loss, {"loss": loss.detach(), **figures}
+            found = self._found(decoded)
+        share = len(decoded.z) / (len(decoded.z) + len(pixels))
+        loss = (1 - share) * loss + share * found
+        return loss, {"loss": loss.detach(), **figures, "latent_nll": found.detach()}
+
+    def _evidence_bound(
+        self, x: Tensor, noise: Tensor, rows: Tensor, kl_weight: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        y, z, posterior = self.model(x, noise)
+        self._keep_exemplars(rows, posterior)
+        kl = self.model.divergence(z, posterior, rows).mean()
+        least = self.plan.free_bits * z.shape[1]
+        mse = (x - y.detach()).square().mean() / 4
+        loss = gaussian_nll(x, y, self.ranks.mean) + kl_weight * (kl.clamp_min(least) if least else kl)
+        figures = {"reconstruction_mse": mse, "kl": kl.detach()}
+        if self.perceptual is None:
+            return loss, figures
+        distance: Tensor = self.perceptual(x, y)
+        loss = loss + self.plan.perceptual_weight * x[0].numel() * distance
+        return loss, figures | {"perceptual_distance": distance.detach()}
+
+    def _keep_exemplars(self, rows: Tensor, posterior: Posterior) -> None:
+        prior = self.model.prior
+        if isinstance(prior, ExemplarPrior) and self.training:
+            prior.keep(self.ranks.all_rows(rows), self.ranks.all_rows(posterior.mean.detach()))
+
+    def _found(self, decoded: Decoded) -> Tensor:
+        posterior = self.model.encode(to_model_range(decoded.pixels))
+        return -log_posterior(decoded.z, *posterior).mean()

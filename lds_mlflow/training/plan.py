@@ -1,0 +1,99 @@
+"""How to fit, and which images and noise belong to a step."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["Batch", "FitPlan", "Precision", "draw_batch"]
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True)
+class FitPlan:
+    """How to fit.
+
+    Attributes:
+        steps: Optimizer steps.
+        batch_size: Images a step, drawn with replacement; those of all processes together.
+        learning_rate: Adam's step size.
+        kl_weight: Factor on the KL term; 1 is the evidence lower bound.
+        ema_decay: Decay of the moving average of the weights, a step.
+        seed: Determines batches and noise.
+        kl_warmup: Steps over which the factor on the KL term rises from 0, linearly (Bowman et al., Generating
+            Sentences from a Continuous Space, 2016, section 3.1).
+        free_bits: Nats a latent dimension below which the KL term costs nothing (Kingma et al., Improving Variational
+            Inference with Inverse Autoregressive Flow, 2016, equation 15, with all dimensions as one group).
+        perceptual_weight: Nats a pixel and unit of the perceptual distance, where there is one.
+        precision: What convolutions are computed in; the posterior and the loss are float32 always.
+        compiled: Whether torch.compile makes one program of a step's forward and backward pass.
+        log_every: Steps between two logged figures.
+        checkpoint_every: Steps between two checkpoints.
+        max_skipped: Steps with a loss or gradient that is not finite that are skipped before giving up.
+    """
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    kl_weight: float
+    ema_decay: float
+    seed: int
+    kl_warmup: int = 0
+    free_bits: float = 0.0
+    perceptual_weight: float = 1.0
+    precision: Precision = "float32"
+    compiled: bool = False
+    log_every: int = 50
+    checkpoint_every: int = 1000
+    max_skipped: int = 10
+
+    def kl_weight_at(self, step: int) -> float:
+        """Returns the factor on the KL term in a step, counted from 0."""
+        return self.kl_weight * min(1.0, (step + 1) / self.kl_warmup) if self.kl_warmup else self.kl_weight
+
+
+class Batch(NamedTuple):
+    """What a step draws, or one process's share of it.
+
+    Attributes:
+        rows: Rows of the images that the evidence bound is of, int64.
+        noise: Standard normal noise of each, float32 [., D].
+        decoded: Rows among the latents that the encoder is to find, int64.
+    """
+
+    rows: Tensor
+    noise: Tensor
+    decoded: Tensor
+
+    def share(self, rank: int, size: int) -> "Batch":
+        """Returns what one of `size` processes computes."""
+        return Batch(*(part.chunk(size)[rank] if len(part) else part for part in self))
+
+
+def draw_batch(plan: FitPlan, step: int, *, n: int, n_decoded: int, latent_dim: int, size: int) -> Batch:
+    """Returns the batch of a step, which depends on the seed and the step alone.
+
+    Args:
+        plan: How to fit.
+        step: Steps done before.
+        n: Images.
+        n_decoded: Latents that the encoder is to find; the last of the images are decoded from them.
+        latent_dim: D.
+        size: Processes, among which each part of the batch is divided evenly.
+    """
+    generator = _generator(plan.seed, step)
+    of_decoded = plan.batch_size * n_decoded // n // size * size
+    of_images = plan.batch_size - of_decoded
+    return Batch(
+        torch.randint(n - n_decoded, (of_images,), generator=generator),
+        torch.randn(of_images, latent_dim, generator=generator),
+        torch.randint(max(n_decoded, 1), (of_decoded,), generator=generator),
+    )
+
+
+def _generator(seed: int, step: int) -> torch.Generator:
+    state = np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))

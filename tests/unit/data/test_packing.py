@@ -1,0 +1,100 @@
+import io
+import json
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lds_mlflow.data.packing import Packed, pack_pictures
+from lds_mlflow.data.pixels import Picture
+from lds_mlflow.errors import DataError
+
+
+class CrashError(Exception):
+    """Stands for whatever ends a process in the middle of packing."""
+
+
+def _picture(number: int, side: int = 8) -> Picture:
+    pixels = np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return f"{number:04d}.png", lambda: io.BytesIO(buffer.getvalue())
+
+
+def _corrupt(name: str) -> Picture:
+    return name, lambda: io.BytesIO(b"no picture")
+
+
+def _pack(pictures: list[Picture], folder: Path | None = None, *, tolerated: float = 0.0) -> Packed:
+    return pack_pictures(pictures, resolution=0, channels=0, source="holiday", tolerated=tolerated, folder=folder)
+
+
+def test_a_mapped_array_holds_what_one_in_memory_does(tmp_path: Path) -> None:
+    pictures = [_picture(i) for i in range(600)]
+    mapped, held = _pack(pictures, tmp_path / "pack"), _pack(pictures)
+    assert torch.equal(mapped.images_NCHW, held.images_NCHW)
+    assert np.load(tmp_path / "pack" / "pixels.npy", mmap_mode="r").shape == (600, 3, 8, 8)
+
+
+def test_corrupt_pictures_up_to_a_share_are_left_out_and_named() -> None:
+    pictures = [_corrupt("a.png"), _picture(1), _picture(2), _corrupt("b.png"), *(_picture(i) for i in range(3, 21))]
+    found = _pack(pictures, tolerated=0.1)
+    assert [(fault.name, fault.kind) for fault in found.faults] == [("a.png", "corrupt"), ("b.png", "corrupt")]
+    assert found.rows_N == [1, 2, *range(4, 22)]
+    whole = _pack([picture for picture in pictures if picture[0] not in {"a.png", "b.png"}])
+    assert torch.equal(found.images_NCHW, whole.images_NCHW)
+
+
+def test_more_corrupt_pictures_than_the_share_are_an_error_that_says_the_share() -> None:
+    with pytest.raises(DataError) as caught:
+        _pack([_corrupt("a.png"), _corrupt("b.png"), *(_picture(i) for i in range(10))], tolerated=0.1)
+    assert caught.value.found == "2 that can't be decoded: a.png, b.png"
+    assert caught.value.expected == "every image file to be whole, but for 10.0% that are left out"
+
+
+def test_pictures_of_which_none_can_be_used_are_an_error_whatever_the_share() -> None:
+    with pytest.raises(DataError, match="2 that can't be decoded"):
+        _pack([_corrupt("a.png"), _corrupt("b.png")], tolerated=0.99)
+
+
+@pytest.mark.parametrize("last", [10, 256, 300, 700])
+def test_packing_goes_on_where_it_was_interrupted(tmp_path: Path, last: int) -> None:
+    opened: list[str] = []
+
+    def watched(picture: Picture, *, fails: bool) -> Picture:
+        def opener() -> BinaryIO:
+            if fails:
+                raise CrashError
+            opened.append(picture[0])
+            return picture[1]()
+
+        return picture[0], opener
+
+    pictures = [_picture(i) if i % 50 else _corrupt(f"{i:04d}.png") for i in range(800)]
+    with pytest.raises(CrashError):
+        _pack([watched(picture, fails=i >= last) for i, picture in enumerate(pictures)], tmp_path, tolerated=0.1)
+    opened.clear()
+    found = _pack([watched(picture, fails=False) for picture in pictures], tmp_path, tolerated=0.1)
+    done = last // 256 * 256
+    assert set(opened) - {"0000.png", "0001.png"} == {name for name, _ in pictures[max(done, 2) :]}
+    whole = _pack(pictures, tolerated=0.1)
+    assert torch.equal(found.images_NCHW, whole.images_NCHW)
+    assert (found.rows_N, found.faults) == (whole.rows_N, whole.faults)
+
+
+def test_what_was_begun_of_other_pictures_is_begun_anew(tmp_path: Path) -> None:
+    _pack([_picture(i) for i in range(5)], tmp_path)
+    others = [_picture(i) for i in range(10, 13)]
+    assert torch.equal(_pack(others, tmp_path).images_NCHW, _pack(others).images_NCHW)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"identity": "x"}', "nonsense"])
+def test_progress_that_can_not_be_read_is_begun_anew(tmp_path: Path, content: str) -> None:
+    pictures = [_picture(i) for i in range(5)]
+    _pack(pictures, tmp_path)
+    (tmp_path / "progress.json").write_text(content)
+    assert torch.equal(_pack(pictures, tmp_path).images_NCHW, _pack(pictures).images_NCHW)
+    assert json.loads((tmp_path / "progress.json").read_text())["done"] == 5
