@@ -50,7 +50,7 @@ def main(quick: bool, preset: str, batch: int) -> None:
     for name, found in work.items():
         click.echo(f"{name}: {found / 1e9:.2f} G multiply-adds a second")
     others = {name: work["decoder"] / found for name, found in work.items() if name != "decoder"}
-    pairs, steps = (2, 300) if quick else (9, 1000)
+    pairs, steps = (2, 300) if quick else (5, 1000)
     wall, cpu = _tracked_and_not(pairs, steps)
     result = {
         "over_grouped_reference": round(min(others.values()), 3),

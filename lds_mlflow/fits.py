@@ -131,6 +131,8 @@ def _plan(
         kl_warmup=kl_warmup,
         free_bits=config.free_bits,
         perceptual_weight=config.perceptual_weight,
+        adversarial_weight=config.adversarial_weight,
+        r1_gamma=config.r1_gamma,
         precision=config.precision,
         compiled=config.compiled,
         checkpoint_every=checkpoint_every,

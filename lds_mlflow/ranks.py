@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from lds_mlflow.errors import ConfigError
 
@@ -80,6 +81,16 @@ class Ranks:
         parts = [torch.empty_like(rows) for _ in range(self.size)]
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
+
+    def averaging(self, module: nn.Module) -> nn.Module:
+        """Returns a module whose gradients are means over all processes.
+
+        The places of gradients in its buckets are settled by a first backward pass, and by them how sums are rounded:
+        whoever wants the same from the beginning as from any later step takes a pass for that.
+        """
+        if self.size == 1:
+            return module
+        return DistributedDataParallel(module, device_ids=[self.device] if self.device != "cpu" else None)
 
     def agreed(self, said: bool) -> bool:
         """Returns what the leader says."""

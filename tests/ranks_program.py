@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,7 +19,14 @@ __all__ = ["PLAN", "fitted", "images", "model_with", "rows"]
 
 TINY = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
 PLAN = FitPlan(
-    steps=12, batch_size=12, learning_rate=0.01, kl_weight=1, ema_decay=0.9, seed=3, log_every=3, checkpoint_every=4
+    steps=12,
+    batch_size=12,
+    learning_rate=0.01,
+    kl_weight=1,
+    ema_decay=0.9,
+    seed=3,
+    log_every=3,
+    checkpoint_every=4,
 )
 
 
@@ -37,14 +45,16 @@ def model_with(prior: str) -> VAE:
     return VAE.initialised(TINY, 0).with_prior(prior, to_model_range(images()[:20]), pseudo_inputs=3)
 
 
-def fitted(ranks: Ranks, prior: str, folder: Path, stop: Callable[[int], bool]) -> dict[str, object]:
-    """Fits; returns the digest of the weights, the steps, and the curves."""
+def fitted(ranks: Ranks, kind: str, folder: Path, stop: Callable[[int], bool]) -> dict[str, object]:
+    """Fits a model with a prior of a kind, or an "adversary"; returns the digest of the weights, steps, and curves."""
+    prior = "gaussian" if kind == "adversary" else kind
+    plan = replace(PLAN, adversarial_weight=0.1) if kind == "adversary" else PLAN
     told: list[dict[str, float]] = []
     steps = iter(range(1, 100))
     result = fit(
         model_with(prior),
         images(),
-        PLAN,
+        plan,
         ranks=ranks,
         z_AD=torch.zeros(12, 4),
         perceptual=Distance(),

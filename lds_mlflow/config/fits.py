@@ -47,6 +47,12 @@ class FitConfig(StepConfig):
     perceptual_weights: str = ""
     """File of SqueezeNet's weights, by torchvision's convention, or Caffe's for squeezenet-caffe."""
 
+    adversarial_weight: NotNegative = 0.0
+    """Nats a pixel that reconstructions cost which a discriminator tells from images; 0 trains none."""
+
+    r1_gamma: NotNegative = 1.0
+    """Factor of the penalty on that discriminator's gradient at real images (R1)."""
+
     precision: Literal["float32", "bfloat16"] = "float32"
     """What convolutions are computed in; latents, losses and weights are float32 always."""
 

@@ -93,9 +93,9 @@ def _preparation(config: DataConfig) -> str:
 
 def _faults_note(faults: list[Fault]) -> str:
     left_out = sum(fault.kind != "copy" for fault in faults)
-    said = [f"{left_out:,} files are left out, since they can't be used"] if left_out else []
-    said += [f"{len(faults) - left_out:,} images are copies of others"] if len(faults) > left_out else []
-    return f"\nNote: {'; '.join(said)}: faults.csv names them." if said else ""
+    said = [f"{left_out:,} left out, since they can't be used"] if left_out else []
+    said += [f"{len(faults) - left_out:,} copies of others"] if len(faults) > left_out else []
+    return f"\nNote: of the files, {' and '.join(said)}; faults.csv names them." if said else ""
 
 
 def _copies(images: ImageSet, config: DataConfig) -> list[Fault]:

@@ -24,7 +24,7 @@ class Checkpoint:
         step: Steps done.
         model: State of the network.
         ema: State of its moving average.
-        optimizer: State of the optimizer.
+        stepper: State of the optimizer, and of the adversary if there is one.
         history: The figures so far.
         skipped: Steps so far that were skipped as not finite.
         run_id: The tracked run that wrote it, or "".
@@ -33,7 +33,7 @@ class Checkpoint:
     step: int
     model: dict[str, Any]
     ema: dict[str, Any]
-    optimizer: dict[str, Any]
+    stepper: dict[str, Any]
     history: History
     skipped: int
     run_id: str = ""

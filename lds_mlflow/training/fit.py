@@ -56,7 +56,7 @@ class _Joining:
     Attributes:
         spec: The network.
         frozen: Names of its parameters that stay as they are.
-        state: Weights and optimizer, by torch.save.
+        state: Weights, and the state of the stepper, by torch.save.
         plan: How to fit.
         step: Steps done before.
         n: Images.
@@ -95,7 +95,7 @@ class _Fit:
     def restore(self, checkpoint: Checkpoint) -> None:
         self.model.load_state_dict(checkpoint.model)
         self.ema.load_state_dict(checkpoint.ema)
-        self.stepper.optimizer.load_state_dict(checkpoint.optimizer)
+        self.stepper.restore(checkpoint.stepper)
         self.step, self.skipped, self.history = checkpoint.step, checkpoint.skipped, checkpoint.history
 
     def checkpoint(self) -> Checkpoint:
@@ -103,7 +103,7 @@ class _Fit:
             step=self.step,
             model=self.model.state_dict(),
             ema=self.ema.state_dict(),
-            optimizer=self.stepper.optimizer.state_dict(),
+            stepper=self.stepper.state(),
             history=self.history,
             skipped=self.skipped,
         )
@@ -156,7 +156,8 @@ def fit(
         perceptual: A distance of two batches of images in -1..1, which is added to the loss.
         checkpoints: Where to keep the state; a fit that finds one there goes on from it.
         on_metrics: Called with a step and figures (`loss` and `kl` in nats an image, `latent_nll` likewise where
-            there are latents, `reconstruction_mse` in 0..1 pixel units, `perceptual_distance` where there is one,
+            there are latents, `reconstruction_mse` in 0..1 pixel units, `perceptual_distance` where there is one, and
+            `adversarial` and `discriminator_loss`,
             `gradient_norm`), also for those that a resumed fit already has.
         on_checkpoint: Called after each periodic checkpoint with the moving average of the model.
         stop: Asked after every step; when it says so, the state is saved and the fit ends early.
@@ -223,9 +224,9 @@ def follow_fit(ranks: Ranks, joining: _Joining) -> None:
     stepper = Stepper(
         model, joining.plan, ranks, n=joining.n, n_decoded=joining.n_decoded, perceptual=joining.perceptual
     )
-    weights, optimizer = torch.load(io.BytesIO(joining.state), map_location="cpu", weights_only=True)
+    weights, state = torch.load(io.BytesIO(joining.state), map_location="cpu", weights_only=True)
     model.load_state_dict(weights)
-    stepper.optimizer.load_state_dict(optimizer)
+    stepper.restore(state)
     step = joining.step
     while ranks.agreed(False):
         stepper.advance(step)
@@ -235,7 +236,7 @@ def follow_fit(ranks: Ranks, joining: _Joining) -> None:
 def _joining(fit: _Fit, perceptual: nn.Module | None) -> _Joining:
     content = io.BytesIO()
     if fit.ranks.size > 1:
-        torch.save((fit.model.state_dict(), fit.stepper.optimizer.state_dict()), content)
+        torch.save((fit.model.state_dict(), fit.stepper.state()), content)
     return _Joining(
         spec=fit.model.spec,
         frozen=frozenset(name for name, parameter in fit.model.named_parameters() if not parameter.requires_grad),

@@ -1,5 +1,6 @@
 """What a step minimises, as one module: torch.compile and DistributedDataParallel take it whole."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -33,16 +34,26 @@ class Objective(nn.Module):
         plan: How to fit.
         ranks: The processes that each have a share of the batch.
         perceptual: A distance of two batches of images in -1..1, which is part of the loss, or None.
+        adversarial: What reconstructions in -1..1 cost that an adversary tells from images, or None.
     """
 
-    def __init__(self, model: VAE, plan: FitPlan, ranks: Ranks = ALONE, perceptual: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        model: VAE,
+        plan: FitPlan,
+        ranks: Ranks = ALONE,
+        *,
+        perceptual: nn.Module | None = None,
+        adversarial: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         super().__init__()
+        self.adversarial = adversarial
         self.model, self.plan, self.ranks, self.perceptual = model, plan, ranks, perceptual
 
     def forward(
         self, pixels: Tensor, noise: Tensor, rows: Tensor, kl_weight: Tensor, decoded: Decoded | None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Returns the loss in nats an image, and figures by name, of this process's share of the batch.
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Returns the loss in nats an image, figures by name, and reconstructions, of this share of the batch.
 
         Args:
             pixels: Images, uint8 [B, C, H, W].
@@ -53,17 +64,17 @@ class Objective(nn.Module):
                 Algorithm, 1995), or None.
         """
         with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
-            loss, figures = self._evidence_bound(to_model_range(pixels), noise, rows, kl_weight)
+            loss, figures, y = self._evidence_bound(to_model_range(pixels), noise, rows, kl_weight)
             if decoded is None:
-                return loss, {"loss": loss.detach(), **figures}
+                return loss, {"loss": loss.detach(), **figures}, y.detach()
             found = self._found(decoded)
         share = len(decoded.z) / (len(decoded.z) + len(pixels))
         loss = (1 - share) * loss + share * found
-        return loss, {"loss": loss.detach(), **figures, "latent_nll": found.detach()}
+        return loss, {"loss": loss.detach(), **figures, "latent_nll": found.detach()}, y.detach()
 
     def _evidence_bound(
         self, x: Tensor, noise: Tensor, rows: Tensor, kl_weight: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         y, z, posterior = self.model(x, noise)
         self._keep_exemplars(rows, posterior)
         kl = self.model.divergence(z, posterior, rows).mean()
@@ -71,11 +82,15 @@ class Objective(nn.Module):
         mse = (x - y.detach()).square().mean() / 4
         loss = gaussian_nll(x, y, self.ranks.mean) + kl_weight * (kl.clamp_min(least) if least else kl)
         figures = {"reconstruction_mse": mse, "kl": kl.detach()}
-        if self.perceptual is None:
-            return loss, figures
-        distance: Tensor = self.perceptual(x, y)
-        loss = loss + self.plan.perceptual_weight * x[0].numel() * distance
-        return loss, figures | {"perceptual_distance": distance.detach()}
+        added: dict[str, tuple[float, Tensor]] = {}
+        if self.perceptual is not None:
+            added["perceptual_distance"] = self.plan.perceptual_weight, self.perceptual(x, y)
+        if self.adversarial is not None:
+            added["adversarial"] = self.plan.adversarial_weight, self.adversarial(y)
+        for name, (weight, term) in added.items():
+            loss = loss + weight * x[0].numel() * term
+            figures |= {name: term.detach()}
+        return loss, figures, y
 
     def _keep_exemplars(self, rows: Tensor, posterior: Posterior) -> None:
         prior = self.model.prior

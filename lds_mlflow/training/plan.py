@@ -28,6 +28,9 @@ class FitPlan:
         free_bits: Nats a latent dimension below which the KL term costs nothing (Kingma et al., Improving Variational
             Inference with Inverse Autoregressive Flow, 2016, equation 15, with all dimensions as one group).
         perceptual_weight: Nats a pixel and unit of the perceptual distance, where there is one.
+        adversarial_weight: Nats a pixel that reconstructions cost which a discriminator tells from images, by the
+            logistic loss; 0 has none.
+        r1_gamma: Factor of R1, half of which counts.
         precision: What convolutions are computed in; the posterior and the loss are float32 always.
         compiled: Whether torch.compile makes one program of a step's forward and backward pass.
         log_every: Steps between two logged figures.
@@ -44,6 +47,8 @@ class FitPlan:
     kl_warmup: int = 0
     free_bits: float = 0.0
     perceptual_weight: float = 1.0
+    adversarial_weight: float = 0.0
+    r1_gamma: float = 1.0
     precision: Precision = "float32"
     compiled: bool = False
     log_every: int = 50

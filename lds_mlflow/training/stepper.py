@@ -1,13 +1,13 @@
 """What every process does of a step: its share of the gradient, and all of the update."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from lds_mlflow.ranks import Ranks
+from lds_mlflow.sampling import to_model_range
+from lds_mlflow.training.adversary import Adversary
 from lds_mlflow.training.objective import Decoded, Objective
 from lds_mlflow.training.plan import FitPlan, draw_batch
 from lds_mlflow.vae import VAE
@@ -16,6 +16,8 @@ __all__ = ["Stepper"]
 
 _BETAS = (0.9, 0.99)
 _GRADIENT_NORM = 1e4
+_DECISIVE = ("loss", "gradient_norm", "discriminator_loss")
+"""Figures of a step that changes nothing where one is not finite."""
 
 
 class Stepper:
@@ -36,8 +38,15 @@ class Stepper:
         self.model, self.plan, self.ranks, self.n, self.n_decoded = model, plan, ranks, n, n_decoded
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=plan.learning_rate, betas=_BETAS, fused=True)
-        self._objective = Objective(model.train(), plan, ranks, perceptual and perceptual.to(model.device))
-        self._wrapped: Callable[..., Any] | None = None
+        self.adversary = Adversary(model.spec, plan, ranks, model.device) if plan.adversarial_weight else None
+        self._objective = Objective(
+            model.train(),
+            plan,
+            ranks,
+            perceptual=perceptual and perceptual.to(model.device),
+            adversarial=None if self.adversary is None else self.adversary.term,
+        )
+        self._wrapped: nn.Module | None = None
 
     def advance(
         self, step: int, images: Tensor | None = None, z_AD: Tensor | None = None
@@ -59,24 +68,39 @@ class Stepper:
         pixels = self._pixels(images, batch.rows)
         decoded = self._decoded(images, z_AD, batch.decoded) if len(batch.decoded) else None
         kl_weight = torch.tensor(self.plan.kl_weight_at(step), device=device)
-        loss, figures = self._forward(pixels, own.noise.to(device), own.rows.to(device), kl_weight, decoded)
+        loss, figures, y = self._forward(pixels, own.noise.to(device), own.rows.to(device), kl_weight, decoded)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         figures |= {"gradient_norm": nn.utils.clip_grad_norm_(self.model.parameters(), _GRADIENT_NORM)}
+        if self.adversary is not None:
+            figures |= {"discriminator_loss": self.adversary.learn(step, to_model_range(pixels), y)}
         means = dict(zip(figures, self.ranks.mean(torch.stack(list(figures.values()))), strict=True))
-        taken = bool(torch.isfinite(means["loss"]) and torch.isfinite(means["gradient_norm"]))
+        taken = all(torch.isfinite(means[name]) for name in _DECISIVE if name in means)
         if taken:
             self.optimizer.step()
+            if self.adversary is not None:
+                self.adversary.optimizer.step()
         return means, taken
 
-    def _forward(self, *arguments: object) -> tuple[Tensor, dict[str, Tensor]]:
+    def state(self) -> dict[str, Any]:
+        """Returns the state of the optimizer and of the adversary, which `restore` takes."""
+        return {"optimizer": self.optimizer.state_dict(), "adversary": self.adversary and self.adversary.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes a state."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.adversary is not None:
+            self.adversary.restore(state["adversary"])
+
+    def _forward(self, *arguments: object) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         if self._wrapped is None:
-            self._wrapped = _wrapped(self._objective, self.ranks)
+            if self.plan.compiled:
+                self._objective.compile()
+            self._wrapped = self.ranks.averaging(self._objective)
             if self.ranks.size > 1:
-                # The places of gradients in its buckets are settled by a first pass, and by them how sums are rounded:
-                # without this one, the first step after a resumption would differ from the same step before.
+                # Without it the first step after a resumption would be rounded another way than the same step before.
                 self._wrapped(*arguments)[0].backward()
-        found: tuple[Tensor, dict[str, Tensor]] = self._wrapped(*arguments)
+        found: tuple[Tensor, dict[str, Tensor], Tensor] = self._wrapped(*arguments)
         return found
 
     def _decoded(self, images: Tensor | None, z_AD: Tensor | None, index: Tensor) -> Decoded:
@@ -93,12 +117,3 @@ class Stepper:
 
 def _rows(source: Tensor | None, index: Tensor, device: torch.device) -> Tensor | None:
     return None if source is None else source[index.to(source.device)].to(device)
-
-
-def _wrapped(objective: Objective, ranks: Ranks) -> Callable[..., Any]:
-    if objective.plan.compiled:
-        objective.compile()
-    if ranks.size == 1:
-        return objective
-    device = objective.model.device
-    return DistributedDataParallel(objective, device_ids=[device] if device.type == "cuda" else None)

@@ -1,5 +1,6 @@
 """The StyleGAN2-structured variational autoencoder."""
 
+from lds_mlflow.vae.discriminator import Discriminator
 from lds_mlflow.vae.losses import gaussian_nll, kl_divergence
 from lds_mlflow.vae.model import VAE, Posterior, VaeSpec
 from lds_mlflow.vae.presets import PRESETS, spec_for
@@ -8,6 +9,7 @@ from lds_mlflow.vae.priors import ExemplarPrior, Mixture, log_posterior
 __all__ = [
     "PRESETS",
     "VAE",
+    "Discriminator",
     "ExemplarPrior",
     "Mixture",
     "Posterior",

@@ -33,14 +33,14 @@ def _together(what: str, folder: Path, *, size: int, stop_after: int = 0) -> Any
 
 
 # With three, the order in which gradients are summed shows.
-@pytest.mark.parametrize(("prior", "size"), [("gaussian", 3), ("exemplar", 2)])
+@pytest.mark.parametrize(("kind", "size"), [("adversary", 3), ("exemplar", 2)])
 def test_a_fit_by_several_processes_that_was_stopped_resumes_to_the_same_weights(
-    prior: str, size: int, tmp_path: Path
+    kind: str, size: int, tmp_path: Path
 ) -> None:
     (tmp_path / "whole").mkdir()
-    whole = _together(prior, tmp_path / "whole", size=size)
-    stopped = _together(prior, tmp_path, size=size, stop_after=7)
-    resumed = _together(prior, tmp_path, size=size)
+    whole = _together(kind, tmp_path / "whole", size=size)
+    stopped = _together(kind, tmp_path, size=size, stop_after=7)
+    resumed = _together(kind, tmp_path, size=size)
     assert (whole["step"], stopped["step"], resumed["step"]) == (12, 7, 12)
     assert resumed == whole
 

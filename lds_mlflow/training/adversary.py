@@ -1,0 +1,101 @@
+"""The optional adversary of a fit: a discriminator that learns to tell reconstructions from images.
+
+The logistic loss that doesn't saturate (Goodfellow et al., Generative Adversarial Nets, 2014, section 3), with R1, the
+squared gradient at real images (Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually Converge?,
+2018, equation 9), taken lazily, every 16 steps (Karras et al. 2020, section 3.1). On reconstructions, as Larsen et al.,
+Autoencoding beyond Pixels using a Learned Similarity Metric, 2016, have it.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lds_mlflow.ranks import Ranks
+from lds_mlflow.training.plan import FitPlan
+from lds_mlflow.vae import Discriminator, VaeSpec
+from lds_mlflow.vae.layers import in_float32
+
+__all__ = ["Adversary"]
+
+_EVERY = 16
+_SHARE = _EVERY / (_EVERY + 1)
+_BETAS = (0.0, 0.99)
+
+
+class _Judgement(nn.Module):
+    """What the discriminator minimises, as one module for DistributedDataParallel."""
+
+    def __init__(self, discriminator: Discriminator, plan: FitPlan) -> None:
+        super().__init__()
+        self.discriminator, self.plan = discriminator, plan
+
+    def forward(self, x: Tensor, y: Tensor, is_regularised: bool) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
+            real, other = self.discriminator(torch.cat([x, y])).chunk(2)
+        loss = functional.softplus(other).mean() + functional.softplus(-real).mean()
+        return loss + self._penalty(x) if is_regularised else loss
+
+    def _penalty(self, x: Tensor) -> Tensor:
+        with in_float32(x):
+            x = x.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(self.discriminator(x).sum(), x, create_graph=True)
+        return 0.5 * self.plan.r1_gamma * _EVERY * gradient.square().sum((1, 2, 3)).mean()
+
+
+class Adversary:
+    """A discriminator with its optimizer.
+
+    Args:
+        spec: The network whose images it judges.
+        plan: How to fit.
+        ranks: The processes that each have a share of the batch.
+        device: Where to compute.
+    """
+
+    def __init__(self, spec: VaeSpec, plan: FitPlan, ranks: Ranks, device: torch.device) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(plan.seed)
+            self.discriminator = Discriminator(spec.channels, spec.widths).to(device).requires_grad_(False)
+        self.plan, self.ranks = plan, ranks
+        betas = (_BETAS[0] ** _SHARE, _BETAS[1] ** _SHARE)
+        # What R1 does every 16 steps counts for one more (Karras et al. 2020, appendix B).
+        rate = _SHARE * plan.learning_rate
+        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=rate, betas=betas, fused=True)
+        self._judgement: nn.Module | None = None
+
+    def term(self, y: Tensor) -> Tensor:
+        """Returns what reconstructions, [B, C, H, W] in -1..1, cost that it tells from images: a scalar."""
+        return functional.softplus(-self.discriminator(y)).mean()
+
+    def learn(self, step: int, x: Tensor, y: Tensor) -> Tensor:
+        """Computes its gradient; `optimizer.step()` is the caller's.
+
+        Args:
+            step: Steps done before.
+            x: Images in -1..1.
+            y: Reconstructions of them.
+
+        Returns:
+            Its loss.
+        """
+        self.discriminator.requires_grad_(True)
+        if self._judgement is None:
+            self._judgement = self.ranks.averaging(_Judgement(self.discriminator, self.plan))
+            if self.ranks.size > 1:
+                self._judgement(x, y.detach(), is_regularised=False).backward()
+        loss: Tensor = self._judgement(x, y.detach(), is_regularised=step % _EVERY == 0)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.discriminator.requires_grad_(False)
+        return loss.detach()
+
+    def state(self) -> dict[str, Any]:
+        """Returns what `restore` takes."""
+        return {"discriminator": self.discriminator.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes a state."""
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimizer.load_state_dict(state["optimizer"])

@@ -1,0 +1,103 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from lds_mlflow.errors import TrainingError
+from lds_mlflow.ranks import ALONE
+from lds_mlflow.training import CheckpointFile, FitPlan, fit
+from lds_mlflow.training.adversary import Adversary
+from lds_mlflow.vae import VAE, Discriminator, VaeSpec
+
+TINY = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
+PLAN = FitPlan(
+    steps=20,
+    batch_size=8,
+    learning_rate=0.005,
+    kl_weight=1,
+    ema_decay=0.9,
+    seed=3,
+    adversarial_weight=0.2,
+    log_every=4,
+    checkpoint_every=6,
+)
+
+
+def _images(n: int = 24) -> Tensor:
+    return torch.randint(256, (n, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+def _adversary(plan: FitPlan = PLAN) -> Adversary:
+    return Adversary(TINY, plan, ALONE, torch.device("cpu"))
+
+
+def _batches() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(8, 1, 8, 8, generator=generator), -torch.rand(8, 1, 8, 8, generator=generator)
+
+
+def test_a_discriminator_gives_one_number_an_image() -> None:
+    logits = Discriminator(3, (8, 8, 4))(torch.randn(6, 3, 16, 16))
+    assert (logits.shape, logits.dtype) == ((6,), torch.float32)
+
+
+def test_a_discriminator_sees_that_all_images_are_alike() -> None:
+    discriminator, image = Discriminator(1, (8, 8)), torch.randn(1, 1, 8, 8)
+    alike = discriminator(image.expand(4, -1, -1, -1))
+    assert not torch.allclose(alike[:1], discriminator(torch.cat([image, torch.randn(3, 1, 8, 8)]))[:1])
+
+
+def test_it_learns_to_tell_and_what_it_tells_costs() -> None:
+    adversary, (x, y) = _adversary(replace(PLAN, r1_gamma=0.0)), _batches()
+    costs = [adversary.term(y).item()]
+    losses = []
+    for step in range(40):
+        losses.append(adversary.learn(step, x, y).item())
+        adversary.optimizer.step()
+    costs.append(adversary.term(y).item())
+    assert losses[-1] < 0.5 * losses[0]
+    assert costs[1] > costs[0]
+
+
+def test_what_it_costs_has_a_gradient_for_the_images_and_none_for_it() -> None:
+    adversary, (_, y) = _adversary(), _batches()
+    y = y.requires_grad_()
+    adversary.term(y).backward()
+    assert y.grad is not None
+    assert y.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in adversary.discriminator.parameters())
+
+
+def test_the_penalty_is_taken_every_sixteen_steps_and_counts_for_all_of_them() -> None:
+    (x, y), gamma = _batches(), 3.0
+    plain, penalised = _adversary(replace(PLAN, r1_gamma=0.0)), _adversary(replace(PLAN, r1_gamma=gamma))
+    real = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(plain.discriminator(real).sum(), real)
+    wanted = 0.5 * gamma * 16 * gradient.square().sum((1, 2, 3)).mean()
+    for step, penalty in ((0, wanted), (1, torch.zeros(())), (16, wanted)):
+        torch.testing.assert_close(penalised.learn(step, x, y) - plain.learn(step, x, y), penalty, rtol=1e-3, atol=1e-4)
+
+
+def test_a_fit_with_an_adversary_that_was_stopped_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    told: list[dict[str, float]] = []
+    whole = fit(VAE.initialised(TINY, 0), _images(), PLAN, on_metrics=lambda _, figures: told.append(figures)).model
+    checkpoints, asked = CheckpointFile(tmp_path / "fit.pt", "owner"), iter(range(1, 100))
+    fit(VAE.initialised(TINY, 0), _images(), PLAN, checkpoints=checkpoints, stop=lambda: next(asked) >= 7)
+    resumed = fit(VAE.initialised(TINY, 0), _images(), PLAN, checkpoints=checkpoints).model
+    assert resumed.to_weights().digest == whole.to_weights().digest
+    assert {"adversarial", "discriminator_loss"} <= told[-1].keys()
+    without = fit(VAE.initialised(TINY, 0), _images(), replace(PLAN, adversarial_weight=0.0)).model
+    assert without.to_weights().digest != whole.to_weights().digest
+
+
+def test_an_adversary_that_is_not_finite_is_skipped_as_a_model_is() -> None:
+    with pytest.raises(TrainingError, match="not finite"):
+        fit(VAE.initialised(TINY, 0), _images(), replace(PLAN, r1_gamma=float("inf"), max_skipped=0))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_adversary_works_in_either_precision(precision: str) -> None:
+    plan = replace(PLAN, precision=precision)  # type: ignore[arg-type]
+    assert fit(VAE.initialised(TINY, 0), _images(), plan).skipped == 0
