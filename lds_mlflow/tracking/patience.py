@@ -1,6 +1,5 @@
 """A client that loses nothing where the server is away: what it can't send lies on the disk until it can."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -173,17 +172,15 @@ def impatient(*, seconds: int = _ANSWER_SECONDS) -> Iterator[None]:
         seconds: How long to wait for an answer.
     """
     patience = {MLFLOW_HTTP_REQUEST_MAX_RETRIES: 0, MLFLOW_HTTP_REQUEST_TIMEOUT: seconds}
-    before = {variable: os.environ.get(variable.name) for variable in patience}
+    before = {variable: variable.get() for variable in patience}
     for variable, value in patience.items():
         variable.set(value)
     try:
         yield
     finally:
-        for variable, old in before.items():
-            if old is None:
-                variable.unset()
-            else:
-                os.environ[variable.name] = old
+        # Not unset again: another thread's request may be going through the environment, which has to keep its names.
+        for variable, value in before.items():
+            variable.set(value)
 
 
 def is_outage(error: BaseException) -> bool:
