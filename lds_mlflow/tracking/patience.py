@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
 from time import monotonic, sleep, strftime, time
 from typing import Any
 
@@ -29,7 +28,7 @@ class PatientClient(MlflowClient):
     """MLflow's client of a server that may go away: what is written meanwhile waits in an outbox, and training goes on.
 
     Once the server is back, what waits is delivered before anything new, in order. Readers wait as long as MLflow lets
-    them (MLFLOW_HTTP_REQUEST_MAX_RETRIES).
+    them (MLFLOW_HTTP_REQUEST_MAX_RETRIES). Of one thread: MLflow takes its patience from the environment of the process.
 
     Args:
         plain: The client that writes to it at once, or fails.
@@ -41,8 +40,6 @@ class PatientClient(MlflowClient):
     def __init__(self, plain: MlflowClient, outbox: Outbox, patience: float, say: Callable[[str], None]) -> None:
         super().__init__(plain.tracking_uri)
         self.plain, self.outbox, self.patience, self.say = plain, outbox, patience, say
-        # A run's use of processors is logged by a thread of its own.
-        self._lock = RLock()
         self._pause, self._next_try = _FIRST_PAUSE, 0.0
 
     def log_batch(
@@ -92,38 +89,36 @@ class PatientClient(MlflowClient):
             sleep(min(self._pause, max(deadline - monotonic(), 0.0)))
 
     def _send(self, entry: Entry) -> None:
-        with self._lock:
-            if self.outbox:
-                self.outbox.put(entry)
-                if monotonic() >= self._next_try:
-                    self._try()
-                return
-            try:
-                with impatient(seconds=_UPLOAD_SECONDS if entry.source else _ANSWER_SECONDS):
-                    entry.send(self.plain)
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                self.outbox.put(entry)
-                self._postpone()
-                self.say(
-                    f"{strftime('%H:%M:%S')} The tracking server doesn't answer ({first_line(error)}). Work goes on; "
-                    f"what is logged waits in {self.outbox.folder}."
-                )
+        if self.outbox:
+            self.outbox.put(entry)
+            if monotonic() >= self._next_try:
+                self._try()
+            return
+        try:
+            with impatient(seconds=_UPLOAD_SECONDS if entry.source else _ANSWER_SECONDS):
+                entry.send(self.plain)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            self.outbox.put(entry)
+            self._postpone()
+            self.say(
+                f"{strftime('%H:%M:%S')} The tracking server doesn't answer ({first_line(error)}). Work goes on; "
+                f"what is logged waits in {self.outbox.folder}."
+            )
 
     def _try(self) -> bool:
         """Delivers what waits; returns whether the server took it."""
-        with self._lock:
-            try:
-                n = deliver(self.outbox, self.plain)
-            except LdsError:
-                raise
-            except Exception:
-                self._postpone()
-                return False
-            self._pause = _FIRST_PAUSE
-            self.say(f"{strftime('%H:%M:%S')} The tracking server is back, and has the {n:,} entries that waited.")
-            return True
+        try:
+            n = deliver(self.outbox, self.plain)
+        except LdsError:
+            raise
+        except Exception:
+            self._postpone()
+            return False
+        self._pause = _FIRST_PAUSE
+        self.say(f"{strftime('%H:%M:%S')} The tracking server is back, and has the {n:,} entries that waited.")
+        return True
 
     def _postpone(self) -> None:
         self._next_try = monotonic() + self._pause
@@ -178,7 +173,7 @@ def impatient(*, seconds: int = _ANSWER_SECONDS) -> Iterator[None]:
     try:
         yield
     finally:
-        # Not unset again: another thread's request may be going through the environment, which has to keep its names.
+        # Not unset again: MLflow's own threads, and requests, go through the environment, which has to keep its names.
         for variable, value in before.items():
             variable.set(value)
 

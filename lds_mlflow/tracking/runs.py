@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from threading import Lock
 from time import monotonic, time
 from typing import Any
 
@@ -56,7 +55,6 @@ class Run:
         self.id, self.experiment_id, self.launched = run_id, experiment_id, launched
         self.has_ended = False
         self._waiting: list[Metric] = []
-        self._sending = Lock()
         self._flushed = monotonic()
         self._outputs: list[str] = []
         self._monitor: SystemMonitor | None = None
@@ -84,20 +82,22 @@ class Run:
 
     def curve(self, step: int, metrics: Mapping[str, float]) -> None:
         """Takes points of curves, and sends them every few seconds in one batch."""
-        now = int(time() * 1000)
-        finite = {name: value for name, value in _mlflow_names(metrics).items() if math.isfinite(value)}
-        self._waiting.extend([Metric(name, value, now, step) for name, value in finite.items()])
+        self._take(step, metrics)
         if len(self._waiting) >= _BATCH or monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
         """Sends the points that wait."""
-        with self._sending:
-            while self._waiting:
-                sent = self._waiting[:_BATCH]
-                self.client.log_batch(self.id, metrics=sent)
-                del self._waiting[: len(sent)]
-            self._flushed = monotonic()
+        while self._waiting:
+            sent = self._waiting[:_BATCH]
+            self.client.log_batch(self.id, metrics=sent)
+            del self._waiting[: len(sent)]
+        self._flushed = monotonic()
+
+    def _take(self, step: int, metrics: Mapping[str, float]) -> None:
+        now = int(time() * 1000)
+        finite = {name: value for name, value in _mlflow_names(metrics).items() if math.isfinite(value)}
+        self._waiting.extend([Metric(name, value, now, step) for name, value in finite.items()])
 
     def log_value(self, value: Any, name: str) -> str:
         """Stores a value as the artifact folder `name`, and returns its digest."""
@@ -167,8 +167,9 @@ class Run:
         self.client.log_inputs(self.id, [DatasetInput(dataset=dataset, tags=[tag])])
 
     def watch_system(self) -> None:
-        """Begins to log the use of processors, memory, disk, network and GPUs."""
-        self._monitor = SystemMonitor(self.id, self.tracking_uri, self.curve)
+        """Begins to take the use of processors, memory, disk, network and GPUs, which is sent with what is logged next."""
+        # It only adds points: one thread alone talks to the store.
+        self._monitor = SystemMonitor(self.id, self.tracking_uri, self._take)
         self._monitor.start()
 
     def end(self, status: str) -> None:
