@@ -35,18 +35,15 @@ def _run(entry_point: str, values: Mapping[str, str]) -> None:
     started = monotonic()
     configs = parse_all(configs_behind(entry_point), values)
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
-    from lds_mlflow.batches import ROWS, follow_rows
     from lds_mlflow.interrupts import Interruption
-    from lds_mlflow.latent import SWEEP, follow_sweep
     from lds_mlflow.pipeline import Pipeline
     from lds_mlflow.ranks import device_of, follow, lead
     from lds_mlflow.tracking import Tracker
-    from lds_mlflow.training import FIT, follow_fit
 
     options = parse(Options, configs[Options].model_dump())
     ranks = lead(device_of(options.device))
     if not ranks.leads:
-        follow(ranks, {FIT: follow_fit, ROWS: follow_rows, SWEEP: follow_sweep})
+        follow(ranks)
         return
     with Interruption() as interruption, Tracker.connect(options, click.echo) as tracker:
         pipeline = Pipeline(configs, tracker, interruption, click.echo, ranks=ranks)

@@ -13,12 +13,9 @@ from tqdm import tqdm
 
 from lds_mlflow.ranks import ALONE, Ranks
 
-__all__ = ["ROWS", "follow_rows", "in_batches"]
+__all__ = ["in_batches"]
 
 Compute = Callable[[Tensor], Tensor]
-
-ROWS = "rows"
-"""What the leader of several processes orders of the others: `follow_rows`."""
 
 
 @torch.inference_mode()
@@ -39,7 +36,7 @@ def in_batches(compute: Compute, rows_N: Tensor, size: int, description: str, *,
     batches = rows_N.split(size)
     if ranks.size > 1:
         assert isinstance(compute, nn.Module)
-        ranks.order(ROWS, copy.deepcopy(compute).cpu())
+        ranks.order(_follow, copy.deepcopy(compute).cpu())
     found: Tensor | None = None
     done, waiting = 0, iter(batches)
     with tqdm(total=len(rows_N), desc=description, unit="row", leave=False, delay=1) as bar:
@@ -55,7 +52,7 @@ def in_batches(compute: Compute, rows_N: Tensor, size: int, description: str, *,
 
 
 @torch.inference_mode()
-def follow_rows(ranks: Ranks, compute: nn.Module) -> None:
+def _follow(ranks: Ranks, compute: nn.Module) -> None:
     """Computes the batches that the leader hands out until it says that there are no more."""
     compute = compute.to(ranks.device)
     while ranks.agreed(False):

@@ -1,14 +1,14 @@
 """Several processes that compute as one, as torchrun starts them: the first leads, and the others follow.
 
 The leader runs the whole command, and alone knows the data, the disk and the tracking store. What it wants computed
-together it orders by name; the followers wait for orders. So a follower needs no shared disk, and holds no data.
+together it orders; the followers wait for orders. So a follower needs no shared disk, and holds no data.
 
 Small things and orders travel by gloo from memory to memory, gradients by NCCL where the processes have GPUs.
 """
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -45,10 +45,10 @@ class Ranks:
         """Whether this process is the first."""
         return self.rank == 0
 
-    def order(self, name: str, *arguments: Any) -> None:
-        """Has the followers begin what goes by a name, with arguments that they get copies of."""
+    def order(self, work: Callable[..., object], *arguments: Any) -> None:
+        """Has the followers call a function of a module, with these processes and copies of the arguments."""
         if self.size > 1:
-            dist.broadcast_object_list([(name, arguments)], src=0)
+            dist.broadcast_object_list([(work, arguments)], src=0)
 
     def dismiss(self) -> None:
         """Lets the followers end."""
@@ -146,8 +146,9 @@ def device_of(wanted: str) -> str:
             expected="cpu or auto",
             remedy="Give device=cpu.",
         )
-    number = os.environ.get("LOCAL_RANK")
-    return "cuda" if number is None and wanted == "auto" else wanted if number is None else f"cuda:{number}"
+    if "LOCAL_RANK" in os.environ:
+        return f"cuda:{os.environ['LOCAL_RANK']}"
+    return "cuda" if wanted == "auto" else wanted
 
 
 def lead(device: str) -> Ranks:
@@ -170,14 +171,10 @@ def lead(device: str) -> Ranks:
     return Ranks(dist.get_rank(), size, device)
 
 
-def follow(ranks: Ranks, known: Mapping[str, Callable[..., object]]) -> None:
+def follow(ranks: Ranks) -> None:
     """Does what the leader orders until it is dismissed.
 
     A request to stop is the leader's business, who ends what is being done at a place where it can be gone on with.
-
-    Args:
-        ranks: The processes.
-        known: What can be ordered, by name; each is called with the processes and the arguments of the order.
     """
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)
@@ -186,8 +183,8 @@ def follow(ranks: Ranks, known: Mapping[str, Callable[..., object]]) -> None:
         dist.broadcast_object_list(received, src=0)
         if received[0] is None:
             break
-        name, arguments = received[0]
-        known[name](ranks, *arguments)
+        work, arguments = received[0]
+        work(ranks, *arguments)
     _part()
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lds_mlflow.batches import ROWS, follow_rows
 from lds_mlflow.ranks import Ranks, follow, lead
 from lds_mlflow.sampling import decode_latents, encode_images, to_model_range
-from lds_mlflow.training import FIT, CheckpointFile, FitPlan, fit, follow_fit
+from lds_mlflow.training import CheckpointFile, FitPlan, fit
 from lds_mlflow.vae import VAE, VaeSpec
 
 __all__ = ["PLAN", "fitted", "images", "model_with", "rows"]
@@ -78,7 +77,7 @@ def _main(what: str, folder: Path, stop_after: int) -> None:
     torch.set_num_threads(1)
     ranks = lead("cpu")
     if not ranks.leads:
-        follow(ranks, {FIT: follow_fit, ROWS: follow_rows})
+        follow(ranks)
         return
     found = rows(ranks) if what == "rows" else fitted(ranks, what, folder, lambda step: step == stop_after)
     ranks.dismiss()

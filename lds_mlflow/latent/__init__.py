@@ -14,7 +14,7 @@ from lds_mlflow.latent.bandwidth import BANDWIDTH_RULES, Bandwidth, bandwidth, e
 from lds_mlflow.latent.candidates import INTERPOLATIONS, draw_candidates, interpolate
 from lds_mlflow.latent.density import leave_one_out_log_density, log_density
 from lds_mlflow.latent.diagnosis import Diagnosis, diagnose
-from lds_mlflow.latent.exhaustive import SWEEP, Census, Exhaustive, follow_sweep, score_exhaustively
+from lds_mlflow.latent.exhaustive import Census, Exhaustive, score_exhaustively
 from lds_mlflow.latent.factored import score_factored
 from lds_mlflow.latent.rules import COMBINATIONS, Paper, PowerLaw, Random, Rule, TopFraction
 from lds_mlflow.latent.scorers import Scorer, score_candidates, score_directly
@@ -29,7 +29,6 @@ __all__ = [
     "COMBINATIONS",
     "INTERPOLATIONS",
     "SPACES",
-    "SWEEP",
     "Bandwidth",
     "Census",
     "Certificate",
@@ -58,7 +57,6 @@ __all__ = [
     "draw_candidates",
     "effective_neighbours",
     "feasible_tau",
-    "follow_sweep",
     "interpolate",
     "latent_space",
     "leave_one_out_log_density",

@@ -30,10 +30,7 @@ from lds_mlflow.latent.tiles import Tile
 from lds_mlflow.ranks import ALONE, Ranks
 from lds_mlflow.values import Candidates, Scores
 
-__all__ = ["SWEEP", "Census", "Exhaustive", "follow_sweep", "score_exhaustively"]
-
-SWEEP = "sweep"
-"""What the leader of several processes orders of the others: `follow_sweep`."""
+__all__ = ["Census", "Exhaustive", "score_exhaustively"]
 
 _PROBED_PAIRS, _TOO_MANY_LOST = 1024, 0.01
 _ROWS, _RESCORED_AT_ONCE = 256, 2**16
@@ -99,7 +96,7 @@ def score_exhaustively(
         raise ConfigError("keep", found=str(keep), expected="1 or more", remedy="Say how many candidates you want.")
     require_terms(z_ND, 2 if leave_endpoints_out else 1)
     require_finite(z_ND, "training latent")
-    ranks.order(SWEEP, z_ND.cpu(), keep, sigma, leave_endpoints_out)
+    ranks.order(_follow, z_ND.cpu(), keep, sigma, leave_endpoints_out)
     sweep = _Sweep(z_ND, keep, sigma, leave_endpoints_out)
     sweep.visit_share(ranks, progress)
     _, *others = ranks.gathered(None)
@@ -108,7 +105,7 @@ def score_exhaustively(
     return sweep.result()
 
 
-def follow_sweep(ranks: Ranks, z_ND: Tensor, keep: int, sigma: float, leave_endpoints_out: bool) -> None:
+def _follow(ranks: Ranks, z_ND: Tensor, keep: int, sigma: float, leave_endpoints_out: bool) -> None:
     """Takes this process's share of a sweep that another leads."""
     sweep = _Sweep(z_ND.to(ranks.device), keep, sigma, leave_endpoints_out)
     sweep.visit_share(ranks, lambda share: None)

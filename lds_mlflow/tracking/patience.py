@@ -28,7 +28,8 @@ class PatientClient(MlflowClient):
     """MLflow's client of a server that may go away: what is written meanwhile waits in an outbox, and training goes on.
 
     Once the server is back, what waits is delivered before anything new, in order. Readers wait as long as MLflow lets
-    them (MLFLOW_HTTP_REQUEST_MAX_RETRIES). Of one thread: MLflow takes its patience from the environment of the process.
+    them (MLFLOW_HTTP_REQUEST_MAX_RETRIES). Of one thread:
+    MLflow takes its patience from the environment of the process.
 
     Args:
         plain: The client that writes to it at once, or fails.

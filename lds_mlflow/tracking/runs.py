@@ -167,7 +167,7 @@ class Run:
         self.client.log_inputs(self.id, [DatasetInput(dataset=dataset, tags=[tag])])
 
     def watch_system(self) -> None:
-        """Begins to take the use of processors, memory, disk, network and GPUs, which is sent with what is logged next."""
+        """Begins to log the use of processors, memory, disk, network and GPUs, sent with what is logged next."""
         # It only adds points: one thread alone talks to the store.
         self._monitor = SystemMonitor(self.id, self.tracking_uri, self._take)
         self._monitor.start()

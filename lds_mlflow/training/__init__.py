@@ -2,11 +2,10 @@
 
 from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile
 from lds_mlflow.training.diagnosis import active_units, diagnose
-from lds_mlflow.training.fit import FIT, FitResult, fit, follow_fit
+from lds_mlflow.training.fit import FitResult, fit
 from lds_mlflow.training.plan import FitPlan
 
 __all__ = [
-    "FIT",
     "Checkpoint",
     "CheckpointFile",
     "FitPlan",
@@ -14,5 +13,4 @@ __all__ = [
     "active_units",
     "diagnose",
     "fit",
-    "follow_fit",
 ]

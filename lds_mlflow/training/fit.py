@@ -24,10 +24,7 @@ from lds_mlflow.training.plan import FitPlan
 from lds_mlflow.training.stepper import Stepper
 from lds_mlflow.vae import VAE, VaeSpec
 
-__all__ = ["FIT", "FitResult", "fit", "follow_fit"]
-
-FIT = "fit"
-"""What the leader of several processes orders of the others: `follow_fit`."""
+__all__ = ["FitResult", "fit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +152,9 @@ def fit(
             find them: -log q(z | x), the sleep phase of Hinton et al., The Wake-Sleep Algorithm, 1995.
         perceptual: A distance of two batches of images in -1..1, which is added to the loss.
         checkpoints: Where to keep the state; a fit that finds one there goes on from it.
-        on_metrics: Called with a step and figures (`loss` and `kl` in nats an image, `latent_nll` likewise where
-            there are latents, `reconstruction_mse` in 0..1 pixel units, `perceptual_distance` where there is one, and
-            `adversarial` and `discriminator_loss`,
-            `gradient_norm`), also for those that a resumed fit already has.
+        on_metrics: Called with a step and figures, also for those that a resumed fit already has: `loss` and `kl` in
+            nats an image, `reconstruction_mse` in 0..1 pixel units, and `gradient_norm`; where they are part of the
+            loss, `latent_nll`, `perceptual_distance`, `adversarial` and `discriminator_loss`.
         on_checkpoint: Called after each periodic checkpoint with the moving average of the model.
         stop: Asked after every step; when it says so, the state is saved and the fit ends early.
         description: The label of the progress bar.
@@ -185,7 +181,8 @@ def fit(
         state.restore(saved)
         for step, figures in state.history:
             on_metrics(step, figures)
-    ranks.order(FIT, _joining(state, perceptual))
+    if ranks.size > 1:
+        ranks.order(_follow, _joining(state, perceptual))
     begin, started, stopped = state.step, monotonic(), False
     with tqdm(total=plan.steps, initial=begin, desc=description, unit="step", mininterval=0.5) as bar:
         while ranks.agreed(state.step < plan.steps and not stopped):
@@ -211,7 +208,7 @@ def fit(
     )
 
 
-def follow_fit(ranks: Ranks, joining: _Joining) -> None:
+def _follow(ranks: Ranks, joining: _Joining) -> None:
     """Takes this process's share of every step of a fit that another leads, until that one says that it is over.
 
     Args:
@@ -235,8 +232,7 @@ def follow_fit(ranks: Ranks, joining: _Joining) -> None:
 
 def _joining(fit: _Fit, perceptual: nn.Module | None) -> _Joining:
     content = io.BytesIO()
-    if fit.ranks.size > 1:
-        torch.save((fit.model.state_dict(), fit.stepper.state()), content)
+    torch.save((fit.model.state_dict(), fit.stepper.state()), content)
     return _Joining(
         spec=fit.model.spec,
         frozen=frozenset(name for name, parameter in fit.model.named_parameters() if not parameter.requires_grad),

@@ -167,7 +167,6 @@ def test_ties_in_a_stream_go_to_the_lower_code() -> None:
 _SCRIPT = """
 import sys, torch
 from lds_mlflow.latent import score_exhaustively, tiles
-from lds_mlflow.latent.exhaustive import SWEEP, follow_sweep
 from lds_mlflow.ranks import follow, lead
 torch.set_num_threads(1)
 tiles._LARGEST_SIDE = 16
@@ -179,7 +178,7 @@ if ranks.leads:
     torch.save({"scores": found.scores.log_lds_M, "parents": parents, "counts": counts}, sys.argv[1])
     ranks.dismiss()
 else:
-    follow(ranks, {SWEEP: follow_sweep})
+    follow(ranks)
 """
 
 
