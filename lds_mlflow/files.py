@@ -23,11 +23,11 @@ _REMEDY = "Free some space, or point work_dir, TMPDIR or the artifact store at a
 _OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def digest_of_bytes(*parts: bytes) -> str:
-    """Returns the SHA-256 of the parts one after the other, each preceded by its length."""
+def digest_of_bytes(*parts: bytes | memoryview) -> str:
+    """Returns the SHA-256 of the parts one after the other, each preceded by its length in bytes."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(memoryview(part).nbytes.to_bytes(8, "big"))
         digest.update(part)
     return digest.hexdigest()
 

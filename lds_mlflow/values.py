@@ -31,6 +31,7 @@ __all__ = [
     "Scores",
     "Selection",
     "Splits",
+    "content_of",
     "evenly_spread",
     "rows_of",
 ]
@@ -62,8 +63,10 @@ def rows_of(images_NCHW: Tensor, index: Tensor) -> Tensor:
     return torch.index_select(images_NCHW, 0, index, out=rows)
 
 
-def _bytes_of(tensor: Tensor) -> bytes:
-    return f"{tensor.dtype} {tuple(tensor.shape)} ".encode() + tensor.contiguous().numpy().tobytes()
+def content_of(tensor: Tensor) -> tuple[bytes, memoryview]:
+    """Returns what a digest is of: type and shape of a tensor, and its numbers, not copied if it is contiguous."""
+    numbers: Any = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return f"{tensor.dtype} {tuple(tensor.shape)}".encode(), memoryview(numbers)
 
 
 class _Value:
@@ -99,8 +102,8 @@ class ImageSet(_Value):
     @property
     def digest(self) -> str:
         """SHA-256 of pixels, names and labels."""
-        labels = b"" if self.labels_N is None else _bytes_of(self.labels_N)
-        return digest_of_bytes(_bytes_of(self.images_NCHW), "\n".join(self.image_ids_N).encode(), labels)
+        labels = () if self.labels_N is None else content_of(self.labels_N)
+        return digest_of_bytes(*content_of(self.images_NCHW), "\n".join(self.image_ids_N).encode(), *labels)
 
     def spread(self, n: int) -> Self:
         """Returns at most `n` images, evenly spread over the set."""
@@ -142,7 +145,7 @@ class ModelWeights(_Value):
     def digest(self) -> str:
         """SHA-256 of the tensors."""
         tensors = sorted(self.state.items())
-        return digest_of_bytes(*(part for name, t in tensors for part in (name.encode(), _bytes_of(t))))
+        return digest_of_bytes(*(part for name, t in tensors for part in (name.encode(), *content_of(t))))
 
     @property
     def n_parameters(self) -> int:

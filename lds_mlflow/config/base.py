@@ -12,6 +12,7 @@ __all__ = [
     "Bandwidth",
     "Count",
     "CountOrAll",
+    "FileOrEmpty",
     "Fraction",
     "NotNegative",
     "OptionalRunReference",
@@ -52,6 +53,15 @@ def _names_a_run(value: str) -> str:
 
 RunReference = Annotated[str, Field(min_length=1), AfterValidator(_names_a_run)]
 OptionalRunReference = Annotated[str, Field(min_length=1)]
+
+
+def _is_file(value: str) -> str:
+    if value and not Path(value).is_file():
+        raise ValueError(f"should be a file, or empty: there is none at {value}")
+    return value
+
+
+FileOrEmpty = Annotated[str, AfterValidator(_is_file)]
 
 
 def _is_bandwidth(value: str) -> str:

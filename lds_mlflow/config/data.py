@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lds_mlflow.config.base import CountOrAll, Fraction, Seed, StepConfig
+from lds_mlflow.config.base import CountOrAll, FileOrEmpty, Fraction, Seed, StepConfig
 
 __all__ = ["DataConfig"]
 
@@ -24,10 +24,10 @@ class DataConfig(StepConfig):
     label: str = ""
     """Column of a folder's table that holds the class; empty takes the first of labels.csv."""
 
-    attributes: str = ""
+    attributes: FileOrEmpty = ""
     """Table of a folder's images in place of labels.csv: comma-separated, or as list_attr_celeba.txt; with a label."""
 
-    split_list: str = ""
+    split_list: FileOrEmpty = ""
     """Part of each image: a table of image_id and part, such as a splits.csv, or list_eval_partition.txt of CelebA."""
 
     tolerated: Annotated[float, Field(ge=0, lt=1)] = 0.01

@@ -1,6 +1,5 @@
 """Configurations of what is trained: the baseline, the finetuned model, and the classifier."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -8,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from lds_mlflow.config.base import (
     Count,
     CountOrAll,
+    FileOrEmpty,
     NotNegative,
     OptionalRunReference,
     Positive,
@@ -44,7 +44,7 @@ class FitConfig(StepConfig):
     perceptual_weight: Positive = 1.0
     """Nats a pixel and unit of that distance."""
 
-    perceptual_weights: str = ""
+    perceptual_weights: FileOrEmpty = ""
     """File of SqueezeNet's weights, by torchvision's convention, or Caffe's for squeezenet-caffe."""
 
     adversarial_weight: NotNegative = 0.0
@@ -61,10 +61,8 @@ class FitConfig(StepConfig):
 
     @field_validator("perceptual_weights")
     @classmethod
-    def _is_there(cls, value: str, info: ValidationInfo) -> str:
+    def _goes_with_the_distance(cls, value: str, info: ValidationInfo) -> str:
         kind = str(info.data.get("perceptual"))
-        if value and not Path(value).is_file():
-            raise ValueError(f"should be a file, or empty: there is none at {value}")
         if bool(value) != kind.startswith("squeezenet"):
             raise ValueError(f"should be {'empty' if value else 'a file'} where perceptual is {kind}")
         return value

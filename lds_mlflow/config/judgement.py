@@ -1,7 +1,6 @@
 """Configurations of what draws samples and judges them: `evaluate`, `compare`, `register`, `sample`."""
 
 import re
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -12,6 +11,7 @@ from lds_mlflow.config.base import (
     Bandwidth,
     Count,
     CountOrAll,
+    FileOrEmpty,
     Fraction,
     OptionalRunReference,
     Replicates,
@@ -72,7 +72,7 @@ class EvaluateConfig(SamplerConfig):
     features: Literal["classifier", "inception", "squeezenet", "squeezenet-caffe", "program"] = "classifier"
     """Feature extractor: the classifier, Inception v3, SqueezeNet by torchvision's or Caffe's weights, or a program."""
 
-    feature_weights: str = ""
+    feature_weights: FileOrEmpty = ""
     """File of the extractor's weights, or the program (TorchScript, .pt2); empty lets Inception download its own."""
 
     program_resolution: CountOrAll = 0
@@ -93,10 +93,8 @@ class EvaluateConfig(SamplerConfig):
 
     @field_validator("feature_weights")
     @classmethod
-    def _is_there(cls, value: str, info: ValidationInfo) -> str:
+    def _goes_with_the_features(cls, value: str, info: ValidationInfo) -> str:
         features = info.data.get("features")
-        if value and not Path(value).is_file():
-            raise ValueError(f"should be a file, or empty: there is none at {value}")
         if not value and features in {"squeezenet", "squeezenet-caffe", "program"}:
             raise ValueError(f"should be a file where features is {features}")
         if value and features == "classifier":

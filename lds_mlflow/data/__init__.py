@@ -2,7 +2,7 @@
 
 from lds_mlflow.data.digits import load_digits
 from lds_mlflow.data.duplicates import DuplicatePair, NearDuplicates, near_duplicates
-from lds_mlflow.data.folder import load_folder
+from lds_mlflow.data.folder import Reading, load_folder
 from lds_mlflow.data.packing import Packed, pack_pictures
 from lds_mlflow.data.pixel_augmentation import PIXEL_AUGMENTATIONS, augment_pixels
 from lds_mlflow.data.pixels import Fault, describe_preparation
@@ -17,6 +17,7 @@ __all__ = [
     "Fault",
     "NearDuplicates",
     "Packed",
+    "Reading",
     "augment_pixels",
     "declare_parts",
     "describe_preparation",

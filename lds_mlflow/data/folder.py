@@ -4,6 +4,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
@@ -12,16 +13,13 @@ import pandas as pd
 import torch
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from lds_mlflow.data.packing import Packed, pack_pictures
+from lds_mlflow.data.packing import pack_pictures
 from lds_mlflow.data.pixels import Fault, Picture
-from lds_mlflow.data.tables import column_of_files, read_table, rows_of_files
+from lds_mlflow.data.tables import column_of_files, read_list, read_table, rows_of_files
 from lds_mlflow.errors import DataError
 from lds_mlflow.values import ImageSet
 
-__all__ = ["OnFaults", "load_folder"]
-
-OnFaults = Callable[[Sequence[Fault]], None]
-"""Takes what is wrong with pictures that are left out."""
+__all__ = ["AS_THEY_ARE", "Reading", "load_folder"]
 
 _TABLE = "labels.csv"
 _PARTS = {"train", "test"}
@@ -29,17 +27,36 @@ _LARGEST_MEMBER = 2**28
 """Bytes of a file in a zip, unpacked: packed it may be a thousand times smaller."""
 
 
-def load_folder(
-    path: Path,
-    *,
-    resolution: int = 0,
-    channels: int = 0,
-    label: str = "",
-    attributes: Path | None = None,
-    tolerated: float = 0.0,
-    packing: Path | None = None,
-    on_faults: OnFaults = lambda faults: None,
-) -> ImageSet:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How images are read.
+
+    Attributes:
+        resolution: Side in pixels of the square that every image is brought to, by a central crop and an antialiased
+            resize; 0 leaves them as they are, and then they must be alike.
+        channels: 1 (grey) or 3 (colour), to which a folder's images are converted; 0 leaves them as they are.
+        label: The column of a folder's table that holds the class; "" takes the first of labels.csv.
+        attributes: A table beside a folder's images, in place of labels.csv: as that, or CelebA's list of attributes.
+        tolerated: Share of a folder's images that may be corrupt or too large, and are left out.
+        packing: Folder in which a folder's images are packed, and which an interrupted reading of the very same files
+            goes on with; None keeps them in memory.
+        on_faults: Called with what is wrong with images that are left out.
+    """
+
+    resolution: int = 0
+    channels: int = 0
+    label: str = ""
+    attributes: Path | None = None
+    tolerated: float = 0.0
+    packing: Path | None = None
+    on_faults: Callable[[Sequence[Fault]], None] = lambda faults: None
+
+
+AS_THEY_ARE = Reading()
+"""Images as they lie there, in memory, all of them whole."""
+
+
+def load_folder(path: Path, reading: Reading = AS_THEY_ARE) -> ImageSet:
     """Reads every image file below a folder, or in a zip.
 
     A `labels.csv` at the top, if there is one, has a column `file`, any number of label columns, and perhaps a
@@ -47,34 +64,22 @@ def load_folder(
 
     Args:
         path: Folder or zip file.
-        resolution: See `pack_pictures`.
-        channels: See `pack_pictures`.
-        label: The column of the table that holds the class; "" takes the first of labels.csv.
-        attributes: A table beside the images, in place of labels.csv: as that, or CelebA's list of attributes.
-        tolerated: See `pack_pictures`.
-        packing: The `folder` of `pack_pictures`.
-        on_faults: Called with what is wrong with images that are left out.
+        reading: How to read them.
 
     Raises:
         DataError: Nothing is there, an image can't be used, or the table doesn't fit the images.
         DiskFullError: There is no room to pack the images.
     """
-    pack = partial(
-        pack_pictures, resolution=resolution, channels=channels, source=str(path), tolerated=tolerated, folder=packing
-    )
-    given = (
-        None if attributes is None else _Table(read_table(_content_of(attributes), str(attributes)), str(attributes))
-    )
     if path.is_dir():
         files: dict[str, Picture] = {name: (name, partial(_open_file, path / name)) for name in _walk(path)}
         own = (path / _TABLE).read_bytes() if (path / _TABLE).is_file() else None
-        return _assemble(path, files, given or _labels(own, path), label=label, pack=pack, on_faults=on_faults)
+        return _assemble(path, files, own, reading)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             _require_small_members(archive, path)
             files = {name: (name, partial(_open_member, archive, name)) for name in sorted(archive.namelist())}
             own = archive.read(_TABLE) if _TABLE in files else None
-            return _assemble(path, files, given or _labels(own, path), label=label, pack=pack, on_faults=on_faults)
+            return _assemble(path, files, own, reading)
     raise DataError(
         str(path),
         found="a file that is no zip" if path.exists() else "nothing there",
@@ -90,29 +95,15 @@ class _Table(NamedTuple):
     """Whether it is the labels.csv of the images, which chooses among them."""
 
 
-def _labels(content: bytes | None, path: Path) -> _Table | None:
+def _table_of(path: Path, own: bytes | None, reading: Reading) -> _Table | None:
+    if reading.attributes is not None:
+        name = str(reading.attributes)
+        return _Table(read_table(read_list(reading.attributes, "attributes"), name), name)
     name = f"{_TABLE} of {path}"
-    return None if content is None else _Table(read_table(content, name), name, is_own=True)
+    return None if own is None else _Table(read_table(own, name), name, is_own=True)
 
 
-def _content_of(attributes: Path) -> bytes:
-    try:
-        return attributes.read_bytes()
-    except OSError as error:
-        raise DataError(
-            "attributes", found=f"nothing to read at {attributes}", expected="a file", remedy="Check the path."
-        ) from error
-
-
-def _assemble(
-    path: Path,
-    files: dict[str, Picture],
-    table: _Table | None,
-    *,
-    label: str,
-    pack: Callable[[Sequence[Picture]], Packed],
-    on_faults: OnFaults,
-) -> ImageSet:
+def _assemble(path: Path, files: dict[str, Picture], own: bytes | None, reading: Reading) -> ImageSet:
     names = [name for name in files if name.lower().endswith(IMG_EXTENSIONS) and not _is_shadow(name)]
     if not names:
         raise DataError(
@@ -121,15 +112,23 @@ def _assemble(
             expected=f"files that end in {', '.join(IMG_EXTENSIONS)}",
             remedy="Check the path.",
         )
+    table = _table_of(path, own, reading)
     parts: list[str] = []
     if table is not None:
-        names, classes, parts = _from_table(table, names, label)
+        names, classes, parts = _from_table(table, names, reading.label)
     elif all(len(PurePosixPath(name).parts) > 1 for name in names):
         classes = [PurePosixPath(name).parts[0] for name in names]
     else:
         classes = []
-    packed = pack([files[name] for name in names])
-    on_faults(packed.faults)
+    packed = pack_pictures(
+        [files[name] for name in names],
+        resolution=reading.resolution,
+        channels=reading.channels,
+        source=str(path),
+        tolerated=reading.tolerated,
+        folder=reading.packing,
+    )
+    reading.on_faults(packed.faults)
     names, classes, parts = ([some[row] for row in packed.rows_N] if some else [] for some in (names, classes, parts))
     class_names = tuple(sorted(set(classes)))
     if len(class_names) < 2:

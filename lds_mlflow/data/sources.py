@@ -5,7 +5,7 @@ from pathlib import Path
 import sklearn
 
 from lds_mlflow.data.digits import load_digits
-from lds_mlflow.data.folder import OnFaults, load_folder
+from lds_mlflow.data.folder import AS_THEY_ARE, Reading, load_folder
 from lds_mlflow.data.torchvision_sets import load_torchvision
 from lds_mlflow.errors import DataError
 from lds_mlflow.files import digest_of_bytes
@@ -17,49 +17,24 @@ _TORCHVISION = "torchvision:"
 MIN_RESOLUTION = 8
 
 
-def load_images(
-    data: str,
-    *,
-    resolution: int = 0,
-    channels: int = 0,
-    label: str = "",
-    attributes: Path | None = None,
-    tolerated: float = 0.0,
-    packing: Path | None = None,
-    on_faults: OnFaults = lambda faults: None,
-) -> ImageSet:
+def load_images(data: str, reading: Reading = AS_THEY_ARE) -> ImageSet:
     """Reads the images that `data` names, ready for a model.
 
     Args:
         data: "digits", a path of a folder or a zip, or "torchvision:NAME:FOLDER".
-        resolution: Side in pixels that every image is brought to; 0 leaves them as they are.
-        channels: 1 or 3, to which a folder's images are converted; 0 leaves them as they are.
-        label: Which column of a folder's table holds the class.
-        attributes: A table beside a folder's images; see `load_folder`.
-        tolerated: Share of a folder's images that may be corrupt or too large, and are left out.
-        packing: Where a folder's images are packed; see `pack_pictures`.
-        on_faults: Called with what is wrong with images that are left out.
+        reading: How to read them.
 
     Raises:
         DataError: They can't be read, or they aren't squares with a side that is a power of two, 8 or more.
         DiskFullError: There is no room to pack them.
     """
     if data == "digits":
-        images = load_digits(resolution=resolution)
+        images = load_digits(resolution=reading.resolution)
     elif data.startswith(_TORCHVISION):
         name, root = _torchvision_parts(data)
-        images = load_torchvision(name, root, resolution=resolution)
+        images = load_torchvision(name, root, resolution=reading.resolution)
     else:
-        images = load_folder(
-            Path(data),
-            resolution=resolution,
-            channels=channels,
-            label=label,
-            attributes=attributes,
-            tolerated=tolerated,
-            packing=packing,
-            on_faults=on_faults,
-        )
+        images = load_folder(Path(data), reading)
     _require_model_size(images)
     return images
 

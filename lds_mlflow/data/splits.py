@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 import torch
-from torch import Tensor
 
 from lds_mlflow.errors import DataError
 from lds_mlflow.files import digest_of_bytes
-from lds_mlflow.values import ImageSet, Splits
+from lds_mlflow.values import ImageSet, Splits, content_of
 
 __all__ = ["declare_parts", "exact_copies", "limit_images", "split_images"]
 
@@ -118,11 +117,7 @@ def _as_declared(order: list[int], declared: Sequence[str], content: list[str]) 
 
 def _content_digests(images: ImageSet, seed: int) -> list[str]:
     salt = str(seed).encode()
-    return [digest_of_bytes(salt, _bytes(image)) for image in images.images_NCHW]
-
-
-def _bytes(image_CHW: Tensor) -> bytes:
-    return image_CHW.contiguous().numpy().tobytes()
+    return [digest_of_bytes(salt, content_of(image)[1]) for image in images.images_NCHW]
 
 
 def _cut(order: list[int], size: int, content: list[str]) -> tuple[list[int], list[int]]:

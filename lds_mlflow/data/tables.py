@@ -8,12 +8,13 @@ Read are tables of comma-separated values, and the two text files that CelebA an
 import io
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
 from lds_mlflow.errors import DataError
 
-__all__ = ["column_of_files", "read_parts", "read_table", "rows_of_files"]
+__all__ = ["column_of_files", "read_list", "read_parts", "read_table", "rows_of_files"]
 
 _FILE_COLUMNS = ("file", "image_id", "filename", "image")
 _PART_COLUMNS = ("part", "split", "partition")
@@ -29,6 +30,18 @@ _NUMBERED = {"0": "train", "1": "select", "2": "test"}
 _SAID = {"1": "{}", "-1": "not {}"}
 
 
+def read_list(path: Path, parameter: str) -> bytes:
+    """Returns the content of a file that a parameter names.
+
+    Raises:
+        DataError: It can't be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(parameter, found=f"nothing to read at {path}", expected="a file", remedy="Check it.") from error
+
+
 def read_table(content: bytes, name: str) -> pd.DataFrame:
     """Reads a table of text: an empty cell is NaN, and every other is as it stands.
 
@@ -41,13 +54,15 @@ def read_table(content: bytes, name: str) -> pd.DataFrame:
     Raises:
         DataError: It is no table, or has no rows.
     """
+    if content.split(b"\n", 1)[0].strip().isdigit():
+        return _in_words(_parsed(content, name, skiprows=1, sep=r"\s+")).rename_axis("file").reset_index()
+    return _parsed(content, name)
+
+
+def _parsed(content: bytes, name: str, **form: Any) -> pd.DataFrame:
     try:
         # A class may be called "None" or "NA": only an empty cell is empty.
-        if _is_celebas(content):
-            table = pd.read_csv(io.BytesIO(content), skiprows=1, sep=r"\s+", dtype=str, keep_default_na=False)
-            table = _in_words(table).rename_axis("file").reset_index()
-        else:
-            table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, na_values=[""])
+        table: pd.DataFrame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, na_values=[""], **form)
         found = "no rows"
     except ValueError as error:
         table, found = pd.DataFrame(), str(error)
@@ -59,10 +74,6 @@ def read_table(content: bytes, name: str) -> pd.DataFrame:
             remedy="Mend the table, or remove it.",
         )
     return table
-
-
-def _is_celebas(content: bytes) -> bool:
-    return content.split(b"\n", 1)[0].strip().isdigit()
 
 
 def _in_words(table: pd.DataFrame) -> pd.DataFrame:
@@ -127,15 +138,13 @@ def read_parts(path: Path) -> Mapping[str, str]:
     Raises:
         DataError: It isn't there, or is no such list.
     """
-    if not path.is_file():
-        raise DataError("split_list", found=f"nothing at {path}", expected="a file", remedy="Check the path.")
-    content, name = path.read_bytes(), str(path)
+    content, name = read_list(path, "split_list"), str(path)
     if b"," in content.split(b"\n", 1)[0]:
-        table = read_table(content, name)
+        table = _parsed(content, name)
         columns = [column for column in _PART_COLUMNS if column in table.columns]
         files, parts = table[column_of_files(table, name)], table[columns[0]] if columns else None
     else:
-        table = pd.read_csv(io.BytesIO(content), sep=r"\s+", header=None, dtype=str, keep_default_na=False)
+        table = _parsed(content, name, sep=r"\s+", header=None)
         files, parts = table[0], table[1].replace(_NUMBERED) if table.shape[1] == 2 else None
     if parts is None or not set(parts.dropna()) <= set(_PARTS):
         found = f"columns {', '.join(map(str, table.columns))}" if parts is None else _others(parts)

@@ -5,6 +5,7 @@ and the overlap of the chosen top fraction, on a random slice of the candidates.
 """
 
 from dataclasses import dataclass
+from importlib import import_module
 from math import ceil, log
 from typing import Any
 
@@ -181,7 +182,7 @@ def _log_parents(candidates: Candidates, z_ND: Tensor, sigma: float) -> Tensor:
 
 def _faiss() -> Any:
     try:
-        import faiss  # noqa: PLC0415
+        return import_module("faiss")
     except ImportError:
         raise ConfigError(
             "the scorer by nearest neighbours",
@@ -189,4 +190,3 @@ def _faiss() -> Any:
             expected="it to be installed",
             remedy="Install lds-mlflow with the extra neighbours, or give scorer=auto.",
         ) from None
-    return faiss

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from threading import Lock
 from types import ModuleType
@@ -26,9 +27,7 @@ def _fused() -> ModuleType | None:
     if find_spec("numba") is None:
         return None
     # Compiled on first use, and slow to import: not before it is needed.
-    from lds_mlflow.latent import fused  # noqa: PLC0415
-
-    return fused
+    return import_module("lds_mlflow.latent.fused")
 
 
 def is_fused(tensor: Tensor) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lds_mlflow.files import digest_of_bytes, write_atomically
 from lds_mlflow.metrics.features import Extractor
+from lds_mlflow.values import content_of
 
 __all__ = ["CachedExtractor"]
 
@@ -36,13 +37,13 @@ class CachedExtractor:
         Raises:
             DiskFullError: There is no room for the file.
         """
-        key = digest_of_bytes(self.name.encode(), self.resize.encode(), *_content(images_NCHW))
+        key = digest_of_bytes(self.name.encode(), self.resize.encode(), *content_of(images_NCHW))
         path = self.folder / f"{key}.safetensors"
         kept_NF = _read(path, key)
         if kept_NF is not None:
             return kept_NF
         features_NF = self.inner.features(images_NCHW).contiguous()
-        metadata = {"key": key, "digest": digest_of_bytes(*_content(features_NF))}
+        metadata = {"key": key, "digest": digest_of_bytes(*content_of(features_NF))}
         write_atomically(path, lambda partial: save_file({_FEATURES: features_NF}, partial, metadata))
         return features_NF
 
@@ -55,10 +56,6 @@ def _read(path: Path, key: str) -> Tensor | None:
             features_NF: Tensor = file.get_tensor(_FEATURES)
     except (OSError, SafetensorError):
         return None
-    if metadata.get("key") != key or metadata.get("digest") != digest_of_bytes(*_content(features_NF)):
+    if metadata.get("key") != key or metadata.get("digest") != digest_of_bytes(*content_of(features_NF)):
         return None
     return features_NF
-
-
-def _content(tensor: Tensor) -> tuple[bytes, bytes]:
-    return f"{tensor.dtype} {tuple(tensor.shape)}".encode(), tensor.cpu().contiguous().numpy().tobytes()

@@ -25,7 +25,7 @@ _MOST = 4
 _POLL_SECONDS, _GRACE_SECONDS = 1.0, 30.0
 
 Result = dict[str, str]
-_worker: Runner | None = None
+_runners: list[Runner] = []
 
 
 def number_of_workers(wanted: int, device: str) -> int:
@@ -80,12 +80,11 @@ def share_tasks(
 
 
 def _begin(configs: Mapping[type[Settings], Settings], gather: Mapping[str, Gather], parent: int, n: int) -> None:
-    global _worker  # noqa: PLW0603
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(max(1, torch.get_num_threads() // n))
     options = parse(Options, configs[Options].model_dump())
-    _worker = Runner(configs, Tracker.connect(options, _say), Interruption(), _say, gather)
+    _runners.append(Runner(configs, Tracker.connect(options, _say), Interruption(), _say, gather))
 
 
 def _say(line: str) -> None:
@@ -103,11 +102,11 @@ def _end_with(parent: int) -> None:
 
 
 def _do(work: Callable[[Runner, Any], Result], task: Any) -> Result:
-    assert _worker is not None
-    _worker.interruption = Interruption()
+    (runner,) = _runners
+    runner.interruption = Interruption()
     try:
-        with _worker.interruption:
-            return work(_worker, task)
+        with runner.interruption:
+            return work(runner, task)
     except Interrupted as error:
         # The pool would take it for the task's own error, and go on with the next task.
         os._exit(128 + error.signum)

@@ -12,6 +12,7 @@ from lds_mlflow.context import Context
 from lds_mlflow.data import (
     Fault,
     NearDuplicates,
+    Reading,
     declare_parts,
     describe_preparation,
     describe_source,
@@ -25,7 +26,7 @@ from lds_mlflow.data import (
 from lds_mlflow.errors import DataError
 from lds_mlflow.files import digest_of_file
 from lds_mlflow.pictures import image_grid, paired_grid
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ImageSet, content_of
 
 __all__ = ["outside", "run"]
 
@@ -42,8 +43,7 @@ def outside(config: DataConfig) -> str:
 def run(config: DataConfig, context: Context) -> str:
     """Stores the parts as `train`, `select` and `test`, and `reserve` if there is one."""
     faults: list[Fault] = []
-    everything = load_images(
-        config.data,
+    reading = Reading(
         resolution=config.resolution,
         channels=config.channels,
         label=config.label,
@@ -52,6 +52,7 @@ def run(config: DataConfig, context: Context) -> str:
         packing=context.checkpoint_path,
         on_faults=faults.extend,
     )
+    everything = load_images(config.data, reading)
     if config.split_list:
         everything = declare_parts(everything, read_parts(Path(config.split_list)))
     faults += _copies(everything, config)
@@ -119,7 +120,7 @@ def _log_faults(faults: list[Fault], context: Context) -> None:
 
 def _division(parts: dict[str, ImageSet]) -> pd.DataFrame:
     rows = [
-        (image_id, name, sha256(image_CHW.numpy().tobytes()).hexdigest())
+        (image_id, name, sha256(content_of(image_CHW)[1]).hexdigest())
         for name, part in parts.items()
         for image_id, image_CHW in zip(part.image_ids_N, part.images_NCHW, strict=True)
     ]

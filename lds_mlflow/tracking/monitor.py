@@ -21,7 +21,7 @@ class SystemMonitor(SystemMetricsMonitor):
 
     def __init__(self, run_id: str, tracking_uri: str, take: Callable[[int, Mapping[str, float]], None]) -> None:
         logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
-        super().__init__(run_id, sampling_interval=_SECONDS, tracking_uri=tracking_uri)  # type: ignore[no-untyped-call]
+        SystemMetricsMonitor.__init__(self, run_id, sampling_interval=_SECONDS, tracking_uri=tracking_uri)
         self._take = take
 
     def monitor(self) -> None:

@@ -19,6 +19,7 @@ __all__ = ["PatientClient", "deliver", "impatient", "is_outage"]
 
 _ANSWER_SECONDS, _UPLOAD_SECONDS = 10, 120
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_IN_ORDER = "what is logged is sent in order, and not in the background"
 _BUSY = (408, 429)
 _SERVER_ERROR = 500
 _STORES = ("boto3", "botocore")
@@ -49,13 +50,15 @@ class PatientClient(MlflowClient):
         metrics: Sequence[Any] = (),
         params: Sequence[Any] = (),
         tags: Sequence[Any] = (),
-        synchronous: bool | None = None,  # noqa: ARG002
+        synchronous: bool | None = None,
     ) -> None:
         """Logs metrics, parameters and tags."""
+        assert synchronous is not False, _IN_ORDER
         self._send(batch(run_id, metrics, params, tags))
 
-    def set_tag(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> None:  # noqa: ARG002
+    def set_tag(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> None:
         """Sets a tag."""
+        assert synchronous is not False, _IN_ORDER
         self._send(batch(run_id, (), (), [RunTag(key, str(value))]))
 
     def log_inputs(self, run_id: str, datasets: Sequence[DatasetInput] | None = None, models: Any = None) -> None:

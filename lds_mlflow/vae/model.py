@@ -1,7 +1,7 @@
 """The autoencoder as one module: encode(x) -> posterior, decode(z) -> x."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -175,10 +175,10 @@ class VAE(nn.Module):
 
 
 def _spec_of(weights: ModelWeights) -> VaeSpec:
-    words, numbers = {"prior"}, weights.spec
-    if any(isinstance(value, str) != (name in words) for name, value in numbers.items()):
-        raise TypeError(f"a spec of other types: {numbers}")
-    return VaeSpec(**numbers)  # type: ignore[arg-type]
+    spec: dict[str, Any] = {**weights.spec}
+    if any(isinstance(value, str) != (name == "prior") for name, value in spec.items()):
+        raise TypeError(f"a spec of other types: {spec}")
+    return VaeSpec(**spec)
 
 
 def _prior_of(spec: VaeSpec) -> nn.Module:

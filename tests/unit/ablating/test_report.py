@@ -81,7 +81,7 @@ def test_the_oracle_is_not_preferred_since_it_has_more_data() -> None:
 def test_nothing_is_preferred_by_the_test_part() -> None:
     read = arms_read()
     with pytest.raises(ProtocolError):
-        replace(read, select=read.test).chosen  # noqa: B018
+        assert replace(read, select=read.test).chosen
 
 
 def test_the_report_names_what_was_left_out_and_why() -> None:

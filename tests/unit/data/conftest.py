@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lds_mlflow.data import load_folder
+from lds_mlflow.data import Reading, load_folder
 from lds_mlflow.errors import DataError
 
 
@@ -22,7 +22,7 @@ def truncate(path: Path) -> None:
 
 def refusal(path: Path, label: str = "") -> DataError:
     with pytest.raises(DataError) as caught:
-        load_folder(path, label=label)
+        load_folder(path, Reading(label=label))
     return caught.value
 
 

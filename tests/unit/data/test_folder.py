@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lds_mlflow.data import load_folder
+from lds_mlflow.data import Reading, load_folder
 from lds_mlflow.errors import DataError
 from tests.unit.data.conftest import refusal, save, table, truncate
 
@@ -59,7 +59,7 @@ def test_several_formats_are_read(tmp_path: Path, suffix: str, make: Callable[[P
 
 def test_resolution_and_channels_bring_a_mixed_folder_to_one_form(folder: Path) -> None:
     save(folder / "e.png", mode="RGBA", size=(30, 20))
-    assert load_folder(folder, resolution=8, channels=3).images_NCHW.shape == (5, 3, 8, 8)
+    assert load_folder(folder, Reading(resolution=8, channels=3)).images_NCHW.shape == (5, 3, 8, 8)
 
 
 def test_the_table_gives_classes_parts_and_order(folder: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_table_gives_classes_parts_and_order(folder: Path) -> None:
 def test_label_chooses_the_column_and_the_first_is_the_default(folder: Path) -> None:
     table(folder, "file,kind,mood", "a.png,x,glad", "b.png,y,sad")
     assert load_folder(folder).class_names_K == ("x", "y")
-    assert load_folder(folder, label="mood").class_names_K == ("glad", "sad")
+    assert load_folder(folder, Reading(label="mood")).class_names_K == ("glad", "sad")
 
 
 def test_classes_that_are_written_as_numbers_keep_their_spelling(folder: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lds_mlflow.data import describe_source, load_images
+from lds_mlflow.data import Reading, describe_source, load_images
 from lds_mlflow.errors import DataError
 
 
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 def _refusal(data: str, *, resolution: int = 0) -> DataError:
     with pytest.raises(DataError) as caught:
-        load_images(data, resolution=resolution)
+        load_images(data, Reading(resolution=resolution))
     return caught.value
 
 
@@ -35,7 +35,7 @@ def test_a_path_gives_the_folder_there(folder: Path) -> None:
 
 def test_resolution_channels_and_label_reach_the_folder(folder: Path) -> None:
     (folder / "labels.csv").write_text("file,kind,mood\n50.png,x,glad\n200.png,x,sad\n")
-    images = load_images(str(folder), resolution=16, channels=3, label="mood")
+    images = load_images(str(folder), Reading(resolution=16, channels=3, label="mood"))
     assert images.images_NCHW.shape == (2, 3, 16, 16)
     assert images.class_names_K == ("glad", "sad")
 
@@ -52,7 +52,7 @@ def test_sides_that_no_model_takes_are_told_with_the_remedy(tmp_path: Path, size
 
 def test_the_remedy_for_odd_sides_works(tmp_path: Path) -> None:
     Image.new("L", (20, 12)).save(tmp_path / "a.png")
-    assert load_images(str(tmp_path), resolution=32).images_NCHW.shape == (1, 1, 32, 32)
+    assert load_images(str(tmp_path), Reading(resolution=32)).images_NCHW.shape == (1, 1, 32, 32)
 
 
 @pytest.mark.parametrize("resolution", [4, 12])

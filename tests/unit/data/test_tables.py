@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lds_mlflow.data import load_folder, read_parts
+from lds_mlflow.data import Reading, load_folder, read_parts
 from lds_mlflow.data.tables import read_table
 from lds_mlflow.errors import DataError
 from tests.unit.data.conftest import save
@@ -30,16 +30,19 @@ def _written(folder: Path, content: str, name: str = "list.txt") -> Path:
 
 
 def test_celebas_list_of_attributes_gives_classes_in_words(folder: Path, attributes: Path) -> None:
-    images = load_folder(folder, attributes=attributes, label="Male")
+    images = load_folder(folder, Reading(attributes=attributes, label="Male"))
     assert images.class_names_K == ("Male", "not Male")
     assert images.labels_N is not None
     assert images.labels_N.tolist() == [1, 0, 0, 1]
-    assert set(load_folder(folder, attributes=attributes, label="Smiling").class_names_K) == {"Smiling", "not Smiling"}
+    assert set(load_folder(folder, Reading(attributes=attributes, label="Smiling")).class_names_K) == {
+        "Smiling",
+        "not Smiling",
+    }
 
 
 def test_a_table_of_commas_beside_the_images_does_as_well(folder: Path, tmp_path: Path) -> None:
     table = _written(tmp_path, "image_id,gender\nd.png,f\nc.png,m\nb.png,m\na.png,f\nz.png,f\n", "table.csv")
-    images = load_folder(folder, attributes=table, label="gender")
+    images = load_folder(folder, Reading(attributes=table, label="gender"))
     assert images.image_ids_N == ("a.png", "b.png", "c.png", "d.png")
     assert images.labels_N is not None
     assert images.labels_N.tolist() == [0, 1, 1, 0]
@@ -48,7 +51,7 @@ def test_a_table_of_commas_beside_the_images_does_as_well(folder: Path, tmp_path
 def test_images_in_subfolders_are_found_by_the_last_part_of_their_path(tmp_path: Path, attributes: Path) -> None:
     for seed, name in enumerate("abcd"):
         save(tmp_path / "faces" / "deep" / f"{name}.png", seed=seed)
-    images = load_folder(tmp_path / "faces", attributes=attributes, label="Male")
+    images = load_folder(tmp_path / "faces", Reading(attributes=attributes, label="Male"))
     assert images.image_ids_N[0] == "deep/a.png"
     assert images.labels_N is not None
     assert images.labels_N.tolist() == [1, 0, 0, 1]
@@ -57,26 +60,26 @@ def test_images_in_subfolders_are_found_by_the_last_part_of_their_path(tmp_path:
 def test_an_image_without_a_row_is_named(folder: Path, attributes: Path) -> None:
     save(folder / "e.png", seed=9)
     with pytest.raises(DataError, match=r"no row for 1 of 5 images, such as e\.png"):
-        load_folder(folder, attributes=attributes, label="Male")
+        load_folder(folder, Reading(attributes=attributes, label="Male"))
 
 
 @pytest.mark.parametrize("label", ["", "Female"])
 def test_a_table_beside_the_images_takes_a_label_that_it_has(folder: Path, attributes: Path, label: str) -> None:
     with pytest.raises(DataError) as caught:
-        load_folder(folder, attributes=attributes, label=label)
+        load_folder(folder, Reading(attributes=attributes, label=label))
     assert caught.value.found == "columns file, Male, Smiling"
     assert "parameter label" in caught.value.remedy
 
 
 def test_a_table_that_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="attributes"):
-        load_folder(folder, attributes=tmp_path / "nowhere.txt", label="Male")
+        load_folder(folder, Reading(attributes=tmp_path / "nowhere.txt", label="Male"))
 
 
 def test_a_file_that_is_named_twice_is_named(folder: Path, tmp_path: Path) -> None:
     table = _written(tmp_path, "file,gender\na.png,f\na.png,m\n", "table.csv")
     with pytest.raises(DataError, match=r"named again, such as a\.png"):
-        load_folder(folder, attributes=table, label="gender")
+        load_folder(folder, Reading(attributes=table, label="gender"))
 
 
 def test_words_of_a_table_stay_as_they_are() -> None:

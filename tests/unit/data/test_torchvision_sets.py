@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torchvision import datasets
 
-from lds_mlflow.data import load_images, load_torchvision, split_images
+from lds_mlflow.data import Reading, load_images, load_torchvision, split_images
 from lds_mlflow.errors import DataError
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
@@ -78,7 +78,7 @@ def test_every_image_has_a_name_of_its_own(root: Path) -> None:
 
 
 def test_a_resolution_makes_the_images_fit_a_model(root: Path) -> None:
-    images = load_images(f"torchvision:MNIST:{root}", resolution=32)
+    images = load_images(f"torchvision:MNIST:{root}", Reading(resolution=32))
     assert images.images_NCHW.shape == (TRAIN + TEST, 1, 32, 32)
 
 

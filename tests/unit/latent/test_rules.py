@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from math import exp, inf
 
 import pytest
@@ -126,6 +127,6 @@ def test_every_rule_keeps_each_once_in_falling_order_within_its_limit(rule: Rule
         lambda: PowerLaw(0.5, 0),
     ],
 )
-def test_parameters_out_of_range_are_refused_at_once(make: object) -> None:
+def test_parameters_out_of_range_are_refused_at_once(make: Callable[[], Rule]) -> None:
     with pytest.raises(ConfigError):
-        make()  # type: ignore[operator]
+        make()

@@ -1,8 +1,11 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent.thresholds import conformal, highest_density, knee, modes, otsu, typical_band
@@ -88,9 +91,9 @@ def test_a_few_stray_scores_are_no_mode() -> None:
 
 
 @pytest.mark.parametrize("threshold", [otsu, knee])
-def test_scores_that_are_all_alike_have_no_threshold(threshold: object) -> None:
+def test_scores_that_are_all_alike_have_no_threshold(threshold: Callable[[Tensor], float]) -> None:
     with pytest.raises(DataError, match="selection=top"):
-        threshold(torch.zeros(10).double())  # type: ignore[operator]
+        threshold(torch.zeros(10).double())
 
 
 @pytest.mark.parametrize("seed", range(5))
