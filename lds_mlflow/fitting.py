@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from lds_mlflow.context import Context
@@ -25,6 +26,10 @@ _CURVES = {
     "loss": "loss (nats / image)",
     "reconstruction_mse": "reconstruction MSE",
     "kl": "KL (nats / image)",
+    "latent_nll": "-log q(z | decoded image) (nats)",
+    "perceptual_distance": "perceptual distance",
+    "adversarial": "cost of being told from images",
+    "discriminator_loss": "loss of the discriminator",
 }
 
 
@@ -47,6 +52,11 @@ class FitLog:
     def on_checkpoint(self, step: int, average: VAE) -> None:
         """Logs samples of the model as it is."""
         self.run.log_progress_picture(image_grid(_prior_samples(average)), "samples", step)
+
+    def chart(self, title: str) -> Figure:
+        """Draws those of the usual curves that the fit has reported."""
+        reported = {name for _, figures in self.history for name in figures}
+        return curves_chart(self.history, {name: _CURVES[name] for name in _CURVES if name in reported}, title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,7 @@ def fit_and_track(asked: Asked, context: Context, *, train: ImageSet, select: Im
         )
     if result.resumed_from not in ("", run.id):
         run.log_tags({tags.RESUMED: result.resumed_from})
-    run.log_picture(curves_chart(log.history, _CURVES, f"{description}: {plan.steps:,} steps"), "pictures/curves.png")
+    run.log_picture(log.chart(f"{description}: {plan.steps:,} steps"), "pictures/curves.png")
     figures = _measure(result, train, select)
     run.log_metrics(figures)
     run.log_picture(image_grid(_prior_samples(result.model)), "pictures/samples.png")

@@ -9,7 +9,7 @@ import torch
 
 from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig
 from lds_mlflow.fits import training_as_configured
-from lds_mlflow.latent import log_density
+from lds_mlflow.latent import bandwidth, draw_candidates, score_candidates
 from lds_mlflow.ranks import Ranks
 from lds_mlflow.sampling import decode_latents, encode_images
 from lds_mlflow.training import fit
@@ -19,9 +19,8 @@ from lds_mlflow.values import ImageSet
 __all__ = ["Costs", "estimate_costs"]
 
 _PROBE_SECONDS = 10.0
-_WARM_UP, _LEAST_STEPS = 2, 5
-_ENCODED, _DECODED, _SCORED = 256, 64, 512
-_LOG_EVERY, _CURVES = 50, 5
+_WARM_UP, _LEAST_STEPS = 1, 2
+_CODED, _SCORED = 32, 2000
 _BYTES = 4
 
 
@@ -46,6 +45,7 @@ class Costs:
             f"{self.measured['probed_steps']:.0f} steps",
             f"encoding, decoding        {self.measured['encoded_per_second']:,.1f} and "
             f"{self.measured['decoded_per_second']:,.1f} images a second, measured",
+            f"scoring                   {self.measured['scored_per_second']:,.0f} candidates a second, measured",
             *(
                 f"{step:<26}{_duration(self.calculated[f'{step}_hours'])}, calculated"
                 for step in ("train", "augment", "finetune")
@@ -78,14 +78,24 @@ def estimate_costs(
         moments.append(monotonic())
         return len(moments) > _WARM_UP + _LEAST_STEPS and moments[-1] - moments[_WARM_UP] > _PROBE_SECONDS
 
-    plan = replace(asked.plan, steps=max(asked.plan.steps, _WARM_UP + _LEAST_STEPS + 1))
-    pixels, loss = images.images_NCHW, asked.perceptual
-    fit(model, pixels, plan, ranks=ranks, perceptual=loss, stop=is_enough, description="probing")
+    curves: dict[str, float] = {}
+    plan = replace(asked.plan, steps=max(asked.plan.steps, _WARM_UP + _LEAST_STEPS), log_every=1)
+    fit(
+        model,
+        images.images_NCHW,
+        plan,
+        ranks=ranks,
+        perceptual=asked.perceptual,
+        on_metrics=lambda _, figures: curves.update(figures),
+        stop=is_enough,
+        description="probing",
+    )
     peak = _peak_bytes(device)
     seconds = (moments[-1] - moments[_WARM_UP]) / (len(moments) - 1 - _WARM_UP)
-    encoding, decoding, scoring = _others(model, images)
     n, n_added = len(images), ceil(augment.augmentation_ratio * len(images))
     n_candidates = ceil(n_added / augment.top_fraction)
+    encoding, decoding = _coding_seconds(model, images)
+    scoring = _scoring_seconds(n, n_candidates, model)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     measured = {
         "parameters": parameters,
@@ -94,9 +104,9 @@ def estimate_costs(
         "probed_steps": len(moments) - 1,
         "encoded_per_second": 1 / encoding,
         "decoded_per_second": 1 / decoding,
-        "scored_pairs_per_second": 1 / scoring,
+        "scored_per_second": 1 / scoring,
     }
-    augmenting = n * encoding + n_candidates * n * scoring + n_added * decoding
+    augmenting = n * encoding + n_candidates * scoring + n_added * decoding
     calculated = {
         "train_hours": train.train_steps * seconds / 3600,
         "augment_hours": augmenting / 3600,
@@ -104,27 +114,31 @@ def estimate_costs(
         # Weights, their moving average, and Adam's two moments.
         "checkpoint_mib": 4 * _BYTES * parameters / 2**20,
         "model_mib": _BYTES * parameters / 2**20,
-        "points": _CURVES * ceil(train.train_steps / _LOG_EVERY),
+        "points": len(curves) * ceil(train.train_steps / asked.plan.log_every),
     }
     return Costs(measured, calculated)
 
 
-def _others(model: VAE, images: ImageSet) -> tuple[float, float, float]:
-    """Returns the seconds of encoding an image, of decoding one, and of scoring a candidate by one training latent."""
-    model = model.eval()
-    some = images.spread(_ENCODED).images_NCHW
-    encode_images(model, some[:4])
+def _coding_seconds(model: VAE, images: ImageSet) -> tuple[float, float]:
+    """Returns the seconds of encoding an image, and of decoding one."""
+    model, some = model.eval(), images.spread(_CODED).images_NCHW
+    encode_images(model, some[:1])
     started = perf_counter()
     z_ND, _ = encode_images(model, some)
-    encoding = (perf_counter() - started) / len(some)
+    encoded = perf_counter()
+    decode_latents(model, z_ND)
+    return (encoded - started) / len(some), (perf_counter() - encoded) / len(some)
+
+
+def _scoring_seconds(n: int, n_candidates: int, model: VAE) -> float:
+    """Returns the seconds of scoring a candidate by n training latents: made-up ones take as long as others."""
+    generator = torch.Generator().manual_seed(0)
+    z_ND = torch.randn(n, model.spec.latent_dim, generator=generator).to(model.device)
+    candidates = draw_candidates(z_ND, min(n_candidates, _SCORED), generator=generator)
+    score_candidates(candidates.take(torch.arange(1)), z_ND, sigma=1.0)
     started = perf_counter()
-    decode_latents(model, z_ND[:_DECODED])
-    decoding = (perf_counter() - started) / len(z_ND[:_DECODED])
-    z_ND = z_ND.repeat(ceil(len(images) / len(z_ND)), 1)[: len(images)].to(model.device)
-    candidates = torch.lerp(z_ND, z_ND.flip(0), 0.3)[:_SCORED]
-    started = perf_counter()
-    log_density(candidates, z_ND, sigma=float(z_ND.norm(dim=1).mean() / 5))
-    return encoding, decoding, (perf_counter() - started) / len(candidates) / len(z_ND)
+    score_candidates(candidates, z_ND, sigma=float(bandwidth(z_ND, "norm/5").sigma))
+    return (perf_counter() - started) / len(candidates.alpha_M)
 
 
 def _forget_peak(device: str) -> None:

@@ -6,11 +6,13 @@ together it orders; the followers wait for orders. So a follower needs no shared
 Small things and orders travel by gloo from memory to memory, gradients by NCCL where the processes have GPUs.
 """
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -167,6 +169,8 @@ def lead(device: str) -> Ranks:
     if on_gpu:
         torch.cuda.set_device(device)
     if not dist.is_initialized():
+        # Imported later, it keeps the group, and with it threads that abort a Python that ends.
+        import_module("torch._dynamo")
         dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=_PATIENCE)
     return Ranks(dist.get_rank(), size, device)
 
@@ -191,4 +195,6 @@ def follow(ranks: Ranks) -> None:
 def _part() -> None:
     # Who leaves first closes the connections that others may still read from.
     dist.barrier()
+    # What still holds the group would keep its threads alive.
+    gc.collect()
     dist.destroy_process_group()

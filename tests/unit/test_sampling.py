@@ -1,21 +1,15 @@
 import pytest
 import torch
-from torch import Tensor
 
 from lds_mlflow import sampling
 from lds_mlflow.sampling import decode_latents, encode_images, keep_exemplars, pixels_of, to_model_range
-from lds_mlflow.vae import PRESETS, VAE, VaeSpec
-
-TINY = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
+from lds_mlflow.vae import PRESETS, VAE
+from tests.tiny import SPEC, random_images
 
 
 @pytest.fixture
 def model() -> VAE:
-    return VAE.initialised(TINY, 0).eval()
-
-
-def _images(n: int) -> Tensor:
-    return torch.randint(256, (n, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return VAE.initialised(SPEC, 0).eval()
 
 
 def test_every_pixel_value_survives_the_way_to_the_model_and_back() -> None:
@@ -44,7 +38,7 @@ def test_decoded_latents_are_the_models_images_as_bytes(model: VAE) -> None:
 
 
 def test_encoded_images_are_the_models_posterior(model: VAE) -> None:
-    images = _images(3)
+    images = random_images(3)
     mean, log_variance = encode_images(model, images)
     with torch.no_grad():
         posterior = model.encode(to_model_range(images))
@@ -54,9 +48,9 @@ def test_encoded_images_are_the_models_posterior(model: VAE) -> None:
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 100])
 def test_the_batch_has_no_say_in_what_is_encoded(model: VAE, monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
-    mean, log_variance = encode_images(model, _images(5))
+    mean, log_variance = encode_images(model, random_images(5))
     monkeypatch.setattr(sampling, "_BATCH", batch)
-    torch.testing.assert_close(encode_images(model, _images(5)), (mean, log_variance), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(encode_images(model, random_images(5)), (mean, log_variance), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"paper256"}))
@@ -70,11 +64,11 @@ def test_one_seed_is_one_image_whatever_else_is_drawn_with_it(preset: str) -> No
 
 def test_nothing_that_is_drawn_or_encoded_holds_a_graph(model: VAE) -> None:
     assert not decode_latents(model, torch.zeros(1, 4)).requires_grad
-    assert not encode_images(model, _images(1))[0].requires_grad
+    assert not encode_images(model, random_images(1))[0].requires_grad
 
 
 def test_the_exemplars_of_a_model_are_the_means_of_its_training_images(model: VAE) -> None:
-    images = _images(5)
+    images = random_images(5)
     with_exemplars = model.with_prior("exemplar", to_model_range(images[:3]), pseudo_inputs=1)
     keep_exemplars(with_exemplars, images)
     assert torch.equal(with_exemplars.state_dict()["prior.exemplars"], encode_images(model, images[:3])[0])

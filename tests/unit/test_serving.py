@@ -16,9 +16,8 @@ from lds_mlflow.samplers import aggregate_gaussian, draw_latents, latent_density
 from lds_mlflow.sampling import decode_latents
 from lds_mlflow.serving import DISTRIBUTIONS, MOST_ROWS, WEIGHTS, Sampler, load_sampler, png_of, with_densities
 from lds_mlflow.store import save_value
-from lds_mlflow.vae import VAE, VaeSpec
-
-TINY = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
+from lds_mlflow.vae import VAE
+from tests.tiny import SPEC
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def sampler() -> Sampler:
     aggregate = aggregate_gaussian(z_ND, torch.zeros_like(z_ND))
     prior = standard_normal(4)
     named = {"chosen": prior, "prior": prior, "aggregate": aggregate, "density": density}
-    return Sampler(VAE.initialised(TINY, 0).eval(), named)
+    return Sampler(VAE.initialised(SPEC, 0).eval(), named)
 
 
 @pytest.fixture

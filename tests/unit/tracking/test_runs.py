@@ -1,3 +1,5 @@
+import time
+
 import pandas as pd
 import pytest
 import torch
@@ -8,6 +10,7 @@ from PIL import Image
 from lds_mlflow.reports import Report
 from lds_mlflow.tracking import Run, Tracker, tags
 from lds_mlflow.values import ImageSet, LatentSet
+from tests.servers import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -89,10 +92,12 @@ def test_a_data_set_is_logged_with_its_digest_and_context(tracker: Tracker, run:
 def test_system_metrics_are_watched(tracker: Tracker, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
     run.watch_system()
-    while not any(name.startswith("system/") for name in tracker.client.get_run(run.id).data.metrics):
-        pass
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (watched := tracker.client.get_run(run.id).data.metrics) and time.monotonic() < deadline:
+        time.sleep(0.05)
+        run.flush()
+    assert "system/cpu_utilization_percentage" in watched
     run.end("FINISHED")
-    assert "system/cpu_utilization_percentage" in tracker.client.get_run(run.id).data.metrics
 
 
 def test_a_report_becomes_two_artifacts_and_its_pictures(tracker: Tracker, run: Run) -> None:

@@ -9,28 +9,15 @@ from lds_mlflow.errors import TrainingError
 from lds_mlflow.ranks import ALONE
 from lds_mlflow.training import CheckpointFile, FitPlan, fit
 from lds_mlflow.training.adversary import Adversary
-from lds_mlflow.vae import VAE, Discriminator, VaeSpec
+from lds_mlflow.vae import VAE, Discriminator
+from tests import tiny
+from tests.tiny import SPEC, random_images
 
-TINY = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
-PLAN = FitPlan(
-    steps=20,
-    batch_size=8,
-    learning_rate=0.005,
-    kl_weight=1,
-    ema_decay=0.9,
-    seed=3,
-    adversarial_weight=0.2,
-    log_every=4,
-    checkpoint_every=6,
-)
-
-
-def _images(n: int = 24) -> Tensor:
-    return torch.randint(256, (n, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+PLAN = replace(tiny.PLAN, steps=20, batch_size=8, learning_rate=0.005, adversarial_weight=0.2, checkpoint_every=6)
 
 
 def _adversary(plan: FitPlan = PLAN) -> Adversary:
-    return Adversary(TINY, plan, ALONE, torch.device("cpu"))
+    return Adversary(SPEC, plan, ALONE, torch.device("cpu"))
 
 
 def _batches() -> tuple[Tensor, Tensor]:
@@ -82,22 +69,24 @@ def test_the_penalty_is_taken_every_sixteen_steps_and_counts_for_all_of_them() -
 
 def test_a_fit_with_an_adversary_that_was_stopped_resumes_to_the_same_weights(tmp_path: Path) -> None:
     told: list[dict[str, float]] = []
-    whole = fit(VAE.initialised(TINY, 0), _images(), PLAN, on_metrics=lambda _, figures: told.append(figures)).model
+    whole = fit(
+        VAE.initialised(SPEC, 0), random_images(), PLAN, on_metrics=lambda _, figures: told.append(figures)
+    ).model
     checkpoints, asked = CheckpointFile(tmp_path / "fit.pt", "owner"), iter(range(1, 100))
-    fit(VAE.initialised(TINY, 0), _images(), PLAN, checkpoints=checkpoints, stop=lambda: next(asked) >= 7)
-    resumed = fit(VAE.initialised(TINY, 0), _images(), PLAN, checkpoints=checkpoints).model
+    fit(VAE.initialised(SPEC, 0), random_images(), PLAN, checkpoints=checkpoints, stop=lambda: next(asked) >= 7)
+    resumed = fit(VAE.initialised(SPEC, 0), random_images(), PLAN, checkpoints=checkpoints).model
     assert resumed.to_weights().digest == whole.to_weights().digest
     assert {"adversarial", "discriminator_loss"} <= told[-1].keys()
-    without = fit(VAE.initialised(TINY, 0), _images(), replace(PLAN, adversarial_weight=0.0)).model
+    without = fit(VAE.initialised(SPEC, 0), random_images(), replace(PLAN, adversarial_weight=0.0)).model
     assert without.to_weights().digest != whole.to_weights().digest
 
 
 def test_an_adversary_that_is_not_finite_is_skipped_as_a_model_is() -> None:
     with pytest.raises(TrainingError, match="not finite"):
-        fit(VAE.initialised(TINY, 0), _images(), replace(PLAN, r1_gamma=float("inf"), max_skipped=0))
+        fit(VAE.initialised(SPEC, 0), random_images(), replace(PLAN, r1_gamma=float("inf"), max_skipped=0))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_an_adversary_works_in_either_precision(precision: str) -> None:
     plan = replace(PLAN, precision=precision)  # type: ignore[arg-type]
-    assert fit(VAE.initialised(TINY, 0), _images(), plan).skipped == 0
+    assert fit(VAE.initialised(SPEC, 0), random_images(), plan).skipped == 0

@@ -4,45 +4,36 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from lds_mlflow.sampling import encode_images, to_model_range
 from lds_mlflow.training import CheckpointFile, FitPlan, fit
-from lds_mlflow.vae import VAE, VaeSpec
-
-TINY = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
-PLAN = FitPlan(
-    steps=12, batch_size=6, learning_rate=0.01, kl_weight=1, ema_decay=0.9, seed=3, log_every=3, checkpoint_every=4
-)
-
-
-def _images(n: int = 24) -> Tensor:
-    return torch.randint(256, (n, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+from lds_mlflow.vae import VAE
+from tests.tiny import PLAN, SPEC, random_images
 
 
 def _model(prior: str = "gaussian") -> VAE:
-    return VAE.initialised(TINY, 0).with_prior(prior, to_model_range(_images(20)), pseudo_inputs=3)
+    return VAE.initialised(SPEC, 0).with_prior(prior, to_model_range(random_images(20)), pseudo_inputs=3)
 
 
 @pytest.mark.parametrize("prior", ["exemplar", "vamp"])
 def test_a_fit_with_another_prior_that_was_stopped_resumes_to_the_same_weights(prior: str, tmp_path: Path) -> None:
-    wanted = fit(_model(prior), _images(), PLAN).model.to_weights().digest
+    wanted = fit(_model(prior), random_images(), PLAN).model.to_weights().digest
     checkpoints, asked = CheckpointFile(tmp_path / "fit.pt", "owner"), iter(range(1, 100))
-    stopped = fit(_model(prior), _images(), PLAN, checkpoints=checkpoints, stop=lambda: next(asked) >= 7)
+    stopped = fit(_model(prior), random_images(), PLAN, checkpoints=checkpoints, stop=lambda: next(asked) >= 7)
     assert stopped.step == 7
-    assert fit(_model(prior), _images(), PLAN, checkpoints=checkpoints).model.to_weights().digest == wanted
+    assert fit(_model(prior), random_images(), PLAN, checkpoints=checkpoints).model.to_weights().digest == wanted
 
 
 def test_a_fitted_exemplar_prior_holds_the_means_of_the_first_images() -> None:
-    model = fit(_model("exemplar"), _images(), PLAN).model
+    model = fit(_model("exemplar"), random_images(), PLAN).model
     exemplars = model.state_dict()["prior.exemplars"]
-    torch.testing.assert_close(exemplars, encode_images(model, _images()[:20])[0])
+    torch.testing.assert_close(exemplars, encode_images(model, random_images()[:20])[0])
 
 
 def test_what_requires_no_gradient_stays_as_it_is() -> None:
     model = _model()
     model.encoder.requires_grad_(False)
-    fitted = fit(model, _images(), PLAN).model
+    fitted = fit(model, random_images(), PLAN).model
     before = _model().state_dict()
     same = {name.split(".")[0]: True for name in before}
     for name, tensor in fitted.state_dict().items():
@@ -53,7 +44,7 @@ def test_what_requires_no_gradient_stays_as_it_is() -> None:
 def test_latents_of_decoded_images_teach_the_encoder_to_find_them() -> None:
     z_AD = torch.randn(40, 4, generator=torch.Generator().manual_seed(1))
     shapes = (z_AD @ torch.randn(4, 64, generator=torch.Generator().manual_seed(2))).reshape(40, 1, 8, 8)
-    images = torch.cat([_images(), (127 + 40 * shapes).clamp(0, 255).to(torch.uint8)])
+    images = torch.cat([random_images(), (127 + 40 * shapes).clamp(0, 255).to(torch.uint8)])
     plan = FitPlan(steps=300, batch_size=32, learning_rate=0.01, kl_weight=1, ema_decay=0.9, seed=0, log_every=100)
     told: list[dict[str, float]] = []
     model = fit(_model(), images, plan, z_AD=z_AD, on_metrics=lambda _, figures: told.append(figures)).model
@@ -65,6 +56,6 @@ def test_latents_of_decoded_images_teach_the_encoder_to_find_them() -> None:
 
 def test_without_latents_in_a_batch_the_fit_is_the_evidence_bound_alone() -> None:
     told: list[dict[str, float]] = []
-    images, z_AD = _images(), torch.zeros(1, 4)
+    images, z_AD = random_images(), torch.zeros(1, 4)
     fit(_model(), images, PLAN, z_AD=z_AD, on_metrics=lambda _, figures: told.append(figures))
     assert "latent_nll" not in told[-1]

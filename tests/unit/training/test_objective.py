@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from lds_mlflow.training import FitPlan, fit
 from lds_mlflow.training.objective import Decoded, Objective
 from lds_mlflow.training.plan import draw_batch
-from lds_mlflow.vae import VAE, VaeSpec, gaussian_nll
+from lds_mlflow.vae import VAE, gaussian_nll
+from tests import tiny
+from tests.tiny import SPEC, random_images
 
-TINY = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
-PLAN = FitPlan(steps=4, batch_size=6, learning_rate=0.01, kl_weight=1, ema_decay=0.9, seed=3, log_every=1)
+PLAN = replace(tiny.PLAN, steps=4, log_every=1)
 
 
 class Distance(nn.Module):
@@ -18,16 +19,12 @@ class Distance(nn.Module):
         return (x - y).abs().mean()
 
 
-def _images(n: int = 24) -> Tensor:
-    return torch.randint(256, (n, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-
-
 def _loss(
     plan: FitPlan, *, kl_weight: float = 1.0, perceptual: nn.Module | None = None, decoded: Decoded | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    objective = Objective(VAE.initialised(TINY, 0), plan, perceptual=perceptual)
+    objective = Objective(VAE.initialised(SPEC, 0), plan, perceptual=perceptual)
     batch = draw_batch(plan, 0, n=24, n_decoded=0, latent_dim=4, size=1)
-    loss, figures, _ = objective(_images()[batch.rows], batch.noise, batch.rows, torch.tensor(kl_weight), decoded)
+    loss, figures, _ = objective(random_images()[batch.rows], batch.noise, batch.rows, torch.tensor(kl_weight), decoded)
     return loss, figures
 
 
@@ -66,13 +63,13 @@ def test_a_perceptual_distance_is_added_in_nats_a_pixel() -> None:
 
 
 def test_decoded_images_count_as_their_share_of_the_batch() -> None:
-    decoded = Decoded(_images()[:2], torch.zeros(2, 4))
+    decoded = Decoded(random_images()[:2], torch.zeros(2, 4))
     loss, figures = _loss(PLAN, decoded=decoded)
     torch.testing.assert_close(loss, 0.75 * _loss(PLAN)[0] + 0.25 * figures["latent_nll"])
 
 
 def test_bfloat16_leaves_posterior_and_loss_in_float32() -> None:
-    model = VAE.initialised(TINY, 0)
+    model = VAE.initialised(SPEC, 0)
     x = torch.rand(3, 1, 8, 8) * 2 - 1
     with torch.autocast("cpu", torch.bfloat16):
         y, z, posterior = model(x, torch.zeros(3, 4))
@@ -86,7 +83,7 @@ def test_bfloat16_leaves_posterior_and_loss_in_float32() -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_fit_in_either_precision_ends_in_float32_weights(precision: str) -> None:
     plan = replace(PLAN, precision=precision)  # type: ignore[arg-type]
-    result = fit(VAE.initialised(TINY, 0), _images(), plan)
+    result = fit(VAE.initialised(SPEC, 0), random_images(), plan)
     assert {tensor.dtype for tensor in result.model.to_weights().state.values()} == {torch.float32}
     assert result.skipped == 0
 
@@ -100,7 +97,7 @@ def test_a_compiled_step_is_the_step() -> None:
 
 def _curves(plan: FitPlan) -> list[dict[str, float]]:
     told: list[dict[str, float]] = []
-    fit(VAE.initialised(TINY, 0), _images(), plan, on_metrics=lambda _, figures: told.append(figures))
+    fit(VAE.initialised(SPEC, 0), random_images(), plan, on_metrics=lambda _, figures: told.append(figures))
     return told
 
 

@@ -6,13 +6,12 @@ import torch
 from lds_mlflow.errors import ArtifactError
 from lds_mlflow.vae import VAE, Posterior, VaeSpec
 from lds_mlflow.values import ModelWeights
-
-TINY = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
+from tests.tiny import SPEC
 
 
 @pytest.fixture
 def model() -> VAE:
-    return VAE.initialised(TINY, seed=0).eval()
+    return VAE.initialised(SPEC, seed=0).eval()
 
 
 def _images(n: int = 3) -> torch.Tensor:
@@ -25,19 +24,19 @@ def test_features_halve_from_4x4_up_to_the_image(resolution: int, widths: tuple[
 
 
 def test_features_are_bounded() -> None:
-    assert TINY.widths == (8, 8)
+    assert SPEC.widths == (8, 8)
 
 
 def test_one_seed_initialises_alike_and_another_otherwise(model: VAE) -> None:
-    assert VAE.initialised(TINY, 0).to_weights().digest == model.to_weights().digest
-    assert VAE.initialised(TINY, 1).to_weights().digest != model.to_weights().digest
+    assert VAE.initialised(SPEC, 0).to_weights().digest == model.to_weights().digest
+    assert VAE.initialised(SPEC, 1).to_weights().digest != model.to_weights().digest
 
 
 def test_initialising_leaves_the_global_randomness_alone() -> None:
     torch.manual_seed(5)
     wanted = torch.rand(3)
     torch.manual_seed(5)
-    VAE.initialised(TINY, 0)
+    VAE.initialised(SPEC, 0)
     assert torch.equal(torch.rand(3), wanted)
 
 
@@ -62,7 +61,7 @@ def test_a_draw_of_a_posterior_has_its_mean_and_variance() -> None:
 
 def test_weights_give_the_same_model_again(model: VAE) -> None:
     again = VAE.from_weights(model.to_weights())
-    assert again.spec == TINY
+    assert again.spec == SPEC
     assert not again.training
     assert torch.equal(again.encode(_images()).mean, model.encode(_images()).mean)
     assert torch.equal(again.decode(torch.ones(1, 4)), model.decode(torch.ones(1, 4)))
@@ -70,7 +69,7 @@ def test_weights_give_the_same_model_again(model: VAE) -> None:
 
 def test_weights_name_their_spec_and_all_parameters(model: VAE) -> None:
     weights = model.to_weights()
-    assert weights.spec == asdict(TINY)
+    assert weights.spec == asdict(SPEC)
     assert weights.n_parameters == sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -105,7 +104,7 @@ def test_weights_that_do_not_fit_their_spec_are_refused_with_the_tensor(model: V
     assert name in caught.value.found
 
 
-@pytest.mark.parametrize("spec", [{}, asdict(TINY) | {"depth": 3}, asdict(TINY) | {"resolution": 16}])
+@pytest.mark.parametrize("spec", [{}, asdict(SPEC) | {"depth": 3}, asdict(SPEC) | {"resolution": 16}])
 def test_a_spec_that_is_not_that_of_the_weights_is_refused(model: VAE, spec: dict[str, int | str]) -> None:
     with pytest.raises(ArtifactError, match="model weights"):
         VAE.from_weights(ModelWeights(spec, model.to_weights().state))

@@ -1,0 +1,19 @@
+"""A model, a plan and images that are small enough for unit tests to fit."""
+
+import torch
+from torch import Tensor
+
+from lds_mlflow.training import FitPlan
+from lds_mlflow.vae import VaeSpec
+
+__all__ = ["PLAN", "SPEC", "random_images"]
+
+SPEC = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
+PLAN = FitPlan(
+    steps=12, batch_size=6, learning_rate=0.01, kl_weight=1, ema_decay=0.9, seed=3, log_every=3, checkpoint_every=4
+)
+
+
+def random_images(n: int = 24) -> Tensor:
+    """Returns noise, uint8 [n, 1, 8, 8]."""
+    return torch.randint(256, (n, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
