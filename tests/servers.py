@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 __all__ = ["PATIENCE_SECONDS", "free_port", "wait_until_it_answers"]
 
-PATIENCE_SECONDS = 1200
+PATIENCE_SECONDS = 600
 """Only against what never ends: no test is of how long something takes."""
 
 

@@ -22,7 +22,7 @@ from lds_mlflow.tracking import Tracker
 __all__ = ["number_of_workers", "share_tasks"]
 
 _MOST = 4
-_POLL_SECONDS, _GRACE_SECONDS = 1.0, 30.0
+_GRACE_SECONDS = 30.0
 
 Result = dict[str, str]
 _runners: list[Runner] = []
@@ -54,11 +54,14 @@ def share_tasks(
         return
     # The bars of several processes would overwrite one another.
     os.environ.setdefault("TQDM_DISABLE", "1")
+    # A server that has imported everything once forks them, and has never computed anything.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, getattr(work, "func", work).__module__])
     pool = ProcessPoolExecutor(
         min(n_workers, len(tasks)),
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=context,
         initializer=_begin,
-        initargs=(runner.configs, runner.gather, os.getpid(), n_workers),
+        initargs=(runner.configs, runner.gather, dict(os.environ), n_workers),
     )
     try:
         for done in as_completed([pool.submit(_do, work, task) for task in tasks]):
@@ -79,9 +82,13 @@ def share_tasks(
             process.join(_GRACE_SECONDS)
 
 
-def _begin(configs: Mapping[type[Settings], Settings], gather: Mapping[str, Gather], parent: int, n: int) -> None:
+def _begin(
+    configs: Mapping[type[Settings], Settings], gather: Mapping[str, Gather], environment: Mapping[str, str], n: int
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    Thread(target=_end_with_parent, daemon=True).start()
+    # The server that forked this process has those of when it began.
+    os.environ.update(environment)
     torch.set_num_threads(max(1, torch.get_num_threads() // n))
     options = parse(Options, configs[Options].model_dump())
     _runners.append(Runner(configs, Tracker.connect(options, _say), Interruption(), _say, gather))
@@ -92,10 +99,11 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _end_with(parent: int) -> None:
+def _end_with_parent() -> None:
     # A command that was killed can't end its workers.
-    while os.getppid() == parent:
-        sleep(_POLL_SECONDS)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
     sleep(_GRACE_SECONDS)
     os._exit(1)
