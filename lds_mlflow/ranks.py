@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lds_mlflow.errors import ConfigError
+from lds_mlflow.errors import ConfigError, WorkerError
 
 __all__ = ["ALONE", "Ranks", "device_of", "follow", "lead"]
 
@@ -179,17 +179,34 @@ def follow(ranks: Ranks) -> None:
     """Does what the leader orders until it is dismissed.
 
     A request to stop is the leader's business, who ends what is being done at a place where it can be gone on with.
+
+    Raises:
+        WorkerError: The leader has ended without a word.
     """
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)
     while True:
-        received: list[Any] = [None]
-        dist.broadcast_object_list(received, src=0)
-        if received[0] is None:
+        order = _next_order()
+        if order is None:
             break
-        work, arguments = received[0]
+        work, arguments = order
         work(ranks, *arguments)
     _part()
+
+
+def _next_order() -> tuple[Callable[..., object], tuple[Any, ...]] | None:
+    received: list[Any] = [None]
+    try:
+        dist.broadcast_object_list(received, src=0)
+    except RuntimeError as error:
+        raise WorkerError(
+            "the first process",
+            found="that it ended before its command was done",
+            expected="that it orders until there is nothing left",
+            remedy="It says itself what was wrong.",
+        ) from error
+    order: tuple[Callable[..., object], tuple[Any, ...]] | None = received[0]
+    return order
 
 
 def _part() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from lds_mlflow.errors import DataError
 from lds_mlflow.ranks import Ranks, follow, lead
 from lds_mlflow.sampling import decode_latents, encode_images, to_model_range
 from lds_mlflow.training import CheckpointFile, fit
@@ -77,6 +78,8 @@ def _main(what: str, folder: Path, stop_after: int) -> None:
         follow(ranks)
         _assert_parted()
         return
+    if what == "failure":
+        raise DataError("data", found="nothing", expected="something", remedy="Bring it.")
     found = rows(ranks) if what == "rows" else fitted(ranks, what, folder, lambda step: step == stop_after)
     ranks.dismiss()
     _assert_parted()

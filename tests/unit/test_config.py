@@ -237,6 +237,13 @@ def test_without_a_classifier_inception_is_taken() -> None:
     assert parse(EvaluateConfig, {"classifier_run": "none", "features": "inception"}).features == "inception"
 
 
+@pytest.mark.parametrize("name", ["attributes", "split_list"])
+def test_a_table_that_is_not_there_is_refused(name: str) -> None:
+    (problem,) = _problems((DataConfig,), {name: "/no/such/file"})
+    assert problem.startswith(f"{name}=/no/such/file: ")
+    assert "there is none at /no/such/file" in problem
+
+
 @pytest.mark.parametrize("features", ["inception", "squeezenet", "squeezenet-caffe", "program"])
 def test_weights_that_are_there_are_taken(tmp_path: Path, features: str) -> None:
     (tmp_path / "weights.pth").touch()

@@ -14,20 +14,26 @@ from lds_mlflow.errors import ConfigError
 from lds_mlflow.ranks import ALONE, Ranks, device_of
 from lds_mlflow.training import fit
 from tests.ranks_program import PLAN, fitted, images, model_with, rows
+from tests.servers import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
 
-def _together(what: str, folder: Path, *, size: int, stop_after: int = 0) -> Any:
+def _begun(what: str, folder: Path, *, size: int, stop_after: int = 0) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={size}"]
-    done = subprocess.run(
+    return subprocess.run(
         [*command, "-m", "tests.ranks_program", what, str(folder), str(stop_after)],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
+        timeout=PATIENCE_SECONDS,
     )
+
+
+def _together(what: str, folder: Path, *, size: int, stop_after: int = 0) -> Any:
+    done = _begun(what, folder, size=size, stop_after=stop_after)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "found.json").read_text())
 
@@ -56,6 +62,12 @@ def test_how_many_processes_there_are_changes_roundings_alone(tmp_path: Path) ->
 
 def test_rows_are_computed_as_by_one_process(tmp_path: Path) -> None:
     assert _together("rows", tmp_path, size=2) == rows(ALONE)
+
+
+def test_who_follows_says_in_a_sentence_that_the_leader_is_gone(tmp_path: Path) -> None:
+    done = _begun("failure", tmp_path, size=2)
+    assert done.returncode != 0
+    assert "WorkerError: the first process: found that it ended before its command was done" in done.stderr
 
 
 def test_a_batch_that_can_not_be_divided_among_the_processes_is_refused() -> None:

@@ -107,6 +107,13 @@ def test_a_list_of_something_else_is_refused(tmp_path: Path, content: str) -> No
         read_parts(_written(tmp_path, content))
 
 
+@pytest.mark.parametrize("content", [b"", b"\n", b"a.png,\xff\n", bytes(range(256))])
+def test_a_list_that_can_not_be_read_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "list.txt").write_bytes(content)
+    with pytest.raises(DataError, match=r"list\.txt"):
+        read_parts(tmp_path / "list.txt")
+
+
 def test_a_list_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="split_list"):
         read_parts(tmp_path / "nowhere.csv")
