@@ -14,7 +14,6 @@ object.
 """
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +28,7 @@ from sklearn.neighbors import KernelDensity
 from torch import Tensor
 
 from benchmarks.memory import peak_extra_mib
+from benchmarks.product import Product, seconds_of
 from lds_mlflow.latent import Exhaustive, score_directly, score_exhaustively, score_factored
 from lds_mlflow.latent.geometry import blocks
 from lds_mlflow.values import Candidates
@@ -63,7 +63,7 @@ def main(quick: bool, million: bool) -> None:
     """Measures the scorers beside their peers."""
     sizes = _QUICK if quick else _FULL
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    product = _Product.fastest(device)
+    product = Product.fastest(device)
     _say(f"{torch.get_num_threads()} threads, {device}; matrix products are of side {product.side:,}")
     results = {dim: _points_and_pairs(sizes, dim, product, device) for dim in sizes.dims}
     sweeps = [_exhaustive(n, max(sizes.dims), product, device) for n in sizes.exhaustive]
@@ -90,40 +90,6 @@ def main(quick: bool, million: bool) -> None:
 
 def _say(text: str) -> None:
     click.echo(text)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - begin
-
-
-@dataclass(frozen=True, slots=True)
-class _Product:
-    """A square matrix product in float32, whose speed is what others are measured by."""
-
-    side: int
-    a: Tensor
-    b: Tensor
-    out: Tensor
-
-    @classmethod
-    def fastest(cls, device: str) -> "_Product":
-        products = [cls(side, *torch.randn(3, side, side, device=device)) for side in (1024, 2048, 4096)]
-        return max(products, key=lambda product: product.gflops(0.3))
-
-    def gflops(self, seconds: float = 1.0) -> float:
-        """Returns its speed over some seconds, in GFLOP/s."""
-        self._multiply()
-        spent, n = 0.0, 0
-        while spent < seconds:
-            spent, n = spent + _seconds(self._multiply), n + 1
-        return 2e-9 * self.side**3 * n / spent
-
-    def _multiply(self) -> None:
-        torch.mm(self.a, self.b, out=self.out)
 
 
 def _latents(n: int, dim: int, device: str) -> tuple[Tensor, float]:
@@ -161,7 +127,7 @@ def _oracle(candidates: Candidates, z_ND: Tensor, sigma: float, *, leave_endpoin
     return torch.stack(scores)
 
 
-def _points_and_pairs(sizes: _Sizes, dim: int, product: _Product, device: str) -> dict[str, float]:
+def _points_and_pairs(sizes: _Sizes, dim: int, product: Product, device: str) -> dict[str, float]:
     z_ND, sigma = _latents(sizes.n, dim, device)
     listed, pooled = (_pairs(z_ND, sizes.candidates, pool) for pool in (sizes.n, sizes.pool))
     some = torch.randperm(sizes.candidates, generator=torch.Generator().manual_seed(2))
@@ -178,7 +144,7 @@ def _points_and_pairs(sizes: _Sizes, dim: int, product: _Product, device: str) -
         speeds.append(product.gflops())
         for name, (work, n_points) in runs.items():
             work()
-            times[name].append(_seconds(work) / n_points / sizes.n * 1e9)
+            times[name].append(seconds_of(work) / n_points / sizes.n * 1e9)
     per_pair = {name: median(values) for name, values in times.items()}
     errors = _errors(listed, z_ND, sigma, some[:_CHECKED])
     share = 2 * dim / per_pair["direct"] / median(speeds)
@@ -251,13 +217,13 @@ def _keops(z_MD: Tensor, z_ND: Tensor, sigma: float) -> Callable[[], object] | N
     return lambda: (((x - y) ** 2).sum(-1) * (-0.5 / sigma**2)).logsumexp(1)
 
 
-def _exhaustive(n: int, dim: int, product: _Product, device: str) -> dict[str, float]:
+def _exhaustive(n: int, dim: int, product: Product, device: str) -> dict[str, float]:
     z_ND, sigma = _latents(n, dim, device)
     found: list[Exhaustive] = []
     times, speeds = [], [product.gflops()]
     for _ in range(1 if n > 10_000 else _REPEATS):
         times.append(
-            _seconds(lambda: found.append(score_exhaustively(z_ND, 10_000, sigma=sigma, leave_endpoints_out=True)))
+            seconds_of(lambda: found.append(score_exhaustively(z_ND, 10_000, sigma=sigma, leave_endpoints_out=True)))
         )
         speeds.append(product.gflops())
     share = 9 * n**3 / median(times) / 1e9 / median(speeds)
@@ -277,7 +243,7 @@ def _on_gpu(dim: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, precision in (("float32", "highest"), ("tf32", "high")):
         torch.set_float32_matmul_precision(precision)
-        product = _Product.fastest("cuda")
+        product = Product.fastest("cuda")
         for n in (20_000, 50_000, 100_000):
             _say(f"\n{name}:")
             result = _exhaustive(n, dim, product, "cuda")
