@@ -86,6 +86,8 @@ class TrackingServer:
             "AWS_DEFAULT_REGION": "us-east-1",
             "MLFLOW_AUTH_CONFIG_PATH": str(self.folder / "auth.ini"),
             "MLFLOW_FLASK_SERVER_SECRET_KEY": "tests",
+            # They are processes of their own, for what nothing here asks for.
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         }
         with (self.folder / "server.log").open("ab") as log:
             process = self.process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from shutil import which
@@ -33,6 +34,7 @@ __all__ = ["Tracker"]
 
 _EXPERIMENT = "Default"
 _OUTBOX = "outbox"
+_SHORT_ID = re.compile(r"[0-9a-f]{8,31}")
 _log = logging.getLogger(__name__)
 _KIND = ("mlflow.experimentKind", "custom_model_development")
 """The tag that makes MLflow's UI open on training runs, and not on its tools for language models."""
@@ -197,7 +199,11 @@ class Tracker:
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
     def open(self, reference: str) -> FinishedRun:
-        """Opens a run by its id, by a runs:/ID address, or by the models:/ address of a model that it logged.
+        """Opens a run.
+
+        Args:
+            reference: Its id, or the first digits of it as commands print them, a runs:/ID address, or the models:/
+                address of a model that it logged.
 
         Raises:
             TrackingError: There is no such run, or it has not finished.
@@ -208,7 +214,7 @@ class Tracker:
             raise TrackingError.because(
                 error,
                 f"run {reference}",
-                expected="the id of a run, or a runs:/ or models:/ address",
+                expected="the id of a run, eight or more of its first digits, or a runs:/ or models:/ address",
                 remedy="See the MLflow UI for the ids, or give auto.",
             ) from error
         # A run that only reused another has no artifacts of its own.
@@ -248,7 +254,11 @@ class Tracker:
             else:
                 version = self.client.get_model_version(*name.rsplit("/", 1))
             return str(version.run_id)
-        return reference.removeprefix("runs:/").split("/", 1)[0]
+        run_id = reference.removeprefix("runs:/").split("/", 1)[0]
+        if not _SHORT_ID.fullmatch(run_id):
+            return run_id
+        found = self.client.search_runs([self.experiment_id], f"attributes.run_id LIKE '{run_id}%'", max_results=2)
+        return str(found[0].info.run_id) if len(found) == 1 else run_id
 
 
 def _program() -> str:

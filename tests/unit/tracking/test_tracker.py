@@ -34,6 +34,15 @@ def test_a_child_is_nested_under_its_parent(tracker: Tracker, monkeypatch: pytes
     assert tracker.client.get_run(child.id).data.tags["mlflow.parentRunId"] == parent.id
 
 
+def test_a_run_is_opened_by_the_digits_that_commands_print(tracker: Tracker) -> None:
+    run = tracker.begin("train", parent=None, values={})
+    run.end("FINISHED")
+    assert tracker.open(run.id[:8]).id == tracker.open(f"runs:/{run.id[:12]}").id == run.id
+    for reference in ("0" * 8, run.id[:7], "%" * 8):
+        with pytest.raises(TrackingError, match="expected the id of a run"):
+            tracker.open(reference)
+
+
 def test_only_a_finished_run_is_found_by_its_fingerprint(tracker: Tracker) -> None:
     for status in ("FAILED", "KILLED"):
         tracker.begin("train", parent=None, values={tags.FINGERPRINT: "f"}).end(status)
