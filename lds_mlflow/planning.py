@@ -65,7 +65,7 @@ def estimate_costs(
     Args:
         train: How to train.
         augment: How A is made; its candidates are estimated as sampled ones.
-        finetune: How to finetune.
+        finetune: How to finetune; with batches of the size of training's.
         images: The training images.
         device: Where to compute.
         ranks: The processes that share the work.
@@ -110,7 +110,7 @@ def estimate_costs(
     calculated = {
         "train_hours": train.train_steps * seconds / 3600,
         "augment_hours": augmenting / 3600,
-        "finetune_hours": finetune.finetune_steps * seconds * finetune.batch_size / train.batch_size / 3600,
+        "finetune_hours": finetune.finetune_steps * seconds / 3600,
         # Weights, their moving average, and Adam's two moments.
         "checkpoint_mib": 4 * _BYTES * parameters / 2**20,
         "model_mib": _BYTES * parameters / 2**20,

@@ -15,7 +15,7 @@ _NAME = "dry run"
 def dry_run(runner: Runner, run: Run) -> None:
     """Reads the data, unless that has been done, probes this machine, says what a training costs, and ends the run.
 
-    Augmenting and finetuning are estimated by their defaults.
+    Augmenting is estimated by its defaults, and finetuning by them and by what it has in common with training.
     """
     config = runner.config(STEPS["train"], {})
     assert isinstance(config, TrainConfig)
@@ -25,10 +25,11 @@ def dry_run(runner: Runner, run: Run) -> None:
         inputs = runner.inputs(STEPS["train"], config, {}, parent=run.id)
         log_data(run, inputs)
         images = inputs["data"].load(ImageSet, "train")
-        augment, finetune = parse(AugmentConfig, {}), parse(FinetuneConfig, {})
+        shared = config.model_dump(include=set(FinetuneConfig.model_fields))
+        augment, finetune = parse(AugmentConfig, {}), parse(FinetuneConfig, shared)
         costs = estimate_costs(config, augment, finetune, images, device=runner.device, ranks=runner.ranks)
         run.log_metrics({f"plan/{name}": value for name, value in (costs.measured | costs.calculated).items()})
-        work = f"{config.train_steps:,} steps of {config.batch_size}"
+        work = f"{config.train_steps:,} steps of {config.batch_size}, then {finetune.finetune_steps:,} of finetuning"
         head = f"training on {len(images):,} images, {work}, on {runner.device}"
         run.log_note(f"**{_NAME}**: {head}\n\n```\n{costs.table()}\n```")
         run.log_tags({tags.SENTENCE: head})

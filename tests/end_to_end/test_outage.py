@@ -19,7 +19,7 @@ pytestmark = pytest.mark.end_to_end
 OUTAGE_SECONDS = int(os.environ.get("LDS_OUTAGE_SECONDS", "6"))
 """A longer one, such as 60, takes that much longer to test."""
 
-LAST = 800 + 100 * OUTAGE_SECONDS
+LAST = 500 + 100 * OUTAGE_SECONDS
 STEPS = {"train_steps": LAST, "checkpoint_every": 100, "limit": 300}
 MEASURED = ("system/", "cost/", "train/images_per_second")
 

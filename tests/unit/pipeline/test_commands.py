@@ -292,6 +292,7 @@ def test_a_dry_run_says_what_training_takes_and_trains_nothing(
     figures = found.data.metrics
     assert found.info.status == "FINISHED"
     assert figures["plan/train_hours"] == pytest.approx(TINY["batch_size"] / figures["plan/images_per_second"])
+    assert figures["plan/finetune_hours"] == pytest.approx(figures["plan/train_hours"] * 500 / 3600)
     assert figures["plan/checkpoint_mib"] == pytest.approx(4 * figures["plan/model_mib"])
     assert all(value > 0 for value in figures.values())
     assert any("3,600 steps of 8" in line and "calculated" in line and "measured" in line for line in said)
