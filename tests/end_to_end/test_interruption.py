@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
+from tests.conftest import MakePipeline
 from tests.end_to_end.conftest import Start, Started, assignments, on_both_stores
 from tests.servers import PATIENCE_SECONDS
 
@@ -48,7 +49,9 @@ def _finish(process: subprocess.Popen[str]) -> None:
 
 
 @on_both_stores
-def test_a_killed_training_goes_on_as_if_it_had_not_been(start: Start, tracker: Tracker, tmp_path: Path) -> None:
+def test_a_killed_training_goes_on_as_if_it_had_not_been(
+    start: Start, make_pipeline: MakePipeline, tracker: Tracker, tmp_path: Path
+) -> None:
     process = start("train", **STEPS)
     checkpoints = tmp_path / "work" / "checkpoints"
     _wait_for(lambda: any(checkpoints.glob("train-*.pt")), process)
@@ -59,7 +62,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(start: Start, tracker: 
     (killed,) = [run for run in _train_runs(tracker) if run.id != resumed.id]
     assert killed.entity.info.status == "KILLED"
     assert resumed.entity.data.tags[tags.RESUMED] == killed.id
-    _finish(start("train", **STEPS, reuse=False))
+    make_pipeline("train", **STEPS, reuse=False).run("train")
     digests = {_weights_digest(run) for run in _train_runs(tracker) if run.entity.info.status == "FINISHED"}
     assert len(digests) == 1
     steps = [point.step for point in tracker.client.get_metric_history(resumed.id, "train/loss")]
@@ -80,7 +83,7 @@ def _models(tracker: Tracker) -> dict[str, set[str]]:
 
 
 def test_main_that_is_killed_at_random_moments_ends_with_the_same_weights(
-    start: Start, tracker: Tracker, tmp_path: Path
+    start: Start, make_pipeline: MakePipeline, tracker: Tracker, tmp_path: Path
 ) -> None:
     longer = {**STEPS, "train_steps": 300, "finetune_steps": 100, "registered_model": "none"}
     seed = random.randrange(2**32)
@@ -95,7 +98,7 @@ def test_main_that_is_killed_at_random_moments_ends_with_the_same_weights(
     _finish(start("main", **longer))
     killed = _models(tracker)
     assert len(killed) == 3, f"{killed}, seed {seed}"
-    _finish(start("main", **longer, reuse=False, work_dir=tmp_path / "another"))
+    make_pipeline("main", **longer, reuse=False, work_dir=tmp_path / "another").main()
     assert _models(tracker) == killed, f"seed {seed}"
     assert all(len(digests) == 1 for digests in killed.values())
 
