@@ -1,5 +1,6 @@
 """The commands, one an entry point, generated from the configurations."""
 
+import os
 from collections.abc import Mapping
 from functools import partial
 from time import monotonic
@@ -44,7 +45,8 @@ def _run(entry_point: str, values: Mapping[str, str]) -> None:
     ranks = lead(device_of(options.device))
     if not ranks.leads:
         follow(ranks)
-        return
+        # Threads of the processes' group, which compiled programs keep, may abort a Python that ends the usual way.
+        os._exit(0)
     with Interruption() as interruption, Tracker.connect(options, click.echo) as tracker:
         pipeline = Pipeline(configs, tracker, interruption, click.echo, ranks=ranks)
         whole = {MAIN: pipeline.main, PROMOTE: pipeline.promote}

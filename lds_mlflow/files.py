@@ -16,6 +16,7 @@ __all__ = [
     "naming_a_full_disk",
     "remove",
     "require_free_space",
+    "take_space",
     "write_atomically",
 ]
 
@@ -48,6 +49,24 @@ def require_free_space(folder: Path, n_bytes: int) -> None:
             expected=f"at least {n_bytes / 2**20:,.0f} MiB",
             remedy=_REMEDY,
         )
+
+
+def take_space(path: Path, n_bytes: int) -> None:
+    """Makes a file `n_bytes` (bytes) long, all of which the disk has room for: what is mapped can't fail when written.
+
+    Raises:
+        DiskFullError: It has not.
+    """
+    require_free_space(path.parent, n_bytes - _bytes_taken(path))
+    with naming_a_full_disk(str(path)), path.open("r+b") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+        else:
+            file.truncate(n_bytes)
+
+
+def _bytes_taken(path: Path) -> int:
+    return 512 * path.stat().st_blocks
 
 
 @contextmanager

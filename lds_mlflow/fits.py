@@ -54,7 +54,7 @@ def training_as_configured(config: TrainConfig, train: ImageSet, *, checkpoint_e
     _, channels, resolution, _ = train.images_NCHW.shape
     model = VAE.initialised(spec_for(config.preset, resolution=resolution, channels=channels), config.train_seed)
     if config.prior != "gaussian":
-        model = model.with_prior(config.prior, to_model_range(train.images_NCHW), pseudo_inputs=config.pseudo_inputs)
+        model = _with_prior(model, config.prior, train, config.pseudo_inputs)
     plan = _plan(
         config,
         steps=config.train_steps,
@@ -147,11 +147,15 @@ def _perceptual(config: FitConfig, resolution: int) -> nn.Module | None:
 def _model(config: FinetuneConfig, weights: ModelWeights, train: ImageSet) -> VAE:
     model = VAE.from_weights(weights)
     if config.finetune_prior not in ("keep", model.spec.prior):
-        images = to_model_range(train.images_NCHW)
-        model = model.with_prior(config.finetune_prior, images, pseudo_inputs=config.pseudo_inputs)
+        model = _with_prior(model, config.finetune_prior, train, config.pseudo_inputs)
     if config.finetune_variant == "decoder":
         model.encoder.requires_grad_(False)
     return model
+
+
+def _with_prior(model: VAE, kind: str, train: ImageSet, pseudo_inputs: int) -> VAE:
+    begin = to_model_range(train.spread(pseudo_inputs).images_NCHW)
+    return model.with_prior(kind, exemplars=len(train), pseudo_inputs=begin)
 
 
 def _latents_of(augmentation: AugmentationSet | None) -> Tensor:

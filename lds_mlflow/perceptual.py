@@ -21,7 +21,7 @@ from torch_fidelity.sample_similarity_lpips import SampleSimilarityLPIPS
 
 from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.pretrained import Convention, as_trained_on, in_short, load_squeezenet, three_channels
-from lds_mlflow.vae.layers import downsample, resampling_filter, upsample
+from lds_mlflow.vae.layers import downsample, in_float32, resampling_filter, upsample
 
 __all__ = ["Laplacian", "PerceptualKind", "perceptual_distance"]
 
@@ -48,11 +48,12 @@ class Laplacian(nn.Module):
         """Maps two batches to a scalar."""
         # The pyramid is linear: that of the difference is the difference of the pyramids.
         rest, total = x - y, x.new_zeros(())
-        while rest.shape[-1] > _COARSEST:
-            smaller = downsample(rest, self.fir)
-            total = total + (rest - upsample(smaller, self.fir)).abs().mean()
-            rest = smaller
-        return total + rest.abs().mean()
+        with in_float32(x):
+            while rest.shape[-1] > _COARSEST:
+                smaller = downsample(rest, self.fir)
+                total = total + (rest - upsample(smaller, self.fir)).abs().mean()
+                rest = smaller
+            return total + rest.abs().mean()
 
 
 class _SqueezeNet(nn.Module):
@@ -71,7 +72,8 @@ class _SqueezeNet(nn.Module):
         for place, layer in enumerate(self.layers[: _TAPS[-1] + 1]):
             maps = layer(maps)
             if place in _TAPS:
-                found.append(maps * torch.rsqrt(maps.square().sum(1, keepdim=True) + _TINY))
+                units = maps.float()
+                found.append(units * torch.rsqrt(units.square().sum(1, keepdim=True) + _TINY))
         return found
 
 

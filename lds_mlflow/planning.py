@@ -3,6 +3,7 @@
 import resource
 from dataclasses import dataclass, replace
 from math import ceil
+from pathlib import Path
 from time import monotonic, perf_counter
 
 import torch
@@ -22,6 +23,7 @@ _PROBE_SECONDS = 10.0
 _WARM_UP, _LEAST_STEPS = 1, 2
 _CODED, _SCORED = 32, 2000
 _BYTES = 4
+_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,22 @@ class Costs:
             ),
             f"checkpoint, model         {self.calculated['checkpoint_mib']:,.0f} and "
             f"{self.calculated['model_mib']:,.0f} MiB, calculated",
-            f"points of curves          {self.calculated['points']:,.0f} for train, calculated",
+            f"logged by train           {self.calculated['points']:,.0f} points of curves, calculated, "
+            f"{self.calculated['progress_pictures']:,.0f} pictures of samples on the way, pictures of the curves, "
+            "samples and reconstructions, figures of both parts, the use of the machine, and the model",
         ]
         return "\n".join(lines)
 
 
 def estimate_costs(
-    train: TrainConfig, augment: AugmentConfig, finetune: FinetuneConfig, images: ImageSet, *, device: str, ranks: Ranks
+    train: TrainConfig,
+    augment: AugmentConfig,
+    finetune: FinetuneConfig,
+    images: ImageSet,
+    *,
+    checkpoint_every: int,
+    device: str,
+    ranks: Ranks,
 ) -> Costs:
     """Trains for some seconds, decodes, encodes and scores a little, and extrapolates.
 
@@ -67,6 +78,7 @@ def estimate_costs(
         augment: How A is made; its candidates are estimated as sampled ones.
         finetune: How to finetune; with batches of the size of training's.
         images: The training images.
+        checkpoint_every: Steps of training between two checkpoints.
         device: Where to compute.
         ranks: The processes that share the work.
     """
@@ -114,6 +126,7 @@ def estimate_costs(
         # Weights, their moving average, and Adam's two moments.
         "checkpoint_mib": 4 * _BYTES * parameters / 2**20,
         "model_mib": _BYTES * parameters / 2**20,
+        "progress_pictures": train.train_steps // checkpoint_every,
         "points": len(curves) * ceil(train.train_steps / asked.plan.log_every),
     }
     return Costs(measured, calculated)
@@ -144,11 +157,17 @@ def _scoring_seconds(n: int, n_candidates: int, model: VAE) -> float:
 def _forget_peak(device: str) -> None:
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
+    elif _CLEAR.exists():
+        # Forget what reading the images took (Linux).
+        _CLEAR.write_text("5")
 
 
 def _peak_bytes(device: str) -> float:
     if device != "cpu":
         return float(torch.cuda.max_memory_allocated())
+    if _CLEAR.exists():
+        (line,) = [line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM")]
+        return 1024 * float(line.split()[1])
     return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
-from lds_mlflow.files import digest_of_bytes, require_free_space
+from lds_mlflow.files import digest_of_bytes, take_space
 
 __all__ = [
     "AugmentationSet",
@@ -58,7 +58,7 @@ def rows_of(images_NCHW: Tensor, index: Tensor) -> Tensor:
     if prod(shape) <= _IN_MEMORY:
         return images_NCHW[index]
     with NamedTemporaryFile() as file:
-        require_free_space(Path(file.name).parent, prod(shape))
+        take_space(Path(file.name), prod(shape))
         rows = torch.from_file(file.name, shared=True, size=prod(shape), dtype=torch.uint8).view(shape)
     return torch.index_select(images_NCHW, 0, index, out=rows)
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lds_mlflow.errors import DataError
+from lds_mlflow.metrics import Classifier, ClassifierExtractor
 from lds_mlflow.ranks import Ranks, follow, lead
 from lds_mlflow.sampling import decode_latents, encode_images, to_model_range
 from lds_mlflow.training import CheckpointFile, fit
@@ -19,6 +20,12 @@ from tests import tiny
 __all__ = ["PLAN", "fitted", "images", "model_with", "rows"]
 
 PLAN = replace(tiny.PLAN, batch_size=12)
+PLANS = {
+    "adversary": replace(PLAN, adversarial_weight=0.1),
+    # One process's share of a batch lies above it in some steps while another's lies below.
+    "free bits": replace(PLAN, free_bits=0.025, log_every=1),
+    "lower": replace(PLAN, precision="bfloat16"),
+}
 
 
 class Distance(nn.Module):
@@ -33,19 +40,18 @@ def images() -> torch.Tensor:
 
 
 def model_with(prior: str) -> VAE:
-    return VAE.initialised(tiny.SPEC, 0).with_prior(prior, to_model_range(images()[:20]), pseudo_inputs=3)
+    return VAE.initialised(tiny.SPEC, 0).with_prior(prior, exemplars=20, pseudo_inputs=to_model_range(images()[:3]))
 
 
 def fitted(ranks: Ranks, kind: str, folder: Path, stop: Callable[[int], bool]) -> dict[str, object]:
-    """Fits a model with a prior of a kind, or an "adversary"; returns the digest of the weights, steps, and curves."""
-    prior = "gaussian" if kind == "adversary" else kind
-    plan = replace(PLAN, adversarial_weight=0.1) if kind == "adversary" else PLAN
+    """Fits by a plan of a kind, or with a prior; returns the digest of the weights, steps, and curves."""
+    prior = "gaussian" if kind in PLANS else kind
     told: list[dict[str, float]] = []
     steps = iter(range(1, 100))
     result = fit(
         model_with(prior),
         images(),
-        plan,
+        PLANS.get(kind, PLAN),
         ranks=ranks,
         z_AD=torch.zeros(12, 4),
         perceptual=Distance(),
@@ -57,12 +63,15 @@ def fitted(ranks: Ranks, kind: str, folder: Path, stop: Callable[[int], bool]) -
 
 
 def rows(ranks: Ranks) -> dict[str, list[object]]:
-    """Encodes and decodes, with a last batch that is smaller."""
+    """Encodes and decodes, with a last batch that is smaller, and computes a classifier's features."""
     model = model_with("gaussian").eval()
     many = images().repeat(20, 1, 1, 1)[:700]
     mean, log_variance = encode_images(model, many, ranks=ranks)
     decoded = decode_latents(model, mean, ranks=ranks)
-    return {"mean": mean.tolist(), "log_variance": log_variance.tolist(), "decoded": decoded.tolist()}
+    torch.manual_seed(0)
+    features = ClassifierExtractor(Classifier(8, 1, 10).to_weights(), ranks=ranks).features(decoded)
+    found = {"mean": mean, "log_variance": log_variance, "decoded": decoded, "features": features}
+    return {name: values.tolist() for name, values in found.items()}
 
 
 def _assert_parted() -> None:

@@ -18,6 +18,8 @@ from lds_mlflow.values import AugmentationSet, Candidates, ImageSet, LatentSet, 
 
 __all__ = ["Selected", "select_interpolants"]
 
+_DECODED_AT_ONCE = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Selected:
@@ -67,7 +69,9 @@ def select_interpolants(
 
     sharpness_M = None
     if config.sharpest_fraction < 1:
-        sharpness_M = sharpness(decode_latents(model, scored.candidates.z_MD, ranks=ranks))
+        # All candidates, decoded, may not fit in memory.
+        some_MD = scored.candidates.z_MD.split(_DECODED_AT_ONCE)
+        sharpness_M = torch.cat([sharpness(decode_latents(model, z_BD, ranks=ranks)) for z_BD in some_MD])
     chosen = select(
         scored.scores.log_lds_M,
         rule_of(config, scored, z_of_held_out),

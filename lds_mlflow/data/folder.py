@@ -127,8 +127,8 @@ def _assemble(path: Path, files: dict[str, Picture], own: bytes | None, reading:
         source=str(path),
         tolerated=reading.tolerated,
         folder=reading.packing,
+        on_faults=reading.on_faults,
     )
-    reading.on_faults(packed.faults)
     names, classes, parts = ([some[row] for row in packed.rows_N] if some else [] for some in (names, classes, parts))
     class_names = tuple(sorted(set(classes)))
     if len(class_names) < 2:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from tqdm import tqdm
 
 from lds_mlflow.data.pixels import MOST_PIXELS, Fault, Picture, decode_picture
 from lds_mlflow.errors import DataError
-from lds_mlflow.files import digest_of_bytes, require_free_space, write_atomically
+from lds_mlflow.files import digest_of_bytes, take_space, write_atomically
 
 __all__ = ["Packed", "pack_pictures"]
 
@@ -75,6 +74,7 @@ def pack_pictures(
     source: str,
     tolerated: float = 0.0,
     folder: Path | None = None,
+    on_faults: Callable[[list[Fault]], None] = lambda faults: None,
 ) -> Packed:
     """Decodes pictures into one array.
 
@@ -85,6 +85,7 @@ def pack_pictures(
         channels: 1 (grey) or 3 (colour), to which every picture is converted; 0 takes them as they are.
         source: What to call the whole in a message.
         tolerated: Share of the pictures that may be corrupt or too large, and are left out.
+        on_faults: Takes what is wrong with pictures, before an error about too many of them.
         folder: Where the array lies, so that it need not fit in memory, and an interrupted call is gone on with; None
             keeps it in memory.
 
@@ -110,6 +111,7 @@ def pack_pictures(
                 pixels.flush()
                 progress.save(folder)
         faults = progress.faults
+    on_faults(faults)
     _require_usable(faults, pictures, first, source=source, tolerated=tolerated)
     unusable = {fault.name for fault in faults}
     rows = [row for row, (name, _) in enumerate(pictures) if name not in unusable]
@@ -130,10 +132,10 @@ def _array(shape: tuple[int, ...], folder: Path | None, *, begun: bool) -> NDArr
     if folder is None:
         return np.empty(shape, dtype=np.uint8)
     folder.mkdir(parents=True, exist_ok=True)
-    if begun:
-        return open_memmap(folder / _PIXELS, mode="r+")
-    require_free_space(folder, prod(shape))
-    return open_memmap(folder / _PIXELS, mode="w+", dtype=np.uint8, shape=shape)
+    if not begun:
+        open_memmap(folder / _PIXELS, mode="w+", dtype=np.uint8, shape=shape).flush()
+    take_space(folder / _PIXELS, (folder / _PIXELS).stat().st_size)
+    return open_memmap(folder / _PIXELS, mode="r+")
 
 
 def _decoded(

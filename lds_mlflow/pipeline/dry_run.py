@@ -27,7 +27,15 @@ def dry_run(runner: Runner, run: Run) -> None:
         images = inputs["data"].load(ImageSet, "train")
         shared = config.model_dump(include=set(FinetuneConfig.model_fields))
         augment, finetune = parse(AugmentConfig, {}), parse(FinetuneConfig, shared)
-        costs = estimate_costs(config, augment, finetune, images, device=runner.device, ranks=runner.ranks)
+        costs = estimate_costs(
+            config,
+            augment,
+            finetune,
+            images,
+            checkpoint_every=runner.options.checkpoint_every,
+            device=runner.device,
+            ranks=runner.ranks,
+        )
         run.log_metrics({f"plan/{name}": value for name, value in (costs.measured | costs.calculated).items()})
         work = f"{config.train_steps:,} steps of {config.batch_size}, then {finetune.finetune_steps:,} of finetuning"
         head = f"training on {len(images):,} images, {work}, on {runner.device}"

@@ -52,11 +52,17 @@ def run(config: DataConfig, context: Context) -> str:
         packing=context.checkpoint_path,
         on_faults=faults.extend,
     )
-    everything = load_images(config.data, reading)
+    try:
+        everything = load_images(config.data, reading)
+    except DataError:
+        _log_faults(faults, context)
+        raise
     if config.split_list:
         everything = declare_parts(everything, read_parts(Path(config.split_list)))
-    faults += _copies(everything, config)
+    copies = _copies(everything)
+    faults += copies
     _log_faults(faults, context)
+    _require_few(copies, everything, config)
     images = limit_images(everything, config.limit, seed=config.split_seed)
     splits = split_images(
         images,
@@ -99,16 +105,18 @@ def _faults_note(faults: list[Fault]) -> str:
     return f"\nNote: of the files, {' and '.join(said)}; faults.csv names them." if said else ""
 
 
-def _copies(images: ImageSet, config: DataConfig) -> list[Fault]:
-    copies = exact_copies(images)
+def _copies(images: ImageSet) -> list[Fault]:
+    return [Fault(name, "copy", f"of {first}") for name, first in exact_copies(images)]
+
+
+def _require_few(copies: list[Fault], images: ImageSet, config: DataConfig) -> None:
     if not config.data.startswith(_BUNDLED) and len(copies) > config.tolerated * len(images):
         raise DataError(
             f"images of {images.name}",
-            found=f"{len(copies):,} of {len(images):,} that are copies, such as {copies[0][0]} of {copies[0][1]}",
-            expected=f"at most {config.tolerated:.1%}",
+            found=f"{len(copies):,} of {len(images):,} that are copies, such as {copies[0].name} {copies[0].detail}",
+            expected=f"at most {config.tolerated:.1%}; faults.csv of the run names them",
             remedy="Remove them, or give a larger share as tolerated; copies never fall into two parts.",
         )
-    return [Fault(name, "copy", f"of {first}") for name, first in copies]
 
 
 def _log_faults(faults: list[Fault], context: Context) -> None:

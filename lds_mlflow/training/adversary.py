@@ -69,7 +69,7 @@ class Adversary:
         """Returns what reconstructions, [B, C, H, W] in -1..1, cost that it tells from images: a scalar."""
         return functional.softplus(-self.discriminator(y)).mean()
 
-    def learn(self, step: int, x: Tensor, y: Tensor) -> Tensor:
+    def learn(self, step: int, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Computes its gradient; `optimizer.step()` is the caller's.
 
         Args:
@@ -78,7 +78,7 @@ class Adversary:
             y: Reconstructions of them.
 
         Returns:
-            Its loss.
+            Its loss, and the norm of its gradient.
         """
         self.discriminator.requires_grad_(True)
         if self._judgement is None:
@@ -88,8 +88,12 @@ class Adversary:
         loss: Tensor = self._judgement(x, y.detach(), is_regularised=step % _EVERY == 0)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        gradients = [weight.grad for weight in self.discriminator.parameters() if weight.grad is not None]
         self.discriminator.requires_grad_(False)
-        return loss.detach()
+        return {
+            "discriminator_loss": loss.detach(),
+            "discriminator_gradient_norm": nn.utils.get_total_norm(gradients),
+        }
 
     def state(self) -> dict[str, Any]:
         """Returns what `restore` takes."""

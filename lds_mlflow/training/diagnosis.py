@@ -9,6 +9,7 @@ from lds_mlflow.vae import VAE, Posterior
 __all__ = ["active_units", "diagnose"]
 
 _ACTIVE_VARIANCE = 0.01
+_AT_ONCE = 256
 
 
 def active_units(mean_ND: Tensor) -> int:
@@ -35,11 +36,12 @@ def diagnose(model: VAE, images_NCHW: Tensor, rows_N: Tensor) -> dict[str, float
     mean, log_variance = encode_images(model, images_NCHW)
     centre = mean.mean(0)
     spread = (mean - centre).square().sum(1).mean().sqrt()
-    error = (decode_latents(model, mean).float() - images_NCHW.float()) / 255
+    pairs = zip(mean.split(_AT_ONCE), images_NCHW.split(_AT_ONCE), strict=True)
+    errors = [(decode_latents(model, z).float() - images.float()).square().double().sum() for z, images in pairs]
     return {
         "active_units": float(active_units(mean)),
         "mean_over_spread": (centre.norm() / spread.clamp_min(torch.finfo(spread.dtype).tiny)).item(),
-        "reconstruction_mse": error.square().mean().item(),
+        "reconstruction_mse": sum(errors).item() / images_NCHW.numel() / 255**2,
         "kl": _divergence(model, Posterior(mean, log_variance), rows_N),
     }
 

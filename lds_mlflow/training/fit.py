@@ -78,6 +78,7 @@ class _Fit:
         self, model: VAE, images: Tensor, plan: FitPlan, *, z_AD: Tensor | None, stepper: Stepper, ranks: Ranks
     ) -> None:
         self.model, self.images, self.plan, self.z_AD = model, images, plan, z_AD
+        self.at_hand = at_hand(images, model.device)
         self.stepper, self.ranks = stepper, ranks
         self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(plan.ema_decay))
         self.step, self.skipped = 0, 0
@@ -106,7 +107,7 @@ class _Fit:
         )
 
     def advance(self) -> dict[str, Tensor]:
-        figures, taken = self.stepper.advance(self.step, self.images, self.z_AD)
+        figures, taken = self.stepper.advance(self.step, self.at_hand, self.z_AD)
         if taken:
             self.ema.update_parameters(self.model)
         else:
@@ -154,7 +155,8 @@ def fit(
         checkpoints: Where to keep the state; a fit that finds one there goes on from it.
         on_metrics: Called with a step and figures, also for those that a resumed fit already has: `loss` and `kl` in
             nats an image, `reconstruction_mse` in 0..1 pixel units, and `gradient_norm`; where they are part of the
-            loss, `latent_nll`, `perceptual_distance`, `adversarial` and `discriminator_loss`.
+            loss, `latent_nll`, `perceptual_distance`, `adversarial`, `discriminator_loss` and
+            `discriminator_gradient_norm`.
         on_checkpoint: Called after each periodic checkpoint with the moving average of the model.
         stop: Asked after every step; when it says so, the state is saved and the fit ends early.
         description: The label of the progress bar.
@@ -206,6 +208,13 @@ def fit(
         images_per_second=(state.step - begin) * plan.batch_size / seconds,
         resumed_from=saved.run_id if saved else "",
     )
+
+
+def at_hand(images: Tensor, device: torch.device) -> Tensor:
+    """Returns images where a step takes some of them from: a GPU's memory, where half of what is free holds them."""
+    if device.type != "cuda" or images.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return images
+    return images.to(device)
 
 
 def _follow(ranks: Ranks, joining: _Joining) -> None:

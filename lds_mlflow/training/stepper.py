@@ -16,7 +16,7 @@ __all__ = ["Stepper"]
 
 _BETAS = (0.9, 0.99)
 _GRADIENT_NORM = 1e4
-_DECISIVE = ("loss", "gradient_norm", "discriminator_loss")
+_DECISIVE = ("loss", "gradient_norm", "discriminator_loss", "discriminator_gradient_norm")
 """Figures of a step that changes nothing where one is not finite."""
 
 
@@ -73,7 +73,7 @@ class Stepper:
         loss.backward()
         figures |= {"gradient_norm": nn.utils.clip_grad_norm_(self.model.parameters(), _GRADIENT_NORM)}
         if self.adversary is not None:
-            figures |= {"discriminator_loss": self.adversary.learn(step, to_model_range(pixels), y)}
+            figures |= self.adversary.learn(step, to_model_range(pixels), y)
         means = dict(zip(figures, self.ranks.mean(torch.stack(list(figures.values()))), strict=True))
         taken = all(torch.isfinite(means[name]) for name in _DECISIVE if name in means)
         if taken:

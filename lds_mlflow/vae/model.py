@@ -11,7 +11,7 @@ from lds_mlflow.vae.decoder import Decoder
 from lds_mlflow.vae.encoder import Encoder
 from lds_mlflow.vae.losses import kl_divergence
 from lds_mlflow.vae.priors import ExemplarPrior, Mixture, VampPrior, log_posterior
-from lds_mlflow.values import ModelWeights, evenly_spread
+from lds_mlflow.values import ModelWeights
 
 __all__ = ["VAE", "Posterior", "VaeSpec"]
 
@@ -103,21 +103,20 @@ class VAE(nn.Module):
             ) from error
         return model.eval()
 
-    def with_prior(self, kind: str, images_NCHW: Tensor, *, pseudo_inputs: int) -> Self:
-        """Returns a copy of the network with another prior, begun by training images, in -1..1, [N, C, H, W].
+    def with_prior(self, kind: str, *, exemplars: int, pseudo_inputs: Tensor) -> Self:
+        """Returns a copy of the network with another prior.
 
         Args:
-            kind: "gaussian", "exemplar", of which every training image is one, or "vamp".
-            images_NCHW: The training images.
-            pseudo_inputs: Components of vamp; they begin as training images, evenly spread.
+            kind: "gaussian", "exemplar" or "vamp".
+            exemplars: Training images, each of which is one of exemplar's.
+            pseudo_inputs: What the components of vamp begin as: images in -1..1, [K, C, H, W].
         """
-        components = {"gaussian": 0, "exemplar": len(images_NCHW), "vamp": min(pseudo_inputs, len(images_NCHW))}
+        components = {"gaussian": 0, "exemplar": exemplars, "vamp": len(pseudo_inputs)}
         model = type(self)(replace(self.spec, prior=kind, components=components[kind]))
         model.encoder.load_state_dict(self.encoder.state_dict())
         model.decoder.load_state_dict(self.decoder.state_dict())
         if isinstance(model.prior, VampPrior):
-            begin = images_NCHW[evenly_spread(len(images_NCHW), components[kind])]
-            model.prior.pseudo_inputs.data.copy_(begin)
+            model.prior.pseudo_inputs.data.copy_(pseudo_inputs)
         return model
 
     def to_weights(self) -> ModelWeights:

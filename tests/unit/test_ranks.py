@@ -51,13 +51,14 @@ def test_a_fit_by_several_processes_that_was_stopped_resumes_to_the_same_weights
     assert resumed == whole
 
 
-def test_how_many_processes_there_are_changes_roundings_alone(tmp_path: Path) -> None:
-    together = _together("exemplar", tmp_path, size=2)
+@pytest.mark.parametrize(("kind", "rounding"), [("exemplar", 1e-4), ("free bits", 1e-4), ("lower", 0.1)])
+def test_how_many_processes_there_are_changes_roundings_alone(kind: str, rounding: float, tmp_path: Path) -> None:
+    together = _together(kind, tmp_path, size=2)
     (tmp_path / "alone").mkdir()
-    alone: Any = fitted(ALONE, "exemplar", tmp_path / "alone", lambda step: False)
-    assert len(alone["told"]) == len(together["told"]) == 4
+    alone: Any = fitted(ALONE, kind, tmp_path / "alone", lambda step: False)
+    assert len(alone["told"]) == len(together["told"]) >= 4
     for one, other in zip(alone["told"], together["told"], strict=True):
-        assert other == pytest.approx(one, rel=1e-4)
+        assert other == pytest.approx(one, rel=rounding)
 
 
 def test_rows_are_computed_as_by_one_process(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_nothing_that_is_drawn_or_encoded_holds_a_graph(model: VAE) -> None:
 
 def test_the_exemplars_of_a_model_are_the_means_of_its_training_images(model: VAE) -> None:
     images = random_images(5)
-    with_exemplars = model.with_prior("exemplar", to_model_range(images[:3]), pseudo_inputs=1)
+    with_exemplars = model.with_prior("exemplar", exemplars=3, pseudo_inputs=to_model_range(images[:1]))
     keep_exemplars(with_exemplars, images)
     assert torch.equal(with_exemplars.state_dict()["prior.exemplars"], encode_images(model, images[:3])[0])
     keep_exemplars(model, images)

@@ -9,6 +9,7 @@ from lds_mlflow.errors import TrainingError
 from lds_mlflow.ranks import ALONE
 from lds_mlflow.training import CheckpointFile, FitPlan, fit
 from lds_mlflow.training.adversary import Adversary
+from lds_mlflow.training.stepper import Stepper
 from lds_mlflow.vae import VAE, Discriminator
 from tests import tiny
 from tests.tiny import SPEC, random_images
@@ -41,7 +42,7 @@ def test_it_learns_to_tell_and_what_it_tells_costs() -> None:
     costs = [adversary.term(y).item()]
     losses = []
     for step in range(40):
-        losses.append(adversary.learn(step, x, y).item())
+        losses.append(adversary.learn(step, x, y)["discriminator_loss"].item())
         adversary.optimizer.step()
     costs.append(adversary.term(y).item())
     assert losses[-1] < 0.5 * losses[0]
@@ -64,7 +65,8 @@ def test_the_penalty_is_taken_every_sixteen_steps_and_counts_for_all_of_them() -
     (gradient,) = torch.autograd.grad(plain.discriminator(real).sum(), real)
     wanted = 0.5 * gamma * 16 * gradient.square().sum((1, 2, 3)).mean()
     for step, penalty in ((0, wanted), (1, torch.zeros(())), (16, wanted)):
-        torch.testing.assert_close(penalised.learn(step, x, y) - plain.learn(step, x, y), penalty, rtol=1e-3, atol=1e-4)
+        one, other = (adversary.learn(step, x, y)["discriminator_loss"] for adversary in (penalised, plain))
+        torch.testing.assert_close(one - other, penalty, rtol=1e-3, atol=1e-4)
 
 
 def test_a_fit_with_an_adversary_that_was_stopped_resumes_to_the_same_weights(tmp_path: Path) -> None:
@@ -84,6 +86,21 @@ def test_a_fit_with_an_adversary_that_was_stopped_resumes_to_the_same_weights(tm
 def test_an_adversary_that_is_not_finite_is_skipped_as_a_model_is() -> None:
     with pytest.raises(TrainingError, match="not finite"):
         fit(VAE.initialised(SPEC, 0), random_images(), replace(PLAN, r1_gamma=float("inf"), max_skipped=0))
+
+
+def test_a_step_in_which_only_the_gradient_of_the_adversary_is_not_finite_changes_nothing() -> None:
+    model = VAE.initialised(SPEC, 0)
+    stepper = Stepper(model, PLAN, ALONE, n=24, n_decoded=0, perceptual=None)
+    assert stepper.adversary is not None
+    weight = next(stepper.adversary.discriminator.requires_grad_(True).parameters())
+    weight.register_hook(lambda gradient: gradient * torch.inf)
+    before = [tensor.clone() for tensor in (*model.parameters(), *stepper.adversary.discriminator.parameters())]
+    stepper.adversary.discriminator.requires_grad_(False)
+    figures, taken = stepper.advance(0, random_images())
+    assert figures["discriminator_loss"].isfinite()
+    assert not taken
+    after = [*model.parameters(), *stepper.adversary.discriminator.parameters()]
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from lds_mlflow.errors import ArtifactError, TrainingError
 from lds_mlflow.training import CheckpointFile, FitPlan, FitResult, fit
 from lds_mlflow.training.checkpoint import History
+from lds_mlflow.training.fit import at_hand
 from lds_mlflow.vae import VAE, Posterior, VaeSpec
 
 TINY = VaeSpec(8, 1, channel_base=32, channel_max=4, latent_dim=4, style_dim=4, mapping_layers=1)
@@ -22,6 +24,15 @@ PLAN = FitPlan(
     log_every=1,
     checkpoint_every=4,
 )
+
+
+class Elsewhere:
+    """Stands for images, on a machine that has no GPU."""
+
+    nbytes = 100
+
+    def to(self, device: torch.device) -> str:
+        return f"on {device}"
 
 
 class CrashError(Exception):
@@ -52,6 +63,16 @@ class Watching(VAE):
         self.seen: list[tuple[bytes, float]]
         self.seen.append((x.numpy().tobytes(), noise_BD[0, 0].item()))
         return super().forward(x, noise_BD)
+
+
+@pytest.mark.parametrize(("free", "moved"), [(200, True), (199, False)])
+def test_images_are_kept_on_a_gpu_that_half_of_holds_them(
+    free: int, moved: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10**9))
+    images: Any = Elsewhere()
+    assert at_hand(images, torch.device("cuda:1")) == ("on cuda:1" if moved else images)
+    assert at_hand(images, torch.device("cpu")) is images
 
 
 def _images(n: int = 24) -> Tensor:

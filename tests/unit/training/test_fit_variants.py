@@ -12,7 +12,7 @@ from tests.tiny import PLAN, SPEC, random_images
 
 
 def _model(prior: str = "gaussian") -> VAE:
-    return VAE.initialised(SPEC, 0).with_prior(prior, to_model_range(random_images(20)), pseudo_inputs=3)
+    return VAE.initialised(SPEC, 0).with_prior(prior, exemplars=20, pseudo_inputs=to_model_range(random_images(3)))
 
 
 @pytest.mark.parametrize("prior", ["exemplar", "vamp"])
