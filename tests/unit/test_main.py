@@ -1,0 +1,32 @@
+"""The command line as a person types it, in this process."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lds_mlflow.__main__ import cli
+from lds_mlflow.tracking import Tracker, tags
+
+
+def test_a_dry_run_prints_what_training_takes(
+    tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lds_mlflow.planning._PROBE_SECONDS", 0.1)
+    flags = ["--limit=60", "--train_steps=1000", "--batch_size=4", "--dry_run=true", f"--work_dir={tmp_path / 'work'}"]
+    done = CliRunner().invoke(cli, ["train", *flags], catch_exceptions=False)
+    assert done.exit_code == 0
+    for word in (
+        "parameters",
+        "peak memory",
+        "images a second",
+        "finetune",
+        "points of curves",
+        "pictures",
+        "calculated",
+    ):
+        assert word in done.output
+    assert "1,000 steps of 4, then 500 of finetuning" in done.output
+    runs = tracker.client.search_runs([tracker.experiment_id])
+    assert {run.data.tags.get(tags.STEP) for run in runs} == {"data", "dry run"}
+    assert not any((tmp_path / "work" / "checkpoints").glob("train-*"))
