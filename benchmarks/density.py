@@ -3,6 +3,7 @@
     pip install -e '.[bench]'
     python -m benchmarks.density            # about 25 minutes on two cores; --million adds 10
     python -m benchmarks.density --quick    # under a minute, at small sizes
+    python -m benchmarks.density --gpu      # the exhaustive scorer alone, with 20,000 to 100,000 latents: some minutes
 
 Everything runs side by side in one process, on standard Gaussian latents with the draft's bandwidth. Peers are timed on
 as many candidates as take about a second, and compared by the time per candidate and training latent. Repeats are
@@ -59,8 +60,14 @@ _QUICK = _Sizes(n=4_000, dims=(64, 512), candidates=200_000, direct=4_096, pool=
 @click.option(
     "--million", is_flag=True, help="Also a million candidates against a million latents, from 20,000 anchors."
 )
-def main(quick: bool, million: bool) -> None:
+@click.option("--gpu", is_flag=True, help="Only the exhaustive scorer, with 20,000 to 100,000 latents on a GPU.")
+def main(quick: bool, million: bool, gpu: bool) -> None:
     """Measures the scorers beside their peers."""
+    if gpu and not torch.cuda.is_available():
+        raise click.UsageError("--gpu needs a GPU that torch can use, and there is none.")
+    if gpu:
+        click.echo(json.dumps({"device": torch.cuda.get_device_name(), **_on_gpu(max(_FULL.dims))}))
+        return
     sizes = _QUICK if quick else _FULL
     device = "cuda" if torch.cuda.is_available() else "cpu"
     product = Product.fastest(device)
@@ -81,8 +88,6 @@ def main(quick: bool, million: bool) -> None:
         "max_abs_error_pairs": max(found["pairs_error"] for found in results.values()),
         "peak_extra_mib": peak_mib,
     }
-    if device == "cuda":
-        figures |= _on_gpu(max(sizes.dims))
     if million:
         figures["million_peak_extra_mib"] = _peak_extra_mib(_million, 1_000_000, max(sizes.dims))
     click.echo(json.dumps({name: float(f"{value:.4g}") for name, value in figures.items()}))
