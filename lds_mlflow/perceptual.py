@@ -72,8 +72,7 @@ class _SqueezeNet(nn.Module):
         for place, layer in enumerate(self.layers[: _TAPS[-1] + 1]):
             maps = layer(maps)
             if place in _TAPS:
-                units = maps.float()
-                found.append(units * torch.rsqrt(units.square().sum(1, keepdim=True) + _TINY))
+                found.append(_unit(maps))
         return found
 
 
@@ -91,8 +90,17 @@ class _Lpips(nn.Module):
             ) from error
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        distance: Tensor = self.network(*(three_channels((images + 1) * 127.5) for images in (x, y)))
-        return distance.mean()
+        layers = zip(self._units(x), self._units(y), self.network.lins, strict=True)
+        return torch.stack([lin.model((one - other).square()).mean() for one, other, lin in layers]).sum()
+
+    def _units(self, x: Tensor) -> list[Tensor]:
+        # torch-fidelity's own way to unit length has no gradient where all channels of a place are 0.
+        return [_unit(maps) for maps in self.network.net(self.network.normalize(three_channels((x + 1) * 127.5)))]
+
+
+def _unit(maps: Tensor) -> Tensor:
+    maps = maps.float()
+    return maps * torch.rsqrt(maps.square().sum(1, keepdim=True) + _TINY)
 
 
 def perceptual_distance(kind: PerceptualKind, *, resolution: int, weights: Path | None = None) -> nn.Module | None:

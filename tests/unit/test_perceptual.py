@@ -1,12 +1,15 @@
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.error import URLError
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
-from torch import Tensor
+from torch import Tensor, nn
+from torch_fidelity.sample_similarity_lpips import SampleSimilarityLPIPS
 from torchvision.models import squeezenet1_0
+from torchvision.models.vgg import cfgs, make_layers
 
 from lds_mlflow import perceptual
 from lds_mlflow.errors import ArtifactError, ConfigError
@@ -82,6 +85,37 @@ def test_a_file_that_is_none_of_weights_is_named_with_the_parameter(tmp_path: Pa
     (tmp_path / "weights.pth").write_bytes(b"none")
     with pytest.raises(ArtifactError, match="perceptual_weights"):
         perceptual_distance("squeezenet", resolution=32, weights=tmp_path / "weights.pth")
+
+
+@pytest.fixture
+def lpips(monkeypatch: pytest.MonkeyPatch) -> nn.Module:
+    """LPIPS with weights that were drawn."""
+    torch.manual_seed(0)
+    drawn = {f"lin{k}.model.1.weight": torch.rand(1, n, 1, 1) for k, n in enumerate((64, 128, 256, 512, 512))}
+    monkeypatch.setattr(f"{SampleSimilarityLPIPS.__module__}.load_state_dict_from_url", lambda *args, **more: drawn)
+    vgg = SimpleNamespace(features=make_layers(cfgs["D"], batch_norm=False))
+    monkeypatch.setattr(f"{SampleSimilarityLPIPS.__module__}.torchvision_load_pretrained_vgg16", lambda: vgg)
+    found = perceptual_distance("lpips", resolution=32)
+    assert found is not None
+    return found
+
+
+def test_lpips_is_that_of_torch_fidelity(lpips: nn.Module) -> None:
+    x, y = torch.rand(2, 3, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    network = lpips.get_submodule("network")
+    torch.testing.assert_close(lpips(x, y), network((x + 1) * 127.5, (y + 1) * 127.5).mean(), rtol=1e-3, atol=1e-6)
+
+
+def test_lpips_has_a_gradient_where_nothing_is_seen(lpips: nn.Module) -> None:
+    first = lpips.get_submodule("network.net.slice1.0")
+    assert isinstance(first, nn.Conv2d)
+    assert first.bias is not None
+    first.weight.zero_()
+    first.bias.fill_(-1)
+    y = torch.zeros(1, 3, 32, 32, requires_grad=True)
+    lpips(torch.ones(1, 3, 32, 32), y).backward()
+    assert y.grad is not None
+    assert y.grad.isfinite().all()
 
 
 def test_lpips_without_its_downloads_says_what_else_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
