@@ -28,8 +28,7 @@ class DataConfig(StepConfig):
     """Table of a folder's images in place of labels.csv: comma-separated, or as list_attr_celeba.txt; with a label."""
 
     split_list: FileOrEmpty = ""
-    """Part of each image: a table of image_id and part, such as a splits.csv, or list_eval_partition.txt of CelebA.
-    Of select and reserve, what it doesn't name is taken from its train by their fractions."""
+    """Part of each image, by a splits.csv or CelebA's list_eval_partition.txt; without select, part of train is."""
 
     tolerated: Annotated[float, Field(ge=0, lt=1)] = 0.01
     """Share of a folder's files that may be corrupt, which are left out, and as well that may be copies of others."""
