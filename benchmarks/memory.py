@@ -4,7 +4,8 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
+
+from lds_mlflow.memory import forget_peak, peak_bytes
 
 __all__ = ["peak_extra_mib"]
 
@@ -22,21 +23,16 @@ def peak_extra_mib(prepare: Prepare, *arguments: object) -> tuple[float, float]:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(sender, prepare, arguments))
     process.start()
-    extra_kib, seconds = receiver.recv()
+    extra, seconds = receiver.recv()
     process.join()
-    return extra_kib / 1024, seconds
+    return extra / 2**20, seconds
 
 
 def _measure(sender: Connection, prepare: Prepare, arguments: tuple[object, ...]) -> None:
     work = prepare(*arguments)
-    # Forget the peak so far, which a child inherits from its parent.
-    Path("/proc/self/clear_refs").write_text("5")
-    before, begin = _resident_kib("VmRSS"), time.perf_counter()
+    # A child inherits its parent's peak.
+    forget_peak()
+    before, begin = peak_bytes(), time.perf_counter()
     work()
     seconds = time.perf_counter() - begin
-    sender.send((_resident_kib("VmHWM") - before, seconds))
-
-
-def _resident_kib(name: str) -> int:
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith(name))
+    sender.send((peak_bytes() - before, seconds))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["Product", "seconds_of"]
+__all__ = ["Product", "multiply_adds", "seconds_of"]
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -17,6 +18,13 @@ def seconds_of(work: Callable[[], object]) -> float:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter() - begin
+
+
+def multiply_adds(forward: Callable[[], object]) -> float:
+    """Returns how many a forward pass takes; a backward pass, which torch miscounts if it is grouped, takes two such."""
+    with FlopCounterMode(display=False) as counter:
+        forward()
+    return float(counter.get_total_flops()) / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product, starmap
-from math import prod
 from time import perf_counter
 from unittest.mock import patch
 
 import click
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.product import Product, seconds_of
-from lds_mlflow.sampling import decode_latents, encode_images
+from benchmarks.product import Product, multiply_adds, seconds_of
+from lds_mlflow.sampling import decode_latents, encode_images, to_model_range
 from lds_mlflow.training import FitPlan, fit
 from lds_mlflow.training.plan import Precision
 from lds_mlflow.vae import PRESETS, VAE, VaeSpec
@@ -67,7 +65,8 @@ def main(quick: bool, preset: str, batch: int, seconds: float) -> None:
     batch, seconds = batch or (32 if device == "cuda" else 4), seconds or (1 if quick else 20)
     spec = PRESETS[preset]
     images = torch.randint(256, (max(64, batch), spec.channels, spec.resolution, spec.resolution), dtype=torch.uint8)
-    operations = 6 * _multiply_adds(spec)
+    model, noise = VAE.initialised(spec, 0), torch.zeros(1, spec.latent_dim)
+    operations = 6 * multiply_adds(lambda: model(to_model_range(images[:1]), noise))
     peak = Product.fastest(device, torch.bfloat16).gflops() * 1e9
     click.echo(f"{preset}, {batch} images a step, {_name(device)}; product in bfloat16 {peak / 1e12:.2f} TFLOP/s")
     found: dict[str, float] = {}
@@ -77,7 +76,7 @@ def main(quick: bool, preset: str, batch: int, seconds: float) -> None:
         share = found[switches.name] * operations / peak
         click.echo(f"  {switches.name:24} {found[switches.name]:10.2f} images a second, {share:.1%} of the product")
     best = max(found, key=lambda name: found[name])
-    encoding, decoding = _coding(VAE.initialised(spec, 0).to(device), images)
+    encoding, decoding = _coding(model.to(device), images)
     result = {
         "images_per_second": {name: float(f"{value:.4g}") for name, value in found.items()},
         "best": best,
@@ -87,7 +86,7 @@ def main(quick: bool, preset: str, batch: int, seconds: float) -> None:
         "encoded_per_second": float(f"{encoding:.4g}"),
         "decoded_per_second": float(f"{decoding:.4g}"),
         "preset": preset,
-        "parameters": sum(prod(parameter.shape) for parameter in VAE.initialised(spec, 0).parameters()),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "batch": batch,
         "bf16_matrix_tflops": round(peak / 1e12, 2),
         "device": _name(device),
@@ -98,14 +97,6 @@ def main(quick: bool, preset: str, batch: int, seconds: float) -> None:
 def _name(device: str) -> str:
     cores = f"{torch.get_num_threads()} threads of {platform.processor() or platform.machine()}"
     return torch.cuda.get_device_name() if device == "cuda" else cores
-
-
-def _multiply_adds(spec: VaeSpec) -> float:
-    """Counts those of a forward pass of one image, both networks."""
-    model = VAE.initialised(spec, 0)
-    with FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, spec.channels, spec.resolution, spec.resolution), torch.zeros(1, spec.latent_dim))
-    return float(counter.get_total_flops()) / 2
 
 
 @contextmanager

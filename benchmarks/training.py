@@ -17,6 +17,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -24,9 +25,9 @@ from time import perf_counter, process_time
 import click
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.grouped import GroupedGenerator
+from benchmarks.product import multiply_adds
 from lds_mlflow.data import load_digits
 from lds_mlflow.fitting import FitLog
 from lds_mlflow.tracking import Run, Tracker
@@ -79,7 +80,7 @@ def _multiply_adds_a_second(preset: str, batch: int, device: str, *, rounds: int
         "bilinear": GroupedGenerator(spec, "bilinear"),
     }
     z_BD = torch.randn(batch, spec.latent_dim, device=device)
-    counts = {name: _multiply_adds(generator.to(device), z_BD) for name, generator in generators.items()}
+    counts = {name: 3 * multiply_adds(partial(generator.to(device), z_BD)) for name, generator in generators.items()}
     clock = process_time if device == "cpu" else _synchronised
     seconds: dict[str, list[float]] = {name: [] for name in generators}
     for _ in range(rounds):
@@ -93,13 +94,6 @@ def _multiply_adds_a_second(preset: str, batch: int, device: str, *, rounds: int
 def _synchronised() -> float:
     torch.cuda.synchronize()
     return perf_counter()
-
-
-def _multiply_adds(generator: nn.Module, z_BD: Tensor) -> float:
-    """Counts those of a forward pass; a backward pass takes twice as many. Torch counts no grouped one's right."""
-    with FlopCounterMode(display=False) as counter:
-        generator(z_BD)
-    return 3 * float(counter.get_total_flops()) / 2
 
 
 def _pass(generator: Callable[[Tensor], Tensor], z_BD: Tensor) -> None:

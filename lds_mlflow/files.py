@@ -57,16 +57,12 @@ def take_space(path: Path, n_bytes: int) -> None:
     Raises:
         DiskFullError: It has not.
     """
-    require_free_space(path.parent, n_bytes - _bytes_taken(path))
+    require_free_space(path.parent, n_bytes - 512 * path.stat().st_blocks)
     with naming_a_full_disk(str(path)), path.open("r+b") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, n_bytes)
         else:
             file.truncate(n_bytes)
-
-
-def _bytes_taken(path: Path) -> int:
-    return 512 * path.stat().st_blocks
 
 
 @contextmanager

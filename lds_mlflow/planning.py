@@ -1,9 +1,7 @@
 """What a training costs, before it is paid for: from a short probe of each piece of work on this machine."""
 
-import resource
 from dataclasses import dataclass, replace
 from math import ceil
-from pathlib import Path
 from time import monotonic, perf_counter
 
 import torch
@@ -11,6 +9,7 @@ import torch
 from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig
 from lds_mlflow.fits import training_as_configured
 from lds_mlflow.latent import bandwidth, draw_candidates, score_candidates
+from lds_mlflow.memory import forget_peak, peak_bytes
 from lds_mlflow.ranks import Ranks
 from lds_mlflow.sampling import decode_latents, encode_images
 from lds_mlflow.training import fit
@@ -23,7 +22,6 @@ _PROBE_SECONDS = 10.0
 _WARM_UP, _LEAST_STEPS = 1, 2
 _CODED, _SCORED = 32, 2000
 _BYTES = 4
-_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +153,14 @@ def _scoring_seconds(n: int, n_candidates: int, model: VAE) -> float:
 
 
 def _forget_peak(device: str) -> None:
-    if device != "cpu":
+    if device == "cpu":
+        forget_peak()
+    else:
         torch.cuda.reset_peak_memory_stats()
-    elif _CLEAR.exists():
-        # Forget what reading the images took (Linux).
-        _CLEAR.write_text("5")
 
 
-def _peak_bytes(device: str) -> float:
-    if device != "cpu":
-        return float(torch.cuda.max_memory_allocated())
-    if _CLEAR.exists():
-        (line,) = [line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM")]
-        return 1024 * float(line.split()[1])
-    return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _peak_bytes(device: str) -> int:
+    return peak_bytes() if device == "cpu" else torch.cuda.max_memory_allocated()
 
 
 def _duration(hours: float) -> str:

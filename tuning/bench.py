@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from time import monotonic
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ from tuning.space import Value
 
 C = TypeVar("C", bound=StepConfig)
 
-__all__ = ["PARTS", "Bench", "Costs", "Figures", "Tried"]
+__all__ = ["PARTS", "Bench", "Costs", "Figures", "Tried", "TriesOut"]
 
 PARTS = 3
 """Parts of a seed's steps, after each of which its model is measured."""
@@ -78,6 +78,16 @@ class _Basis:
     @property
     def select(self) -> ImageSet:
         return self.yardstick.held_out
+
+
+class TriesOut(Protocol):
+    """What a worker needs of a bench."""
+
+    def try_out(
+        self, values: Mapping[str, Value], seed: int, costs: Costs, on_the_way: Callable[[int, Figures], None] | None
+    ) -> Tried:
+        """See Bench."""
+        ...
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from lds_mlflow.errors import ConfigError, DataError, Interrupted, LdsError, Sel
 from lds_mlflow.metrics import FIGURES
 from lds_mlflow.pictures import image_grid
 from lds_mlflow.tracking import Run, Tracker, tags
-from tuning.bench import PARTS, Bench, Costs, Figures, Tried
+from tuning.bench import PARTS, Costs, Figures, Tried, TriesOut
 from tuning.config import TuneConfig
 from tuning.retries import MOST_TRIES, RUN, Stale, tries_of, try_again
 from tuning.space import Space, Value
@@ -52,7 +52,7 @@ class Worker:
         *,
         space: Space,
         config: TuneConfig,
-        bench: Bench,
+        bench: TriesOut,
         tracker: Tracker,
         say: Callable[[str], None],
         refresh: Callable[[], None] = lambda: None,

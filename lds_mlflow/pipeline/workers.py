@@ -56,7 +56,7 @@ def share_tasks(
     os.environ.setdefault("TQDM_DISABLE", "1")
     # A server that has imported everything once forks them, and has never computed anything.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, getattr(work, "func", work).__module__])
+    context.set_forkserver_preload([__name__])
     pool = ProcessPoolExecutor(
         min(n_workers, len(tasks)),
         mp_context=context,

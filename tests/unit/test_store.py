@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import fields, is_dataclass, make_dataclass, replace
+from math import isnan
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -66,8 +67,10 @@ def _assert_same(found: Any, wanted: Any) -> None:
     elif isinstance(wanted, torch.Tensor):
         assert found.dtype == wanted.dtype
         assert torch.equal(found, wanted)
+    elif isinstance(wanted, float) and isnan(wanted):
+        assert isnan(found)
     else:
-        assert found == wanted or (found != found and wanted != wanted)  # noqa: PLR0124 - not a number
+        assert found == wanted
 
 
 def _changed(content: Any) -> Any:

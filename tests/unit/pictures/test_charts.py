@@ -4,9 +4,10 @@ from math import log
 import numpy as np
 import pytest
 import torch
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Rectangle, StepPatch
 from PIL import Image
 
 from lds_mlflow.pictures import (
@@ -87,7 +88,9 @@ def test_without_a_threshold_none_is_marked() -> None:
 def test_a_census_shows_the_filled_bins_and_counts_all() -> None:
     figure = census_chart(torch.tensor([0, 3, 0, 2, 0]), torch.linspace(-5, 0, 6))
     (steps,) = figure.axes[0].patches
-    assert list(steps.get_data().edges) == pytest.approx([-4, -3, -2, -1])  # type: ignore[attr-defined]
+    assert isinstance(steps, StepPatch)
+    _, edges, _ = steps.get_data()
+    assert list(edges) == pytest.approx([-4, -3, -2, -1])
     assert "All 5 interpolants" in figure.axes[0].get_title()
 
 
@@ -150,7 +153,8 @@ def test_a_comparison_shows_intervals_and_nothing_of_it_leaves_the_picture() -> 
         rows, {"coverage": "Coverage (higher is better)"}, {"finetuned by mixture": {"coverage": (0.866, 0.97)}}
     )
     (lines,) = figure.axes[0].collections
-    assert [segment[:, 0].tolist() for segment in lines.get_segments()] == [[0.975, 0.975], [0.866, 0.97]]  # type: ignore[attr-defined]
+    assert isinstance(lines, LineCollection)
+    assert [np.asarray(segment)[:, 0].tolist() for segment in lines.get_segments()] == [[0.975, 0.975], [0.866, 0.97]]
     _assert_renders(figure)
     width, height = figure.get_size_inches() * figure.dpi
     for text in (figure.axes[0].title, *figure.axes[0].texts, *figure.axes[0].get_yticklabels()):

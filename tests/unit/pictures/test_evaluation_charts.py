@@ -58,7 +58,8 @@ def _bars(figure: Figure, panel: int = 0) -> list[ErrorbarContainer]:
 
 
 def _points(bars: ErrorbarContainer) -> list[list[float]]:
-    return np.asarray(bars.lines[0].get_xydata()).tolist()  # type: ignore[no-any-return]
+    points: list[list[float]] = np.asarray(bars.lines[0].get_xydata()).tolist()
+    return points
 
 
 def _ends(bars: ErrorbarContainer, axis: int, direction: int = 0) -> list[list[float]]:

@@ -9,6 +9,7 @@ from lds_mlflow.errors import TrainingError
 from lds_mlflow.ranks import ALONE
 from lds_mlflow.training import CheckpointFile, FitPlan, fit
 from lds_mlflow.training.adversary import Adversary
+from lds_mlflow.training.plan import Precision
 from lds_mlflow.training.stepper import Stepper
 from lds_mlflow.vae import VAE, Discriminator
 from tests import tiny
@@ -104,6 +105,6 @@ def test_a_step_in_which_only_the_gradient_of_the_adversary_is_not_finite_change
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_an_adversary_works_in_either_precision(precision: str) -> None:
-    plan = replace(PLAN, precision=precision)  # type: ignore[arg-type]
+def test_an_adversary_works_in_either_precision(precision: Precision) -> None:
+    plan = replace(PLAN, precision=precision)
     assert fit(VAE.initialised(SPEC, 0), random_images(), plan).skipped == 0

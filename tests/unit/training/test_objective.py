@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from lds_mlflow.training import FitPlan, fit
 from lds_mlflow.training.objective import Decoded, Objective
-from lds_mlflow.training.plan import draw_batch
+from lds_mlflow.training.plan import Precision, draw_batch
 from lds_mlflow.vae import VAE, gaussian_nll
 from tests import tiny
 from tests.tiny import SPEC, random_images
@@ -81,8 +81,8 @@ def test_bfloat16_leaves_posterior_and_loss_in_float32() -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_fit_in_either_precision_ends_in_float32_weights(precision: str) -> None:
-    plan = replace(PLAN, precision=precision)  # type: ignore[arg-type]
+def test_a_fit_in_either_precision_ends_in_float32_weights(precision: Precision) -> None:
+    plan = replace(PLAN, precision=precision)
     result = fit(VAE.initialised(SPEC, 0), random_images(), plan)
     assert {tensor.dtype for tensor in result.model.to_weights().state.values()} == {torch.float32}
     assert result.skipped == 0

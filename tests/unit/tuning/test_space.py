@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.samplers import RandomSampler
 
 from lds_mlflow.config import parse
@@ -58,8 +61,8 @@ def test_the_control_is_never_suggested_where_it_is_one_point_and_may_be_where_i
 def test_ranges_narrow_a_space_and_keep_its_conditions() -> None:
     space = read_space("augmentation", "top_fraction=0.1:0.3, selection=top|random, gamma=0.5")
     by_name = {one.name: one for one in space.parameters}
-    assert (by_name["top_fraction"].distribution.low, by_name["top_fraction"].distribution.high) == (0.1, 0.3)  # type: ignore[attr-defined]
-    assert by_name["selection"].distribution.choices == ("top", "random")  # type: ignore[attr-defined]
+    assert by_name["top_fraction"].distribution == FloatDistribution(0.1, 0.3, log=True)
+    assert by_name["selection"].distribution == CategoricalDistribution(("top", "random"))
     assert by_name["gamma"].when == {"selection": ("power",)}
     assert space.digest != read_space("augmentation").digest
 
@@ -100,12 +103,11 @@ def test_a_wrong_range_is_refused_and_named(ranges: str, problem: str) -> None:
         ("parameters: {tau: {lo: 1}}", "lo"),
     ],
 )
-def test_a_wrong_file_is_refused_and_named(text: str, problem: str, tmp_path: object) -> None:
-    path = f"{tmp_path}/space.yaml"
-    with open(path, "w") as file:  # noqa: PTH123
-        file.write(text)
+def test_a_wrong_file_is_refused_and_named(text: str, problem: str, tmp_path: Path) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_text(text)
     with pytest.raises(ConfigError, match=problem):
-        read_space(path)
+        read_space(str(path))
 
 
 def test_a_file_that_is_not_there_is_named() -> None:
