@@ -21,7 +21,10 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 
 def multiply_adds(forward: Callable[[], object]) -> float:
-    """Returns how many a forward pass takes; a backward pass, which torch miscounts if it is grouped, takes two such."""
+    """Returns how many a forward pass takes.
+
+    A backward pass takes twice as many: torch miscounts that of grouped convolutions.
+    """
     with FlopCounterMode(display=False) as counter:
         forward()
     return float(counter.get_total_flops()) / 2
