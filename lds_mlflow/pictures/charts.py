@@ -53,7 +53,7 @@ def score_chart(log_lds_M: Tensor, kept_A: Tensor, *, log_tau: float | None, is_
     scores = log_lds_M.numpy()
     low, width = scores.min(), max(np.ptp(scores), _NARROWEST)
     edges = np.linspace(low, low + width, _BINS + 1).tolist()
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     axes.hist(scores, bins=edges, color=GREY, label=f"{len(scores):,} candidates")
     axes.hist(scores[kept_A.numpy()], bins=edges, color=BLUE, label=f"{len(kept_A):,} kept")
@@ -62,7 +62,7 @@ def score_chart(log_lds_M: Tensor, kept_A: Tensor, *, log_tau: float | None, is_
     if is_bounded:
         axes.axvline(-0.5 * log(26), color="black", linestyle=":", label="bound for centred Gaussian latents, norm/5")
     axes.set(xlabel="log LDS", ylabel="candidates", title="Latent density score of the candidates")
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 

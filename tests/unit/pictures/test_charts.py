@@ -39,8 +39,7 @@ def _widths(figure: Figure) -> list[float]:
 
 
 def _legend(figure: Figure) -> list[str]:
-    legend = figure.axes[0].get_legend()
-    assert legend is not None
+    (legend,) = figure.legends
     return [text.get_text() for text in legend.get_texts()]
 
 
