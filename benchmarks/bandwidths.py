@@ -19,9 +19,9 @@ from torch import Tensor
 
 from lds_mlflow.data import load_digits, split_images
 from lds_mlflow.latent import BANDWIDTH_RULES, bandwidth, latent_space, log_density
-from lds_mlflow.sampling import encode_images
+from lds_mlflow.models.coding import encode_images
+from lds_mlflow.models.stylegan import PRESETS, VAE
 from lds_mlflow.training import FitPlan, fit
-from lds_mlflow.vae import PRESETS, VAE
 
 __all__ = ["main"]
 

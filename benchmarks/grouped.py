@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lds_mlflow.vae import VaeSpec
+from lds_mlflow.models.stylegan import VaeSpec
 
 __all__ = ["GroupedGenerator", "Upsampling"]
 

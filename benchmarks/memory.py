@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from lds_mlflow.memory import forget_peak, peak_bytes
+from lds_mlflow.machine.memory import forget_peak, peak_bytes
 
 __all__ = ["peak_extra_mib"]
 

@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.product import Product, multiply_adds, seconds_of
-from lds_mlflow.sampling import decode_latents, encode_images, to_model_range
+from lds_mlflow.models.coding import decode_latents, encode_images, to_model_range
+from lds_mlflow.models.stylegan import PRESETS, VAE, VaeSpec
 from lds_mlflow.training import FitPlan, fit
 from lds_mlflow.training.plan import Precision
-from lds_mlflow.vae import PRESETS, VAE, VaeSpec
 
 __all__ = ["main"]
 

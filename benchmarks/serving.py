@@ -32,11 +32,11 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from lds_mlflow.models.coding import decode_latents
+from lds_mlflow.models.stylegan import PRESETS, VAE
 from lds_mlflow.samplers import latent_density, standard_normal
-from lds_mlflow.sampling import decode_latents
-from lds_mlflow.serving import DISTRIBUTIONS, with_densities
+from lds_mlflow.serving.sampler import DISTRIBUTIONS, with_densities
 from lds_mlflow.tracking import Tracker, register_sampler
-from lds_mlflow.vae import PRESETS, VAE
 
 __all__ = ["main"]
 

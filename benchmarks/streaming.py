@@ -23,9 +23,9 @@ from torch import Tensor
 
 from lds_mlflow.latent import log_density
 from lds_mlflow.metrics import Classifier, ClassifierExtractor
-from lds_mlflow.sampling import encode_images
+from lds_mlflow.models.coding import encode_images
+from lds_mlflow.models.stylegan import PRESETS, VAE
 from lds_mlflow.store import load_value, save_value
-from lds_mlflow.vae import PRESETS, VAE
 from lds_mlflow.values import ImageSet
 
 __all__ = ["main"]

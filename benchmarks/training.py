@@ -29,10 +29,10 @@ from torch import Tensor, nn
 from benchmarks.grouped import GroupedGenerator
 from benchmarks.product import multiply_adds
 from lds_mlflow.data import load_digits
-from lds_mlflow.fitting import FitLog
+from lds_mlflow.models.stylegan import PRESETS, VAE
+from lds_mlflow.recipes.tracked_fit import FitLog
 from lds_mlflow.tracking import Run, Tracker
 from lds_mlflow.training import FitPlan, fit
-from lds_mlflow.vae import PRESETS, VAE
 
 __all__ = ["main"]
 

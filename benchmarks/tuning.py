@@ -36,8 +36,8 @@ from optuna.trial import TrialState
 from optuna_integration.mlflow import MLflowCallback
 
 from lds_mlflow.config import NO_RUN, parse_all
-from lds_mlflow.graph import parameters
-from lds_mlflow.interrupts import Interruption
+from lds_mlflow.entry.graph import parameters
+from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import Tracker, tags
 from tuning.bench import Bench, Costs

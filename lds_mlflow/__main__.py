@@ -18,8 +18,8 @@ from lds_mlflow.config import (
     parse,
     parse_all,
 )
-from lds_mlflow.flags import command
-from lds_mlflow.graph import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE, configs_behind, help_text, parameters
+from lds_mlflow.entry.flags import command
+from lds_mlflow.entry.graph import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE, configs_behind, help_text, parameters
 
 __all__ = ["cli"]
 
@@ -36,9 +36,9 @@ def _run(entry_point: str, values: Mapping[str, str]) -> None:
     started = monotonic()
     configs = parse_all(configs_behind(entry_point), values)
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
-    from lds_mlflow.interrupts import Interruption
+    from lds_mlflow.machine.interrupts import Interruption
+    from lds_mlflow.machine.ranks import device_of, follow, lead
     from lds_mlflow.pipeline import Pipeline
-    from lds_mlflow.ranks import device_of, follow, lead
     from lds_mlflow.tracking import Tracker
 
     options = parse(Options, configs[Options].model_dump())
@@ -64,7 +64,7 @@ def _run(entry_point: str, values: Mapping[str, str]) -> None:
 
 def _serve(values: Mapping[str, str]) -> None:
     config = parse(ServeConfig, values)
-    from lds_mlflow.tracking.service import serve
+    from lds_mlflow.tracking.server import serve
 
     serve(config, click.echo)
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from lds_mlflow.errors import ArtifactError, first_line
-from lds_mlflow.files import digest_of_bytes, digest_of_file, require_free_space, write_atomically
+from lds_mlflow.machine.files import digest_of_bytes, digest_of_file, require_free_space, write_atomically
 
 __all__ = ["load_value", "save_value"]
 

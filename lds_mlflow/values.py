@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
-from lds_mlflow.files import digest_of_bytes, take_space
+from lds_mlflow.machine.files import digest_of_bytes, take_space
 
 __all__ = [
     "AugmentationSet",

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from lds_mlflow.config import Settings, parse_all
-from lds_mlflow.graph import configs_behind
-from lds_mlflow.interrupts import Interruption
+from lds_mlflow.entry.graph import configs_behind
+from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import Tracker
 from lds_mlflow.values import Evaluation

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from lds_mlflow.errors import DataError
+from lds_mlflow.machine.ranks import Ranks, follow, lead
 from lds_mlflow.metrics import Classifier, ClassifierExtractor
-from lds_mlflow.ranks import Ranks, follow, lead
-from lds_mlflow.sampling import decode_latents, encode_images, to_model_range
+from lds_mlflow.models.coding import decode_latents, encode_images, to_model_range
+from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.training import CheckpointFile, fit
-from lds_mlflow.vae import VAE
 from tests import tiny
 
 __all__ = ["PLAN", "fitted", "images", "model_with", "rows"]

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from lds_mlflow.models.stylegan import VaeSpec
 from lds_mlflow.training import FitPlan
-from lds_mlflow.vae import VaeSpec
 
 __all__ = ["PLAN", "SPEC", "random_images"]
 

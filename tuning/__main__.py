@@ -6,7 +6,7 @@ from time import monotonic
 import click
 
 from lds_mlflow.config import Options, parse, parse_all
-from lds_mlflow.flags import command
+from lds_mlflow.entry.flags import command
 from tuning.config import TuneConfig
 from tuning.entry import CONFIGS, PARAMETERS, TUNE
 
@@ -22,7 +22,7 @@ def _run(values: Mapping[str, str]) -> None:
     started = monotonic()
     configs = parse_all(CONFIGS, values)
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
-    from lds_mlflow.interrupts import Interruption
+    from lds_mlflow.machine.interrupts import Interruption
     from lds_mlflow.pipeline import Pipeline
     from lds_mlflow.tracking import Tracker
     from tuning.search import Search

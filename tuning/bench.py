@@ -9,19 +9,19 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from lds_mlflow.augmenting import control_set, select_interpolants
 from lds_mlflow.config import NO_RUN, AugmentConfig, EvaluateConfig, FinetuneConfig, StepConfig
-from lds_mlflow.drawing import distribution_as_configured
-from lds_mlflow.evaluating import extractor_as_configured
-from lds_mlflow.fits import finetuning_as_configured
-from lds_mlflow.graph import STEPS, TEST_PARTS
+from lds_mlflow.entry.graph import STEPS, TEST_PARTS
 from lds_mlflow.metrics import ClassifierExtractor, Yardstick
+from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.pipeline.runner import Runner
-from lds_mlflow.pipeline.seeds import SeedRuns, first_sample_of, shared_runs
+from lds_mlflow.pipeline.seed_runs import SeedRuns, first_sample_of, shared_runs
+from lds_mlflow.recipes import control_set, select_interpolants
+from lds_mlflow.recipes.extractors import extractor_as_configured
+from lds_mlflow.recipes.fit_requests import finetuning_as_configured
+from lds_mlflow.recipes.samplers import distribution_as_configured
 from lds_mlflow.samplers import draw_latents
-from lds_mlflow.sampling import decode_latents, encode_images
 from lds_mlflow.training import fit
-from lds_mlflow.vae import VAE
 from lds_mlflow.values import AugmentationSet, ImageSet, LatentSet, ModelWeights
 from tuning.space import Value
 

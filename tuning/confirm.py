@@ -19,12 +19,12 @@ from lds_mlflow.config import (
     Options,
     TrainConfig,
 )
+from lds_mlflow.entry.graph import REGISTER, STEPS
 from lds_mlflow.errors import DataError, SelectionError, TrainingError
-from lds_mlflow.graph import REGISTER, STEPS
 from lds_mlflow.metrics import COMPARED, FIGURES, Comparison, compare_over_seeds, mean_over_seeds, preferred_over_seeds
 from lds_mlflow.pipeline.promotion import promote_if_new
 from lds_mlflow.pipeline.runner import Runner
-from lds_mlflow.pipeline.seeds import Runs, SeedRuns, shared_runs
+from lds_mlflow.pipeline.seed_runs import Runs, SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
 from lds_mlflow.tracking import FinishedRun, Run
 from lds_mlflow.values import Evaluation

@@ -1,7 +1,7 @@
 """The entry point `tune`: its configurations and parameters."""
 
 from lds_mlflow.config import Options, PromoteConfig, Settings
-from lds_mlflow.graph import STEPS, fields_of
+from lds_mlflow.entry.graph import STEPS, fields_of
 from tuning.config import TuneConfig
 
 __all__ = ["CONFIGS", "PARAMETERS", "TUNE"]

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lds_mlflow.graph import ENTRY_POINTS, parameters
-from lds_mlflow.mlproject import IN_A_CONTAINER, ON_THIS_MACHINE, mlproject
+from lds_mlflow.entry.graph import ENTRY_POINTS, parameters
+from lds_mlflow.entry.mlproject import IN_A_CONTAINER, ON_THIS_MACHINE, mlproject
 from tuning.entry import PARAMETERS, TUNE
 
 __all__ = ["mlprojects"]

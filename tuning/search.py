@@ -6,10 +6,10 @@ from functools import partial
 from optuna.study import Study
 
 from lds_mlflow.config import Settings, parse
+from lds_mlflow.entry.fingerprint import code_digest
+from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.files import digest_of_bytes
-from lds_mlflow.fingerprint import code_digest
-from lds_mlflow.graph import STEPS
+from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.pipeline.runner import Ending, Runner
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
 from lds_mlflow.tracking import Run, tags
@@ -152,7 +152,7 @@ def _open(config: TuneConfig, runner: Runner, begin_run: Callable[[], str], work
         for name in ("data", "train", "augment", "finetune", "classifier", "evaluate")
     }
     same = {
-        "code": code_digest(tuple(place for name in _CODE for place in (f"steps/{name}.py", *STEPS[name].code))),
+        "code": code_digest(tuple(STEPS[name].module for name in _CODE)),
         **settings,
         "seeds": str(config.seeds),
     }

@@ -8,7 +8,6 @@ from lds_mlflow.config.ablation import AblateConfig
 from lds_mlflow.config.augmentation import AugmentConfig, EncodeConfig
 from lds_mlflow.config.base import AUTO, NO_MODEL, NO_RUN, Options, Settings, StepConfig
 from lds_mlflow.config.data import DataConfig
-from lds_mlflow.config.fits import ClassifierConfig, DryRunConfig, FinetuneConfig, FitConfig, TrainConfig
 from lds_mlflow.config.judgement import (
     CompareConfig,
     EvaluateConfig,
@@ -19,7 +18,8 @@ from lds_mlflow.config.judgement import (
     named_runs,
 )
 from lds_mlflow.config.parsing import parse, parse_all
-from lds_mlflow.config.serving import DeliverConfig, ServeConfig
+from lds_mlflow.config.server import DeliverConfig, ServeConfig
+from lds_mlflow.config.training import ClassifierConfig, DryRunConfig, FinetuneConfig, FitConfig, TrainConfig
 
 __all__ = [
     "AUTO",

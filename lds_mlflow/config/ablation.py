@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from lds_mlflow.arms import ARMS, BASELINE, CONTROL
+from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL
 from lds_mlflow.config.base import CountOrAll, Fraction, Replicates, StepConfig
 
 __all__ = ["AblateConfig"]

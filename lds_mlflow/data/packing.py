@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from lds_mlflow.data.pixels import MOST_PIXELS, Fault, Picture, decode_picture
 from lds_mlflow.errors import DataError
-from lds_mlflow.files import digest_of_bytes, take_space, write_atomically
+from lds_mlflow.machine.files import digest_of_bytes, take_space, write_atomically
 
 __all__ = ["Packed", "pack_pictures"]
 

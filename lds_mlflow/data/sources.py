@@ -8,7 +8,7 @@ from lds_mlflow.data.digits import load_digits
 from lds_mlflow.data.folder import AS_THEY_ARE, Reading, load_folder
 from lds_mlflow.data.torchvision_sets import load_torchvision
 from lds_mlflow.errors import DataError
-from lds_mlflow.files import digest_of_bytes
+from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.values import ImageSet
 
 __all__ = ["describe_source", "load_images"]

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 import torch
 
 from lds_mlflow.errors import DataError
-from lds_mlflow.files import digest_of_bytes
+from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.values import ImageSet, Splits, content_of
 
 __all__ = ["declare_parts", "exact_copies", "limit_images", "split_images"]

@@ -16,13 +16,16 @@ from lds_mlflow.metrics.attributes import (
     wilson_interval,
 )
 from lds_mlflow.metrics.balance import Balance, Features, measure_balance
-from lds_mlflow.metrics.cache import CachedExtractor
-from lds_mlflow.metrics.choice import is_too_near, preferred, preferred_over_seeds
-from lds_mlflow.metrics.classifier import Classifier, train_classifier
 from lds_mlflow.metrics.deciles import Deciles, quality_by_decile
 from lds_mlflow.metrics.estimates import Estimate, bootstrap_deviations
 from lds_mlflow.metrics.evaluation import Measured, evaluate_samples
-from lds_mlflow.metrics.features import ClassifierExtractor, Extractor, InceptionExtractor
+from lds_mlflow.metrics.features.cache import CachedExtractor
+from lds_mlflow.metrics.features.classifier import Classifier, train_classifier
+from lds_mlflow.metrics.features.extractors import ClassifierExtractor, Extractor, InceptionExtractor
+from lds_mlflow.metrics.features.programs import ProgramExtractor
+from lds_mlflow.metrics.features.scaled import ScaledExtractor
+from lds_mlflow.metrics.features.sharpness import sharpness
+from lds_mlflow.metrics.features.squeezenet import SqueezeNetExtractor
 from lds_mlflow.metrics.figures import COMPARED, FIGURES, Figure
 from lds_mlflow.metrics.frechet import (
     Extrapolation,
@@ -31,18 +34,11 @@ from lds_mlflow.metrics.frechet import (
     frechet_trace,
     frechet_without_bias,
 )
-from lds_mlflow.metrics.gate import Decision, Limit, Limits, decide
 from lds_mlflow.metrics.intervals import intervals_of
-from lds_mlflow.metrics.kernel import kernel_distance
-from lds_mlflow.metrics.memorization import Memorization, data_copying, memorization
-from lds_mlflow.metrics.neighbours import density_and_coverage, neighbour_estimates, precision_and_recall
-from lds_mlflow.metrics.programs import ProgramExtractor
-from lds_mlflow.metrics.scaled import ScaledExtractor
-from lds_mlflow.metrics.seeds import OverSeeds, compare_over_seeds, mean_of_values, mean_over_seeds
-from lds_mlflow.metrics.sharpness import sharpness
-from lds_mlflow.metrics.squeezenet import SqueezeNetExtractor
-from lds_mlflow.metrics.vendi import vendi_score
-from lds_mlflow.metrics.verdicts import (
+from lds_mlflow.metrics.judgement.choice import is_too_near, preferred, preferred_over_seeds
+from lds_mlflow.metrics.judgement.gate import Decision, Limit, Limits, decide
+from lds_mlflow.metrics.judgement.over_seeds import OverSeeds, compare_over_seeds, mean_of_values, mean_over_seeds
+from lds_mlflow.metrics.judgement.verdicts import (
     BETTER,
     NO_DIFFERENCE,
     TOO_FEW,
@@ -51,6 +47,10 @@ from lds_mlflow.metrics.verdicts import (
     compare_evaluations,
     holm,
 )
+from lds_mlflow.metrics.kernel import kernel_distance
+from lds_mlflow.metrics.memorization import Memorization, data_copying, memorization
+from lds_mlflow.metrics.neighbours import density_and_coverage, neighbour_estimates, precision_and_recall
+from lds_mlflow.metrics.vendi import vendi_score
 from lds_mlflow.metrics.yardstick import Yardstick
 
 __all__ = [

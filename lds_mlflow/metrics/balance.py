@@ -15,7 +15,7 @@ from lds_mlflow.metrics.attributes import (
     wilson_interval,
 )
 from lds_mlflow.metrics.estimates import Estimate
-from lds_mlflow.metrics.features import ClassifierExtractor
+from lds_mlflow.metrics.features.extractors import ClassifierExtractor
 from lds_mlflow.metrics.frechet import frechet_distance
 from lds_mlflow.values import ImageSet, evenly_spread
 

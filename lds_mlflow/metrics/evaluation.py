@@ -10,13 +10,13 @@ from lds_mlflow.errors import DataError
 from lds_mlflow.metrics.balance import Balance, Features, measure_balance
 from lds_mlflow.metrics.balls import nearest
 from lds_mlflow.metrics.estimates import Estimate, mean_estimate
-from lds_mlflow.metrics.features import ClassifierExtractor, Extractor
+from lds_mlflow.metrics.features.extractors import ClassifierExtractor, Extractor
+from lds_mlflow.metrics.features.sharpness import sharpness
 from lds_mlflow.metrics.frechet import Extrapolation, frechet_estimate, frechet_without_bias
 from lds_mlflow.metrics.intervals import intervals_of
 from lds_mlflow.metrics.kernel import kernel_distance
 from lds_mlflow.metrics.memorization import memorization
 from lds_mlflow.metrics.neighbours import neighbour_estimates
-from lds_mlflow.metrics.sharpness import sharpness
 from lds_mlflow.metrics.vendi import vendi_score
 from lds_mlflow.values import Evaluation, ImageSet, evenly_spread
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from lds_mlflow.metrics.balance import Features, measure_balance
 from lds_mlflow.metrics.estimates import Estimate
 from lds_mlflow.metrics.evaluation import require_finite
-from lds_mlflow.metrics.features import ClassifierExtractor, Extractor
+from lds_mlflow.metrics.features.extractors import ClassifierExtractor, Extractor
 from lds_mlflow.metrics.frechet import frechet_distance
 from lds_mlflow.metrics.kernel import kernel_distance
 from lds_mlflow.metrics.memorization import memorization

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping
 
-from lds_mlflow.comparing import comparison_note, models_chart
 from lds_mlflow.config import NO_MODEL, RegisterConfig, Settings, parse
-from lds_mlflow.graph import ABLATE, COMPARE, MAIN, PROMOTE, REGISTER, STEPS, steps_behind
-from lds_mlflow.interrupts import Interruption
+from lds_mlflow.entry.graph import ABLATE, COMPARE, MAIN, PROMOTE, REGISTER, STEPS, steps_behind
+from lds_mlflow.machine.interrupts import Interruption
+from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.metrics import COMPARED
-from lds_mlflow.pipeline.arms import inputs_of_ablate
+from lds_mlflow.pipeline.ablation_runs import inputs_of_ablate
 from lds_mlflow.pipeline.dry_run import dry_run
-from lds_mlflow.pipeline.models import inputs_of_compare, inputs_of_register
+from lds_mlflow.pipeline.evaluation_runs import inputs_of_compare, inputs_of_register
 from lds_mlflow.pipeline.promotion import promote, promote_if_new
 from lds_mlflow.pipeline.runner import Ending, Gather, Runner, in_lines, log_data
-from lds_mlflow.ranks import ALONE, Ranks
+from lds_mlflow.reporting.comparison import comparison_note, models_chart
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.values import Evaluation
 

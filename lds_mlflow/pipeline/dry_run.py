@@ -1,9 +1,9 @@
 """`train` with dry_run=true: what it would take and log, and nothing of it done."""
 
 from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig, parse
-from lds_mlflow.graph import STEPS
+from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.pipeline.runner import Ending, Runner, log_data
-from lds_mlflow.planning import estimate_costs
+from lds_mlflow.recipes.costs import estimate_costs
 from lds_mlflow.tracking import Run, tags
 from lds_mlflow.values import ImageSet
 

@@ -11,13 +11,13 @@ from time import sleep
 
 from filelock import FileLock
 
-from lds_mlflow.comparing import comparison_report, comparison_table
 from lds_mlflow.config import NO_MODEL, PromoteConfig, parse
+from lds_mlflow.entry.graph import PROMOTE
 from lds_mlflow.errors import TrackingError
-from lds_mlflow.graph import PROMOTE
 from lds_mlflow.metrics import Decision, Limit, Limits, decide
-from lds_mlflow.pipeline.models import can_be_judged, evaluate_model
+from lds_mlflow.pipeline.evaluation_runs import can_be_judged, evaluate_model
 from lds_mlflow.pipeline.runner import Ending, Runner
+from lds_mlflow.reporting.comparison import comparison_report, comparison_table
 from lds_mlflow.tracking import CHAMPION, FinishedRun, Run, Version, tags
 from lds_mlflow.values import Evaluation, LatentDistribution
 

@@ -10,13 +10,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from lds_mlflow.config import AUTO, NO_RUN, CompareConfig, EvaluateConfig, Options, Settings, StepConfig, parse
-from lds_mlflow.context import Context
+from lds_mlflow.entry.fingerprint import code_digest, fingerprint_of
+from lds_mlflow.entry.graph import STEPS, TEST_PARTS, Input, Step
 from lds_mlflow.errors import ConfigError, Interrupted, without_passwords
-from lds_mlflow.files import remove
-from lds_mlflow.fingerprint import code_digest, fingerprint_of
-from lds_mlflow.graph import STEPS, TEST_PARTS, Input, Step
-from lds_mlflow.interrupts import Interruption
-from lds_mlflow.ranks import ALONE, Ranks, device_of
+from lds_mlflow.machine.files import remove
+from lds_mlflow.machine.interrupts import Interruption
+from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
 from lds_mlflow.steps import (
     ablate,
     augment,
@@ -31,10 +30,11 @@ from lds_mlflow.steps import (
     train,
 )
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
+from lds_mlflow.tracking.context import Context
 
 __all__ = ["Ending", "Gather", "Runner", "in_lines", "log_data"]
 
-_FEATURE_CODE = ("metrics", "sampling.py")
+_FEATURE_CODE = ("lds_mlflow.recipes.extractors",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import torch
 
 from lds_mlflow.config import Options, Settings, parse
 from lds_mlflow.errors import Interrupted, WorkerError
-from lds_mlflow.interrupts import Interruption
+from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline.runner import Gather, Runner
 from lds_mlflow.tracking import Tracker
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent import bandwidth, leave_one_out_log_density
-from lds_mlflow.vae import Mixture
+from lds_mlflow.models.stylegan import Mixture
 from lds_mlflow.values import LatentDistribution
 
 __all__ = [

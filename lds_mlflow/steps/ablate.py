@@ -4,11 +4,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from lds_mlflow.ablating import ArmsRead, Document, documents_of, read_arms, report_of_ablation, sentence_of
-from lds_mlflow.arms import ARMS, CONTROL, LDS
 from lds_mlflow.config import AblateConfig
-from lds_mlflow.context import Context
+from lds_mlflow.config.arms import ARMS, CONTROL, LDS
+from lds_mlflow.reporting.ablation import ArmsRead, Document, documents_of, read_arms, report_of_ablation, sentence_of
 from lds_mlflow.tracking import FinishedRun
+from lds_mlflow.tracking.context import Context
 
 __all__ = ["run"]
 

@@ -7,13 +7,13 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lds_mlflow.augmenting import Scored, Selected, control_set, select_interpolants
 from lds_mlflow.config import AugmentConfig
-from lds_mlflow.context import Context
 from lds_mlflow.latent import Diagnosis, diagnose
+from lds_mlflow.models.coding import decode_latents
+from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.pictures import alpha_chart, census_chart, funnel_chart, image_grid, score_bands, score_chart
-from lds_mlflow.sampling import decode_latents
-from lds_mlflow.vae import VAE
+from lds_mlflow.recipes import Scored, Selected, control_set, select_interpolants
+from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import (
     AugmentationSet,
     Candidates,

@@ -1,8 +1,8 @@
 """Step `classifier`: the offline feature extractor, trained on the training labels."""
 
 from lds_mlflow.config import ClassifierConfig
-from lds_mlflow.context import Context
 from lds_mlflow.metrics import ClassifierExtractor, train_classifier
+from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ImageSet
 
 __all__ = ["run"]

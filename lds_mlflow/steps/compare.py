@@ -1,9 +1,9 @@
 """Step `compare`: which of several models is better, by how much, and how sure that is."""
 
-from lds_mlflow.comparing import comparison_report, comparison_table, verdicts_in_words
 from lds_mlflow.config import CompareConfig
-from lds_mlflow.context import Context
 from lds_mlflow.metrics import compare_evaluations
+from lds_mlflow.reporting.comparison import comparison_report, comparison_table, verdicts_in_words
+from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation
 
 __all__ = ["run"]

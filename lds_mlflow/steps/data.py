@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 
 from lds_mlflow.config import DataConfig
-from lds_mlflow.context import Context
 from lds_mlflow.data import (
     Fault,
     NearDuplicates,
@@ -24,8 +23,9 @@ from lds_mlflow.data import (
     split_images,
 )
 from lds_mlflow.errors import DataError
-from lds_mlflow.files import digest_of_file
+from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.pictures import image_grid, paired_grid
+from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ImageSet, content_of
 
 __all__ = ["outside", "run"]

@@ -1,9 +1,9 @@
 """Step `encode`: the posterior of every training image."""
 
 from lds_mlflow.config import EncodeConfig
-from lds_mlflow.context import Context
-from lds_mlflow.sampling import encode_images
-from lds_mlflow.vae import VAE
+from lds_mlflow.models.coding import encode_images
+from lds_mlflow.models.stylegan import VAE
+from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ImageSet, LatentSet, ModelWeights
 
 __all__ = ["run"]

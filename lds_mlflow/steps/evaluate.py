@@ -3,16 +3,17 @@
 from pathlib import Path
 
 from lds_mlflow.config import EvaluateConfig
-from lds_mlflow.context import Context
-from lds_mlflow.drawing import distribution_as_configured
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.evaluating import deciles_of_samples, extractor_as_configured, report_of
-from lds_mlflow.files import digest_of_file
+from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.metrics import FIGURES, ClassifierExtractor, evaluate_samples
+from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.stylegan import VAE
+from lds_mlflow.recipes.extractors import extractor_as_configured
+from lds_mlflow.recipes.samplers import distribution_as_configured
+from lds_mlflow.reporting.evaluation import deciles_of_samples, report_of
 from lds_mlflow.samplers import draw_latents
-from lds_mlflow.sampling import decode_latents, encode_images
 from lds_mlflow.tracking import FinishedRun
-from lds_mlflow.vae import VAE
+from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ImageSet, LatentDistribution, ModelWeights
 
 __all__ = ["outside", "run"]

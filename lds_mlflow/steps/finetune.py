@@ -1,9 +1,9 @@
 """Step `finetune`: go on from a model on train + A."""
 
 from lds_mlflow.config import NO_RUN, FinetuneConfig
-from lds_mlflow.context import Context
-from lds_mlflow.fits import finetuning_as_configured, outside_of
-from lds_mlflow.fitting import fit_and_track
+from lds_mlflow.recipes.fit_requests import finetuning_as_configured, outside_of
+from lds_mlflow.recipes.tracked_fit import fit_and_track
+from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import AugmentationSet, ImageSet, ModelWeights
 
 __all__ = ["outside", "run"]

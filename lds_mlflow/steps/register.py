@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lds_mlflow.cards import model_card
 from lds_mlflow.config import RegisterConfig
-from lds_mlflow.context import Context
-from lds_mlflow.drawing import distribution_as_configured, prior_of
 from lds_mlflow.metrics import preferred
+from lds_mlflow.models.coding import encode_images
+from lds_mlflow.models.stylegan import VAE
+from lds_mlflow.recipes.samplers import distribution_as_configured, prior_of
+from lds_mlflow.reporting.card import model_card
 from lds_mlflow.samplers import SAMPLERS, aggregate_gaussian, latent_density
-from lds_mlflow.sampling import encode_images
-from lds_mlflow.serving import with_densities
+from lds_mlflow.serving.sampler import with_densities
 from lds_mlflow.tracking import register_sampler
-from lds_mlflow.vae import VAE
+from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ImageSet, ModelWeights
 
 __all__ = ["run"]

@@ -4,13 +4,13 @@ import tempfile
 from pathlib import Path
 
 from lds_mlflow.config import SampleConfig
-from lds_mlflow.context import Context
-from lds_mlflow.drawing import distribution_as_configured
+from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.pictures import image_grid
+from lds_mlflow.recipes.samplers import distribution_as_configured
 from lds_mlflow.samplers import draw_latents
-from lds_mlflow.sampling import decode_latents, encode_images
-from lds_mlflow.serving import png_of
-from lds_mlflow.vae import VAE
+from lds_mlflow.serving.sampler import png_of
+from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ImageSet, ModelWeights
 
 __all__ = ["run"]

@@ -1,9 +1,9 @@
 """Step `train`: fit the baseline VAE on the training part."""
 
 from lds_mlflow.config import TrainConfig
-from lds_mlflow.context import Context
-from lds_mlflow.fits import outside_of, training_as_configured
-from lds_mlflow.fitting import fit_and_track
+from lds_mlflow.recipes.fit_requests import outside_of, training_as_configured
+from lds_mlflow.recipes.tracked_fit import fit_and_track
+from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ImageSet
 
 __all__ = ["outside", "run"]

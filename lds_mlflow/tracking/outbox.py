@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from lds_mlflow.errors import ArtifactError
-from lds_mlflow.files import write_atomically
+from lds_mlflow.machine.files import write_atomically
 
 __all__ = ["Entry", "Outbox", "batch", "ending", "files", "inputs"]
 

@@ -16,7 +16,7 @@ from mlflow.types.schema import AnyType
 
 import lds_mlflow
 from lds_mlflow.errors import TrackingError
-from lds_mlflow.serving import DEFAULTS, DISTRIBUTIONS, WEIGHTS
+from lds_mlflow.serving.sampler import DEFAULTS, DISTRIBUTIONS, WEIGHTS
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking.runs import Run
 from lds_mlflow.values import LatentDistribution, ModelWeights
@@ -65,7 +65,7 @@ def register_sampler(
             flavor=mlflow.pyfunc,
             run_id=run.id,
             registered_model_name=name,
-            loader_module="lds_mlflow.tracking.served",
+            loader_module="lds_mlflow.tracking.pyfunc_model",
             data_path=str(data_path),
             code_paths=[str(Path(lds_mlflow.__file__).parent)],
             signature=_signature(),

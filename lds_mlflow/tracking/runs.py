@@ -18,8 +18,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
 from PIL import Image
 
-from lds_mlflow.files import digest_of_bytes, naming_a_full_disk
-from lds_mlflow.reports import Report
+from lds_mlflow.machine.files import digest_of_bytes, naming_a_full_disk
+from lds_mlflow.pictures.report import Report
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.launched import keep_killed

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lds_mlflow.ranks import Ranks
+from lds_mlflow.machine.ranks import Ranks
+from lds_mlflow.models.stylegan import Discriminator, VaeSpec
+from lds_mlflow.models.stylegan.layers import in_float32
 from lds_mlflow.training.plan import FitPlan
-from lds_mlflow.vae import Discriminator, VaeSpec
-from lds_mlflow.vae.layers import in_float32
 
 __all__ = ["Adversary"]
 

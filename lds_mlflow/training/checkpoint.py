@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lds_mlflow.errors import ArtifactError
-from lds_mlflow.files import write_atomically
+from lds_mlflow.machine.files import write_atomically
 
 __all__ = ["Checkpoint", "CheckpointFile", "History"]
 

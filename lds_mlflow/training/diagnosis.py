@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from lds_mlflow.sampling import decode_latents, encode_images
-from lds_mlflow.vae import VAE, Posterior
+from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.stylegan import VAE, Posterior
 
 __all__ = ["active_units", "diagnose"]
 

@@ -17,12 +17,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from lds_mlflow.errors import ConfigError, TrainingError
-from lds_mlflow.ranks import ALONE, Ranks
-from lds_mlflow.sampling import keep_exemplars
+from lds_mlflow.machine.ranks import ALONE, Ranks
+from lds_mlflow.models.coding import keep_exemplars
+from lds_mlflow.models.stylegan import VAE, VaeSpec
 from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile, History
 from lds_mlflow.training.plan import FitPlan
 from lds_mlflow.training.stepper import Stepper
-from lds_mlflow.vae import VAE, VaeSpec
 
 __all__ = ["FitResult", "fit"]
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lds_mlflow.ranks import ALONE, Ranks
-from lds_mlflow.sampling import to_model_range
+from lds_mlflow.machine.ranks import ALONE, Ranks
+from lds_mlflow.models.coding import to_model_range
+from lds_mlflow.models.stylegan import VAE, ExemplarPrior, Posterior, gaussian_nll, log_posterior
 from lds_mlflow.training.plan import FitPlan
-from lds_mlflow.vae import VAE, ExemplarPrior, Posterior, gaussian_nll, log_posterior
 
 __all__ = ["Decoded", "Objective"]
 

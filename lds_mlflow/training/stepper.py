@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lds_mlflow.ranks import Ranks
-from lds_mlflow.sampling import to_model_range
+from lds_mlflow.machine.ranks import Ranks
+from lds_mlflow.models.coding import to_model_range
+from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.training.adversary import Adversary
 from lds_mlflow.training.objective import Decoded, Objective
 from lds_mlflow.training.plan import FitPlan, draw_batch
-from lds_mlflow.vae import VAE
 
 __all__ = ["Stepper"]
 

@@ -11,7 +11,7 @@ import yaml
 
 from lds_mlflow.__main__ import cli
 from lds_mlflow.config import parse_all
-from lds_mlflow.graph import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE, STEPS, configs_behind, parameters
+from lds_mlflow.entry.graph import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE, STEPS, configs_behind, parameters
 from tuning.__main__ import cli as tuning_cli
 from tuning.entry import CONFIGS, PARAMETERS, TUNE
 from tuning.mlproject import mlprojects

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from mlflow import MlflowClient
 
-from lds_mlflow.graph import ENTRY_POINTS, parameters
+from lds_mlflow.entry.graph import ENTRY_POINTS, parameters
 from tests.conftest import TINY, use_store
 from tests.postgres import find_postgres, running_postgres
 from tests.servers import PATIENCE_SECONDS

@@ -12,7 +12,7 @@ from lds_mlflow.tracking import Tracker, tags
 def test_a_dry_run_prints_what_training_takes(
     tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lds_mlflow.planning._PROBE_SECONDS", 0.1)
+    monkeypatch.setattr("lds_mlflow.recipes.costs._PROBE_SECONDS", 0.1)
     flags = ["--limit=60", "--train_steps=1000", "--batch_size=4", "--dry_run=true", f"--work_dir={tmp_path / 'work'}"]
     done = CliRunner().invoke(cli, ["train", *flags], catch_exceptions=False)
     assert done.exit_code == 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lds_mlflow.latent import kernels
+from lds_mlflow.latent.scoring import kernels
 from lds_mlflow.values import Candidates
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent.bandwidth import BANDWIDTH_RULES, bandwidth, effective_neighbours, parse_bandwidth
-from lds_mlflow.latent.density import log_density
+from lds_mlflow.latent.scoring.density import log_density
 from lds_mlflow.latent.space import latent_space
 from tests.unit.latent.conftest import gaussian
 

@@ -12,7 +12,7 @@ from lds_mlflow.errors import (
     SelectionError,
     TrackingError,
 )
-from lds_mlflow.interrupts import Interruption
+from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from lds_mlflow.values import ModelWeights
@@ -286,7 +286,7 @@ def test_what_a_selection_did_is_tracked(
 def test_a_dry_run_says_what_training_takes_and_trains_nothing(
     make_pipeline: MakePipeline, tracker: Tracker, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lds_mlflow.planning._PROBE_SECONDS", 0.1)
+    monkeypatch.setattr("lds_mlflow.recipes.costs._PROBE_SECONDS", 0.1)
     run = make_pipeline("train", train_steps=3600, dry_run=True).dry_run()
     found = tracker.client.get_run(run.id)
     figures = found.data.metrics

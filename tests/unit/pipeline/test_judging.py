@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from lds_mlflow.context import Context
+from lds_mlflow.entry.graph import STEPS, TEST_PARTS
 from lds_mlflow.errors import (
     ConfigError,
     DataError,
     ProtocolError,
 )
-from lds_mlflow.graph import STEPS, TEST_PARTS
 from lds_mlflow.pipeline import runner as runner_module
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
+from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ImageSet
 from tests.conftest import MakePipeline
 from tests.unit.pipeline.conftest import QUIET, artifacts

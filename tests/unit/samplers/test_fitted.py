@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from lds_mlflow.errors import ConfigError, DataError
+from lds_mlflow.models.stylegan import Mixture
 from lds_mlflow.samplers import aggregate_mixture, draw_latents, latent_density, prior_distribution, standard_normal
-from lds_mlflow.vae import Mixture
 
 
 def test_a_mixture_of_more_components_than_latents_is_refused_with_both() -> None:

@@ -8,10 +8,10 @@ import torch
 import yaml
 from mlflow.exceptions import MlflowException
 
+from lds_mlflow.models.stylegan import PRESETS, VAE
 from lds_mlflow.samplers import latent_density, standard_normal
-from lds_mlflow.serving import DEFAULTS, DISTRIBUTIONS, with_densities
+from lds_mlflow.serving.sampler import DEFAULTS, DISTRIBUTIONS, with_densities
 from lds_mlflow.tracking import Run, Tracker, Version, register_sampler
-from lds_mlflow.vae import PRESETS, VAE
 
 Z_ND = torch.randn(30, 16, generator=torch.Generator().manual_seed(0))
 NAMED = dict.fromkeys(DISTRIBUTIONS, standard_normal(16)) | {"density": with_densities(latent_density(Z_ND, sigma="1"))}
@@ -43,7 +43,7 @@ def test_its_requirements_are_pinned_and_its_weights_are_safetensors(run: Run, t
     requirements = next(file for file in _files(folder) if file.name == "requirements.txt").read_text().split()
     assert all("==" in line for line in requirements)
     described = yaml.safe_load(next(file for file in _files(folder) if file.name == "MLmodel").read_text())
-    assert described["flavors"]["python_function"]["loader_module"] == "lds_mlflow.tracking.served"
+    assert described["flavors"]["python_function"]["loader_module"] == "lds_mlflow.tracking.pyfunc_model"
 
 
 def test_a_second_version_takes_the_alias(run: Run, tracker: Tracker) -> None:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from mlflow.entities import Metric
 from PIL import Image
 
-from lds_mlflow.reports import Report
+from lds_mlflow.pictures.report import Report
 from lds_mlflow.tracking import Run, Tracker, tags
 from lds_mlflow.values import ImageSet, LatentSet
 from tests.servers import PATIENCE_SECONDS

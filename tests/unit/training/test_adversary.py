@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import TrainingError
-from lds_mlflow.ranks import ALONE
+from lds_mlflow.machine.ranks import ALONE
+from lds_mlflow.models.stylegan import VAE, Discriminator
 from lds_mlflow.training import CheckpointFile, FitPlan, fit
 from lds_mlflow.training.adversary import Adversary
 from lds_mlflow.training.plan import Precision
 from lds_mlflow.training.stepper import Stepper
-from lds_mlflow.vae import VAE, Discriminator
 from tests import tiny
 from tests.tiny import SPEC, random_images
 

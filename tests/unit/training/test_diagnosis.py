@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from lds_mlflow.models.stylegan import VAE, Posterior, VaeSpec, kl_divergence
 from lds_mlflow.training import active_units, diagnose
-from lds_mlflow.vae import VAE, Posterior, VaeSpec, kl_divergence
 
 TINY = VaeSpec(8, 1, channel_base=32, channel_max=4, latent_dim=64, style_dim=4, mapping_layers=1)
 

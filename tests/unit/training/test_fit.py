@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import ArtifactError, TrainingError
+from lds_mlflow.models.stylegan import VAE, Posterior, VaeSpec
 from lds_mlflow.training import CheckpointFile, FitPlan, FitResult, fit
 from lds_mlflow.training.checkpoint import History
 from lds_mlflow.training.fit import at_hand
-from lds_mlflow.vae import VAE, Posterior, VaeSpec
 from tests import tiny
 
 TINY = VaeSpec(8, 1, channel_base=32, channel_max=4, latent_dim=4, style_dim=4, mapping_layers=1)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lds_mlflow.sampling import encode_images, to_model_range
+from lds_mlflow.models.coding import encode_images, to_model_range
+from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.training import CheckpointFile, FitPlan, fit
-from lds_mlflow.vae import VAE
 from tests.tiny import PLAN, SPEC, random_images
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lds_mlflow.models.stylegan import VAE, gaussian_nll
 from lds_mlflow.training import FitPlan, fit
 from lds_mlflow.training.objective import Decoded, Objective
 from lds_mlflow.training.plan import Precision, draw_batch
-from lds_mlflow.vae import VAE, gaussian_nll
 from tests import tiny
 from tests.tiny import SPEC, random_images
 

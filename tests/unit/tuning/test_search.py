@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from lds_mlflow.config import parse_all
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.interrupts import Interruption
+from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.tracking import Tracker, tags

@@ -1,0 +1,1 @@
+"""Latent density scores of candidates, exact and approximate."""

@@ -1,0 +1,1 @@
+"""What the computer does for the other rooms: files, memory, processes, batches and interrupts."""

@@ -1,0 +1,1 @@
+"""From examples to features: everything in the metrics that sees examples themselves."""

@@ -1,0 +1,120 @@
+"""A small classifier of the training labels: an extractor that needs no download, and the judge of class shares."""
+
+from itertools import pairwise
+from math import log2
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.ops import Conv2dNormActivation
+from tqdm import tqdm
+
+from lds_mlflow.errors import DataError
+from lds_mlflow.models.coding import to_model_range
+from lds_mlflow.values import ImageSet, ModelWeights
+
+__all__ = ["Classifier", "train_classifier"]
+
+_BATCH = 64
+_LEARNING_RATE = 2e-3
+_WIDTHS = (32, 64, 128)
+
+
+class Classifier(nn.Module):
+    """Strided convolutions down to 4x4 or less, then features, then classes.
+
+    Args:
+        resolution: Side of an image in pixels.
+        channels: Colour channels of an image.
+        n_classes: K.
+        n_features: F, the width of the layer before the classes.
+    """
+
+    def __init__(self, resolution: int, channels: int, n_classes: int, n_features: int = 64) -> None:
+        super().__init__()
+        self.spec = {
+            "resolution": resolution,
+            "channels": channels,
+            "n_classes": n_classes,
+            "n_features": n_features,
+        }
+        n_halvings = max(1, int(log2(resolution)) - 2)
+        widths = [channels, *(_WIDTHS[min(i, len(_WIDTHS) - 1)] for i in range(n_halvings + 1))]
+        strides = [1] + [2] * n_halvings
+        self.body = nn.Sequential(
+            *(
+                Conv2dNormActivation(a, b, 3, stride=stride)
+                for (a, b), stride in zip(pairwise(widths), strides, strict=True)
+            ),
+            nn.Flatten(),
+            nn.LazyLinear(n_features),
+            nn.ReLU(),
+        )
+        self.head = nn.Linear(n_features, n_classes)
+        self.eval()
+        self.body(torch.zeros(1, channels, resolution, resolution))
+
+    @classmethod
+    def from_weights(cls, weights: ModelWeights) -> Self:
+        """Returns the network at rest in `weights`, in evaluation mode."""
+        model = cls(**{name: int(value) for name, value in weights.spec.items()})
+        model.load_state_dict(weights.state)
+        return model.eval()
+
+    def to_weights(self) -> ModelWeights:
+        """Returns a copy of the network at rest, on the CPU."""
+        state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
+        return ModelWeights(spec={**self.spec}, state=state)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.head.weight.device
+
+    def features(self, x: Tensor) -> Tensor:
+        """Maps images, [B, C, H, W] in -1..1, to features, [B, F]."""
+        features: Tensor = self.body(x)
+        return features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps images, [B, C, H, W] in -1..1, to logits, [B, K]."""
+        logits: Tensor = self.head(self.features(x))
+        return logits
+
+
+def train_classifier(images: ImageSet, *, steps: int, seed: int, device: str = "cpu") -> Classifier:
+    """Trains a classifier on labelled images, by cross entropy with Adam.
+
+    Args:
+        images: Training images with labels.
+        steps: Optimizer steps of 64 images.
+        seed: Determines weights and batches.
+        device: Where to train.
+
+    Raises:
+        DataError: The images have no labels.
+    """
+    if images.labels_N is None:
+        raise DataError(
+            f"images of {images.name}",
+            found="no labels",
+            expected="a class for every image, to train the offline feature extractor on",
+            remedy="Put the images in one folder a class, bring a labels.csv, or give features=inception.",
+        )
+    resolution, channels = images.images_NCHW.shape[-1], images.images_NCHW.shape[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Classifier(resolution, channels, len(images.class_names_K)).to(device).train()
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=_LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in tqdm(range(steps), desc="training the classifier", unit="step", mininterval=0.5):
+        index = torch.randint(len(images), (_BATCH,), generator=generator)
+        logits = model(to_model_range(images.images_NCHW[index].to(device)))
+        loss = functional.cross_entropy(logits, images.labels_N[index].to(device))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return model.eval()

@@ -1,0 +1,53 @@
+"""StyleGAN2's discriminator: residual blocks, the standard deviation over the minibatch, and one number an image."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from lds_mlflow.models.stylegan.encoder import ResidualDown
+from lds_mlflow.models.stylegan.layers import EqualConv2d, EqualLinear, activate, in_float32
+
+__all__ = ["Discriminator"]
+
+_GROUP = 4
+_TINY = 1e-8
+
+
+class Discriminator(nn.Module):
+    """Tells real images from others.
+
+    Args:
+        channels: Colour channels of an image.
+        widths: Feature channels at 4x4, 8x8, ... up to the image's own resolution.
+    """
+
+    def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        falling = widths[::-1]
+        self.from_rgb = EqualConv2d(channels, falling[0], 1)
+        self.blocks = nn.ModuleList(ResidualDown(n_in, n_out) for n_in, n_out in pairwise(falling))
+        self.conv = EqualConv2d(widths[0] + 1, widths[0], 3)
+        self.hidden = EqualLinear(widths[0] * 16, widths[0])
+        self.verdict = EqualLinear(widths[0], 1)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps images, [B, C, H, W] in -1..1, to logits of being real, float32 [B]."""
+        x = activate(self.from_rgb(x.contiguous(memory_format=torch.channels_last)))
+        for block in self.blocks:
+            x = block(x)
+        x = activate(self.conv(torch.cat([x, _deviation_over_batch(x)], 1)))
+        with in_float32(x):
+            x = activate(self.hidden(torch.flatten(x, 1).float()))
+            logits: Tensor = self.verdict(x)[:, 0]
+        return logits
+
+
+def _deviation_over_batch(x: Tensor) -> Tensor:
+    """Returns a channel that holds how much an image's group of four differs (Karras et al. 2018, section 3)."""
+    n, _, height, width = x.shape
+    group = _GROUP if n % _GROUP == 0 else n
+    grouped = x.float().reshape(group, n // group, -1)
+    deviation = (grouped.var(0, unbiased=False) + _TINY).sqrt().mean(1)
+    return deviation.repeat(group)[:, None, None, None].expand(n, 1, height, width).to(x.dtype)

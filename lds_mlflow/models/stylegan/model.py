@@ -1,0 +1,188 @@
+"""The autoencoder as one module: encode(x) -> posterior, decode(z) -> x."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from lds_mlflow.errors import ArtifactError
+from lds_mlflow.models.stylegan.decoder import Decoder
+from lds_mlflow.models.stylegan.encoder import Encoder
+from lds_mlflow.models.stylegan.losses import kl_divergence
+from lds_mlflow.models.stylegan.priors import ExemplarPrior, Mixture, VampPrior, log_posterior
+from lds_mlflow.values import ModelWeights
+
+__all__ = ["VAE", "Posterior", "VaeSpec"]
+
+_SHOWN_OF_AN_ERROR = 300
+
+
+@dataclass(frozen=True, slots=True)
+class VaeSpec:
+    """What determines the network.
+
+    Attributes:
+        resolution: Side of an image in pixels, a power of two, at least 8.
+        channels: Colour channels, 1 or 3.
+        channel_base: Feature channels at resolution r are min(channel_base / r, channel_max).
+        channel_max: See channel_base.
+        latent_dim: Dimensions of z.
+        style_dim: Dimensions of w.
+        mapping_layers: Layers from z to w.
+        prior: "gaussian", "exemplar" or "vamp"; priors.py says what they are.
+        components: Exemplars or pseudo-inputs of the prior; 0 for gaussian.
+    """
+
+    resolution: int
+    channels: int
+    channel_base: int
+    channel_max: int
+    latent_dim: int
+    style_dim: int
+    mapping_layers: int
+    prior: str = "gaussian"
+    components: int = 0
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Feature channels at 4x4, 8x8, ... up to `resolution`."""
+        exponents = range(2, self.resolution.bit_length())
+        return tuple(min(self.channel_base // 2**exponent, self.channel_max) for exponent in exponents)
+
+
+class Posterior(NamedTuple):
+    """q(z | x), a diagonal Gaussian: mean and log_variance, each [B, D]."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """Draws one z for every image, [B, D]. The generator lives on the CPU, so a seed means the same anywhere."""
+        return self.at(torch.randn(self.mean.shape, generator=generator))
+
+    def at(self, noise_BD: Tensor) -> Tensor:
+        """Returns the z that standard normal noise, [B, D], stands for (the reparametrisation of section 2.4)."""
+        return self.mean + torch.exp(0.5 * self.log_variance) * noise_BD.to(self.mean)
+
+
+class VAE(nn.Module):
+    """A variational autoencoder (Kingma and Welling 2014) with StyleGAN2's networks (Karras et al. 2020)."""
+
+    def __init__(self, spec: VaeSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.encoder = Encoder(spec.channels, spec.widths, spec.latent_dim)
+        self.decoder = Decoder(spec.channels, spec.widths, spec.latent_dim, spec.style_dim, spec.mapping_layers)
+        self.prior = _prior_of(spec)
+        self.to(memory_format=torch.channels_last)
+
+    @classmethod
+    def initialised(cls, spec: VaeSpec, seed: int) -> Self:
+        """Returns a network whose weights depend on `seed` alone; the global random state is left as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls(spec)
+
+    @classmethod
+    def from_weights(cls, weights: ModelWeights) -> Self:
+        """Returns the network at rest in `weights`, in evaluation mode.
+
+        Raises:
+            ArtifactError: The tensors don't fit the spec.
+        """
+        try:
+            model = cls(_spec_of(weights))
+            model.load_state_dict(weights.state)
+        except (RuntimeError, TypeError) as error:
+            raise ArtifactError(
+                "model weights",
+                found=" ".join(str(error).split())[:_SHOWN_OF_AN_ERROR],
+                expected="the tensors of the network that their spec describes",
+                remedy="Train the model again, or restore the artifact.",
+            ) from error
+        return model.eval()
+
+    def with_prior(self, kind: str, *, exemplars: int, pseudo_inputs: Tensor) -> Self:
+        """Returns a copy of the network with another prior.
+
+        Args:
+            kind: "gaussian", "exemplar" or "vamp".
+            exemplars: Training images, each of which is one of exemplar's.
+            pseudo_inputs: What the components of vamp begin as: images in -1..1, [K, C, H, W].
+        """
+        components = {"gaussian": 0, "exemplar": exemplars, "vamp": len(pseudo_inputs)}
+        model = type(self)(replace(self.spec, prior=kind, components=components[kind]))
+        model.encoder.load_state_dict(self.encoder.state_dict())
+        model.decoder.load_state_dict(self.decoder.state_dict())
+        if isinstance(model.prior, VampPrior):
+            model.prior.pseudo_inputs.data.copy_(pseudo_inputs)
+        return model
+
+    def to_weights(self) -> ModelWeights:
+        """Returns a copy of the network at rest, on the CPU."""
+        state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
+        return ModelWeights(spec=asdict(self.spec), state=state)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.parameters()).device
+
+    def encode(self, x: Tensor) -> Posterior:
+        """Maps images, [B, C, H, W] in -1..1, to their posterior."""
+        return Posterior(*self.encoder(x.contiguous(memory_format=torch.channels_last)))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Maps latents, [B, D], to images, [B, C, H, W], nominally in -1..1."""
+        image: Tensor = self.decoder(z)
+        return image
+
+    def prior_mixture(self) -> Mixture | None:
+        """Returns the prior as a mixture of Gaussians, or None for N(0, I)."""
+        if isinstance(self.prior, ExemplarPrior):
+            return self.prior.mixture()
+        if isinstance(self.prior, VampPrior):
+            return Mixture(*self.encode(self.prior.pseudo_inputs.clamp(-1, 1)))
+        return None
+
+    def divergence(self, z: Tensor, posterior: Posterior, rows_B: Tensor) -> Tensor:
+        """Returns the prior's term of the evidence lower bound of every image, [B], in nats.
+
+        Args:
+            z: A draw of each posterior, [B, D].
+            posterior: The posteriors.
+            rows_B: Each image's place among the training images, int64; for the exemplar prior.
+        """
+        if isinstance(self.prior, ExemplarPrior):
+            return self.prior.divergence(z, *posterior, rows_B)
+        mixture = self.prior_mixture()
+        if mixture is None:
+            return kl_divergence(*posterior)
+        return log_posterior(z, *posterior) - mixture.log_density(z)
+
+    def forward(self, x: Tensor, noise_BD: Tensor) -> tuple[Tensor, Tensor, Posterior]:
+        """Returns one reconstruction of every image, the z that it is of, and the posterior.
+
+        Args:
+            x: Images, [B, C, H, W] in -1..1.
+            noise_BD: Standard normal noise, by which z is drawn.
+        """
+        posterior = self.encode(x)
+        z = posterior.at(noise_BD)
+        return self.decode(z), z, posterior
+
+
+def _spec_of(weights: ModelWeights) -> VaeSpec:
+    spec: dict[str, Any] = {**weights.spec}
+    if any(isinstance(value, str) != (name == "prior") for name, value in spec.items()):
+        raise TypeError(f"a spec of other types: {spec}")
+    return VaeSpec(**spec)
+
+
+def _prior_of(spec: VaeSpec) -> nn.Module:
+    if spec.prior == "exemplar":
+        return ExemplarPrior(spec.components, spec.latent_dim)
+    if spec.prior == "vamp":
+        return VampPrior(spec.components, spec.channels, spec.resolution)
+    return nn.Identity()

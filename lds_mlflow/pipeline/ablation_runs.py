@@ -1,0 +1,86 @@
+"""The runs that `ablate` reads: every arm by every seed, evaluated by the parts select and test."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from lds_mlflow.config import AblateConfig
+from lds_mlflow.config.arms import ARMS, BASELINE, LDS, Arm
+from lds_mlflow.errors import SelectionError
+from lds_mlflow.pipeline.runner import Runner
+from lds_mlflow.pipeline.seed_runs import Runs, SeedRuns, shared_runs
+from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
+from lds_mlflow.samplers import PRIOR
+from lds_mlflow.tracking import FinishedRun
+
+__all__ = ["inputs_of_ablate"]
+
+_GENERATIONS = "generations"
+Task = tuple[str, int]
+"""What is done at once: an arm or the generations, and a seed."""
+
+
+def inputs_of_ablate(
+    runner: Runner, config: AblateConfig, known: Mapping[str, FinishedRun], parent: str
+) -> dict[str, FinishedRun]:
+    """Returns the runs that tell of all arms, named ARM-SEED-PART; makes what isn't there."""
+    shared = shared_runs(runner, known, parent)
+    arms = [name for name in config.wanted if name != BASELINE and _is_possible(ARMS[name], shared["data"])]
+    stages = [[BASELINE], arms, *([[_GENERATIONS]] if config.generations else [])]
+    n_workers = number_of_workers(config.workers, runner.device)
+    work = partial(_run_task, parent, config.generations)
+    found, n_done, n_tasks = dict(shared), 0, sum(map(len, stages)) * config.seeds
+    # What all arms of a seed begin with comes first: two workers would else wait for one another.
+    for names in stages:
+        tasks = [(name, seed) for seed in range(config.seeds) for name in names]
+        for made in share_tasks(runner, work, tasks, n_workers):
+            found |= {label: runner.tracker.open(run_id) for label, run_id in made.items()}
+            n_done += 1
+            runner.say(f"{'ablate':<11}{n_done} of {n_tasks} done: {', '.join(sorted(made)) or 'an arm left out'}")
+    return found
+
+
+def _is_possible(arm: Arm, data: FinishedRun) -> bool:
+    has = {"classes": data.metrics["data/classes"] > 1, "reserve": "data/reserve_images" in data.metrics}
+    return not arm.needs or has[arm.needs]
+
+
+def _run_task(parent: str, generations: int, runner: Runner, task: Task) -> dict[str, str]:
+    """Returns the ids of the runs that ablate reads, by their labels; none for an arm that has no A on these images."""
+    name, seed = task
+    seed_runs = SeedRuns(runner, shared_runs(runner, {}, parent), seed, parent)
+    try:
+        made = _generations(seed_runs, generations) if name == _GENERATIONS else _arm(seed_runs, ARMS[name])
+    except SelectionError as error:
+        runner.say(f"{'ablate':<11}{name} of seed {seed} is left out: {error}")
+        return {}
+    return {label: run.id for label, run in made.items()}
+
+
+def _arm(runs: SeedRuns, arm: Arm) -> Runs:
+    known, label = runs.baseline(), f"{arm.name} {runs.seed}"
+    made: Runs = {}
+    if arm.augment is not None:
+        known["augment"] = made[f"{arm.name}-{runs.seed}-augment"] = runs.augment(known, label, arm.augment)
+    model = known["train"] if arm.finetune is None else runs.finetune(known, label, arm.finetune)
+    return made | _evaluations(runs, arm.name, label, model, arm.sampler)
+
+
+def _generations(runs: SeedRuns, generations: int) -> Runs:
+    """Finetunes on A by the draft's rule, then again on that model's own A, and so on."""
+    known = runs.baseline()
+    made: Runs = {}
+    for generation in range(1, generations + 1):
+        label = f"generation {generation} seed {runs.seed}"
+        known["augment"] = runs.augment(known, label, ARMS[LDS].augment or {})
+        model = runs.finetune(known, label, ARMS[LDS].finetune or {})
+        made |= _evaluations(runs, f"generation {generation}", label, model, PRIOR)
+        if generation < generations:
+            known = {**runs.shared, "train": model}
+            known["encode"] = runs.resolve("encode", known, label)
+    return made
+
+
+def _evaluations(runs: SeedRuns, name: str, label: str, model: FinishedRun, sampler: str) -> Runs:
+    return {
+        f"{name}-{runs.seed}-{part}": runs.evaluate(label, model, part, sampler=sampler) for part in ("select", "test")
+    }

@@ -1,0 +1,118 @@
+"""The runs that `compare` and `register` read: models, and their evaluations."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from lds_mlflow.config import (
+    AUTO,
+    NO_MODEL,
+    NO_RUN,
+    CompareConfig,
+    EvaluateConfig,
+    RegisterConfig,
+    StepConfig,
+    named_runs,
+    parse,
+)
+from lds_mlflow.entry.graph import COMPARE, REGISTER, STEPS, Input
+from lds_mlflow.errors import ConfigError
+from lds_mlflow.pipeline.runner import Runner
+from lds_mlflow.samplers import PRIOR, SAMPLERS
+from lds_mlflow.tracking import FinishedRun
+from lds_mlflow.values import LatentDistribution
+
+__all__ = ["can_be_judged", "evaluate_model", "inputs_of_compare", "inputs_of_register", "takes_classifier"]
+
+Runs = Mapping[str, FinishedRun]
+C = TypeVar("C", bound=StepConfig)
+
+
+def inputs_of_compare(runner: Runner, config: CompareConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
+    """Returns the evaluations of the models that `runs` names, by name; those that there are not are made."""
+    if config.runs == AUTO:
+        return _evaluations_of_main(runner, dict(known), parent)
+    models: dict[str, FinishedRun] = {}
+    for label, reference in named_runs(config.runs):
+        found = runner.open(Input("runs", STEPS[COMPARE].inputs[0].steps), reference)
+        name = label or _name(runner, found)
+        if name in models:
+            raise ConfigError(
+                "runs",
+                found=f"two of {name}",
+                expected="each model once, or names of their own",
+                remedy="Leave one out, or give runs=NAME=RUN,NAME=RUN.",
+            )
+        models[name] = found
+    return {
+        label: model if model.step == "evaluate" else evaluate_model(runner, label, model, known, parent)
+        for label, model in models.items()
+    }
+
+
+def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: str) -> dict[str, FinishedRun]:
+    """Evaluates the baseline, the control (as long without A) and the finetuned model; that also as registered."""
+    if "data" not in known:
+        known["data"] = runner.resolve("data", known, parent=parent)
+    # Images without labels stop it before anything is trained.
+    for name in ("classifier", "train") if takes_classifier(runner, known["data"]) else ("train",):
+        known[name] = runner.resolve(name, known, parent=parent)
+    control = runner.resolve("finetune", known, parent=parent, label="control", changes={"augment_run": NO_RUN})
+    finetuned = runner.resolve("finetune", known, parent=parent)
+    models = {"baseline": known.pop("train"), "control": control, "finetuned": finetuned}
+    evaluations = {
+        label: evaluate_model(runner, label, model, known, parent, sampler=PRIOR) for label, model in models.items()
+    }
+    if _setting(runner, RegisterConfig).registered_model != NO_MODEL:
+        registered = runner.resolve(REGISTER, {**known, "finetune": finetuned}, parent=parent)
+        sampler = registered.load(LatentDistribution, "distribution").sampler
+        if sampler != PRIOR:
+            label = f"finetuned by {sampler}"
+            evaluations[label] = evaluate_model(runner, label, finetuned, known, parent, sampler=sampler)
+    return evaluations
+
+
+def inputs_of_register(runner: Runner, config: RegisterConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
+    """Returns the model to register, and where its sampler is to be chosen, evaluations of each by the select part."""
+    found = runner.inputs(STEPS[REGISTER], config, known, parent)
+    if config.served_sampler != AUTO or not can_be_judged(runner, found["data"]):
+        return found
+    settled = {**known, "data": found["data"]}
+    if takes_classifier(runner, found["data"]):
+        settled["classifier"] = known.get("classifier") or runner.resolve("classifier", settled, parent=parent)
+    for sampler in SAMPLERS:
+        label = f"select {sampler}"
+        found[sampler] = evaluate_model(
+            runner, label, found["model"], settled, parent, part="select", sampler=sampler, samples=0
+        )
+    return found
+
+
+def evaluate_model(
+    runner: Runner, label: str, model: FinishedRun, known: Runs, parent: str, **changes: str | int
+) -> FinishedRun:
+    """Returns the evaluation of a model, with changes to the command's configuration of it."""
+    data = runner.tracker.open(model.inputs["data"])
+    without = {} if takes_classifier(runner, data) else {"classifier_run": NO_RUN}
+    settled = {name: run for name, run in known.items() if name == "classifier"}
+    return runner.resolve(
+        "evaluate", settled, parent=parent, label=label, changes={"model_run": model.id, **without, **changes}
+    )
+
+
+def can_be_judged(runner: Runner, data: FinishedRun) -> bool:
+    """Says whether samples can be judged: by the classifier, if the images have classes, or by other features."""
+    return data.metrics["data/classes"] > 0 or _setting(runner, EvaluateConfig).features != "classifier"
+
+
+def takes_classifier(runner: Runner, data: FinishedRun) -> bool:
+    """Says whether samples are judged by the classifier: for their features, or for their classes."""
+    return data.metrics["data/classes"] > 0 or _setting(runner, EvaluateConfig).features == "classifier"
+
+
+def _setting(runner: Runner, kind: type[C]) -> C:
+    return parse(kind, runner.configs[kind].model_dump())
+
+
+def _name(runner: Runner, run: FinishedRun) -> str:
+    model = runner.tracker.open(run.inputs["model"]) if run.step == "evaluate" else run
+    return f"{model.step} {model.id[:8]}"

@@ -1,0 +1,169 @@
+"""What a training costs, before it is paid for: from a short probe of each piece of work on this machine."""
+
+from dataclasses import dataclass, replace
+from math import ceil
+from time import monotonic, perf_counter
+
+import torch
+
+from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig
+from lds_mlflow.latent import bandwidth, draw_candidates, score_candidates
+from lds_mlflow.machine.memory import forget_peak, peak_bytes
+from lds_mlflow.machine.ranks import Ranks
+from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.stylegan import VAE
+from lds_mlflow.recipes.fit_requests import training_as_configured
+from lds_mlflow.training import fit
+from lds_mlflow.values import ImageSet
+
+__all__ = ["Costs", "estimate_costs"]
+
+_PROBE_SECONDS = 10.0
+_WARM_UP, _LEAST_STEPS = 1, 2
+_CODED, _SCORED = 32, 2000
+_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What was measured and estimated of a training, and of what follows it.
+
+    Attributes:
+        measured: Figures of the probe, by name.
+        calculated: Figures that follow from them, by name; hours for the whole of each step.
+    """
+
+    measured: dict[str, float]
+    calculated: dict[str, float]
+
+    def table(self) -> str:
+        """Returns both as lines to read."""
+        lines = [
+            f"parameters                {self.measured['parameters'] / 1e6:,.2f} M",
+            f"peak memory               {self.measured['peak_gib']:,.2f} GiB, measured in training",
+            f"training                  {self.measured['images_per_second']:,.1f} images a second, measured over "
+            f"{self.measured['probed_steps']:.0f} steps",
+            f"encoding, decoding        {self.measured['encoded_per_second']:,.1f} and "
+            f"{self.measured['decoded_per_second']:,.1f} images a second, measured",
+            f"scoring                   {self.measured['scored_per_second']:,.0f} candidates a second, measured",
+            *(
+                f"{step:<26}{_duration(self.calculated[f'{step}_hours'])}, calculated"
+                for step in ("train", "augment", "finetune")
+            ),
+            f"checkpoint, model         {self.calculated['checkpoint_mib']:,.0f} and "
+            f"{self.calculated['model_mib']:,.0f} MiB, calculated",
+            f"logged by train           {self.calculated['points']:,.0f} points of curves, calculated, "
+            f"{self.calculated['progress_pictures']:,.0f} pictures of samples on the way, pictures of the curves, "
+            "samples and reconstructions, figures of both parts, the use of the machine, and the model",
+        ]
+        return "\n".join(lines)
+
+
+def estimate_costs(
+    train: TrainConfig,
+    augment: AugmentConfig,
+    finetune: FinetuneConfig,
+    images: ImageSet,
+    *,
+    checkpoint_every: int,
+    device: str,
+    ranks: Ranks,
+) -> Costs:
+    """Trains for some seconds, decodes, encodes and scores a little, and extrapolates.
+
+    Args:
+        train: How to train.
+        augment: How A is made; its candidates are estimated as sampled ones.
+        finetune: How to finetune; with batches of the size of training's.
+        images: The training images.
+        checkpoint_every: Steps of training between two checkpoints.
+        device: Where to compute.
+        ranks: The processes that share the work.
+    """
+    asked = training_as_configured(train, images, checkpoint_every=train.train_steps + 1)
+    model, moments = asked.model.to(device), [monotonic()]
+    _forget_peak(device)
+
+    def is_enough() -> bool:
+        moments.append(monotonic())
+        return len(moments) > _WARM_UP + _LEAST_STEPS and moments[-1] - moments[_WARM_UP] > _PROBE_SECONDS
+
+    curves: dict[str, float] = {}
+    plan = replace(asked.plan, steps=max(asked.plan.steps, _WARM_UP + _LEAST_STEPS), log_every=1)
+    fit(
+        model,
+        images.images_NCHW,
+        plan,
+        ranks=ranks,
+        perceptual=asked.perceptual,
+        on_metrics=lambda _, figures: curves.update(figures),
+        stop=is_enough,
+        description="probing",
+    )
+    peak = _peak_bytes(device)
+    seconds = (moments[-1] - moments[_WARM_UP]) / (len(moments) - 1 - _WARM_UP)
+    n, n_added = len(images), ceil(augment.augmentation_ratio * len(images))
+    n_candidates = ceil(n_added / augment.top_fraction)
+    encoding, decoding = _coding_seconds(model, images)
+    scoring = _scoring_seconds(n, n_candidates, model)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    measured = {
+        "parameters": parameters,
+        "peak_gib": peak / 2**30,
+        "images_per_second": train.batch_size / seconds,
+        "probed_steps": len(moments) - 1,
+        "encoded_per_second": 1 / encoding,
+        "decoded_per_second": 1 / decoding,
+        "scored_per_second": 1 / scoring,
+    }
+    augmenting = n * encoding + n_candidates * scoring + n_added * decoding
+    calculated = {
+        "train_hours": train.train_steps * seconds / 3600,
+        "augment_hours": augmenting / 3600,
+        "finetune_hours": finetune.finetune_steps * seconds / 3600,
+        # Weights, their moving average, and Adam's two moments.
+        "checkpoint_mib": 4 * _BYTES * parameters / 2**20,
+        "model_mib": _BYTES * parameters / 2**20,
+        "progress_pictures": train.train_steps // checkpoint_every,
+        "points": len(curves) * ceil(train.train_steps / asked.plan.log_every),
+    }
+    return Costs(measured, calculated)
+
+
+def _coding_seconds(model: VAE, images: ImageSet) -> tuple[float, float]:
+    """Returns the seconds of encoding an image, and of decoding one."""
+    model, some = model.eval(), images.spread(_CODED).images_NCHW
+    encode_images(model, some[:1])
+    started = perf_counter()
+    z_ND, _ = encode_images(model, some)
+    encoded = perf_counter()
+    decode_latents(model, z_ND)
+    return (encoded - started) / len(some), (perf_counter() - encoded) / len(some)
+
+
+def _scoring_seconds(n: int, n_candidates: int, model: VAE) -> float:
+    """Returns the seconds of scoring a candidate by n training latents: made-up ones take as long as others."""
+    generator = torch.Generator().manual_seed(0)
+    z_ND = torch.randn(n, model.spec.latent_dim, generator=generator).to(model.device)
+    candidates = draw_candidates(z_ND, min(n_candidates, _SCORED), generator=generator)
+    score_candidates(candidates.take(torch.arange(1)), z_ND, sigma=1.0)
+    started = perf_counter()
+    score_candidates(candidates, z_ND, sigma=float(bandwidth(z_ND, "norm/5").sigma))
+    return (perf_counter() - started) / len(candidates.alpha_M)
+
+
+def _forget_peak(device: str) -> None:
+    if device == "cpu":
+        forget_peak()
+    else:
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _peak_bytes(device: str) -> int:
+    return peak_bytes() if device == "cpu" else torch.cuda.max_memory_allocated()
+
+
+def _duration(hours: float) -> str:
+    if hours < 1 / 60:
+        return f"{3600 * hours:,.0f} seconds"
+    return f"{60 * hours:,.0f} minutes" if hours < 2 else f"{hours:,.1f} hours"

@@ -1,0 +1,159 @@
+"""What a person reads of a comparison of models."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lds_mlflow.metrics import FIGURES, NO_DIFFERENCE, TOO_FEW, Comparison
+from lds_mlflow.pictures import comparison_chart, difference_chart, tradeoff_chart
+from lds_mlflow.pictures.report import Bold, Report
+from lds_mlflow.reporting.evaluation import figures_table
+from lds_mlflow.values import Evaluation
+
+__all__ = ["comparison_note", "comparison_report", "comparison_table", "models_chart", "verdicts_in_words"]
+
+_ONE_SEED = (
+    "Each model is one training run: a verdict speaks of these models, and not of how they were trained. For that, "
+    "train each way with several seeds."
+)
+_READ = (
+    "Difference: model less reference, with its 95 % interval by itself. p is corrected for all comparisons below "
+    "(Holm); a verdict takes p < 0.05."
+)
+_CHARTED = ("fid", "density", "coverage")
+
+
+def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Returns the comparisons as they are, one a row."""
+    return pd.DataFrame([comparison._asdict() for comparison in comparisons])
+
+
+def verdicts_in_words(evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison]) -> str:
+    """Returns a line a pair of models: what is better, what is worse, and what can't be told."""
+    return "\n".join(_of_pair(pair, rows, evaluations[pair[0]]) for pair, rows in _by_pair(comparisons).items())
+
+
+def comparison_report(
+    evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison], margin: float
+) -> Report:
+    """Returns what a person reads of a comparison.
+
+    Args:
+        evaluations: The evaluations, by the models' names.
+        comparisons: All of their comparisons.
+        margin: The difference that matters, as a share of the figure.
+    """
+    report = Report(f"Comparison of {' and '.join(evaluations)}")
+    first = next(iter(evaluations.values()))
+    for line in verdicts_in_words(evaluations, comparisons).splitlines():
+        report.paragraph(Bold(line))
+    report.paragraph(_ONE_SEED)
+    report.paragraph(
+        f"{first.n_samples:,} samples each, of the same seeds, against the same images of the part {first.part}, by "
+        f"the features of {first.extractor} (resize: {first.resize}). What isn't significant is called no difference "
+        f"where its interval holds 0 and lies within {margin:.0%} of the figure, else too few samples to tell. FID is "
+        "biased by few images, by how much depends on the model: its verdict has to hold at infinite samples too, and "
+        "there is none where that can't be extrapolated."
+    )
+    report.table(_words(comparisons), _READ)
+    for (model, reference), rows in _by_pair(comparisons).items():
+        title = f"{model} against {reference}"
+        chart = difference_chart([_scaled(row) for row in rows if row.reference_value], title)
+        report.picture(f"pictures/{title.replace(' ', '_')}.png", chart, "Differences with 95 % intervals.")
+    _add_models(report, evaluations)
+    return report
+
+
+def _add_models(report: Report, evaluations: Mapping[str, Evaluation]) -> None:
+    real = _side_by_side(evaluations)["real images"]
+    points = {
+        label: (_interval(found, "density"), _interval(found, "coverage")) for label, found in evaluations.items()
+    }
+    chart = tradeoff_chart(points, (real["density"], real["coverage"]))
+    report.picture("pictures/tradeoff.png", chart, "Density rises where samples crowd: don't read it alone.")
+    report.picture("pictures/comparison.png", models_chart(evaluations), "The models side by side.")
+    for label, found in evaluations.items():
+        report.heading(label)
+        report.table(figures_table(found), f"{label}: all figures, beside those of real images.")
+
+
+def models_chart(evaluations: Mapping[str, Evaluation]) -> Figure:
+    """Draws the models side by side, beside real images."""
+    titles = {name: f"{FIGURES[name].title}{_arrow(name)}" for name in _CHARTED}
+    intervals = {label: found.intervals for label, found in evaluations.items()}
+    return comparison_chart(_side_by_side(evaluations), titles, intervals)
+
+
+def comparison_note(evaluations: Mapping[str, Evaluation], links: Mapping[str, str]) -> str:
+    """Returns the models side by side as a Markdown table.
+
+    Args:
+        evaluations: The evaluations, by the models' names.
+        links: Where each is found, in Markdown, by the same names.
+    """
+    lines = [f"| model | {' | '.join(FIGURES[name].title for name in _CHARTED)} | run |", "|---" * 5 + "|"]
+    for label, figures in _side_by_side(evaluations).items():
+        lines.append(
+            f"| {label} | {' | '.join(f'{figures[name]:.3g}' for name in _CHARTED)} | {links.get(label, '')} |"
+        )
+    return "\n".join(lines)
+
+
+def _side_by_side(evaluations: Mapping[str, Evaluation]) -> dict[str, Mapping[str, float]]:
+    floor = next(iter(evaluations.values())).metrics
+    real = {name: floor[f"floor_{name}"] for name in _CHARTED}
+    return {"real images": real, **{label: found.metrics for label, found in evaluations.items()}}
+
+
+def _interval(evaluation: Evaluation, name: str) -> tuple[float, float, float]:
+    return (evaluation.metrics[name], *evaluation.intervals[name])
+
+
+def _scaled(row: Comparison) -> tuple[str, float, float, float, str]:
+    unit = abs(row.reference_value)
+    return FIGURES[row.name].title, row.difference / unit, row.low / unit, row.high / unit, row.verdict
+
+
+def _words(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    rows = [
+        (
+            f"{row.model} against {row.reference}",
+            FIGURES[row.name].title,
+            f"{row.value:.4g}",
+            f"{row.reference_value:.4g}",
+            f"{row.difference:+.3g} ({row.low:+.3g} to {row.high:+.3g})",
+            f"{row.p_corrected:.2g}",
+            row.verdict + (f" (some {row.samples_needed:,} and as many real ones would)" if row.samples_needed else ""),
+        )
+        for row in comparisons
+    ]
+    columns = ["models", "figure", "model", "reference", "difference", "p", "verdict"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _of_pair(pair: tuple[str, str], rows: Sequence[Comparison], evaluation: Evaluation) -> str:
+    by_verdict: dict[str, list[str]] = {}
+    for row in rows:
+        by_verdict.setdefault(row.verdict, []).append(_in_short(row))
+    verdicts = "; ".join(f"{verdict}: {', '.join(found)}" for verdict, found in by_verdict.items())
+    return f"{pair[0]} against {pair[1]} ({evaluation.n_samples:,} samples, {evaluation.part}): {verdicts}"
+
+
+def _in_short(row: Comparison) -> str:
+    title = FIGURES[row.name].title
+    if row.verdict in (NO_DIFFERENCE, TOO_FEW):
+        return title
+    return f"{title} by {row.difference:+.3g} ({row.low:+.3g} to {row.high:+.3g})"
+
+
+def _by_pair(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], list[Comparison]]:
+    found: dict[tuple[str, str], list[Comparison]] = {}
+    for comparison in comparisons:
+        found.setdefault((comparison.model, comparison.reference), []).append(comparison)
+    return found
+
+
+def _arrow(name: str) -> str:
+    better = FIGURES[name].better
+    return "" if better == "neither" else f" ({better} is better)"

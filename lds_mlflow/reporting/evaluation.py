@@ -1,0 +1,199 @@
+"""What a person reads of an evaluation."""
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lds_mlflow.errors import DataError
+from lds_mlflow.latent import bandwidth, log_density
+from lds_mlflow.metrics import (
+    FIGURES,
+    Deciles,
+    Measured,
+    quality_by_decile,
+)
+from lds_mlflow.pictures import (
+    corrected_share_chart,
+    decile_chart,
+    image_grid,
+    infinity_chart,
+    paired_grid,
+    tradeoff_chart,
+)
+from lds_mlflow.pictures.report import Report
+from lds_mlflow.values import Evaluation, ImageSet
+
+__all__ = ["deciles_of_samples", "figures_table", "report_of"]
+
+_SHOWN = 64
+_QUALITIES = {
+    "distance_to_held_out": "distance to the nearest held-out image (lower is better)",
+    "sharpness": "sharpness",
+}
+_FLOORS = "Real images: the same figure of training images in place of samples; for memorization, of the part select."
+
+
+def deciles_of_samples(z_SD: Tensor, z_ND: Tensor, measured: Measured) -> dict[str, Deciles]:
+    """Returns the qualities of samples by decile of their log LDS (draft, figure 2); none where there are too few.
+
+    Args:
+        z_SD: Latents of the samples.
+        z_ND: Posterior means of the training images.
+        measured: The samples' evaluation.
+    """
+    scores = log_density(z_SD, z_ND, sigma=bandwidth(z_ND, "norm/5").sigma)
+    try:
+        return {name: quality_by_decile(scores, quality) for name, quality in measured.quality_S.items()}
+    except DataError:
+        return {}
+
+
+def figures_table(evaluation: Evaluation) -> pd.DataFrame:
+    """Returns the figures in words, one a row."""
+    rows = [
+        (
+            figure.title,
+            _number(evaluation.metrics[name]),
+            _range(evaluation.intervals.get(name)),
+            _number(evaluation.metrics.get(f"floor_{name}")),
+            "" if figure.better == "neither" else figure.better,
+            figure.says,
+        )
+        for name, figure in FIGURES.items()
+        if name in evaluation.metrics
+    ]
+    return pd.DataFrame(rows, columns=["figure", "samples", "95 % interval", "real images", "better", "what it says"])
+
+
+def report_of(
+    measured: Measured, samples_SCHW: Tensor, train: ImageSet, deciles: dict[str, Deciles], *, title: str, sentence: str
+) -> Report:
+    """Returns what a person reads of an evaluation.
+
+    Args:
+        measured: The evaluation.
+        samples_SCHW: The samples that it is of.
+        train: The training images.
+        deciles: Qualities by decile of log LDS, by name.
+        title: Of the report.
+        sentence: What came out, in a sentence.
+    """
+    evaluation, report = measured.evaluation, Report(title)
+    report.paragraph(sentence + ".")
+    report.paragraph(
+        f"{evaluation.n_samples:,} samples (seeds {evaluation.first_seed} and on) against as many images of the part "
+        f"{evaluation.part}, by the features of {evaluation.extractor} (resize: {evaluation.resize}). Figures of "
+        "another extractor, of another number of samples or of other held-out images are not comparable with these."
+    )
+    report.table(figures_table(evaluation), _FLOORS)
+    for note in measured.notes:
+        report.paragraph(note)
+    report.heading("Samples")
+    report.picture("pictures/samples.png", image_grid(samples_SCHW[:_SHOWN]), "Samples of consecutive seeds.")
+    real = measured.held_out.spread(_SHOWN).images_NCHW
+    report.picture(f"pictures/real_{evaluation.part}.png", image_grid(real), "Held-out images.")
+    _add_neighbours(report, measured, samples_SCHW, train)
+    report.heading("Fidelity against variety")
+    report.picture(
+        "pictures/tradeoff.png", _tradeoff(evaluation), "Density rises where samples crowd: don't read it alone."
+    )
+    if measured.extrapolation:
+        line = measured.extrapolation
+        chart = infinity_chart(line.sizes, line.distances, line.value, line.slope)
+        report.picture("pictures/fid_by_samples.png", chart, "What the Frechet distance owes to the number of images.")
+    _add_balance(report, measured)
+    if deciles:
+        _add_deciles(report, deciles)
+    else:
+        report.paragraph("No quality by latent density: it takes 20 samples of finite latents.")
+    return report
+
+
+def _add_neighbours(report: Report, measured: Measured, samples_SCHW: Tensor, train: ImageSet) -> None:
+    nearest = train.images_NCHW[measured.nearest_train_S]
+    shown = slice(_SHOWN)
+    report.picture(
+        "pictures/nearest_training.png",
+        paired_grid(samples_SCHW[shown], nearest[shown]),
+        "Samples, and right below each the training image that is nearest to it in feature space.",
+    )
+    closest = torch.argsort(measured.closeness_S)[shown]
+    report.picture(
+        "pictures/closest_pairs.png",
+        paired_grid(samples_SCHW[closest], nearest[closest]),
+        "The same of the samples that are likeliest to be copies: nearest to a training image, for how near its own "
+        f"nearest other is. {int((measured.closeness_S <= 1).sum()):,} of {len(nearest):,} are no farther than that.",
+    )
+
+
+def _add_balance(report: Report, measured: Measured) -> None:
+    balance, metrics = measured.balance, measured.evaluation.metrics
+    if balance is None:
+        return
+    report.heading("Balance of the classes")
+    report.paragraph(
+        "Samples have no labels: the classifier gives them one. It is right for "
+        f"{metrics['classifier_accuracy']:.1%} of images that it wasn't trained on"
+        + (", and its confusion is corrected for." if balance.corrected else ".")
+    )
+    found = balance.corrected
+    corrected = (
+        list(zip(found.shares_K.tolist(), found.low_K.tolist(), found.high_K.tolist(), strict=True))
+        if found
+        else [(float("nan"),) * 3 for _ in balance.names_K]
+    )
+    training = balance.training_K.tolist()
+    chart = corrected_share_chart(balance.names_K, balance.observed_K, corrected, training)
+    report.picture("pictures/class_shares.png", chart, "Share of each class, with 95 % intervals.")
+    rows = [
+        (
+            name,
+            f"{training[i]:.3f}",
+            f"{seen:.3f} ({low:.3f} to {high:.3f})",
+            f"{corrected[i][0]:.3f} ({corrected[i][1]:.3f} to {corrected[i][2]:.3f})" if found else "",
+            _number(metrics.get(f"class_fid/{name}")),
+            _number(metrics.get(f"floor_class_fid/{name}")),
+            _number(metrics.get(f"class_fid_images/{name}")),
+        )
+        for i, (name, (seen, low, high)) in enumerate(zip(balance.names_K, balance.observed_K, strict=True))
+    ]
+    columns = [
+        "class",
+        "training part",
+        "samples, as seen",
+        "samples, corrected",
+        "FID of the class",
+        "of real images",
+        "by images",
+    ]
+    report.table(
+        pd.DataFrame(rows, columns=columns),
+        "Shares with 95 % intervals. Frechet distances of a class are to be compared with that of real images alone.",
+    )
+
+
+def _add_deciles(report: Report, deciles: dict[str, Deciles]) -> None:
+    report.heading("Quality by latent density")
+    found = "; ".join(f"{_QUALITIES[name]}: {decile}" for name, decile in deciles.items())
+    report.paragraph(
+        "The draft's figure 2 shows that samples of a high latent density score look better. Measured, by the rank "
+        f"correlation of log LDS with a sample's quality (95 % interval): {found}."
+    )
+    panels = {f"{_QUALITIES[name]}\n{decile}": decile.means for name, decile in deciles.items()}
+    chart = decile_chart(next(iter(deciles.values())).edges, panels, "Quality of the samples by latent density score")
+    report.picture("pictures/quality_by_lds.png", chart, "Mean quality of each tenth of the samples by log LDS.")
+
+
+def _tradeoff(evaluation: Evaluation) -> Figure:
+    metrics = evaluation.metrics
+    points = [(metrics[name], *evaluation.intervals[name]) for name in ("density", "coverage")]
+    return tradeoff_chart({"samples": (points[0], points[1])}, (metrics["floor_density"], metrics["floor_coverage"]))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _range(pair: tuple[float, float] | None) -> str:
+    return "" if pair is None else f"{pair[0]:.4g} to {pair[1]:.4g}"

@@ -1,0 +1,1 @@
+"""The registered model: seeds in, examples and their densities out."""

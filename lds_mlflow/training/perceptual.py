@@ -1,0 +1,133 @@
+r"""Distances of images that weigh what people see: what a likelihood of single pixels leaves blurred.
+
+Each maps two batches, [B, C, H, W] in -1..1, to the mean distance of an image from its counterpart, a scalar.
+
+- `laplacian`: sum_j mean |L_j x - L_j y| over the bands of a Laplacian pyramid (Ling & Okada, Diffusion Distance for
+  Histogram Comparison, 2006; as a loss of generators: Bojanowski et al., Optimizing the Latent Space of Generative
+  Networks, 2018, section 3.2, where the factor 2^{2j} undoes that a band has 4^j times fewer pixels). No weights.
+- `squeezenet`: mean over layers of |f_l(x) - f_l(y)|^2 with the channels of every place at unit length, the
+  perceptual distance of Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, 2018,
+  equation 1 with equal weights, on SqueezeNet.
+- `lpips`: that equation with VGG16 and the weights that people's judgements gave it, by torch-fidelity.
+"""
+
+from pathlib import Path
+from typing import Literal
+from urllib.error import URLError
+
+import torch
+from torch import Tensor, nn
+from torch_fidelity.sample_similarity_lpips import SampleSimilarityLPIPS
+
+from lds_mlflow.errors import ArtifactError, ConfigError
+from lds_mlflow.models.pretrained import Convention, as_trained_on, in_short, load_squeezenet, three_channels
+from lds_mlflow.models.stylegan.layers import downsample, in_float32, resampling_filter, upsample
+
+__all__ = ["Laplacian", "PerceptualKind", "perceptual_distance"]
+
+PerceptualKind = Literal["none", "laplacian", "squeezenet", "squeezenet-caffe", "lpips"]
+
+_CONVENTIONS: dict[str, Convention] = {"squeezenet": "torchvision", "squeezenet-caffe": "caffe"}
+_COARSEST = 4
+_TAPS = (1, 5, 10, 12)
+"""SqueezeNet's layers before each of its poolings, and the last."""
+_LEAST_SIDE = 32
+_TINY = 1e-10
+
+
+class Laplacian(nn.Module):
+    """The distance of Laplacian pyramids; bands down to 4 pixels a side."""
+
+    fir: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("fir", resampling_filter())
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Maps two batches to a scalar."""
+        # The pyramid is linear: that of the difference is the difference of the pyramids.
+        rest, total = x - y, x.new_zeros(())
+        with in_float32(x):
+            while rest.shape[-1] > _COARSEST:
+                smaller = downsample(rest, self.fir)
+                total = total + (rest - upsample(smaller, self.fir)).abs().mean()
+                rest = smaller
+            return total + rest.abs().mean()
+
+
+class _SqueezeNet(nn.Module):
+    def __init__(self, weights: Path, convention: Convention) -> None:
+        super().__init__()
+        remedy = "Give perceptual_weights=PATH of such a file, or perceptual=laplacian, which needs none."
+        self.layers = load_squeezenet(weights, remedy)[0].features.requires_grad_(False)
+        self.convention = convention
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        pairs = zip(self._units(x), self._units(y), strict=True)
+        return torch.stack([(one - other).square().sum(1).mean() for one, other in pairs]).mean()
+
+    def _units(self, x: Tensor) -> list[Tensor]:
+        maps, found = as_trained_on((x + 1) * 127.5, self.convention), []
+        for place, layer in enumerate(self.layers[: _TAPS[-1] + 1]):
+            maps = layer(maps)
+            if place in _TAPS:
+                found.append(_unit(maps))
+        return found
+
+
+class _Lpips(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        try:
+            self.network = SampleSimilarityLPIPS("lpips-vgg16")
+        except (OSError, RuntimeError, URLError) as error:
+            raise ArtifactError(
+                "LPIPS weights",
+                found=in_short(error),
+                expected="torch-fidelity's and torchvision's downloads, or their copies in torch's cache",
+                remedy="Run once where they can be had, or give perceptual=squeezenet with a file, or laplacian.",
+            ) from error
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        layers = zip(self._units(x), self._units(y), self.network.lins, strict=True)
+        return torch.stack([lin.model((one - other).square()).mean() for one, other, lin in layers]).sum()
+
+    def _units(self, x: Tensor) -> list[Tensor]:
+        # torch-fidelity's own way to unit length has no gradient where all channels of a place are 0.
+        return [_unit(maps) for maps in self.network.net(self.network.normalize(three_channels((x + 1) * 127.5)))]
+
+
+def _unit(maps: Tensor) -> Tensor:
+    maps = maps.float()
+    return maps * torch.rsqrt(maps.square().sum(1, keepdim=True) + _TINY)
+
+
+def perceptual_distance(kind: PerceptualKind, *, resolution: int, weights: Path | None = None) -> nn.Module | None:
+    """Returns a distance; see the head of this module.
+
+    Args:
+        kind: Which; "squeezenet" is of weights by torchvision's convention, "squeezenet-caffe" by Caffe's.
+        resolution: Side of the images in pixels.
+        weights: SqueezeNet's.
+
+    Returns:
+        The distance, or None for "none".
+
+    Raises:
+        ConfigError: The images are too small for the network.
+        ArtifactError: The weights can't be had.
+    """
+    if kind not in ("none", "laplacian") and resolution < _LEAST_SIDE:
+        raise ConfigError(
+            f"perceptual={kind}",
+            found=f"images of {resolution}x{resolution}",
+            expected=f"{_LEAST_SIDE} pixels a side or more, of which the network's poolings leave something",
+            remedy="Give perceptual=laplacian or none.",
+        )
+    if kind in _CONVENTIONS:
+        assert weights is not None
+        return _SqueezeNet(weights, _CONVENTIONS[kind])
+    if kind == "lpips":
+        return _Lpips()
+    return Laplacian() if kind == "laplacian" else None

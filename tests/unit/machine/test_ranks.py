@@ -1,0 +1,95 @@
+"""Several processes that compute as one, started by torchrun."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lds_mlflow.errors import ConfigError
+from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
+from lds_mlflow.training import fit
+from tests.ranks_program import PLAN, fitted, images, model_with, rows
+from tests.servers import PATIENCE_SECONDS
+
+ROOT = Path(__file__).parents[2]
+
+
+def _begun(what: str, folder: Path, *, size: int, stop_after: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={size}"]
+    return subprocess.run(
+        [*command, "-m", "tests.ranks_program", what, str(folder), str(stop_after)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+
+
+def _together(what: str, folder: Path, *, size: int, stop_after: int = 0) -> Any:
+    done = _begun(what, folder, size=size, stop_after=stop_after)
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / "found.json").read_text())
+
+
+# With three, the order in which gradients are summed shows.
+@pytest.mark.parametrize(("kind", "size"), [("adversary", 3), ("exemplar", 2)])
+def test_a_fit_by_several_processes_that_was_stopped_resumes_to_the_same_weights(
+    kind: str, size: int, tmp_path: Path
+) -> None:
+    (tmp_path / "whole").mkdir()
+    whole = _together(kind, tmp_path / "whole", size=size)
+    stopped = _together(kind, tmp_path, size=size, stop_after=7)
+    resumed = _together(kind, tmp_path, size=size)
+    assert (whole["step"], stopped["step"], resumed["step"]) == (12, 7, 12)
+    assert resumed == whole
+
+
+@pytest.mark.parametrize(("kind", "rounding"), [("exemplar", 1e-4), ("free bits", 1e-4), ("lower", 0.1)])
+def test_how_many_processes_there_are_changes_roundings_alone(kind: str, rounding: float, tmp_path: Path) -> None:
+    together = _together(kind, tmp_path, size=2)
+    (tmp_path / "alone").mkdir()
+    alone: Any = fitted(ALONE, kind, tmp_path / "alone", lambda step: False)
+    assert len(alone["told"]) == len(together["told"]) >= 4
+    for one, other in zip(alone["told"], together["told"], strict=True):
+        assert other == pytest.approx(one, rel=rounding)
+
+
+def test_rows_are_computed_as_by_one_process(tmp_path: Path) -> None:
+    assert _together("rows", tmp_path, size=2) == rows(ALONE)
+
+
+def test_who_follows_says_in_a_sentence_that_the_leader_is_gone(tmp_path: Path) -> None:
+    done = _begun("failure", tmp_path, size=2)
+    assert done.returncode != 0
+    assert "WorkerError: the first process: found that it ended before its command was done" in done.stderr
+
+
+def test_a_batch_that_can_not_be_divided_among_the_processes_is_refused() -> None:
+    with pytest.raises(ConfigError, match="12 images for 5 processes"):
+        fit(model_with("gaussian"), images(), PLAN, ranks=Ranks(0, 5))
+
+
+def test_the_device_is_the_one_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert [device_of(wanted) for wanted in ("auto", "cpu", "cuda", "cuda:2")] == ["cuda", "cpu", "cuda", "cuda:2"]
+
+
+def test_of_several_processes_on_a_machine_each_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert [device_of(wanted) for wanted in ("auto", "cpu", "cuda")] == ["cuda:3", "cpu", "cuda:3"]
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_of("auto") == "cpu"
+    with pytest.raises(ConfigError, match="no GPU that torch can use"):
+        device_of("cuda")

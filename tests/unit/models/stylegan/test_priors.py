@@ -1,0 +1,110 @@
+from math import log, pi
+
+import pytest
+import torch
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+
+from lds_mlflow.models.stylegan import VAE, ExemplarPrior, Mixture, Posterior, kl_divergence, log_posterior
+from tests.tiny import SPEC
+
+ROWS = torch.arange(3)
+
+
+def _random(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def _images(n: int) -> torch.Tensor:
+    return _random(n, 1, 8, 8).clamp(-1, 1)
+
+
+def _posterior(n: int) -> Posterior:
+    return Posterior(_random(n, 4), 0.3 * _random(n, 4) - 1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 4)])
+def test_the_density_of_a_mixture_is_that_of_torch(shape: tuple[int, int]) -> None:
+    mean, log_variance, z = _random(5, 4), 0.5 * _random(*shape), _random(7, 4)
+    scale = torch.exp(0.5 * log_variance).expand(5, 4)
+    reference = MixtureSameFamily(Categorical(torch.ones(5)), Independent(Normal(mean, scale), 1))
+    torch.testing.assert_close(Mixture(mean, log_variance).log_density(z), reference.log_prob(z), rtol=1e-4, atol=1e-4)
+
+
+def test_a_component_that_is_left_out_counts_neither_above_nor_below() -> None:
+    mean, z = _random(5, 4), _random(5, 4)
+    left_out = Mixture(mean, torch.zeros(1, 1)).log_density(z, torch.arange(5))
+    for i in range(5):
+        others = Mixture(torch.cat([mean[:i], mean[i + 1 :]]), torch.zeros(1, 1))
+        torch.testing.assert_close(left_out[i], others.log_density(z[i : i + 1])[0])
+
+
+def test_what_is_none_of_the_components_leaves_none_out() -> None:
+    mixture, z = Mixture(_random(5, 4), torch.zeros(1, 1)), _random(2, 4)
+    torch.testing.assert_close(mixture.log_density(z, torch.tensor([5, 99])), mixture.log_density(z))
+
+
+def test_the_density_of_a_posterior_is_a_gaussians() -> None:
+    value = log_posterior(torch.ones(1, 2), torch.zeros(1, 2), torch.zeros(1, 2))
+    assert value.item() == pytest.approx(-1 - log(2 * pi))
+
+
+def test_without_another_prior_the_term_is_the_closed_form() -> None:
+    model, posterior = VAE.initialised(SPEC, 0), _posterior(3)
+    torch.testing.assert_close(model.divergence(_random(3, 4), posterior, ROWS), kl_divergence(*posterior))
+
+
+def test_the_exemplar_prior_is_the_latent_density_without_the_image_itself() -> None:
+    model = VAE.initialised(SPEC, 0).with_prior("exemplar", exemplars=6, pseudo_inputs=_images(1)).eval()
+    assert isinstance(model.prior, ExemplarPrior)
+    model.prior.exemplars.copy_(_random(6, 4))
+    posterior, z = _posterior(3), _random(3, 4)
+    scale = torch.exp(0.5 * model.prior.log_variance)
+    for i, term in enumerate(model.divergence(z, posterior, ROWS)):
+        others = torch.cat([model.prior.exemplars[:i], model.prior.exemplars[i + 1 :]])
+        density = Independent(Normal(others, scale.expand(5, 4)), 1).log_prob(z[i]).logsumexp(0) - log(5)
+        own = Independent(Normal(posterior.mean[i], torch.exp(0.5 * posterior.log_variance[i])), 1).log_prob(z[i])
+        torch.testing.assert_close(term, own - density, rtol=1e-4, atol=1e-4)
+
+
+def test_an_exemplar_is_the_mean_that_was_kept_for_its_image() -> None:
+    model = VAE.initialised(SPEC, 0).with_prior("exemplar", exemplars=6, pseudo_inputs=_images(1))
+    assert isinstance(model.prior, ExemplarPrior)
+    means, before = _random(3, 4), model.prior.exemplars.clone()
+    model.divergence(_random(3, 4), _posterior(3), ROWS)
+    assert torch.equal(model.prior.exemplars, before)
+    model.prior.keep(torch.tensor([4, 0, 9]), means)
+    assert torch.equal(model.prior.exemplars[[4, 0]], means[:2])
+    assert torch.equal(model.prior.exemplars[[1, 2, 3, 5]], before[[1, 2, 3, 5]])
+
+
+def test_the_bandwidth_of_the_exemplar_prior_is_learned() -> None:
+    model = VAE.initialised(SPEC, 0).with_prior("exemplar", exemplars=6, pseudo_inputs=_images(1))
+    assert isinstance(model.prior, ExemplarPrior)
+    model.divergence(_random(3, 4), _posterior(3), ROWS).sum().backward()
+    assert model.prior.log_variance.grad is not None
+    assert model.prior.log_variance.grad.abs().item() > 0
+
+
+def test_the_vamp_prior_is_a_mixture_of_the_posteriors_of_its_pseudo_inputs() -> None:
+    images = _images(2)
+    model = VAE.initialised(SPEC, 0).with_prior("vamp", exemplars=6, pseudo_inputs=images)
+    mixture = model.prior_mixture()
+    assert mixture is not None
+    torch.testing.assert_close(mixture.mean_KD, model.encode(images).mean)
+    posterior, z = _posterior(3), _random(3, 4)
+    wanted = log_posterior(z, *posterior) - mixture.log_density(z)
+    torch.testing.assert_close(model.divergence(z, posterior, ROWS), wanted)
+    wanted.sum().backward()
+    assert model.state_dict(keep_vars=True)["prior.pseudo_inputs"].grad is not None
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "exemplar", "vamp"])
+def test_another_prior_leaves_the_rest_of_the_model_as_it_is_and_comes_back_from_its_weights(kind: str) -> None:
+    model = VAE.initialised(SPEC, 0)
+    other = model.with_prior(kind, exemplars=6, pseudo_inputs=_images(6))
+    assert other.spec.components == (0 if kind == "gaussian" else 6)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(other.state_dict()[name], tensor), name
+    again = VAE.from_weights(other.to_weights())
+    assert again.spec == other.spec
+    assert again.state_dict().keys() == other.state_dict().keys()

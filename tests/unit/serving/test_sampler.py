@@ -1,0 +1,221 @@
+import base64
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from lds_mlflow.errors import ArtifactError, DataError
+from lds_mlflow.latent import log_density
+from lds_mlflow.models.coding import decode_latents
+from lds_mlflow.models.stylegan import VAE
+from lds_mlflow.samplers import aggregate_gaussian, draw_latents, latent_density, standard_normal
+from lds_mlflow.serving.sampler import DISTRIBUTIONS, MOST_ROWS, WEIGHTS, Sampler, load_sampler, png_of, with_densities
+from lds_mlflow.store import save_value
+from tests.tiny import SPEC
+
+
+@pytest.fixture
+def sampler() -> Sampler:
+    z_ND = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+    density = with_densities(latent_density(z_ND, sigma="0.5"))
+    aggregate = aggregate_gaussian(z_ND, torch.zeros_like(z_ND))
+    prior = standard_normal(4)
+    named = {"chosen": prior, "prior": prior, "aggregate": aggregate, "density": density}
+    return Sampler(VAE.initialised(SPEC, 0).eval(), named)
+
+
+@pytest.fixture
+def folder(sampler: Sampler, tmp_path: Path) -> Path:
+    """Where the sampler is stored."""
+    save_value(sampler.model.to_weights(), tmp_path / "model" / WEIGHTS)
+    for name in DISTRIBUTIONS:
+        save_value(sampler.distributions[name], tmp_path / "model" / name)
+    return tmp_path / "model"
+
+
+def _rows(*seeds: Any) -> pd.DataFrame:
+    return pd.DataFrame({"seed": list(seeds)})
+
+
+def _images(sampler: Sampler, *seeds: int, **params: Any) -> list[str]:
+    return [str(image) for image in sampler.predict(_rows(*seeds), params)["image"]]
+
+
+def _pixels(image: str) -> np.ndarray[Any, Any]:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image, validate=True))))
+
+
+def _forbidden(*arguments: Any, **options: Any) -> None:
+    raise AssertionError("something was unpickled")
+
+
+def _refusal(sampler: Sampler, rows: pd.DataFrame, params: dict[str, Any] | None = None) -> DataError:
+    with pytest.raises(DataError) as caught:
+        sampler.predict(rows, params)
+    return caught.value
+
+
+def test_every_row_gives_its_seed_and_an_image(sampler: Sampler) -> None:
+    drawn = sampler.predict(_rows(5, 3, 5))
+    assert list(drawn.columns) == ["seed", "image", "log_lds", "denser_than"]
+    assert drawn["seed"].tolist() == [5, 3, 5]
+    assert drawn["seed"].dtype == np.int64
+    assert drawn["image"][0] == drawn["image"][2] != drawn["image"][1]
+
+
+def test_a_seed_gives_the_same_image_in_any_batch(sampler: Sampler) -> None:
+    wanted = _images(sampler, *range(6))
+    assert [_images(sampler, seed)[0] for seed in range(6)] == wanted
+    assert _images(sampler, *reversed(range(6))) == wanted[::-1]
+    assert _images(sampler, 4, 4, 0, 1) == [wanted[4], wanted[4], wanted[0], wanted[1]]
+
+
+def test_an_image_is_what_the_model_decodes(sampler: Sampler) -> None:
+    decoded = decode_latents(sampler.model, draw_latents(sampler.distributions["chosen"], [7, 8]))
+    for image, wanted in zip(_images(sampler, 7, 8), decoded, strict=True):
+        assert np.array_equal(_pixels(image), wanted[0].numpy())
+
+
+def test_the_largest_seed_is_drawn(sampler: Sampler) -> None:
+    assert sampler.predict(_rows(2**32 - 1))["seed"].tolist() == [2**32 - 1]
+
+
+def test_without_truncation_it_is_1(sampler: Sampler) -> None:
+    assert _images(sampler, 1) == _images(sampler, 1, truncation=1.0) == _images(sampler, 1, truncation=1)
+    assert sampler.predict(_rows(1), None)["image"].tolist() == _images(sampler, 1)
+
+
+def test_truncation_scales_the_latents(sampler: Sampler) -> None:
+    wanted = decode_latents(sampler.model, draw_latents(sampler.distributions["chosen"], [1], truncation=0.5))[
+        0, 0
+    ].numpy()
+    assert np.array_equal(_pixels(_images(sampler, 1, truncation=0.5)[0]), wanted)
+
+
+@pytest.mark.parametrize("truncation", [0, -1, 2.01, float("nan"), float("inf"), "much", None])
+def test_a_truncation_out_of_range_is_refused_with_itself(sampler: Sampler, truncation: Any) -> None:
+    error = _refusal(sampler, _rows(1), {"truncation": truncation})
+    assert error.what == "truncation"
+    assert str(truncation) in error.found
+    assert error.expected == "a number above 0, at most 2"
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_latents_are_drawn_from_the_distribution_that_is_asked_for(sampler: Sampler, name: str) -> None:
+    wanted = decode_latents(sampler.model, draw_latents(sampler.distributions[name], [1]))[0, 0].numpy()
+    assert np.array_equal(_pixels(sampler.predict(_rows(1), {"sampler": name})["image"][0]), wanted)
+
+
+def test_an_array_has_the_pixels_of_the_png(sampler: Sampler) -> None:
+    (png,) = _images(sampler, 3)
+    (array,) = sampler.predict(_rows(3), {"format": "array"})["image"]
+    assert np.array_equal(np.asarray(array, dtype=np.uint8)[:, :, 0], _pixels(png))
+
+
+def test_beside_an_image_is_the_density_of_its_latent_and_how_many_training_images_are_less_dense(
+    sampler: Sampler,
+) -> None:
+    drawn = sampler.predict(_rows(*range(9)))
+    z_ND = sampler.distributions["density"].tensors["means"]
+    z_SD = draw_latents(sampler.distributions["chosen"], list(range(9)))
+    wanted = log_density(z_SD, z_ND, sigma=0.5)
+    assert drawn["log_lds"].to_numpy() == pytest.approx(wanted.numpy())
+    others = log_density(z_ND, z_ND, sigma=0.5, left_out_MK=torch.arange(50)[:, None])
+    shares = [(others < score).double().mean().item() for score in wanted]
+    assert drawn["denser_than"].tolist() == pytest.approx(shares)
+
+
+def test_a_density_is_the_same_in_any_batch_bit_by_bit(sampler: Sampler) -> None:
+    whole = sampler.predict(_rows(*range(10)), {"min_density": 0.3})
+    for seed in range(10):
+        alone = sampler.predict(_rows(seed), {"min_density": 0.3})
+        assert alone.iloc[0].to_list() == whole.iloc[seed].to_list()
+
+
+def test_with_a_least_density_samples_are_as_dense_and_those_that_were_are_the_same(sampler: Sampler) -> None:
+    free, dense = (sampler.predict(_rows(*range(40)), {"min_density": least}) for least in (0.0, 0.25))
+    assert (dense["denser_than"] >= 0.25).all()
+    assert (free["denser_than"] < 0.25).any()
+    kept = free["denser_than"] >= 0.3
+    assert (free["image"][kept] == dense["image"][kept]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sampler", "gauss"),
+        ("sampler", 3),
+        ("sampler", None),
+        ("format", "gif"),
+        ("min_density", 1),
+        ("min_density", -0.1),
+        ("min_density", float("nan")),
+        ("min_density", [0.5]),
+    ],
+)
+def test_a_parameter_out_of_range_is_refused_with_itself(sampler: Sampler, name: str, value: Any) -> None:
+    error = _refusal(sampler, _rows(1), {name: value})
+    assert (error.what, error.found) == (name, str(value))
+
+
+def test_the_number_of_images_is_bounded(sampler: Sampler) -> None:
+    error = _refusal(sampler, _rows(*range(MOST_ROWS + 1)))
+    assert (error.found, error.expected) == ("257 rows", "at most 256, an image each")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**63, 2**64, 1.5, float("nan"), float("inf"), "seven", "", None, True])
+def test_a_seed_that_is_none_is_refused_with_itself(sampler: Sampler, seed: Any) -> None:
+    error = _refusal(sampler, pd.DataFrame({"seed": pd.Series([0, seed], dtype=object)}))
+    assert error.what == "column seed"
+    assert str(seed) in error.found
+    assert error.expected == "one integer from 0 to 2^32 - 1 in every row"
+
+
+def test_no_rows_are_refused(sampler: Sampler) -> None:
+    error = _refusal(sampler, _rows())
+    assert error.what == "column seed"
+    assert error.found == "no rows"
+    assert error.remedy == "Send one row an image."
+
+
+def test_rows_without_seeds_are_refused(sampler: Sampler) -> None:
+    error = _refusal(sampler, pd.DataFrame({"sed": [1]}))
+    assert "seed" in error.what
+    assert "sed" in error.found
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
+def test_a_png_decodes_to_its_image(channels: int, mode: str) -> None:
+    image = torch.randint(256, (channels, 5, 7), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    opened = Image.open(io.BytesIO(png_of(image)))
+    assert (opened.format, opened.mode, opened.size) == ("PNG", mode, (7, 5))
+    assert np.array_equal(np.asarray(opened).reshape(5, 7, channels), image.permute(1, 2, 0).numpy())
+
+
+def test_a_loaded_model_draws_the_same_images_and_nothing_is_unpickled(
+    sampler: Sampler, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = _images(sampler, 1, 2)
+    for name in ("load", "loads", "Unpickler"):
+        monkeypatch.setattr(pickle, name, _forbidden)
+    monkeypatch.setattr(torch, "load", _forbidden)
+    loaded = load_sampler(folder)
+    assert isinstance(loaded, Sampler)
+    assert _images(Sampler(loaded.model.cpu(), loaded.distributions), 1, 2) == wanted
+
+
+def test_a_loaded_model_is_in_evaluation_mode(folder: Path) -> None:
+    assert not load_sampler(folder).model.training
+
+
+@pytest.mark.parametrize("part", [WEIGHTS, *DISTRIBUTIONS])
+def test_a_damaged_model_is_not_served(folder: Path, part: str) -> None:
+    (folder / part / "tensors.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ArtifactError, match="digest"):
+        load_sampler(folder)
