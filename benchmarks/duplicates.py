@@ -20,7 +20,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from lds_mlflow.data import Reading, load_images, near_duplicates, split_images
-from lds_mlflow.values import ImageSet, Splits
+from lds_mlflow.values import ExampleSet, Splits
 
 __all__ = ["main"]
 
@@ -50,23 +50,23 @@ def main(sources: tuple[str, ...], resolution: int, quick: bool) -> None:
 def _share_found(splits: Splits, change: Callable[[Tensor], Tensor], n: int) -> float:
     rows = torch.randperm(len(splits.train), generator=torch.Generator().manual_seed(1))[:n]
     originals, test = splits.train.take(rows), splits.test
-    names = [f"copy of {name}" for name in originals.image_ids_N]
+    names = [f"copy of {name}" for name in originals.ids_N]
     planted = replace(
         splits,
         train=_bare(splits.train),
         select=_bare(splits.select),
-        test=ImageSet(
+        test=ExampleSet(
             name=test.name,
-            images_NCHW=torch.cat([test.images_NCHW, torch.stack([change(x) for x in originals.images_NCHW])]),
-            image_ids_N=(*test.image_ids_N, *names),
+            examples_N=torch.cat([test.examples_N, torch.stack([change(x) for x in originals.examples_N])]),
+            ids_N=(*test.ids_N, *names),
         ),
     )
     pairs = near_duplicates(planted).pairs
     return len({pair.image_j for pair in pairs if pair.image_j == f"copy of {pair.image_i}"}) / len(rows)
 
 
-def _bare(images: ImageSet) -> ImageSet:
-    return ImageSet(images.name, images.images_NCHW, images.image_ids_N)
+def _bare(images: ExampleSet) -> ExampleSet:
+    return ExampleSet(images.name, images.examples_N, images.ids_N)
 
 
 def _rounded(image: Tensor) -> Tensor:

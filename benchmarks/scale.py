@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.product import Product, multiply_adds, seconds_of
-from lds_mlflow.models.coding import decode_latents, encode_images, to_model_range
+from lds_mlflow.models.coding import decode_latents, encode_examples, to_model_range
 from lds_mlflow.models.stylegan import PRESETS, VAE, VaeSpec
 from lds_mlflow.training import FitPlan, fit
 from lds_mlflow.training.plan import Precision
@@ -137,8 +137,8 @@ def _images_a_second(
 def _coding(model: VAE, images: Tensor) -> tuple[float, float]:
     """Returns images a second of encoding and of decoding, to and from memory, in float32."""
     model = model.eval()
-    z_ND, _ = encode_images(model, images)
-    encoding = seconds_of(lambda: encode_images(model, images))
+    z_ND, _ = encode_examples(model, images)
+    encoding = seconds_of(lambda: encode_examples(model, images))
     decode_latents(model, z_ND[:4])
     return len(images) / encoding, len(z_ND) / seconds_of(lambda: decode_latents(model, z_ND))
 

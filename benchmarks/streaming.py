@@ -23,10 +23,10 @@ from torch import Tensor
 
 from lds_mlflow.latent import log_density
 from lds_mlflow.metrics import Classifier, ClassifierExtractor
-from lds_mlflow.models.coding import encode_images
+from lds_mlflow.models.coding import encode_examples
 from lds_mlflow.models.stylegan import PRESETS, VAE
 from lds_mlflow.store import load_value, save_value
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["main"]
 
@@ -50,22 +50,22 @@ def main(quick: bool) -> None:
     click.echo(json.dumps(result))
 
 
-def _images(n: int) -> ImageSet:
+def _images(n: int) -> ExampleSet:
     pixels = torch.randint(256, (n, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return ImageSet("made up", pixels, tuple(map(str, range(n))))
+    return ExampleSet("made up", pixels, tuple(map(str, range(n))))
 
 
-def _encode(images: ImageSet) -> Callable[[], list[Tensor]]:
+def _encode(images: ExampleSet) -> Callable[[], list[Tensor]]:
     model = VAE.initialised(PRESETS[_PRESET], 0).eval()
-    return lambda: list(encode_images(model, images.images_NCHW))
+    return lambda: list(encode_examples(model, images.examples_N))
 
 
-def _features(images: ImageSet) -> Callable[[], list[Tensor]]:
+def _features(images: ExampleSet) -> Callable[[], list[Tensor]]:
     extractor = ClassifierExtractor(Classifier(32, 3, 10).eval().to_weights())
-    return lambda: [extractor.features(images.images_NCHW)]
+    return lambda: [extractor.features(images.examples_N)]
 
 
-def _score(images: ImageSet) -> Callable[[], list[Tensor]]:
+def _score(images: ExampleSet) -> Callable[[], list[Tensor]]:
     z_ND = torch.randn(_LATENTS, 64)
     candidates = torch.randn(len(images), 64)
     return lambda: [log_density(candidates, z_ND, sigma=3.0)]
@@ -85,7 +85,7 @@ def _measured(work: str, folder: Path) -> float:
 
 
 def _measure(sender: Connection, work: str, folder: Path) -> None:
-    images = load_value(ImageSet, folder)
+    images = load_value(ExampleSet, folder)
     _WORK[work](_images(300))()
     run = _WORK[work](images)
     peak, before, is_over = 0, _own_kib(), threading.Event()

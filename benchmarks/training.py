@@ -123,7 +123,7 @@ def _tracked_and_not(pairs: int, steps: int) -> tuple[dict[bool, list[float]], d
 
 
 def _seconds(steps: int, tracker: Tracker | None) -> tuple[float, float]:
-    images = load_digits().images_NCHW
+    images = load_digits().examples_N
     plan = FitPlan(
         steps=steps,
         batch_size=32,

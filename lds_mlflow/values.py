@@ -24,7 +24,7 @@ __all__ = [
     "AugmentationSet",
     "Candidates",
     "Evaluation",
-    "ImageSet",
+    "ExampleSet",
     "LatentDistribution",
     "LatentSet",
     "ModelWeights",
@@ -76,13 +76,13 @@ class _Value:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageSet(_Value):
+class ExampleSet(_Value):
     """Images with the names by which they are known.
 
     Attributes:
         name: Where they come from, for people.
-        images_NCHW: Pixels, uint8 [N, C, H, W].
-        image_ids_N: One unique name an image.
+        examples_N: Pixels, uint8 [N, C, H, W].
+        ids_N: One unique name an image.
         labels_N: Class of every image, int64 [N] in 0..K-1, or None.
         class_names_K: Name of every class; empty without labels.
         declared_parts_N: The part that the source itself assigns an image to ("train", "test" or ""); empty
@@ -90,20 +90,20 @@ class ImageSet(_Value):
     """
 
     name: str
-    images_NCHW: Tensor
-    image_ids_N: tuple[str, ...]
+    examples_N: Tensor
+    ids_N: tuple[str, ...]
     labels_N: Tensor | None = None
     class_names_K: tuple[str, ...] = ()
     declared_parts_N: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.image_ids_N)
+        return len(self.ids_N)
 
     @property
     def digest(self) -> str:
         """SHA-256 of pixels, names and labels."""
         labels = () if self.labels_N is None else content_of(self.labels_N)
-        return digest_of_bytes(*content_of(self.images_NCHW), "\n".join(self.image_ids_N).encode(), *labels)
+        return digest_of_bytes(*content_of(self.examples_N), "\n".join(self.ids_N).encode(), *labels)
 
     def spread(self, n: int) -> Self:
         """Returns at most `n` images, evenly spread over the set."""
@@ -114,8 +114,8 @@ class ImageSet(_Value):
         rows = index.tolist()
         return replace(
             self,
-            images_NCHW=rows_of(self.images_NCHW, index),
-            image_ids_N=tuple(self.image_ids_N[i] for i in rows),
+            examples_N=rows_of(self.examples_N, index),
+            ids_N=tuple(self.ids_N[i] for i in rows),
             labels_N=None if self.labels_N is None else self.labels_N[index],
             declared_parts_N=tuple(self.declared_parts_N[i] for i in rows) if self.declared_parts_N else (),
         )
@@ -128,10 +128,10 @@ class Splits:
     `reserve` is more real data, kept aside for controls; None where there is none.
     """
 
-    train: ImageSet
-    select: ImageSet
-    test: ImageSet
-    reserve: ImageSet | None = None
+    train: ExampleSet
+    select: ExampleSet
+    test: ExampleSet
+    reserve: ExampleSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +160,12 @@ class LatentSet(_Value):
     Attributes:
         z_ND: Posterior means, float32 [N, D].
         log_variance_ND: Posterior log variances, float32 [N, D].
-        image_ids_N: The images that they belong to.
+        ids_N: The images that they belong to.
     """
 
     z_ND: Tensor
     log_variance_ND: Tensor
-    image_ids_N: tuple[str, ...]
+    ids_N: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +230,11 @@ class AugmentationSet(_Value):
     """The images A that finetuning adds to the training set (draft, section 3.2).
 
     Attributes:
-        images_ACHW: Images, uint8 [A, C, H, W].
+        examples_A: Images, uint8 [A, C, H, W].
         z_AD: The latents that they were decoded from, float32 [A, D]; None where they were not.
     """
 
-    images_ACHW: Tensor
+    examples_A: Tensor
     z_AD: Tensor | None = None
 
 

@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import yaml
+
+from tests.places import ROOT
 
 __all__ = ["SECRETS", "compose_config", "composed"]
 
@@ -33,7 +34,7 @@ def compose_config(
     *options: str, secrets: Mapping[str, str] = MappingProxyType({})
 ) -> subprocess.CompletedProcess[str]:
     """Has podman-compose read compose.yaml; there need be no podman."""
-    file = Path(__file__).parents[1] / "compose.yaml"
+    file = ROOT / "compose.yaml"
     command = [sys.executable, "-m", "podman_compose", "--dry-run", "--file", str(file), *options, "config"]
     # Another folder has no .env file.
     folder, environment = file.parent / "containers", {**os.environ, **secrets}

@@ -12,7 +12,7 @@ from torch import nn
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.ranks import Ranks, follow, lead
 from lds_mlflow.metrics import Classifier, ClassifierExtractor
-from lds_mlflow.models.coding import decode_latents, encode_images, to_model_range
+from lds_mlflow.models.coding import decode_latents, encode_examples, to_model_range
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.training import CheckpointFile, fit
 from tests import tiny
@@ -66,7 +66,7 @@ def rows(ranks: Ranks) -> dict[str, list[object]]:
     """Encodes and decodes, with a last batch that is smaller, and computes a classifier's features."""
     model = model_with("gaussian").eval()
     many = images().repeat(20, 1, 1, 1)[:700]
-    mean, log_variance = encode_images(model, many, ranks=ranks)
+    mean, log_variance = encode_examples(model, many, ranks=ranks)
     decoded = decode_latents(model, mean, ranks=ranks)
     torch.manual_seed(0)
     features = ClassifierExtractor(Classifier(8, 1, 10).to_weights(), ranks=ranks).features(decoded)

@@ -12,7 +12,7 @@ from torch import Tensor
 from lds_mlflow.config import NO_RUN, AugmentConfig, EvaluateConfig, FinetuneConfig, StepConfig
 from lds_mlflow.entry.graph import STEPS, TEST_PARTS
 from lds_mlflow.metrics import ClassifierExtractor, Yardstick
-from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.coding import decode_latents, encode_examples
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, first_sample_of, shared_runs
@@ -22,7 +22,7 @@ from lds_mlflow.recipes.fit_requests import finetuning_as_configured
 from lds_mlflow.recipes.samplers import distribution_as_configured
 from lds_mlflow.samplers import draw_latents
 from lds_mlflow.training import fit
-from lds_mlflow.values import AugmentationSet, ImageSet, LatentSet, ModelWeights
+from lds_mlflow.values import AugmentationSet, ExampleSet, LatentSet, ModelWeights
 from tuning.space import Value
 
 C = TypeVar("C", bound=StepConfig)
@@ -67,16 +67,16 @@ class _Basis:
     """What all trials of a seed begin with."""
 
     yardstick: Yardstick
-    reserve: ImageSet | None
+    reserve: ExampleSet | None
     latents: LatentSet
     weights: ModelWeights
 
     @property
-    def train(self) -> ImageSet:
+    def train(self) -> ExampleSet:
         return self.yardstick.train
 
     @property
-    def select(self) -> ImageSet:
+    def select(self) -> ExampleSet:
         return self.yardstick.held_out
 
 
@@ -147,7 +147,7 @@ class Bench:
         with self.runner.interruption.deferred() as stop:
             result = fit(
                 asked.model.to(device),
-                asked.images_NCHW,
+                asked.examples_N,
                 asked.plan,
                 z_AD=asked.z_AD,
                 perceptual=asked.perceptual,
@@ -157,7 +157,7 @@ class Bench:
             )
         costs.finetuning += monotonic() - started - apart
         figures, samples = self._measure(result.model, basis, evaluate, seed, costs)
-        n = 0 if augmentation is None else len(augmentation.images_ACHW)
+        n = 0 if augmentation is None else len(augmentation.examples_A)
         return Tried(figures, samples, result.model.to_weights(), n)
 
     def _augmentation(self, values: Mapping[str, Value], seed: int) -> AugmentationSet:
@@ -173,7 +173,7 @@ class Bench:
     ) -> tuple[Figures, Tensor]:
         started, first, n = monotonic(), first_sample_of(seed), len(basis.select)
         with torch.no_grad():
-            z_ND, log_variance_ND = encode_images(model, basis.train.images_NCHW)
+            z_ND, log_variance_ND = encode_examples(model, basis.train.examples_N)
             distribution = distribution_as_configured(config, config.sampler, model, z_ND, log_variance_ND)
             samples = decode_latents(model, draw_latents(distribution, list(range(first, first + n))))
         costs.sampling += monotonic() - started
@@ -189,16 +189,16 @@ class Bench:
         runner = self.runner
         runs = SeedRuns(runner, shared_runs(runner, {}, self.parent), seed, self.parent).baseline()
         data = runs["data"].without(*TEST_PARTS)
-        train = data.load(ImageSet, "train")
+        train = data.load(ExampleSet, "train")
         judge = None
         if "classifier" in runs:
             judge = ClassifierExtractor(runs["classifier"].load(ModelWeights, "classifier"), runner.device)
         evaluate = self._config(EvaluateConfig, "evaluate", {"part": "select"})
         extractor = extractor_as_configured(evaluate, judge, train, device=runner.device, cache=None)
-        select = data.load(ImageSet, "select")
+        select = data.load(ExampleSet, "select")
         return _Basis(
             yardstick=Yardstick.of(select, train, extractor=extractor, judge=judge, k=evaluate.k_neighbours),
-            reserve=data.load(ImageSet, "reserve") if "data/reserve_images" in data.metrics else None,
+            reserve=data.load(ExampleSet, "reserve") if "data/reserve_examples" in data.metrics else None,
             latents=runs["encode"].load(LatentSet, "latents"),
             weights=runs["train"].load(ModelWeights, "model"),
         )

@@ -5,12 +5,12 @@ import torch
 from sklearn import datasets
 
 from lds_mlflow.data.pixels import resize_arrays
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["load_digits"]
 
 
-def load_digits(*, resolution: int = 0) -> ImageSet:
+def load_digits(*, resolution: int = 0) -> ExampleSet:
     """Returns the digits as uint8 [1797, 1, H, H] with their ten classes; H is `resolution`, or 8 where that is 0.
 
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998, as in scikit-learn.
@@ -18,10 +18,10 @@ def load_digits(*, resolution: int = 0) -> ImageSet:
     images, labels = datasets.load_digits(return_X_y=True)
     # The source counts inked pixels of a 4x4 block: 0..16.
     pixels = np.rint(images * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8)
-    return ImageSet(
+    return ExampleSet(
         name="scikit-learn digits",
-        images_NCHW=torch.from_numpy(resize_arrays(pixels, resolution))[:, None],
-        image_ids_N=tuple(f"digit-{i:04d}" for i in range(len(pixels))),
+        examples_N=torch.from_numpy(resize_arrays(pixels, resolution))[:, None],
+        ids_N=tuple(f"digit-{i:04d}" for i in range(len(pixels))),
         labels_N=torch.from_numpy(labels.astype(np.int64)),
         class_names_K=tuple(str(digit) for digit in range(10)),
     )

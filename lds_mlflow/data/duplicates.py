@@ -84,15 +84,13 @@ def near_duplicates(splits: Splits, *, threshold: float = 0.96) -> NearDuplicate
         threshold: The least correlation of a near-duplicate, above 0. What the default finds: docs/results.md.
     """
     parts = {"train": splits.train, "select": splits.select, "test": splits.test}
-    features = _decorrelated({name: _standardised(part.images_NCHW) for name, part in parts.items()})
+    features = _decorrelated({name: _standardised(part.examples_N) for name, part in parts.items()})
     counts: dict[tuple[str, str], int] = {}
     found: list[DuplicatePair] = []
     for one, other in combinations(parts, 2):
         counts[one, other], closest = _matches(features[one], features[other], threshold)
         found += [
-            DuplicatePair(
-                one, other, i, j, parts[one].image_ids_N[i], parts[other].image_ids_N[j], min(correlation, 1.0)
-            )
+            DuplicatePair(one, other, i, j, parts[one].ids_N[i], parts[other].ids_N[j], min(correlation, 1.0))
             for correlation, i, j in zip(*(tensor.tolist() for tensor in closest), strict=True)
         ]
     found.sort(key=lambda pair: (-pair.correlation, pair.image_i, pair.image_j))

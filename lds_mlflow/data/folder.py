@@ -17,7 +17,7 @@ from lds_mlflow.data.packing import pack_pictures
 from lds_mlflow.data.pixels import Fault, Picture
 from lds_mlflow.data.tables import column_of_files, read_list, read_table, rows_of_files
 from lds_mlflow.errors import DataError
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["AS_THEY_ARE", "Reading", "load_folder"]
 
@@ -56,7 +56,7 @@ AS_THEY_ARE = Reading()
 """Images as they lie there, in memory, all of them whole."""
 
 
-def load_folder(path: Path, reading: Reading = AS_THEY_ARE) -> ImageSet:
+def load_folder(path: Path, reading: Reading = AS_THEY_ARE) -> ExampleSet:
     """Reads every image file below a folder, or in a zip.
 
     A `labels.csv` at the top, if there is one, has a column `file`, any number of label columns, and perhaps a
@@ -103,7 +103,7 @@ def _table_of(path: Path, own: bytes | None, reading: Reading) -> _Table | None:
     return None if own is None else _Table(read_table(own, name), name, is_own=True)
 
 
-def _assemble(path: Path, files: dict[str, Picture], own: bytes | None, reading: Reading) -> ImageSet:
+def _assemble(path: Path, files: dict[str, Picture], own: bytes | None, reading: Reading) -> ExampleSet:
     names = [name for name in files if name.lower().endswith(IMG_EXTENSIONS) and not _is_shadow(name)]
     if not names:
         raise DataError(
@@ -134,10 +134,10 @@ def _assemble(path: Path, files: dict[str, Picture], own: bytes | None, reading:
     if len(class_names) < 2:
         class_names, classes = (), []
     number = {name: k for k, name in enumerate(class_names)}
-    return ImageSet(
+    return ExampleSet(
         name=path.name,
-        images_NCHW=packed.images_NCHW,
-        image_ids_N=tuple(names),
+        examples_N=packed.images_NCHW,
+        ids_N=tuple(names),
         labels_N=torch.tensor([number[name] for name in classes]) if classes else None,
         class_names_K=class_names,
         declared_parts_N=tuple(parts),

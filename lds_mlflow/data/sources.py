@@ -9,7 +9,7 @@ from lds_mlflow.data.folder import AS_THEY_ARE, Reading, load_folder
 from lds_mlflow.data.torchvision_sets import load_torchvision
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_bytes
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["describe_source", "load_images"]
 
@@ -17,7 +17,7 @@ _TORCHVISION = "torchvision:"
 MIN_RESOLUTION = 8
 
 
-def load_images(data: str, reading: Reading = AS_THEY_ARE) -> ImageSet:
+def load_images(data: str, reading: Reading = AS_THEY_ARE) -> ExampleSet:
     """Reads the images that `data` names, ready for a model.
 
     Args:
@@ -69,8 +69,8 @@ def _torchvision_parts(data: str) -> tuple[str, Path]:
     return name, Path(root)
 
 
-def _require_model_size(images: ImageSet) -> None:
-    height, width = images.images_NCHW.shape[-2:]
+def _require_model_size(images: ExampleSet) -> None:
+    height, width = images.examples_N.shape[-2:]
     if height == width and height >= MIN_RESOLUTION and height & (height - 1) == 0:
         return
     raise DataError(

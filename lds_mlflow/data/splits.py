@@ -12,13 +12,13 @@ import torch
 
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_bytes
-from lds_mlflow.values import ImageSet, Splits, content_of
+from lds_mlflow.values import ExampleSet, Splits, content_of
 
 __all__ = ["declare_parts", "exact_copies", "limit_images", "split_images"]
 
 
 def split_images(
-    images: ImageSet, *, select_fraction: float, test_fraction: float, seed: int, reserve_fraction: float = 0.0
+    images: ExampleSet, *, select_fraction: float, test_fraction: float, seed: int, reserve_fraction: float = 0.0
 ) -> Splits:
     """Divides a set into its parts (evaluation protocol: fit on train, choose on select, judge on test).
 
@@ -62,7 +62,7 @@ def split_images(
     )
 
 
-def declare_parts(images: ImageSet, parts: Mapping[str, str]) -> ImageSet:
+def declare_parts(images: ExampleSet, parts: Mapping[str, str]) -> ExampleSet:
     """Returns the images that a list assigns to a part, with that part as declared.
 
     Args:
@@ -72,7 +72,7 @@ def declare_parts(images: ImageSet, parts: Mapping[str, str]) -> ImageSet:
     Raises:
         DataError: The list names none of the images.
     """
-    names: Sequence[str] = images.image_ids_N
+    names: Sequence[str] = images.ids_N
     if not parts.keys() & set(names):
         names = [PurePosixPath(name).name for name in names]
         parts = {PurePosixPath(name).name: part for name, part in parts.items()}
@@ -81,20 +81,20 @@ def declare_parts(images: ImageSet, parts: Mapping[str, str]) -> ImageSet:
         raise DataError(
             "split_list",
             found=f"{len(parts):,} images, such as {next(iter(parts), 'none')}, and none of {images.name}",
-            expected=f"names of its images, such as {images.image_ids_N[0]}",
+            expected=f"names of its images, such as {images.ids_N[0]}",
             remedy="Give the list of these images.",
         )
     return replace(images.take(torch.tensor(rows)), declared_parts_N=tuple(parts[names[row]] for row in rows))
 
 
-def exact_copies(images: ImageSet) -> list[tuple[str, str]]:
+def exact_copies(images: ExampleSet) -> list[tuple[str, str]]:
     """Returns the images whose pixels another one before has too, each with that one."""
     first: dict[str, str] = {}
-    names = zip(images.image_ids_N, _content_digests(images, 0), strict=True)
+    names = zip(images.ids_N, _content_digests(images, 0), strict=True)
     return [(name, seen) for name, content in names if (seen := first.setdefault(content, name)) != name]
 
 
-def limit_images(images: ImageSet, limit: int, *, seed: int) -> ImageSet:
+def limit_images(images: ExampleSet, limit: int, *, seed: int) -> ExampleSet:
     """Returns at most `limit` images that the source doesn't declare as test, and all that it does; 0 is no limit."""
     if not limit:
         return images
@@ -115,9 +115,9 @@ def _as_declared(order: list[int], declared: Sequence[str], content: list[str]) 
     return [*found, [i for i in order if content[i] not in held_out]]
 
 
-def _content_digests(images: ImageSet, seed: int) -> list[str]:
+def _content_digests(images: ExampleSet, seed: int) -> list[str]:
     salt = str(seed).encode()
-    return [digest_of_bytes(salt, content_of(image)[1]) for image in images.images_NCHW]
+    return [digest_of_bytes(salt, content_of(image)[1]) for image in images.examples_N]
 
 
 def _cut(order: list[int], size: int, content: list[str]) -> tuple[list[int], list[int]]:

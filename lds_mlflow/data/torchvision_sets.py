@@ -9,7 +9,7 @@ from torchvision import datasets
 
 from lds_mlflow.data.pixels import resize_arrays
 from lds_mlflow.errors import DataError
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["TORCHVISION_SETS", "load_torchvision"]
 
@@ -21,7 +21,7 @@ TORCHVISION_SETS = {
 }
 
 
-def load_torchvision(name: str, root: Path, *, resolution: int = 0) -> ImageSet:
+def load_torchvision(name: str, root: Path, *, resolution: int = 0) -> ExampleSet:
     """Reads both parts of a torchvision set; its own test part is declared as test.
 
     Args:
@@ -50,10 +50,10 @@ def load_torchvision(name: str, root: Path, *, resolution: int = 0) -> ImageSet:
         ) from error
     arrays = [_pixels(half, resolution) for half in halves]
     parts = ["train"] * len(arrays[0]) + ["test"] * len(arrays[1])
-    return ImageSet(
+    return ExampleSet(
         name=name,
-        images_NCHW=torch.from_numpy(np.concatenate(arrays)).permute(0, 3, 1, 2).contiguous(),
-        image_ids_N=tuple(
+        examples_N=torch.from_numpy(np.concatenate(arrays)).permute(0, 3, 1, 2).contiguous(),
+        ids_N=tuple(
             f"{part}-{i:05d}" for part, array in zip(("train", "test"), arrays, strict=True) for i in range(len(array))
         ),
         labels_N=torch.cat([torch.as_tensor(half.targets, dtype=torch.int64) for half in halves]),

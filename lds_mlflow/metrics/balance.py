@@ -17,7 +17,7 @@ from lds_mlflow.metrics.attributes import (
 from lds_mlflow.metrics.estimates import Estimate
 from lds_mlflow.metrics.features.extractors import ClassifierExtractor
 from lds_mlflow.metrics.frechet import frechet_distance
-from lds_mlflow.values import ImageSet, evenly_spread
+from lds_mlflow.values import ExampleSet, evenly_spread
 
 __all__ = ["Balance", "Features", "measure_balance"]
 
@@ -66,12 +66,12 @@ class Balance:
 
 def measure_balance(
     samples_SCHW: Tensor,
-    held_out: ImageSet,
-    train: ImageSet,
+    held_out: ExampleSet,
+    train: ExampleSet,
     features: Features,
     *,
     judge: ClassifierExtractor,
-    known: ImageSet | None,
+    known: ExampleSet | None,
 ) -> Balance:
     """Measures the class shares of samples against those of the training part.
 
@@ -93,9 +93,9 @@ def measure_balance(
     estimates = {"class_share_gap": share_gap_estimate(judged, training, n)}
     metrics = {f"class_share/{name}": shares[i].item() for i, name in enumerate(names)}
     metrics |= {f"train_class_share/{name}": training[i].item() for i, name in enumerate(names)}
-    of_real = judge.classes(held_out.images_NCHW)
+    of_real = judge.classes(held_out.examples_N)
     metrics["floor_class_share_gap"] = share_gap_estimate(of_real, training, n).value
-    confusion = confusion_counts(unseen.labels_N, judge.classes(unseen.images_NCHW), len(names))
+    confusion = confusion_counts(unseen.labels_N, judge.classes(unseen.examples_N), len(names))
     metrics["classifier_accuracy"] = (confusion.diagonal().sum() / confusion.sum()).item()
     corrected, notes = _correct(judged, confusion, training, names, n)
     if corrected:
@@ -140,7 +140,7 @@ def _correct(
 
 
 def _class_distances(
-    judged_S: Tensor, held_out: ImageSet, train: ImageSet, features: Features
+    judged_S: Tensor, held_out: ExampleSet, train: ExampleSet, features: Features
 ) -> tuple[dict[str, float], list[str]]:
     found: dict[str, float] = {}
     too_few = []

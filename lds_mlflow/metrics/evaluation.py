@@ -18,7 +18,7 @@ from lds_mlflow.metrics.kernel import kernel_distance
 from lds_mlflow.metrics.memorization import memorization
 from lds_mlflow.metrics.neighbours import neighbour_estimates
 from lds_mlflow.metrics.vendi import vendi_score
-from lds_mlflow.values import Evaluation, ImageSet, evenly_spread
+from lds_mlflow.values import Evaluation, ExampleSet, evenly_spread
 
 __all__ = ["Measured", "evaluate_samples", "require_finite"]
 
@@ -40,7 +40,7 @@ class Measured:
     """
 
     evaluation: Evaluation
-    held_out: ImageSet
+    held_out: ExampleSet
     extrapolation: Extrapolation | None
     balance: Balance | None
     nearest_train_S: Tensor
@@ -51,12 +51,12 @@ class Measured:
 
 def evaluate_samples(
     samples_SCHW: Tensor,
-    held_out: ImageSet,
-    train: ImageSet,
+    held_out: ExampleSet,
+    train: ExampleSet,
     *,
     extractor: Extractor,
     judge: ClassifierExtractor | None = None,
-    known: ImageSet | None = None,
+    known: ExampleSet | None = None,
     part: str = "test",
     first_seed: int = 0,
     k: int = 5,
@@ -89,15 +89,15 @@ def evaluate_samples(
     samples, real = samples_SCHW[:n], held_out.spread(n)
     features = Features(
         samples_SF=extractor.features(samples),
-        held_out_NF=extractor.features(real.images_NCHW),
-        train_TF=extractor.features(train.images_NCHW),
+        held_out_NF=extractor.features(real.examples_N),
+        train_TF=extractor.features(train.examples_N),
     )
     require_finite(features, extractor.name)
     copied = memorization(features.samples_SF, features.train_TF, features.held_out_NF)
     estimates = _estimates(features.held_out_NF, features.samples_SF, samples, k) | copied.estimates
     floor = _floor(features, train, evenly_spread(len(train), min(n, len(train))), k)
     if known is not None:
-        of_known = extractor.features(known.spread(n).images_NCHW)
+        of_known = extractor.features(known.spread(n).examples_N)
         floor |= memorization(of_known, features.train_TF, features.held_out_NF).figures
     extrapolation = _without_bias(features.held_out_NF, features.samples_SF)
     metrics = copied.figures | ({"fid_infinity": extrapolation.value} if extrapolation else {})
@@ -150,10 +150,10 @@ def _estimates(real_NF: Tensor, other_NF: Tensor, other_NCHW: Tensor, k: int) ->
     }
 
 
-def _floor(features: Features, train: ImageSet, rows_N: Tensor, k: int) -> dict[str, float]:
+def _floor(features: Features, train: ExampleSet, rows_N: Tensor, k: int) -> dict[str, float]:
     """Returns the figures of some training images in place of samples."""
     alike = features.train_TF[rows_N]
-    estimates = _estimates(features.held_out_NF, alike, train.images_NCHW[rows_N], k)
+    estimates = _estimates(features.held_out_NF, alike, train.examples_N[rows_N], k)
     extrapolation = _without_bias(features.held_out_NF, alike)
     floor = {name: estimate.value for name, estimate in estimates.items()}
     return floor | ({"fid_infinity": extrapolation.value} if extrapolation else {})

@@ -18,7 +18,7 @@ from lds_mlflow.metrics.frechet import frechet_distance
 from lds_mlflow.metrics.kernel import kernel_distance
 from lds_mlflow.metrics.memorization import memorization
 from lds_mlflow.metrics.neighbours import neighbour_estimates
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["Yardstick"]
 
@@ -41,8 +41,8 @@ class Yardstick:
         train_TF: Features, float [T, F].
     """
 
-    held_out: ImageSet
-    train: ImageSet
+    held_out: ExampleSet
+    train: ExampleSet
     extractor: Extractor
     judge: ClassifierExtractor | None
     k: int
@@ -51,10 +51,10 @@ class Yardstick:
 
     @classmethod
     def of(
-        cls, held_out: ImageSet, train: ImageSet, *, extractor: Extractor, judge: ClassifierExtractor | None, k: int
+        cls, held_out: ExampleSet, train: ExampleSet, *, extractor: Extractor, judge: ClassifierExtractor | None, k: int
     ) -> Self:
         """Returns the yardstick of real images."""
-        of_held_out, of_train = (extractor.features(images.images_NCHW) for images in (held_out, train))
+        of_held_out, of_train = (extractor.features(images.examples_N) for images in (held_out, train))
         return cls(held_out, train, extractor, judge, k, of_held_out, of_train)
 
     def measure(self, samples_SCHW: Tensor, names: Collection[str]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from lds_mlflow.machine.batches import in_batches
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.models.stylegan import VAE, ExemplarPrior
 
-__all__ = ["decode_latents", "encode_images", "keep_exemplars", "pixels_of", "to_model_range"]
+__all__ = ["decode_latents", "encode_examples", "keep_exemplars", "pixels_of", "to_model_range"]
 
 _BATCH = 256
 _DECODED_AT_ONCE = 4
@@ -56,7 +56,7 @@ def decode_latents(model: VAE, z_SD: Tensor, *, ranks: Ranks = ALONE) -> Tensor:
     return in_batches(_Decoding(model), z_SD, _BATCH, "decoding", ranks=ranks)
 
 
-def encode_images(model: VAE, images_NCHW: Tensor, *, ranks: Ranks = ALONE) -> tuple[Tensor, Tensor]:
+def encode_examples(model: VAE, images_NCHW: Tensor, *, ranks: Ranks = ALONE) -> tuple[Tensor, Tensor]:
     """Encodes images: uint8 [N, C, H, W] -> posterior mean and log variance, float32 [N, D], on the CPU.
 
     Args:
@@ -74,5 +74,5 @@ def keep_exemplars(model: VAE, images_NCHW: Tensor) -> None:
     A model with another prior is left as it is.
     """
     if isinstance(model.prior, ExemplarPrior):
-        means, _ = encode_images(model, images_NCHW[: len(model.prior.exemplars)])
+        means, _ = encode_examples(model, images_NCHW[: len(model.prior.exemplars)])
         model.prior.exemplars.copy_(means)

@@ -40,7 +40,7 @@ def inputs_of_ablate(
 
 
 def _is_possible(arm: Arm, data: FinishedRun) -> bool:
-    has = {"classes": data.metrics["data/classes"] > 1, "reserve": "data/reserve_images" in data.metrics}
+    has = {"classes": data.metrics["data/classes"] > 1, "reserve": "data/reserve_examples" in data.metrics}
     return not arm.needs or has[arm.needs]
 
 

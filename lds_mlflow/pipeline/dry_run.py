@@ -5,7 +5,7 @@ from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.pipeline.runner import Ending, Runner, log_data
 from lds_mlflow.recipes.costs import estimate_costs
 from lds_mlflow.tracking import Run, tags
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["dry_run"]
 
@@ -24,7 +24,7 @@ def dry_run(runner: Runner, run: Run) -> None:
         run.log_params(config.model_dump(mode="json"))
         inputs = runner.inputs(STEPS["train"], config, {}, parent=run.id)
         log_data(run, inputs)
-        images = inputs["data"].load(ImageSet, "train")
+        images = inputs["data"].load(ExampleSet, "train")
         shared = config.model_dump(include=set(FinetuneConfig.model_fields))
         augment, finetune = parse(AugmentConfig, {}), parse(FinetuneConfig, shared)
         costs = estimate_costs(

@@ -277,10 +277,10 @@ def log_data(run: Run, inputs: Mapping[str, FinishedRun]) -> None:
     """Logs the data set that a run was made from."""
     source = inputs.get("data")
     if source is not None:
-        n_images = sum(int(value) for name, value in source.metrics.items() if name.endswith("_images"))
+        n_examples = sum(int(value) for name, value in source.metrics.items() if name.endswith("_examples"))
         where = source.params["data"]
         run.log_dataset(
-            f"data run {source.id[:8]}", source=where, digest=source.digest, context="data", n_images=n_images
+            f"data run {source.id[:8]}", source=where, digest=source.digest, context="data", n_examples=n_examples
         )
 
 

@@ -14,7 +14,7 @@ from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.recipes.samplers import prior_of
 from lds_mlflow.recipes.scoring import wanted_of
 from lds_mlflow.samplers import draw_latents
-from lds_mlflow.values import AugmentationSet, ImageSet, LatentDistribution, LatentSet
+from lds_mlflow.values import AugmentationSet, ExampleSet, LatentDistribution, LatentSet
 
 __all__ = ["control_latents", "control_set", "real_images"]
 
@@ -23,7 +23,7 @@ _FIRST_SEED_OF_A = 2**31
 
 
 def control_set(
-    config: AugmentConfig, latents: LatentSet, model: VAE, train: ImageSet, reserve: ImageSet | None
+    config: AugmentConfig, latents: LatentSet, model: VAE, train: ExampleSet, reserve: ExampleSet | None
 ) -> AugmentationSet:
     """Returns the A of a control.
 
@@ -38,7 +38,7 @@ def control_set(
         return real_images(config, reserve, len(train))
     if config.source in PIXEL_AUGMENTATIONS:
         n = wanted_of(config, len(train))
-        return AugmentationSet(augment_pixels(train.images_NCHW, config.source, n, seed=config.augment_seed))
+        return AugmentationSet(augment_pixels(train.examples_N, config.source, n, seed=config.augment_seed))
     z_AD = control_latents(config, latents, prior_of(model))
     return AugmentationSet(decode_latents(model, z_AD), z_AD)
 
@@ -64,7 +64,7 @@ def control_latents(config: AugmentConfig, latents: LatentSet, prior: LatentDist
     return chosen + width.sigma * torch.randn(chosen.shape, generator=generator)
 
 
-def real_images(config: AugmentConfig, reserve: ImageSet | None, n_train: int) -> AugmentationSet:
+def real_images(config: AugmentConfig, reserve: ExampleSet | None, n_train: int) -> AugmentationSet:
     """Returns more real images as A: as many as there would be of others, or all that there are.
 
     Raises:
@@ -77,4 +77,4 @@ def real_images(config: AugmentConfig, reserve: ImageSet | None, n_train: int) -
             expected="a part of the images for it",
             remedy="Give reserve_fraction=0.2, say; it changes the division of the images.",
         )
-    return AugmentationSet(reserve.spread(wanted_of(config, n_train)).images_NCHW)
+    return AugmentationSet(reserve.spread(wanted_of(config, n_train)).examples_N)

@@ -10,11 +10,11 @@ from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig
 from lds_mlflow.latent import bandwidth, draw_candidates, score_candidates
 from lds_mlflow.machine.memory import forget_peak, peak_bytes
 from lds_mlflow.machine.ranks import Ranks
-from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.coding import decode_latents, encode_examples
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.recipes.fit_requests import training_as_configured
 from lds_mlflow.training import fit
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["Costs", "estimate_costs"]
 
@@ -63,7 +63,7 @@ def estimate_costs(
     train: TrainConfig,
     augment: AugmentConfig,
     finetune: FinetuneConfig,
-    images: ImageSet,
+    images: ExampleSet,
     *,
     checkpoint_every: int,
     device: str,
@@ -92,7 +92,7 @@ def estimate_costs(
     plan = replace(asked.plan, steps=max(asked.plan.steps, _WARM_UP + _LEAST_STEPS), log_every=1)
     fit(
         model,
-        images.images_NCHW,
+        images.examples_N,
         plan,
         ranks=ranks,
         perceptual=asked.perceptual,
@@ -130,12 +130,12 @@ def estimate_costs(
     return Costs(measured, calculated)
 
 
-def _coding_seconds(model: VAE, images: ImageSet) -> tuple[float, float]:
+def _coding_seconds(model: VAE, images: ExampleSet) -> tuple[float, float]:
     """Returns the seconds of encoding an image, and of decoding one."""
-    model, some = model.eval(), images.spread(_CODED).images_NCHW
-    encode_images(model, some[:1])
+    model, some = model.eval(), images.spread(_CODED).examples_N
+    encode_examples(model, some[:1])
     started = perf_counter()
-    z_ND, _ = encode_images(model, some)
+    z_ND, _ = encode_examples(model, some)
     encoded = perf_counter()
     decode_latents(model, z_ND)
     return (encoded - started) / len(some), (perf_counter() - encoded) / len(some)

@@ -14,7 +14,7 @@ from lds_mlflow.metrics import (
     SqueezeNetExtractor,
 )
 from lds_mlflow.models.pretrained import Convention
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["extractor_as_configured"]
 
@@ -22,7 +22,7 @@ __all__ = ["extractor_as_configured"]
 def extractor_as_configured(
     config: EvaluateConfig,
     judge: ClassifierExtractor | None,
-    train: ImageSet,
+    train: ExampleSet,
     *,
     device: str,
     cache: Path | None,
@@ -43,7 +43,7 @@ def extractor_as_configured(
     else:
         convention: Convention = "caffe" if config.features == "squeezenet-caffe" else "torchvision"
         own = SqueezeNetExtractor(weights, device, convention, ranks=ranks)
-    return ScaledExtractor.fitted(_kept(own, cache), train.images_NCHW)
+    return ScaledExtractor.fitted(_kept(own, cache), train.examples_N)
 
 
 def _kept(extractor: Extractor, cache: Path | None) -> Extractor:

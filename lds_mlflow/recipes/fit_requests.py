@@ -13,7 +13,7 @@ from lds_mlflow.models.coding import to_model_range
 from lds_mlflow.models.stylegan import VAE, spec_for
 from lds_mlflow.training import FitPlan
 from lds_mlflow.training.perceptual import perceptual_distance
-from lds_mlflow.values import AugmentationSet, ImageSet, ModelWeights
+from lds_mlflow.values import AugmentationSet, ExampleSet, ModelWeights
 
 __all__ = ["Asked", "finetuning_as_configured", "outside_of", "training_as_configured"]
 
@@ -24,7 +24,7 @@ class Asked:
 
     Attributes:
         model: The network to begin with.
-        images_NCHW: Training images, then A, uint8.
+        examples_N: Training examples, then A, in the form that the domain stores them in.
         z_AD: Latents that A was decoded from, for the encoder to find; else None.
         plan: How to fit.
         perceptual: A distance of images that is part of the loss, or None.
@@ -32,14 +32,14 @@ class Asked:
     """
 
     model: VAE
-    images_NCHW: Tensor
+    examples_N: Tensor
     z_AD: Tensor | None
     plan: FitPlan
     perceptual: nn.Module | None
     words: str
 
 
-def training_as_configured(config: TrainConfig, train: ImageSet, *, checkpoint_every: int) -> Asked:
+def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint_every: int) -> Asked:
     """Returns what training takes.
 
     Args:
@@ -51,7 +51,7 @@ def training_as_configured(config: TrainConfig, train: ImageSet, *, checkpoint_e
         ConfigError: The preset is for other images, or the perceptual distance is.
         ArtifactError: Its weights can't be had.
     """
-    _, channels, resolution, _ = train.images_NCHW.shape
+    _, channels, resolution, _ = train.examples_N.shape
     model = VAE.initialised(spec_for(config.preset, resolution=resolution, channels=channels), config.train_seed)
     if config.prior != "gaussian":
         model = _with_prior(model, config.prior, train, config.pseudo_inputs)
@@ -64,14 +64,14 @@ def training_as_configured(config: TrainConfig, train: ImageSet, *, checkpoint_e
         checkpoint_every=checkpoint_every,
     )
     return Asked(
-        model, train.images_NCHW, None, plan, _perceptual(config, resolution), f"all of it on train ({len(train):,})"
+        model, train.examples_N, None, plan, _perceptual(config, resolution), f"all of it on train ({len(train):,})"
     )
 
 
 def finetuning_as_configured(
     config: FinetuneConfig,
     weights: ModelWeights,
-    train: ImageSet,
+    train: ExampleSet,
     augmentation: AugmentationSet | None,
     *,
     checkpoint_every: int,
@@ -90,10 +90,10 @@ def finetuning_as_configured(
             other images.
         ArtifactError: Its weights can't be had.
     """
-    images, on = train.images_NCHW, f"train ({len(train):,})"
+    images, on = train.examples_N, f"train ({len(train):,})"
     if augmentation is not None:
-        images = torch.cat([images, augmentation.images_ACHW])
-        on = f"{on} + A ({len(augmentation.images_ACHW):,})"
+        images = torch.cat([images, augmentation.examples_A])
+        on = f"{on} + A ({len(augmentation.examples_A):,})"
     z_AD = None
     if config.finetune_variant == "consistency":
         z_AD = _latents_of(augmentation)
@@ -106,7 +106,7 @@ def finetuning_as_configured(
         checkpoint_every=checkpoint_every,
     )
     words = f"{_NAMES[config.finetune_variant]} on {on}"
-    perceptual = _perceptual(config, train.images_NCHW.shape[-1])
+    perceptual = _perceptual(config, train.examples_N.shape[-1])
     return Asked(_model(config, weights, train), images, z_AD, plan, perceptual, words)
 
 
@@ -144,7 +144,7 @@ def _perceptual(config: FitConfig, resolution: int) -> nn.Module | None:
     return perceptual_distance(config.perceptual, resolution=resolution, weights=weights)
 
 
-def _model(config: FinetuneConfig, weights: ModelWeights, train: ImageSet) -> VAE:
+def _model(config: FinetuneConfig, weights: ModelWeights, train: ExampleSet) -> VAE:
     model = VAE.from_weights(weights)
     if config.finetune_prior not in ("keep", model.spec.prior):
         model = _with_prior(model, config.finetune_prior, train, config.pseudo_inputs)
@@ -153,8 +153,8 @@ def _model(config: FinetuneConfig, weights: ModelWeights, train: ImageSet) -> VA
     return model
 
 
-def _with_prior(model: VAE, kind: str, train: ImageSet, pseudo_inputs: int) -> VAE:
-    begin = to_model_range(train.spread(pseudo_inputs).images_NCHW)
+def _with_prior(model: VAE, kind: str, train: ExampleSet, pseudo_inputs: int) -> VAE:
+    begin = to_model_range(train.spread(pseudo_inputs).examples_N)
     return model.with_prior(kind, exemplars=len(train), pseudo_inputs=begin)
 
 

@@ -10,11 +10,11 @@ from lds_mlflow.config import AugmentConfig
 from lds_mlflow.latent import select
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.metrics import sharpness
-from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.coding import decode_latents, encode_examples
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.recipes.rules import rule_of, strata_as_configured
 from lds_mlflow.recipes.scoring import Scored, score_as_configured, wanted_of
-from lds_mlflow.values import AugmentationSet, Candidates, ImageSet, LatentSet, Selection
+from lds_mlflow.values import AugmentationSet, Candidates, ExampleSet, LatentSet, Selection
 
 __all__ = ["Selected", "select_interpolants"]
 
@@ -42,8 +42,8 @@ def select_interpolants(
     config: AugmentConfig,
     latents: LatentSet,
     model: VAE,
-    train: ImageSet,
-    held_out: Callable[[], ImageSet],
+    train: ExampleSet,
+    held_out: Callable[[], ExampleSet],
     *,
     ranks: Ranks = ALONE,
 ) -> Selected:
@@ -65,7 +65,7 @@ def select_interpolants(
     scored = score_as_configured(config, latents.z_ND.to(model.device), generator, ranks=ranks)
 
     def z_of_held_out() -> Tensor:
-        return encode_images(model, held_out().images_NCHW, ranks=ranks)[0].to(model.device)
+        return encode_examples(model, held_out().examples_N, ranks=ranks)[0].to(model.device)
 
     sharpness_M = None
     if config.sharpest_fraction < 1:

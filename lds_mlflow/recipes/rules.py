@@ -27,7 +27,7 @@ from lds_mlflow.latent import (
     strata_of,
 )
 from lds_mlflow.recipes.scoring import Scored
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["RULES", "HeldOut", "rule_of", "strata_as_configured"]
 
@@ -71,7 +71,7 @@ def rule_of(config: AugmentConfig, scored: Scored, held_out: HeldOut) -> Rule:
     return RULES[config.selection](config, scored, held_out)
 
 
-def strata_as_configured(config: AugmentConfig, scored: Scored, train: ImageSet) -> Strata | None:
+def strata_as_configured(config: AugmentConfig, scored: Scored, train: ExampleSet) -> Strata | None:
     """Returns the strata of the candidates, or None without stratification.
 
     Raises:

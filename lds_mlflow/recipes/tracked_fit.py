@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.coding import decode_latents, encode_examples
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.pictures import curves_chart, image_grid, paired_grid
 from lds_mlflow.recipes.fit_requests import Asked
@@ -16,7 +16,7 @@ from lds_mlflow.samplers import draw_latents
 from lds_mlflow.tracking import Run, tags
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.training import CheckpointFile, FitResult, diagnose, fit
-from lds_mlflow.values import ImageSet, ModelWeights, evenly_spread
+from lds_mlflow.values import ExampleSet, ModelWeights, evenly_spread
 
 __all__ = ["FitLog", "Fitted", "fit_and_track"]
 
@@ -67,7 +67,7 @@ class Fitted:
     sentence: str
 
 
-def fit_and_track(asked: Asked, context: Context, *, train: ImageSet, select: ImageSet, description: str) -> Fitted:
+def fit_and_track(asked: Asked, context: Context, *, train: ExampleSet, select: ExampleSet, description: str) -> Fitted:
     """Fits a model, tracks the fit, and stores the moving average of the model as `model`.
 
     Args:
@@ -82,7 +82,7 @@ def fit_and_track(asked: Asked, context: Context, *, train: ImageSet, select: Im
     with context.interruption.deferred() as stop:
         result = fit(
             asked.model.to(context.device),
-            asked.images_NCHW,
+            asked.examples_N,
             plan,
             ranks=context.ranks,
             z_AD=asked.z_AD,
@@ -99,8 +99,8 @@ def fit_and_track(asked: Asked, context: Context, *, train: ImageSet, select: Im
     figures = _measure(result, train, select)
     run.log_metrics(figures)
     run.log_picture(image_grid(_prior_samples(result.model)), "pictures/samples.png")
-    shown = select.spread(_SHOWN).images_NCHW
-    reconstructed = decode_latents(result.model, encode_images(result.model, shown)[0])
+    shown = select.spread(_SHOWN).examples_N
+    reconstructed = decode_latents(result.model, encode_examples(result.model, shown)[0])
     run.log_picture(paired_grid(shown, reconstructed), "pictures/real_above_reconstructed.png")
     weights = result.model.to_weights()
     run.log_value(weights, "model")
@@ -112,7 +112,7 @@ def fit_and_track(asked: Asked, context: Context, *, train: ImageSet, select: Im
     return Fitted(weights, sentence)
 
 
-def _measure(result: FitResult, train: ImageSet, select: ImageSet) -> dict[str, float]:
+def _measure(result: FitResult, train: ExampleSet, select: ExampleSet) -> dict[str, float]:
     figures = {
         "train/skipped_steps": float(result.skipped),
         "train/images_per_second": result.images_per_second,
@@ -120,7 +120,7 @@ def _measure(result: FitResult, train: ImageSet, select: ImageSet) -> dict[str, 
     for name, part in (("train_part", train), ("select", select)):
         rows = evenly_spread(len(part), _MEASURED)
         places = rows if part is train else torch.full_like(rows, len(train))
-        diagnosis = diagnose(result.model, part.images_NCHW[rows], places)
+        diagnosis = diagnose(result.model, part.examples_N[rows], places)
         figures |= {f"{name}/{figure}": value for figure, value in diagnosis.items()}
     return figures
 

@@ -22,7 +22,7 @@ from lds_mlflow.pictures import (
     tradeoff_chart,
 )
 from lds_mlflow.pictures.report import Report
-from lds_mlflow.values import Evaluation, ImageSet
+from lds_mlflow.values import Evaluation, ExampleSet
 
 __all__ = ["deciles_of_samples", "figures_table", "report_of"]
 
@@ -67,7 +67,13 @@ def figures_table(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def report_of(
-    measured: Measured, samples_SCHW: Tensor, train: ImageSet, deciles: dict[str, Deciles], *, title: str, sentence: str
+    measured: Measured,
+    samples_SCHW: Tensor,
+    train: ExampleSet,
+    deciles: dict[str, Deciles],
+    *,
+    title: str,
+    sentence: str,
 ) -> Report:
     """Returns what a person reads of an evaluation.
 
@@ -91,7 +97,7 @@ def report_of(
         report.paragraph(note)
     report.heading("Samples")
     report.picture("pictures/samples.png", image_grid(samples_SCHW[:_SHOWN]), "Samples of consecutive seeds.")
-    real = measured.held_out.spread(_SHOWN).images_NCHW
+    real = measured.held_out.spread(_SHOWN).examples_N
     report.picture(f"pictures/real_{evaluation.part}.png", image_grid(real), "Held-out images.")
     _add_neighbours(report, measured, samples_SCHW, train)
     report.heading("Fidelity against variety")
@@ -110,8 +116,8 @@ def report_of(
     return report
 
 
-def _add_neighbours(report: Report, measured: Measured, samples_SCHW: Tensor, train: ImageSet) -> None:
-    nearest = train.images_NCHW[measured.nearest_train_S]
+def _add_neighbours(report: Report, measured: Measured, samples_SCHW: Tensor, train: ExampleSet) -> None:
+    nearest = train.examples_N[measured.nearest_train_S]
     shown = slice(_SHOWN)
     report.picture(
         "pictures/nearest_training.png",

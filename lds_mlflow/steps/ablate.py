@@ -51,7 +51,7 @@ def _lineage(read: ArmsRead, context: Context) -> dict[str, str]:
     judged = context.inputs[f"{arm}-0-test"]
     data = context.inputs["data"]
     fid = read.test[arm][0].metrics["fid"]
-    train, test = (f"{data.metrics[f'data/{part}_images']:,.0f}" for part in ("train", "test"))
+    train, test = (f"{data.metrics[f'data/{part}_examples']:,.0f}" for part in ("train", "test"))
     texts = {
         "data": f"{train} to train, {test} to test",
         "train": "the baseline, a VAE",

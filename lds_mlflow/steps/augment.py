@@ -17,7 +17,7 @@ from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import (
     AugmentationSet,
     Candidates,
-    ImageSet,
+    ExampleSet,
     LatentSet,
     ModelWeights,
     Scores,
@@ -37,15 +37,15 @@ def run(config: AugmentConfig, context: Context) -> str:
     data = context.inputs["data"]
     latents = context.inputs["encode"].load(LatentSet, "latents")
     model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model")).to(context.device)
-    train = data.load(ImageSet, "train")
+    train = data.load(ExampleSet, "train")
     if config.source != "interpolants":
-        reserve = data.load(ImageSet, "reserve") if "data/reserve_images" in data.metrics else None
+        reserve = data.load(ExampleSet, "reserve") if "data/reserve_examples" in data.metrics else None
         made = control_set(config, latents, model, train, reserve)
         _log_set(made, context)
-        context.run.log_metrics({"funnel/kept_as_A": len(made.images_ACHW)})
-        return f"{len(made.images_ACHW):,} as A, a control: source={config.source}"
+        context.run.log_metrics({"funnel/kept_as_A": len(made.examples_A)})
+        return f"{len(made.examples_A):,} as A, a control: source={config.source}"
     found = select_interpolants(
-        config, latents, model, train, lambda: data.load(ImageSet, "select"), ranks=context.ranks
+        config, latents, model, train, lambda: data.load(ExampleSet, "select"), ranks=context.ranks
     )
     _log_set(found.augmentation, context)
     return _log_selected(config, found, context, latents=latents, train=train, model=model)
@@ -53,12 +53,12 @@ def run(config: AugmentConfig, context: Context) -> str:
 
 def _log_set(made: AugmentationSet, context: Context) -> None:
     context.run.log_value(made, "augmentation")
-    shown = made.images_ACHW[evenly_spread(len(made.images_ACHW), _SHOWN)]
+    shown = made.examples_A[evenly_spread(len(made.examples_A), _SHOWN)]
     context.run.log_picture(image_grid(shown), "pictures/augmentation_set.png")
 
 
 def _log_selected(
-    config: AugmentConfig, found: Selected, context: Context, *, latents: LatentSet, train: ImageSet, model: VAE
+    config: AugmentConfig, found: Selected, context: Context, *, latents: LatentSet, train: ExampleSet, model: VAE
 ) -> str:
     scored, chosen = found.scored, found.chosen
     _log_scores(scored, context)
@@ -142,8 +142,8 @@ def _provenance(chosen: Candidates, log_lds_A: Tensor, latents: LatentSet) -> pd
             "rank": range(1, len(first) + 1),
             "i": first,
             "j": second,
-            "image_i": [latents.image_ids_N[row] for row in first],
-            "image_j": [latents.image_ids_N[row] for row in second],
+            "image_i": [latents.ids_N[row] for row in first],
+            "image_j": [latents.ids_N[row] for row in second],
             "alpha": chosen.alpha_M.round(decimals=1).tolist(),
             "log_lds": log_lds_A.tolist(),
         }

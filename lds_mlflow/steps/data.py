@@ -26,7 +26,7 @@ from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.pictures import image_grid, paired_grid
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import ImageSet, content_of
+from lds_mlflow.values import ExampleSet, content_of
 
 __all__ = ["outside", "run"]
 
@@ -77,15 +77,15 @@ def run(config: DataConfig, context: Context) -> str:
     for name, part in parts.items():
         context.run.log_value(part, name)
         context.run.log_dataset(
-            f"{part.name} ({name})", source=config.data, digest=part.digest, context=name, n_images=len(part)
+            f"{part.name} ({name})", source=config.data, digest=part.digest, context=name, n_examples=len(part)
         )
-        context.run.log_metrics({f"data/{name}_images": len(part)})
+        context.run.log_metrics({f"data/{name}_examples": len(part)})
     context.run.log_metrics({"data/classes": len(images.class_names_K)})
-    context.run.log_picture(image_grid(splits.train.spread(_SHOWN).images_NCHW), "pictures/real.png")
+    context.run.log_picture(image_grid(splits.train.spread(_SHOWN).examples_N), "pictures/real.png")
     context.run.log_table(_division(parts), "splits.csv")
     duplicates = near_duplicates(splits)
     _log_near_duplicates(duplicates, parts, context)
-    _, channels, side, _ = images.images_NCHW.shape
+    _, channels, side, _ = images.examples_N.shape
     classes = f", {len(images.class_names_K)} classes" if images.class_names_K else ", no classes"
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
     return (
@@ -105,11 +105,11 @@ def _faults_note(faults: list[Fault]) -> str:
     return f"\nNote: of the files, {' and '.join(said)}; faults.csv names them." if said else ""
 
 
-def _copies(images: ImageSet) -> list[Fault]:
+def _copies(images: ExampleSet) -> list[Fault]:
     return [Fault(name, "copy", f"of {first}") for name, first in exact_copies(images)]
 
 
-def _require_few(copies: list[Fault], images: ImageSet, config: DataConfig) -> None:
+def _require_few(copies: list[Fault], images: ExampleSet, config: DataConfig) -> None:
     if not config.data.startswith(_BUNDLED) and len(copies) > config.tolerated * len(images):
         raise DataError(
             f"images of {images.name}",
@@ -126,24 +126,24 @@ def _log_faults(faults: list[Fault], context: Context) -> None:
         context.run.log_table(pd.DataFrame(faults, columns=["file", "fault", "detail"]), "faults.csv")
 
 
-def _division(parts: dict[str, ImageSet]) -> pd.DataFrame:
+def _division(parts: dict[str, ExampleSet]) -> pd.DataFrame:
     rows = [
         (image_id, name, sha256(content_of(image_CHW)[1]).hexdigest())
         for name, part in parts.items()
-        for image_id, image_CHW in zip(part.image_ids_N, part.images_NCHW, strict=True)
+        for image_id, image_CHW in zip(part.ids_N, part.examples_N, strict=True)
     ]
     return pd.DataFrame(rows, columns=["image_id", "part", "digest"])
 
 
-def _log_near_duplicates(found: NearDuplicates, parts: dict[str, ImageSet], context: Context) -> None:
+def _log_near_duplicates(found: NearDuplicates, parts: dict[str, ExampleSet], context: Context) -> None:
     by_parts = {f"data/near_duplicates_{one}_{other}": count for (one, other), count in found.counts.items()}
     context.run.log_metrics({"data/near_duplicates": found.total} | by_parts)
     if not found.pairs:
         return
     context.run.log_table(pd.DataFrame(found.pairs), "near_duplicates.csv")
     shown = found.pairs[:_SHOWN]
-    above = torch.stack([parts[pair.part_i].images_NCHW[pair.i] for pair in shown])
-    below = torch.stack([parts[pair.part_j].images_NCHW[pair.j] for pair in shown])
+    above = torch.stack([parts[pair.part_i].examples_N[pair.i] for pair in shown])
+    below = torch.stack([parts[pair.part_j].examples_N[pair.j] for pair in shown])
     context.run.log_picture(paired_grid(above, below), "pictures/near_duplicates.png")
 
 

@@ -6,7 +6,7 @@ from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.metrics import FIGURES, ClassifierExtractor, evaluate_samples
-from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.coding import decode_latents, encode_examples
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.recipes.extractors import extractor_as_configured
 from lds_mlflow.recipes.samplers import distribution_as_configured
@@ -14,7 +14,7 @@ from lds_mlflow.reporting.evaluation import deciles_of_samples, report_of
 from lds_mlflow.samplers import draw_latents
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import Evaluation, ImageSet, LatentDistribution, ModelWeights
+from lds_mlflow.values import Evaluation, ExampleSet, LatentDistribution, ModelWeights
 
 __all__ = ["outside", "run"]
 
@@ -27,14 +27,14 @@ def outside(config: EvaluateConfig) -> str:
 def run(config: EvaluateConfig, context: Context) -> str:
     """Stores the figures as `evaluation_PART`."""
     data, device = context.inputs["data"], context.device
-    train, held_out = data.load(ImageSet, "train"), data.load(ImageSet, config.part)
+    train, held_out = data.load(ExampleSet, "train"), data.load(ExampleSet, config.part)
     judge = _judge(context)
     extractor = extractor_as_configured(
         config, judge, train, device=device, cache=context.cache_path, ranks=context.ranks
     )
     model = VAE.from_weights(context.inputs["model"].load(ModelWeights, "model")).to(device)
     n = _samples_wanted(config, len(held_out))
-    z_ND, log_variance_ND = encode_images(model, train.images_NCHW, ranks=context.ranks)
+    z_ND, log_variance_ND = encode_examples(model, train.examples_N, ranks=context.ranks)
     distribution = distribution_as_configured(config, config.sampler, model, z_ND, log_variance_ND)
     z_SD = draw_latents(distribution, list(range(config.sample_seed, config.sample_seed + n)))
     samples = decode_latents(model, z_SD, ranks=context.ranks)
@@ -44,7 +44,7 @@ def run(config: EvaluateConfig, context: Context) -> str:
         train,
         extractor=extractor,
         judge=judge,
-        known=data.load(ImageSet, "select") if config.part == "test" else None,
+        known=data.load(ExampleSet, "select") if config.part == "test" else None,
         part=config.part,
         first_seed=config.sample_seed,
         k=config.k_neighbours,

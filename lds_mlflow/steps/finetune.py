@@ -4,7 +4,7 @@ from lds_mlflow.config import NO_RUN, FinetuneConfig
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured, outside_of
 from lds_mlflow.recipes.tracked_fit import fit_and_track
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import AugmentationSet, ImageSet, ModelWeights
+from lds_mlflow.values import AugmentationSet, ExampleSet, ModelWeights
 
 __all__ = ["outside", "run"]
 
@@ -13,12 +13,12 @@ outside = outside_of
 
 def run(config: FinetuneConfig, context: Context) -> str:
     """Stores the moving average of the model as `model`."""
-    train = context.inputs["data"].load(ImageSet, "train")
+    train = context.inputs["data"].load(ExampleSet, "train")
     augmentation = None
     if config.augment_run != NO_RUN:
         augmentation = context.inputs["augment"].load(AugmentationSet, "augmentation")
     weights = context.inputs["train"].load(ModelWeights, "model")
     asked = finetuning_as_configured(config, weights, train, augmentation, checkpoint_every=context.checkpoint_every)
-    select = context.inputs["data"].load(ImageSet, "select")
+    select = context.inputs["data"].load(ExampleSet, "select")
     fitted = fit_and_track(asked, context, train=train, select=select, description="finetuning")
     return f"{asked.words}: {fitted.sentence}"

@@ -6,7 +6,7 @@ import pandas as pd
 
 from lds_mlflow.config import RegisterConfig
 from lds_mlflow.metrics import preferred
-from lds_mlflow.models.coding import encode_images
+from lds_mlflow.models.coding import encode_examples
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.recipes.samplers import distribution_as_configured, prior_of
 from lds_mlflow.reporting.card import model_card
@@ -14,7 +14,7 @@ from lds_mlflow.samplers import SAMPLERS, aggregate_gaussian, latent_density
 from lds_mlflow.serving.sampler import with_densities
 from lds_mlflow.tracking import register_sampler
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import Evaluation, ImageSet, ModelWeights
+from lds_mlflow.values import Evaluation, ExampleSet, ModelWeights
 
 __all__ = ["run"]
 
@@ -31,10 +31,10 @@ def run(config: RegisterConfig, context: Context) -> str:
         context.run.log_table(_table(evaluations), "samplers.csv")
     else:
         chosen, why = "density", "not chosen by the select part: the images have no classes, and features=classifier"
-    train = context.inputs["data"].load(ImageSet, "train")
+    train = context.inputs["data"].load(ExampleSet, "train")
     weights = context.inputs["model"].load(ModelWeights, "model")
     model = VAE.from_weights(weights).to(context.device)
-    posterior = encode_images(model, train.images_NCHW)
+    posterior = encode_examples(model, train.examples_N)
     distribution = distribution_as_configured(config, chosen, model, *posterior)
     context.run.log_value(distribution, "distribution")
     source = context.inputs["model"]

@@ -4,14 +4,14 @@ import tempfile
 from pathlib import Path
 
 from lds_mlflow.config import SampleConfig
-from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.coding import decode_latents, encode_examples
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.pictures import image_grid
 from lds_mlflow.recipes.samplers import distribution_as_configured
 from lds_mlflow.samplers import draw_latents
 from lds_mlflow.serving.sampler import png_of
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import ImageSet, ModelWeights
+from lds_mlflow.values import ExampleSet, ModelWeights
 
 __all__ = ["run"]
 
@@ -22,8 +22,8 @@ def run(config: SampleConfig, context: Context) -> str:
     """Logs the images as `images/SEED.png`, and a grid of the first ones."""
     model = VAE.from_weights(context.inputs["model"].load(ModelWeights, "model")).to(context.device)
     seeds = list(range(config.sample_seed, config.sample_seed + config.count))
-    train = context.inputs["data"].load(ImageSet, "train")
-    distribution = distribution_as_configured(config, config.sampler, model, *encode_images(model, train.images_NCHW))
+    train = context.inputs["data"].load(ExampleSet, "train")
+    distribution = distribution_as_configured(config, config.sampler, model, *encode_examples(model, train.examples_N))
     images = decode_latents(model, draw_latents(distribution, seeds, truncation=config.truncation))
     with tempfile.TemporaryDirectory() as folder:
         for seed, image in zip(seeds, images, strict=True):

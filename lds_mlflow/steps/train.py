@@ -4,7 +4,7 @@ from lds_mlflow.config import TrainConfig
 from lds_mlflow.recipes.fit_requests import outside_of, training_as_configured
 from lds_mlflow.recipes.tracked_fit import fit_and_track
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["outside", "run"]
 
@@ -13,7 +13,7 @@ outside = outside_of
 
 def run(config: TrainConfig, context: Context) -> str:
     """Stores the moving average of the model as `model`."""
-    train = context.inputs["data"].load(ImageSet, "train")
-    select = context.inputs["data"].load(ImageSet, "select")
+    train = context.inputs["data"].load(ExampleSet, "train")
+    select = context.inputs["data"].load(ExampleSet, "select")
     asked = training_as_configured(config, train, checkpoint_every=context.checkpoint_every)
     return fit_and_track(asked, context, train=train, select=select, description="training").sentence

@@ -146,22 +146,22 @@ class Run:
         """Logs a table as the artifact `file`, a CSV."""
         self.client.log_text(self.id, table.to_csv(index=False), file)
 
-    def log_dataset(self, name: str, *, source: str, digest: str, context: str, n_images: int) -> None:
-        """Logs that the run read a set of images.
+    def log_dataset(self, name: str, *, source: str, digest: str, context: str, n_examples: int) -> None:
+        """Logs that the run read a set of examples.
 
         Args:
             name: What the set is called.
             source: Where it is from.
             digest: SHA-256 of its content.
             context: What it was read for, such as "training".
-            n_images: How many images it has.
+            n_examples: How many examples it has.
         """
         dataset = Dataset(
             name=name,
             digest=digest[:_DIGEST_LENGTH],
             source_type="local",
             source=json.dumps({"uri": source}),
-            profile=json.dumps({"images": n_images}),
+            profile=json.dumps({"examples": n_examples}),
         )
         tag = InputTag(key=MLFLOW_DATASET_CONTEXT, value=context)
         self.client.log_inputs(self.id, [DatasetInput(dataset=dataset, tags=[tag])])

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lds_mlflow.models.coding import decode_latents, encode_images
+from lds_mlflow.models.coding import decode_latents, encode_examples
 from lds_mlflow.models.stylegan import VAE, Posterior
 
 __all__ = ["active_units", "diagnose"]
@@ -33,7 +33,7 @@ def diagnose(model: VAE, images_NCHW: Tensor, rows_N: Tensor) -> dict[str, float
         bandwidth depends on how far from the origin the latents lie); `reconstruction_mse` in 0..1 pixel units; `kl`,
         log q(z | x) - log p(z), in nats an image (of one draw of each posterior, where the prior is not N(0, I)).
     """
-    mean, log_variance = encode_images(model, images_NCHW)
+    mean, log_variance = encode_examples(model, images_NCHW)
     centre = mean.mean(0)
     spread = (mean - centre).square().sum(1).mean().sqrt()
     pairs = zip(mean.split(_AT_ONCE), images_NCHW.split(_AT_ONCE), strict=True)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -15,9 +14,9 @@ from sqlalchemy import make_url
 
 from lds_mlflow.__main__ import cli
 from tests.compose import SECRETS, compose_config, composed
+from tests.places import ROOT
 from tuning.__main__ import cli as tuning_cli
 
-ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OURS = ("mlflow", "worker", "sampler")
 

@@ -4,11 +4,11 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
+
 RUNTIME = (ROOT / "requirements.txt").read_text()
 PINS = dict(re.findall(r"^([\w.-]+)==([\w.+-]+)", RUNTIME, flags=re.MULTILINE))
 

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,11 +11,11 @@ import yaml
 from lds_mlflow.__main__ import cli
 from lds_mlflow.config import parse_all
 from lds_mlflow.entry.graph import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE, STEPS, configs_behind, parameters
+from tests.places import ROOT
 from tuning.__main__ import cli as tuning_cli
 from tuning.entry import CONFIGS, PARAMETERS, TUNE
 from tuning.mlproject import mlprojects
 
-ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text())
 POINTS: dict[str, Any] = PROJECT["entry_points"]
 FIELDS = {**{name: parameters(name) for name in ENTRY_POINTS}, TUNE: PARAMETERS}

@@ -15,12 +15,12 @@ from mlflow import MlflowClient
 
 from lds_mlflow.entry.graph import ENTRY_POINTS, parameters
 from tests.conftest import TINY, use_store
+from tests.places import ROOT
 from tests.postgres import find_postgres, running_postgres
 from tests.servers import PATIENCE_SECONDS
 from tests.tracking_server import PASSWORD, USER, TrackingServer, running_s3
 from tuning.entry import PARAMETERS
 
-ROOT = Path(__file__).parents[2]
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
 Start = Callable[..., subprocess.Popen[str]]

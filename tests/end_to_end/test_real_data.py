@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from tests.conftest import MakePipeline
+from tests.places import SHARED
 
 pytestmark = pytest.mark.end_to_end
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
-FACES = SHARED / "fairface64.zip"
-FASHION = SHARED / "FashionMNIST"
+FACES = SHARED / "data" / "fairface64.zip"
+FASHION = SHARED / "data" / "FashionMNIST"
 
 
 def _some_faces(path: Path) -> None:
@@ -38,7 +38,7 @@ def test_faces_with_a_gender_column_and_a_declared_test_part(
 
 @pytest.mark.skipif(not FASHION.is_dir(), reason="FashionMNIST is not at hand")
 def test_a_torchvision_set_brought_to_32_pixels(make_pipeline: MakePipeline, said: list[str]) -> None:
-    changes: dict[str, Any] = {"data": f"torchvision:FashionMNIST:{SHARED}", "resolution": 32, "limit": 500}
+    changes: dict[str, Any] = {"data": f"torchvision:FashionMNIST:{SHARED / 'data'}", "resolution": 32, "limit": 500}
     run = make_pipeline("train", **changes).run("train")
     assert run.metrics["train/skipped_steps"] == 0
     assert any("32x32x1, 10 classes" in line for line in said)

@@ -21,12 +21,13 @@ from tests.servers import PATIENCE_SECONDS, free_port, wait_until_it_answers
 
 pytestmark = pytest.mark.end_to_end
 
-CHROMIUM, ROOT = shutil.which("chromium"), Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium")
 URI = "models:/lds-vae@challenger"
 LOAD_AND_SAMPLE = f"""
 import pickle, sys
 def refuse(*args, **kwargs): raise AssertionError("unpickled")
 import mlflow, pandas
+from tests.places import ROOT
 pickle.loads = pickle.load = refuse
 model = mlflow.pyfunc.load_model("{URI}")
 rows = model.predict(pandas.DataFrame({{"seed": [3, 5]}}), params={{"truncation": 0.5}})

@@ -18,7 +18,7 @@ from lds_mlflow.values import (
     AugmentationSet,
     Candidates,
     Evaluation,
-    ImageSet,
+    ExampleSet,
     LatentDistribution,
     LatentSet,
     ModelWeights,
@@ -30,10 +30,10 @@ from tests.conftest import an_evaluation, little_room
 EXAMPLES: dict[str, Any] = {
     type(value).__name__: value
     for value in (
-        ImageSet(
+        ExampleSet(
             name="pictures",
-            images_NCHW=torch.arange(8, dtype=torch.uint8).reshape(2, 1, 2, 2),
-            image_ids_N=("a.png", "b.png"),
+            examples_N=torch.arange(8, dtype=torch.uint8).reshape(2, 1, 2, 2),
+            ids_N=("a.png", "b.png"),
             labels_N=torch.tensor([1, 0]),
             class_names_K=("cat", "dog"),
             declared_parts_N=("train", ""),
@@ -44,7 +44,7 @@ EXAMPLES: dict[str, Any] = {
         Scores(torch.tensor([-1.5, -1000.0], dtype=torch.float64), sigma=0.1, endpoints_left_out=True),
         Selection(torch.tensor([1, 0]), "the top 20%", {"candidates": 10, "kept": 2}, {"log_tau": -1.5}, ("few",)),
         AugmentationSet(
-            images_ACHW=torch.full((2, 1, 2, 2), 7, dtype=torch.uint8),
+            examples_A=torch.full((2, 1, 2, 2), 7, dtype=torch.uint8),
             z_AD=torch.tensor([[0.1, 0.9], [1.5, -2.5]]),
         ),
         LatentDistribution("prior", "the prior", {"means": torch.zeros(1, 2)}, {"sigma": 0.5}),
@@ -126,16 +126,16 @@ def test_any_images_come_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, n: int, channels: int, labelled: bool
 ) -> None:
     names = st.lists(st.text(), min_size=n, max_size=n).map(tuple)
-    images = ImageSet(
+    images = ExampleSet(
         name=data.draw(st.text()),
-        images_NCHW=torch.randint(256, (n, channels, 2, 2), dtype=torch.uint8),
-        image_ids_N=data.draw(names),
+        examples_N=torch.randint(256, (n, channels, 2, 2), dtype=torch.uint8),
+        ids_N=data.draw(names),
         labels_N=torch.arange(n) if labelled else None,
         class_names_K=data.draw(names) if labelled else (),
     )
     folder = tmp_path_factory.mktemp("value") / "images"
     save_value(images, folder)
-    _assert_same(load_value(ImageSet, folder), images)
+    _assert_same(load_value(ExampleSet, folder), images)
 
 
 @settings(max_examples=15, deadline=None)

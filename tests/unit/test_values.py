@@ -10,17 +10,17 @@ from torch import Tensor
 
 from lds_mlflow import values
 from lds_mlflow.errors import DiskFullError
-from lds_mlflow.values import Candidates, ImageSet, ModelWeights, evenly_spread
+from lds_mlflow.values import Candidates, ExampleSet, ModelWeights, evenly_spread
 from tests.conftest import an_evaluation
 
 KINDS = [kind for kind in (getattr(values, name) for name in values.__all__) if isinstance(kind, type)]
 
 
-def _images(n: int = 4) -> ImageSet:
-    return ImageSet(
+def _images(n: int = 4) -> ExampleSet:
+    return ExampleSet(
         name="pictures",
-        images_NCHW=torch.arange(n * 4, dtype=torch.uint8).reshape(n, 1, 2, 2),
-        image_ids_N=tuple(f"{i}.png" for i in range(n)),
+        examples_N=torch.arange(n * 4, dtype=torch.uint8).reshape(n, 1, 2, 2),
+        ids_N=tuple(f"{i}.png" for i in range(n)),
         labels_N=torch.arange(n),
         class_names_K=tuple(str(i) for i in range(n)),
         declared_parts_N=("train", "test") * (n // 2),
@@ -52,8 +52,8 @@ def disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_rows_that_do_not_fit_in_memory_are_the_same() -> None:
     images, index = _images(6), torch.tensor([5, 0, 3])
     taken = images.take(index)
-    assert torch.equal(taken.images_NCHW, images.images_NCHW[index])
-    assert taken.image_ids_N == ("5.png", "0.png", "3.png")
+    assert torch.equal(taken.examples_N, images.examples_N[index])
+    assert taken.ids_N == ("5.png", "0.png", "3.png")
 
 
 def test_rows_that_do_not_fit_in_memory_leave_no_file(disk: Path) -> None:
@@ -74,8 +74,8 @@ def test_images_are_as_many_as_their_names() -> None:
 
 def test_taking_images_takes_everything_about_them_in_that_order() -> None:
     taken = _images().take(torch.tensor([2, 0]))
-    assert taken.image_ids_N == ("2.png", "0.png")
-    assert taken.images_NCHW[:, 0, 0, 0].tolist() == [8, 0]
+    assert taken.ids_N == ("2.png", "0.png")
+    assert taken.examples_N[:, 0, 0, 0].tolist() == [8, 0]
     assert taken.labels_N is not None
     assert taken.labels_N.tolist() == [2, 0]
     assert taken.declared_parts_N == ("train", "train")
@@ -101,22 +101,22 @@ def test_rows_are_spread_evenly_from_the_first_to_the_last(n: int, shown: int, r
 
 
 def test_a_few_images_are_spread_over_the_set() -> None:
-    assert _images(4).spread(2).image_ids_N == ("0.png", "3.png")
-    assert _images(4).spread(9).image_ids_N == _images(4).image_ids_N
+    assert _images(4).spread(2).ids_N == ("0.png", "3.png")
+    assert _images(4).spread(9).ids_N == _images(4).ids_N
 
 
 def test_equal_images_have_equal_digests_wherever_they_lie_in_memory() -> None:
-    wide = _images().images_NCHW.repeat(1, 1, 1, 2)[..., :2]
-    assert replace(_images(), images_NCHW=wide).digest == _images().digest
+    wide = _images().examples_N.repeat(1, 1, 1, 2)[..., :2]
+    assert replace(_images(), examples_N=wide).digest == _images().digest
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"images_NCHW": 1 + _images().images_NCHW},
-        {"images_NCHW": _images().images_NCHW.reshape(4, 1, 4, 1)},
-        {"images_NCHW": _images().images_NCHW.reshape(4, 4, 1, 1)},
-        {"image_ids_N": ("0.png", "1.png", "2.png", "x.png")},
+        {"examples_N": 1 + _images().examples_N},
+        {"examples_N": _images().examples_N.reshape(4, 1, 4, 1)},
+        {"examples_N": _images().examples_N.reshape(4, 4, 1, 1)},
+        {"ids_N": ("0.png", "1.png", "2.png", "x.png")},
         {"labels_N": torch.tensor([0, 1, 2, 2])},
         {"labels_N": None},
     ],

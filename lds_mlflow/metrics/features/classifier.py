@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from lds_mlflow.errors import DataError
 from lds_mlflow.models.coding import to_model_range
-from lds_mlflow.values import ImageSet, ModelWeights
+from lds_mlflow.values import ExampleSet, ModelWeights
 
 __all__ = ["Classifier", "train_classifier"]
 
@@ -83,7 +83,7 @@ class Classifier(nn.Module):
         return logits
 
 
-def train_classifier(images: ImageSet, *, steps: int, seed: int, device: str = "cpu") -> Classifier:
+def train_classifier(images: ExampleSet, *, steps: int, seed: int, device: str = "cpu") -> Classifier:
     """Trains a classifier on labelled images, by cross entropy with Adam.
 
     Args:
@@ -102,7 +102,7 @@ def train_classifier(images: ImageSet, *, steps: int, seed: int, device: str = "
             expected="a class for every image, to train the offline feature extractor on",
             remedy="Put the images in one folder a class, bring a labels.csv, or give features=inception.",
         )
-    resolution, channels = images.images_NCHW.shape[-1], images.images_NCHW.shape[1]
+    resolution, channels = images.examples_N.shape[-1], images.examples_N.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Classifier(resolution, channels, len(images.class_names_K)).to(device).train()
@@ -111,7 +111,7 @@ def train_classifier(images: ImageSet, *, steps: int, seed: int, device: str = "
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in tqdm(range(steps), desc="training the classifier", unit="step", mininterval=0.5):
         index = torch.randint(len(images), (_BATCH,), generator=generator)
-        logits = model(to_model_range(images.images_NCHW[index].to(device)))
+        logits = model(to_model_range(images.examples_N[index].to(device)))
         loss = functional.cross_entropy(logits, images.labels_N[index].to(device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

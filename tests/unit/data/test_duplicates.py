@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 
 from lds_mlflow.data import NearDuplicates, near_duplicates
 from lds_mlflow.tracking import FinishedRun, Tracker
-from lds_mlflow.values import ImageSet, Splits
+from lds_mlflow.values import ExampleSet, Splits
 from tests.conftest import MakePipeline
 
 PARTS = [("train", "select"), ("train", "test"), ("select", "test")]
@@ -27,8 +27,8 @@ def _pictures(n: int, *, channels: int = 3, side: int = 32) -> Tensor:
     return (40 + 175 * smooth).round().to(torch.uint8)
 
 
-def _part(name: str, images_NCHW: Tensor) -> ImageSet:
-    return ImageSet(name, images_NCHW, tuple(f"{name}-{i}" for i in range(len(images_NCHW))))
+def _part(name: str, images_NCHW: Tensor) -> ExampleSet:
+    return ExampleSet(name, images_NCHW, tuple(f"{name}-{i}" for i in range(len(images_NCHW))))
 
 
 def _splits(train: Tensor, select: Tensor, test: Tensor) -> Splits:
@@ -42,10 +42,10 @@ def _unrelated(*, channels: int = 3, side: int = 32) -> Splits:
 
 def _with(splits: Splits, part: str, row: int, image_CHW: Tensor) -> Splits:
     """Puts an image in the place of another."""
-    changed: ImageSet = getattr(splits, part)
-    images = changed.images_NCHW.clone()
+    changed: ExampleSet = getattr(splits, part)
+    images = changed.examples_N.clone()
     images[row] = image_CHW
-    return replace(splits, **{part: replace(changed, images_NCHW=images)})
+    return replace(splits, **{part: replace(changed, examples_N=images)})
 
 
 def _names(found: NearDuplicates) -> list[tuple[str, str]]:
@@ -91,7 +91,7 @@ def test_a_copy_is_found_with_the_parts_and_the_names_of_both(
 ) -> None:
     one, other = parts
     splits = _unrelated()
-    found = near_duplicates(_with(splits, other, 7, copied(getattr(splits, one).images_NCHW[3])))
+    found = near_duplicates(_with(splits, other, 7, copied(getattr(splits, one).examples_N[3])))
     (pair,) = found.pairs
     assert (pair.part_i, pair.part_j, pair.image_i, pair.image_j) == (one, other, f"{one}-3", f"{other}-7")
     assert (pair.i, pair.j) == (3, 7)
@@ -102,7 +102,7 @@ def test_a_copy_is_found_with_the_parts_and_the_names_of_both(
 def test_grey_images_smaller_than_a_thumbnail_are_compared_too() -> None:
     splits = _unrelated(channels=1, side=8)
     assert not near_duplicates(splits).pairs
-    found = near_duplicates(_with(splits, "test", 0, _darker(splits.train.images_NCHW[35])))
+    found = near_duplicates(_with(splits, "test", 0, _darker(splits.train.examples_N[35])))
     assert _names(found) == [("train-35", "test-0")]
 
 
@@ -125,12 +125,12 @@ def test_unrelated_images_are_no_near_duplicates() -> None:
 )
 def test_another_picture_made_from_one_is_no_near_duplicate_of_it(changed: Callable[[Tensor], Tensor]) -> None:
     splits = _unrelated()
-    assert not near_duplicates(_with(splits, "test", 2, changed(splits.train.images_NCHW[5]))).pairs
+    assert not near_duplicates(_with(splits, "test", 2, changed(splits.train.examples_N[5]))).pairs
 
 
 def test_images_of_equal_grey_and_different_colour_are_no_near_duplicates() -> None:
     splits = _unrelated()
-    shade = splits.train.images_NCHW[0, 0].float() - 128
+    shade = splits.train.examples_N[0, 0].float() - 128
     red, green = torch.full((2, 3, 32, 32), 128.0)
     red[0] += shade
     # BT.601 weighs red by 0.299 and green by 0.587.
@@ -144,7 +144,7 @@ def test_images_of_equal_grey_and_different_colour_are_no_near_duplicates() -> N
 
 def test_a_copy_within_one_part_does_not_matter() -> None:
     splits = _unrelated()
-    assert not near_duplicates(_with(splits, "train", 1, _darker(splits.train.images_NCHW[0]))).pairs
+    assert not near_duplicates(_with(splits, "train", 1, _darker(splits.train.examples_N[0]))).pairs
 
 
 def test_flat_images_match_nothing() -> None:
@@ -179,8 +179,8 @@ def test_rounding_takes_no_correlation_beyond_one() -> None:
 def _some_copies() -> Splits:
     splits = _unrelated()
     for row in range(6):
-        splits = _with(splits, "test", row, _grainy(_paler(splits.train.images_NCHW[3 * row])))
-        splits = _with(splits, "select", row, _compressed(splits.train.images_NCHW[3 * row + 1]))
+        splits = _with(splits, "test", row, _grainy(_paler(splits.train.examples_N[3 * row])))
+        splits = _with(splits, "select", row, _compressed(splits.train.examples_N[3 * row + 1]))
     return splits
 
 
@@ -222,7 +222,7 @@ def test_the_order_of_the_images_does_not_matter() -> None:
 def test_the_correlation_is_the_cosine_after_whitening_with_a_ridge() -> None:
     splits = _unrelated(channels=1, side=8)
     found = near_duplicates(splits, threshold=0.2)
-    images = [part.images_NCHW.flatten(1).double().numpy() for part in (splits.train, splits.select, splits.test)]
+    images = [part.examples_N.flatten(1).double().numpy() for part in (splits.train, splits.select, splits.test)]
     x = np.concatenate(images)
     x -= x.mean(1, keepdims=True)
     x /= np.linalg.norm(x, axis=1, keepdims=True)

@@ -16,9 +16,9 @@ FORMATS = ("png", "jpg", "bmp", "ppm", "webp")
 def test_a_folder_is_read_in_the_order_of_its_names(folder: Path) -> None:
     images = load_folder(folder)
     assert images.name == "pictures"
-    assert images.image_ids_N == ("a.png", "b.png", "c.png", "d.png")
-    assert images.images_NCHW.shape == (4, 1, 16, 16)
-    assert np.array_equal(images.images_NCHW[1, 0].numpy(), np.array(Image.open(folder / "b.png")))
+    assert images.ids_N == ("a.png", "b.png", "c.png", "d.png")
+    assert images.examples_N.shape == (4, 1, 16, 16)
+    assert np.array_equal(images.examples_N[1, 0].numpy(), np.array(Image.open(folder / "b.png")))
 
 
 def test_a_flat_folder_has_no_classes(folder: Path) -> None:
@@ -32,7 +32,7 @@ def test_subfolders_name_the_classes(classed: Path) -> None:
     images = load_folder(classed)
     assert images.class_names_K == ("cat", "dog")
     assert images.labels_N is not None
-    assert dict(zip(images.image_ids_N, images.labels_N.tolist(), strict=True)) == {
+    assert dict(zip(images.ids_N, images.labels_N.tolist(), strict=True)) == {
         "cat/1.png": 0,
         "cat/deep/2.png": 0,
         "dog/1.png": 1,
@@ -54,23 +54,23 @@ def test_other_files_beside_the_pictures_are_passed_over(folder: Path) -> None:
 @pytest.mark.parametrize("suffix", ["png", "PNG", "bmp", "webp"])
 def test_several_formats_are_read(tmp_path: Path, suffix: str, make: Callable[[Path], None]) -> None:
     make(tmp_path / f"picture.{suffix}")
-    assert load_folder(tmp_path).image_ids_N == (f"picture.{suffix}",)
+    assert load_folder(tmp_path).ids_N == (f"picture.{suffix}",)
 
 
 def test_resolution_and_channels_bring_a_mixed_folder_to_one_form(folder: Path) -> None:
     save(folder / "e.png", mode="RGBA", size=(30, 20))
-    assert load_folder(folder, Reading(resolution=8, channels=3)).images_NCHW.shape == (5, 3, 8, 8)
+    assert load_folder(folder, Reading(resolution=8, channels=3)).examples_N.shape == (5, 3, 8, 8)
 
 
 def test_the_table_gives_classes_parts_and_order(folder: Path) -> None:
     table(folder, "file,kind,split", "d.png,y,test", "a.png,x,train", "b.png,y,")
     images = load_folder(folder)
-    assert images.image_ids_N == ("d.png", "a.png", "b.png")
+    assert images.ids_N == ("d.png", "a.png", "b.png")
     assert images.class_names_K == ("x", "y")
     assert images.labels_N is not None
     assert images.labels_N.tolist() == [1, 0, 1]
     assert images.declared_parts_N == ("test", "train", "")
-    assert np.array_equal(images.images_NCHW[0, 0].numpy(), np.array(Image.open(folder / "d.png")))
+    assert np.array_equal(images.examples_N[0, 0].numpy(), np.array(Image.open(folder / "d.png")))
 
 
 def test_label_chooses_the_column_and_the_first_is_the_default(folder: Path) -> None:

@@ -26,17 +26,17 @@ def _refusal(data: str, *, resolution: int = 0) -> DataError:
 
 
 def test_the_word_digits_gives_the_digits() -> None:
-    assert load_images("digits").images_NCHW.shape == (1797, 1, 8, 8)
+    assert load_images("digits").examples_N.shape == (1797, 1, 8, 8)
 
 
 def test_a_path_gives_the_folder_there(folder: Path) -> None:
-    assert load_images(str(folder)).image_ids_N == ("200.png", "50.png")
+    assert load_images(str(folder)).ids_N == ("200.png", "50.png")
 
 
 def test_resolution_channels_and_label_reach_the_folder(folder: Path) -> None:
     (folder / "labels.csv").write_text("file,kind,mood\n50.png,x,glad\n200.png,x,sad\n")
     images = load_images(str(folder), Reading(resolution=16, channels=3, label="mood"))
-    assert images.images_NCHW.shape == (2, 3, 16, 16)
+    assert images.examples_N.shape == (2, 3, 16, 16)
     assert images.class_names_K == ("glad", "sad")
 
 
@@ -52,7 +52,7 @@ def test_sides_that_no_model_takes_are_told_with_the_remedy(tmp_path: Path, size
 
 def test_the_remedy_for_odd_sides_works(tmp_path: Path) -> None:
     Image.new("L", (20, 12)).save(tmp_path / "a.png")
-    assert load_images(str(tmp_path), Reading(resolution=32)).images_NCHW.shape == (1, 1, 32, 32)
+    assert load_images(str(tmp_path), Reading(resolution=32)).examples_N.shape == (1, 1, 32, 32)
 
 
 @pytest.mark.parametrize("resolution", [4, 12])

@@ -43,7 +43,7 @@ def test_celebas_list_of_attributes_gives_classes_in_words(folder: Path, attribu
 def test_a_table_of_commas_beside_the_images_does_as_well(folder: Path, tmp_path: Path) -> None:
     table = _written(tmp_path, "image_id,gender\nd.png,f\nc.png,m\nb.png,m\na.png,f\nz.png,f\n", "table.csv")
     images = load_folder(folder, Reading(attributes=table, label="gender"))
-    assert images.image_ids_N == ("a.png", "b.png", "c.png", "d.png")
+    assert images.ids_N == ("a.png", "b.png", "c.png", "d.png")
     assert images.labels_N is not None
     assert images.labels_N.tolist() == [0, 1, 1, 0]
 
@@ -52,7 +52,7 @@ def test_images_in_subfolders_are_found_by_the_last_part_of_their_path(tmp_path:
     for seed, name in enumerate("abcd"):
         save(tmp_path / "faces" / "deep" / f"{name}.png", seed=seed)
     images = load_folder(tmp_path / "faces", Reading(attributes=attributes, label="Male"))
-    assert images.image_ids_N[0] == "deep/a.png"
+    assert images.ids_N[0] == "deep/a.png"
     assert images.labels_N is not None
     assert images.labels_N.tolist() == [1, 0, 0, 1]
 

@@ -10,8 +10,9 @@ from torchvision import datasets
 
 from lds_mlflow.data import Reading, load_images, load_torchvision, split_images
 from lds_mlflow.errors import DataError
+from tests.places import SHARED
 
-DATA = Path(__file__).parents[3].parent / "shared" / "data"
+DATA = SHARED / "data"
 TRAIN, TEST = 7, 4
 
 
@@ -63,8 +64,8 @@ def _refusal(name: str, root: Path) -> DataError:
 
 def test_both_parts_are_read_and_the_test_part_is_declared(root: Path) -> None:
     images = load_torchvision("MNIST", root)
-    assert images.images_NCHW.shape == (TRAIN + TEST, 1, 28, 28)
-    assert images.images_NCHW.dtype == torch.uint8
+    assert images.examples_N.shape == (TRAIN + TEST, 1, 28, 28)
+    assert images.examples_N.dtype == torch.uint8
     assert images.declared_parts_N == ("train",) * TRAIN + ("test",) * TEST
     assert images.labels_N is not None
     assert images.labels_N.tolist() == [*range(TRAIN), *range(TEST)]
@@ -72,14 +73,14 @@ def test_both_parts_are_read_and_the_test_part_is_declared(root: Path) -> None:
 
 
 def test_every_image_has_a_name_of_its_own(root: Path) -> None:
-    names = load_torchvision("MNIST", root).image_ids_N
+    names = load_torchvision("MNIST", root).ids_N
     assert len(set(names)) == TRAIN + TEST
     assert (names[0], names[-1]) == ("train-00000", "test-00003")
 
 
 def test_a_resolution_makes_the_images_fit_a_model(root: Path) -> None:
     images = load_images(f"torchvision:MNIST:{root}", Reading(resolution=32))
-    assert images.images_NCHW.shape == (TRAIN + TEST, 1, 32, 32)
+    assert images.examples_N.shape == (TRAIN + TEST, 1, 32, 32)
 
 
 def test_without_a_resolution_28_pixels_are_refused_with_the_remedy(root: Path) -> None:
@@ -91,17 +92,17 @@ def test_without_a_resolution_28_pixels_are_refused_with_the_remedy(root: Path) 
 
 def test_the_declared_test_part_becomes_the_test_part(root: Path) -> None:
     splits = split_images(load_torchvision("MNIST", root), select_fraction=0.3, test_fraction=0.5, seed=0)
-    assert set(splits.test.image_ids_N) == {f"test-{i:05d}" for i in range(TEST)}
+    assert set(splits.test.ids_N) == {f"test-{i:05d}" for i in range(TEST)}
 
 
 def test_colour_sets_have_three_channels(cifar_root: Path) -> None:
     images = load_torchvision("CIFAR10", cifar_root)
-    assert images.images_NCHW.shape == (12, 3, 32, 32)
+    assert images.examples_N.shape == (12, 3, 32, 32)
     assert images.labels_N is not None
     assert images.labels_N.tolist() == [3, 8] * 6
     assert images.class_names_K[3] == "kind 3"
     first = datasets.CIFAR10(str(cifar_root)).data[0]
-    assert np.array_equal(images.images_NCHW[0].permute(1, 2, 0).numpy(), first)
+    assert np.array_equal(images.examples_N[0].permute(1, 2, 0).numpy(), first)
 
 
 def test_an_unknown_set_is_told_the_known_ones(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_a_truncated_file_is_refused_with_the_set_and_its_folder(root: Path, fil
 @pytest.mark.skipif(not (DATA / "FashionMNIST").is_dir(), reason="FashionMNIST does not lie beside the repository")
 def test_the_real_fashion_mnist_is_whole() -> None:
     images = load_torchvision("FashionMNIST", DATA)
-    assert images.images_NCHW.shape == (70_000, 1, 28, 28)
+    assert images.examples_N.shape == (70_000, 1, 28, 28)
     assert images.declared_parts_N.count("test") == 10_000
     assert images.labels_N is not None
     assert images.labels_N.bincount().tolist() == [7_000] * 10

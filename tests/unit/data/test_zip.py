@@ -26,7 +26,7 @@ def test_a_zip_is_read_like_the_folder_in_it(classed: Path, compression: int) ->
 def test_a_zip_may_bring_its_own_labels(folder: Path) -> None:
     table(folder, "file,kind", "b.png,y", "a.png,x")
     images = load_folder(_zip(folder))
-    assert images.image_ids_N == ("b.png", "a.png")
+    assert images.ids_N == ("b.png", "a.png")
     assert images.class_names_K == ("x", "y")
 
 

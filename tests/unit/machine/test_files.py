@@ -20,12 +20,12 @@ from lds_mlflow.machine.files import (
     write_atomically,
 )
 
-ROOT = Path(__file__).parents[2]
 WRITE_TOO_MUCH = """
 import resource, signal, sys
 from pathlib import Path
 from lds_mlflow.errors import DiskFullError
 from lds_mlflow.machine.files import write_atomically
+from tests.places import ROOT
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))

@@ -13,10 +13,9 @@ import torch
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
 from lds_mlflow.training import fit
+from tests.places import ROOT
 from tests.ranks_program import PLAN, fitted, images, model_with, rows
 from tests.servers import PATIENCE_SECONDS
-
-ROOT = Path(__file__).parents[2]
 
 
 def _begun(what: str, folder: Path, *, size: int, stop_after: int = 0) -> subprocess.CompletedProcess[str]:

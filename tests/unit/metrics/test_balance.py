@@ -12,7 +12,7 @@ from lds_mlflow.metrics import (
     measure_balance,
     wilson_interval,
 )
-from lds_mlflow.values import ImageSet, evenly_spread
+from lds_mlflow.values import ExampleSet, evenly_spread
 
 NAMES = ("cat", "dog", "owl")
 
@@ -32,11 +32,11 @@ def _images(*judged: int) -> Tensor:
     return torch.tensor(judged, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 4, 4).contiguous()
 
 
-def _image_set(labels: list[int], judged: list[int] | None = None) -> ImageSet:
-    return ImageSet(
+def _image_set(labels: list[int], judged: list[int] | None = None) -> ExampleSet:
+    return ExampleSet(
         name="animals",
-        images_NCHW=_images(*(judged or labels)),
-        image_ids_N=tuple(map(str, range(len(labels)))),
+        examples_N=_images(*(judged or labels)),
+        ids_N=tuple(map(str, range(len(labels)))),
         labels_N=torch.tensor(labels),
         class_names_K=NAMES,
     )
@@ -52,29 +52,29 @@ def _labels(cats: int, dogs: int, owls: int) -> list[int]:
     return [0] * cats + [1] * dogs + [2] * owls
 
 
-def _measure(samples: list[int], held_out: ImageSet, train: ImageSet, known: ImageSet) -> Balance:
+def _measure(samples: list[int], held_out: ExampleSet, train: ExampleSet, known: ExampleSet) -> Balance:
     features = _features(len(samples), len(held_out), len(train))
     return measure_balance(_images(*samples), held_out, train, features, judge=JUDGE, known=known)
 
 
 @pytest.fixture
-def held_out() -> ImageSet:
+def held_out() -> ExampleSet:
     return _image_set(_labels(14, 16, 10))
 
 
 @pytest.fixture
-def train() -> ImageSet:
+def train() -> ExampleSet:
     return _image_set(_labels(50, 30, 20))
 
 
 @pytest.fixture
-def known() -> ImageSet:
+def known() -> ExampleSet:
     """Ten of each class; a fifth of the cats is taken for dogs."""
     return _image_set(_labels(10, 10, 10), _labels(8, 12, 10))
 
 
 @pytest.fixture
-def balance(held_out: ImageSet, train: ImageSet, known: ImageSet) -> Balance:
+def balance(held_out: ExampleSet, train: ExampleSet, known: ExampleSet) -> Balance:
     return _measure(_labels(16, 14, 10), held_out, train, known)
 
 
@@ -119,7 +119,7 @@ def test_every_class_has_the_distances_of_as_many_images_of_each_set(balance: Ba
 
 @pytest.mark.parametrize("lacking", ["samples", "held-out images", "training images"])
 def test_a_class_of_fewer_than_ten_images_of_a_set_has_no_distance_and_is_named(
-    lacking: str, held_out: ImageSet, train: ImageSet, known: ImageSet
+    lacking: str, held_out: ExampleSet, train: ExampleSet, known: ExampleSet
 ) -> None:
     few = _labels(20, 11, 9)
     balance = _measure(
@@ -140,7 +140,7 @@ def test_a_class_of_fewer_than_ten_images_of_a_set_has_no_distance_and_is_named(
 
 
 def test_a_class_that_the_judge_takes_no_sample_for_has_a_share_of_zero_and_no_distance(
-    held_out: ImageSet, train: ImageSet, known: ImageSet
+    held_out: ExampleSet, train: ExampleSet, known: ExampleSet
 ) -> None:
     balance = _measure([0] * 40, held_out, train, known)
     assert [balance.metrics[f"class_share/{name}"] for name in NAMES] == [1, 0, 0]
@@ -150,7 +150,7 @@ def test_a_class_that_the_judge_takes_no_sample_for_has_a_share_of_zero_and_no_d
 
 
 def test_without_known_images_of_a_class_a_note_stands_for_the_corrected_shares(
-    held_out: ImageSet, train: ImageSet
+    held_out: ExampleSet, train: ExampleSet
 ) -> None:
     balance = _measure(_labels(16, 14, 10), held_out, train, _image_set(_labels(10, 10, 0)))
     assert balance.corrected is None
@@ -161,7 +161,7 @@ def test_without_known_images_of_a_class_a_note_stands_for_the_corrected_shares(
     assert "no image of owl" in balance.notes[0]
 
 
-def test_the_same_images_have_the_same_intervals(held_out: ImageSet, train: ImageSet, known: ImageSet) -> None:
+def test_the_same_images_have_the_same_intervals(held_out: ExampleSet, train: ExampleSet, known: ExampleSet) -> None:
     first, again = (_measure(_labels(16, 14, 10), held_out, train, known).corrected for _ in range(2))
     assert first is not None
     assert again is not None

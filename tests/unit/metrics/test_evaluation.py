@@ -15,7 +15,7 @@ from lds_mlflow.metrics import (
     sharpness,
     train_classifier,
 )
-from lds_mlflow.values import Evaluation, ImageSet
+from lds_mlflow.values import Evaluation, ExampleSet
 
 N = 400
 
@@ -32,7 +32,7 @@ class BrightnessExtractor:
 
 
 @pytest.fixture(scope="module")
-def parts() -> list[ImageSet]:
+def parts() -> list[ExampleSet]:
     """Training images, held-out images and further real images: four hundred digits each."""
     digits = load_digits()
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))
@@ -40,29 +40,29 @@ def parts() -> list[ImageSet]:
 
 
 @pytest.fixture(scope="module")
-def judge(parts: list[ImageSet]) -> ClassifierExtractor:
+def judge(parts: list[ExampleSet]) -> ClassifierExtractor:
     return ClassifierExtractor(train_classifier(parts[0], steps=80, seed=0).to_weights())
 
 
-def _evaluate(samples_SCHW: Tensor, parts: list[ImageSet], judge: ClassifierExtractor) -> dict[str, float]:
+def _evaluate(samples_SCHW: Tensor, parts: list[ExampleSet], judge: ClassifierExtractor) -> dict[str, float]:
     return _measure(samples_SCHW, parts, judge).evaluation.metrics
 
 
-def _measure(samples_SCHW: Tensor, parts: list[ImageSet], extractor: ClassifierExtractor, **changes: Any) -> Measured:
+def _measure(samples_SCHW: Tensor, parts: list[ExampleSet], extractor: ClassifierExtractor, **changes: Any) -> Measured:
     settings: dict[str, Any] = {"extractor": extractor, "judge": extractor, "replicates": 200}
     return evaluate_samples(samples_SCHW, parts[1], parts[0], **settings | changes)
 
 
-def test_every_figure_has_its_floor(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
-    metrics = _measure(parts[2].images_NCHW, parts, judge, known=parts[2]).evaluation.metrics
+def test_every_figure_has_its_floor(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
+    metrics = _measure(parts[2].examples_N, parts, judge, known=parts[2]).evaluation.metrics
     assert {f"floor_{name}" for name in FIGURES} <= set(metrics)
     assert set(FIGURES) <= set(metrics)
 
 
 def test_what_is_compared_has_influences_and_an_interval_around_it(
-    parts: list[ImageSet], judge: ClassifierExtractor
+    parts: list[ExampleSet], judge: ClassifierExtractor
 ) -> None:
-    found = _measure(parts[2].images_NCHW, parts, judge).evaluation
+    found = _measure(parts[2].examples_N, parts, judge).evaluation
     assert set(COMPARED) <= set(found.by_real) == set(found.by_sample)
     shares = {f"class_share_corrected/{label}" for label in range(10)}
     assert set(found.intervals) == set(found.by_real) | shares
@@ -74,18 +74,18 @@ def test_what_is_compared_has_influences_and_an_interval_around_it(
 
 
 def test_without_labels_there_are_no_classes_and_without_further_images_no_floor_of_memorization(
-    parts: list[ImageSet], judge: ClassifierExtractor
+    parts: list[ExampleSet], judge: ClassifierExtractor
 ) -> None:
-    found = _measure(parts[2].images_NCHW, parts, judge, judge=None)
+    found = _measure(parts[2].examples_N, parts, judge, judge=None)
     assert found.balance is None
     assert not any("class" in name for name in found.evaluation.metrics)
     assert "floor_authenticity" not in found.evaluation.metrics
 
 
 def test_copies_of_training_images_show_as_such_and_not_as_quality(
-    parts: list[ImageSet], judge: ClassifierExtractor
+    parts: list[ExampleSet], judge: ClassifierExtractor
 ) -> None:
-    copies, fresh = (_measure(parts[i].images_NCHW, parts, judge) for i in (0, 2))
+    copies, fresh = (_measure(parts[i].examples_N, parts, judge) for i in (0, 2))
     metrics = copies.evaluation.metrics
     assert metrics["authenticity"] == 0
     assert metrics["nearest_ratio"] == 0
@@ -96,11 +96,11 @@ def test_copies_of_training_images_show_as_such_and_not_as_quality(
     assert fresh.evaluation.metrics["authenticity"] > 0.3
 
 
-def test_the_order_of_the_samples_changes_nothing(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
+def test_the_order_of_the_samples_changes_nothing(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
     order = torch.randperm(N, generator=torch.Generator().manual_seed(3))
     found, shuffled = (
-        _evaluate(parts[2].images_NCHW, parts, judge),
-        _evaluate(parts[2].images_NCHW[order], parts, judge),
+        _evaluate(parts[2].examples_N, parts, judge),
+        _evaluate(parts[2].examples_N[order], parts, judge),
     )
     # The extrapolation draws by place, and of a class as many samples are taken as there are real images.
     by_place = {name for name in found if name.startswith("class_fid") or "infinity" in name}
@@ -109,13 +109,13 @@ def test_the_order_of_the_samples_changes_nothing(parts: list[ImageSet], judge: 
     )
 
 
-def test_a_density_that_rises_under_blur_is_why_no_verdict_rests_on_it(parts: list[ImageSet]) -> None:
+def test_a_density_that_rises_under_blur_is_why_no_verdict_rests_on_it(parts: list[ExampleSet]) -> None:
     # Towards the mean image, samples lie in the balls of more and more real images.
-    real = parts[2].images_NCHW.float()
+    real = parts[2].examples_N.float()
     blurred = (0.6 * real + 0.4 * real.mean(0)).to(torch.uint8)
     found = [
         evaluate_samples(x, parts[1], parts[0], extractor=_Pixels(), replicates=100).evaluation.metrics
-        for x in (parts[2].images_NCHW, blurred)
+        for x in (parts[2].examples_N, blurred)
     ]
     assert found[1]["density"] > 1.2 * found[0]["density"]
     assert found[1]["coverage"] < found[0]["coverage"]
@@ -123,17 +123,17 @@ def test_a_density_that_rises_under_blur_is_why_no_verdict_rests_on_it(parts: li
     assert FIGURES["density"].better == "neither"
 
 
-def test_features_that_are_not_finite_are_named(parts: list[ImageSet]) -> None:
+def test_features_that_are_not_finite_are_named(parts: list[ExampleSet]) -> None:
     class Broken(_Pixels):
         def features(self, images_NCHW: Tensor) -> Tensor:
             return super().features(images_NCHW).index_fill(0, torch.tensor([1]), torch.nan)
 
     with pytest.raises(DataError, match="1 of 400 that are not finite"):
-        evaluate_samples(parts[2].images_NCHW, parts[1], parts[0], extractor=Broken())
+        evaluate_samples(parts[2].examples_N, parts[1], parts[0], extractor=Broken())
 
 
-def test_few_samples_say_what_could_not_be_measured(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
-    found = _measure(parts[2].images_NCHW[:40], parts, judge)
+def test_few_samples_say_what_could_not_be_measured(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
+    found = _measure(parts[2].examples_N[:40], parts, judge)
     assert "fid_infinity" not in found.evaluation.metrics
     assert found.extrapolation is None
     assert any("more than 128 samples" in note for note in found.notes)
@@ -147,8 +147,8 @@ class _Pixels:
         return images_NCHW.float().flatten(1) / 255
 
 
-def test_real_images_measure_about_as_their_floor(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
-    metrics = _evaluate(parts[2].images_NCHW, parts, judge)
+def test_real_images_measure_about_as_their_floor(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
+    metrics = _evaluate(parts[2].examples_N, parts, judge)
     assert metrics["fid"] < 2 * metrics["floor_fid"]
     assert metrics["coverage"] == pytest.approx(metrics["floor_coverage"], abs=0.05)
     assert metrics["density"] == pytest.approx(metrics["floor_density"], abs=0.15)
@@ -156,17 +156,17 @@ def test_real_images_measure_about_as_their_floor(parts: list[ImageSet], judge: 
     assert metrics["class_share_gap"] < 0.12
 
 
-def test_training_images_as_samples_are_the_floor(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
-    metrics = _evaluate(parts[0].images_NCHW, parts, judge)
+def test_training_images_as_samples_are_the_floor(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
+    metrics = _evaluate(parts[0].examples_N, parts, judge)
     assert all(
         metrics[name] == metrics[f"floor_{name}"] for name in ("fid", "precision", "recall", "density", "coverage")
     )
 
 
 def test_noise_raises_the_distance_and_lowers_density_and_coverage(
-    parts: list[ImageSet], judge: ClassifierExtractor
+    parts: list[ExampleSet], judge: ClassifierExtractor
 ) -> None:
-    real = parts[2].images_NCHW
+    real = parts[2].examples_N
     noise = torch.randn(real.shape, generator=torch.Generator().manual_seed(0))
     noisy = [(real + scale * noise).clamp(0, 255).to(torch.uint8) for scale in (0, 50, 120)]
     found = [_evaluate(samples, parts, judge) for samples in noisy]
@@ -175,20 +175,20 @@ def test_noise_raises_the_distance_and_lowers_density_and_coverage(
     assert found[2]["density"] < found[0]["density"]
 
 
-def test_blur_raises_the_distance(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
-    real = parts[2].images_NCHW
+def test_blur_raises_the_distance(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
+    real = parts[2].examples_N
     blurred = torch.nn.functional.avg_pool2d(real.float(), 3, stride=1, padding=1).to(torch.uint8)
     assert _evaluate(blurred, parts, judge)["fid"] > 2 * _evaluate(real, parts, judge)["fid"]
 
 
 def test_dropped_classes_show_in_coverage_distance_and_shares(
-    parts: list[ImageSet], judge: ClassifierExtractor
+    parts: list[ExampleSet], judge: ClassifierExtractor
 ) -> None:
     labels = parts[2].labels_N
     assert labels is not None
-    few = parts[2].images_NCHW[labels < 3]
+    few = parts[2].examples_N[labels < 3]
     some = few[torch.arange(N) % len(few)]
-    metrics, whole = _evaluate(some, parts, judge), _evaluate(parts[2].images_NCHW, parts, judge)
+    metrics, whole = _evaluate(some, parts, judge), _evaluate(parts[2].examples_N, parts, judge)
     assert metrics["coverage"] < 0.6 * whole["coverage"]
     assert metrics["fid"] > 5 * whole["fid"]
     # Seven of ten classes would have to come back.
@@ -196,9 +196,9 @@ def test_dropped_classes_show_in_coverage_distance_and_shares(
     assert sum(metrics[f"class_share/{digit}"] for digit in "012") > 0.9
 
 
-def test_shares_are_those_of_the_judge_and_of_the_true_training_labels(parts: list[ImageSet]) -> None:
+def test_shares_are_those_of_the_judge_and_of_the_true_training_labels(parts: list[ExampleSet]) -> None:
     hasty = ClassifierExtractor(train_classifier(parts[0], steps=1, seed=0).to_weights())
-    metrics = _evaluate(parts[2].images_NCHW, parts, hasty)
+    metrics = _evaluate(parts[2].examples_N, parts, hasty)
     assert sum(metrics[f"class_share/{digit}"] for digit in range(10)) == pytest.approx(1)
     labels = parts[0].labels_N
     assert labels is not None
@@ -208,24 +208,26 @@ def test_shares_are_those_of_the_judge_and_of_the_true_training_labels(parts: li
     assert metrics["class_share_gap"] == pytest.approx(half_gap)
 
 
-def test_the_figures_carry_the_extractor_and_the_equal_count(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
-    found = _measure(parts[2].images_NCHW[:30], parts, judge).evaluation
+def test_the_figures_carry_the_extractor_and_the_equal_count(
+    parts: list[ExampleSet], judge: ClassifierExtractor
+) -> None:
+    found = _measure(parts[2].examples_N[:30], parts, judge).evaluation
     assert found.extractor == judge.name
     assert found.n_samples == 30
 
 
-def _shades(*brightness: int) -> ImageSet:
+def _shades(*brightness: int) -> ExampleSet:
     values = torch.tensor(brightness, dtype=torch.uint8)
-    return ImageSet(
+    return ExampleSet(
         name="shades",
-        images_NCHW=values[:, None, None, None].expand(-1, 1, 8, 8).contiguous(),
-        image_ids_N=tuple(str(i) for i in range(len(values))),
+        examples_N=values[:, None, None, None].expand(-1, 1, 8, 8).contiguous(),
+        ids_N=tuple(str(i) for i in range(len(values))),
     )
 
 
-def _evaluate_shades(samples: ImageSet, held_out: ImageSet, train: ImageSet) -> Evaluation:
+def _evaluate_shades(samples: ExampleSet, held_out: ExampleSet, train: ExampleSet) -> Evaluation:
     settings: dict[str, Any] = {"extractor": BrightnessExtractor(), "k": 3, "replicates": 100}
-    return evaluate_samples(samples.images_NCHW, held_out, train, **settings).evaluation
+    return evaluate_samples(samples.examples_N, held_out, train, **settings).evaluation
 
 
 def test_as_many_samples_as_held_out_images_are_compared() -> None:
@@ -260,13 +262,13 @@ def test_too_few_images_for_the_neighbours_are_refused() -> None:
 
 
 def test_where_training_images_are_few_all_are_the_floor_and_a_note_says_so(
-    parts: list[ImageSet], judge: ClassifierExtractor
+    parts: list[ExampleSet], judge: ClassifierExtractor
 ) -> None:
     few = [parts[0].take(torch.arange(100)), parts[1]]
-    measured = _measure(parts[2].images_NCHW, few, judge)
+    measured = _measure(parts[2].examples_N, few, judge)
     assert measured.evaluation.n_samples == N
     assert any("The floor is of all 100 training images, fewer than the 400 samples" in note for note in measured.notes)
     assert measured.evaluation.metrics["floor_sharpness"] == pytest.approx(
-        sharpness(few[0].images_NCHW).mean().item(), rel=1e-6
+        sharpness(few[0].examples_N).mean().item(), rel=1e-6
     )
-    assert not any("The floor" in note for note in _measure(parts[2].images_NCHW, parts, judge).notes)
+    assert not any("The floor" in note for note in _measure(parts[2].examples_N, parts, judge).notes)

@@ -27,7 +27,7 @@ def _features(n: int = 60, f: int = 5, seed: int = 0) -> Tensor:
 @pytest.fixture(scope="module")
 def halves() -> tuple[Tensor, Tensor]:
     """Two disjoint halves of the digits, float [N, 1, 8, 8] in 0..1."""
-    digits = load_digits().images_NCHW.float() / 255
+    digits = load_digits().examples_N.float() / 255
     order = torch.randperm(1796, generator=torch.Generator().manual_seed(0))
     return digits[order[:898]], digits[order[898:]]
 

@@ -6,14 +6,14 @@ import torch
 from lds_mlflow.data import load_digits
 from lds_mlflow.errors import DataError
 from lds_mlflow.metrics import FIGURES, ClassifierExtractor, Yardstick, evaluate_samples, train_classifier
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 N = 150
 NAMES = [name for name in FIGURES if name not in ("fid_infinity", "vendi", "sharpness")]
 
 
 @pytest.fixture(scope="module")
-def parts() -> list[ImageSet]:
+def parts() -> list[ExampleSet]:
     """Training images, held-out images and samples."""
     digits = load_digits()
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))
@@ -21,32 +21,34 @@ def parts() -> list[ImageSet]:
 
 
 @pytest.fixture(scope="module")
-def judge(parts: list[ImageSet]) -> ClassifierExtractor:
+def judge(parts: list[ExampleSet]) -> ClassifierExtractor:
     return ClassifierExtractor(train_classifier(parts[0], steps=80, seed=0).to_weights())
 
 
 @pytest.fixture(scope="module")
-def yardstick(parts: list[ImageSet], judge: ClassifierExtractor) -> Yardstick:
+def yardstick(parts: list[ExampleSet], judge: ClassifierExtractor) -> Yardstick:
     return Yardstick.of(parts[1], parts[0], extractor=judge, judge=judge, k=5)
 
 
 def test_every_single_figure_is_that_of_an_evaluation(
-    parts: list[ImageSet], judge: ClassifierExtractor, yardstick: Yardstick
+    parts: list[ExampleSet], judge: ClassifierExtractor, yardstick: Yardstick
 ) -> None:
-    samples = parts[2].images_NCHW
+    samples = parts[2].examples_N
     whole = evaluate_samples(samples, parts[1], parts[0], extractor=judge, judge=judge, replicates=100)
     for name in NAMES:
         assert yardstick.measure(samples, [name]) == {name: whole.evaluation.metrics[name]}, name
 
 
-def test_figures_come_in_the_order_that_they_were_asked_for(parts: list[ImageSet], yardstick: Yardstick) -> None:
-    assert list(yardstick.measure(parts[2].images_NCHW, ["coverage", "fid"])) == ["coverage", "fid"]
+def test_figures_come_in_the_order_that_they_were_asked_for(parts: list[ExampleSet], yardstick: Yardstick) -> None:
+    assert list(yardstick.measure(parts[2].examples_N, ["coverage", "fid"])) == ["coverage", "fid"]
 
 
-def test_what_images_without_classes_do_not_have_is_left_out(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
+def test_what_images_without_classes_do_not_have_is_left_out(
+    parts: list[ExampleSet], judge: ClassifierExtractor
+) -> None:
     held_out, train = (replace(part, labels_N=None, class_names_K=()) for part in parts[:2])
     bare = Yardstick.of(held_out, train, extractor=judge, judge=None, k=5)
-    assert list(bare.measure(parts[2].images_NCHW, ["fid", "class_share_gap"])) == ["fid"]
+    assert list(bare.measure(parts[2].examples_N, ["fid", "class_share_gap"])) == ["fid"]
 
 
 class _Diverged(ClassifierExtractor):
@@ -54,7 +56,7 @@ class _Diverged(ClassifierExtractor):
         return torch.full((len(images_NCHW), 2), torch.nan)
 
 
-def test_features_that_are_not_finite_are_told(parts: list[ImageSet], judge: ClassifierExtractor) -> None:
+def test_features_that_are_not_finite_are_told(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
     broken = Yardstick.of(parts[1], parts[0], extractor=_Diverged(judge.model.to_weights()), judge=judge, k=5)
     with pytest.raises(DataError, match="not finite"):
-        broken.measure(parts[2].images_NCHW, ["fid"])
+        broken.measure(parts[2].examples_N, ["fid"])

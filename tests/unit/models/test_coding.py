@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lds_mlflow.models import coding
-from lds_mlflow.models.coding import decode_latents, encode_images, keep_exemplars, pixels_of, to_model_range
+from lds_mlflow.models.coding import decode_latents, encode_examples, keep_exemplars, pixels_of, to_model_range
 from lds_mlflow.models.stylegan import PRESETS, VAE
 from tests.tiny import SPEC, random_images
 
@@ -39,7 +39,7 @@ def test_decoded_latents_are_the_models_images_as_bytes(model: VAE) -> None:
 
 def test_encoded_images_are_the_models_posterior(model: VAE) -> None:
     images = random_images(3)
-    mean, log_variance = encode_images(model, images)
+    mean, log_variance = encode_examples(model, images)
     with torch.no_grad():
         posterior = model.encode(to_model_range(images))
     assert torch.equal(mean, posterior.mean)
@@ -48,9 +48,9 @@ def test_encoded_images_are_the_models_posterior(model: VAE) -> None:
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 100])
 def test_the_batch_has_no_say_in_what_is_encoded(model: VAE, monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
-    mean, log_variance = encode_images(model, random_images(5))
+    mean, log_variance = encode_examples(model, random_images(5))
     monkeypatch.setattr(coding, "_BATCH", batch)
-    torch.testing.assert_close(encode_images(model, random_images(5)), (mean, log_variance), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(encode_examples(model, random_images(5)), (mean, log_variance), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"paper256"}))
@@ -64,12 +64,12 @@ def test_one_seed_is_one_image_whatever_else_is_drawn_with_it(preset: str) -> No
 
 def test_nothing_that_is_drawn_or_encoded_holds_a_graph(model: VAE) -> None:
     assert not decode_latents(model, torch.zeros(1, 4)).requires_grad
-    assert not encode_images(model, random_images(1))[0].requires_grad
+    assert not encode_examples(model, random_images(1))[0].requires_grad
 
 
 def test_the_exemplars_of_a_model_are_the_means_of_its_training_images(model: VAE) -> None:
     images = random_images(5)
     with_exemplars = model.with_prior("exemplar", exemplars=3, pseudo_inputs=to_model_range(images[:1]))
     keep_exemplars(with_exemplars, images)
-    assert torch.equal(with_exemplars.state_dict()["prior.exemplars"], encode_images(model, images[:3])[0])
+    assert torch.equal(with_exemplars.state_dict()["prior.exemplars"], encode_examples(model, images[:3])[0])
     keep_exemplars(model, images)

@@ -7,7 +7,7 @@ import pytest
 
 from lds_mlflow.errors import DataError
 from lds_mlflow.tracking import FinishedRun, Tracker
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 from tests.conftest import MakePipeline
 from tests.unit.data.conftest import save, truncate
 
@@ -39,7 +39,7 @@ def _csv(tracker: Tracker, run_id: str, name: str) -> list[str]:
 
 
 def _digests(run: FinishedRun) -> dict[str, str]:
-    return {name: run.load(ImageSet, name).digest for name in ("train", "select", "test")}
+    return {name: run.load(ExampleSet, name).digest for name in ("train", "select", "test")}
 
 
 def test_what_can_not_be_used_is_left_out_and_named_and_the_division_can_be_had_again(

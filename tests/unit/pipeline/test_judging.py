@@ -15,7 +15,7 @@ from lds_mlflow.errors import (
 from lds_mlflow.pipeline import runner as runner_module
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import Evaluation, ImageSet
+from lds_mlflow.values import Evaluation, ExampleSet
 from tests.conftest import MakePipeline
 from tests.unit.pipeline.conftest import QUIET, artifacts
 
@@ -130,7 +130,7 @@ def test_an_evaluation_by_the_part_select_is_denied_the_test_part(
     make_pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def peek(config: object, context: Context) -> str:
-        return str(len(context.inputs["data"].load(ImageSet, "test")))
+        return str(len(context.inputs["data"].load(ExampleSet, "test")))
 
     train = make_pipeline("train").run("train").id
     code = vars(runner_module)["_CODE"]
@@ -169,7 +169,7 @@ def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
     make_pipeline: MakePipeline, tracker: Tracker, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def peek(config: object, context: Context) -> str:
-        return str(len(context.inputs["data"].load(ImageSet, "test")))
+        return str(len(context.inputs["data"].load(ExampleSet, "test")))
 
     pipeline = make_pipeline(step, **(QUIET if step in {"finetune"} else {}))
     monkeypatch.setitem(vars(runner_module)["_CODE"], step, replace(vars(runner_module)["_CODE"][step], run=peek))

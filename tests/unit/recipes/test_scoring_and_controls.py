@@ -17,13 +17,13 @@ from lds_mlflow.recipes import (
     wanted_of,
 )
 from lds_mlflow.samplers import draw_latents, standard_normal
-from lds_mlflow.values import ImageSet, LatentSet
+from lds_mlflow.values import ExampleSet, LatentSet
 from tests.unit.latent.conftest import gaussian
 
 
-def _images(n: int, labels: torch.Tensor | None) -> ImageSet:
+def _images(n: int, labels: torch.Tensor | None) -> ExampleSet:
     pixels = torch.zeros(n, 1, 8, 8, dtype=torch.uint8)
-    return ImageSet("tests", pixels, tuple(map(str, range(n))), labels, () if labels is None else ("a", "b"))
+    return ExampleSet("tests", pixels, tuple(map(str, range(n))), labels, () if labels is None else ("a", "b"))
 
 
 def _scored(n: int = 80, d: int = 6, **settings: Any) -> tuple[AugmentConfig, Scored]:
@@ -155,8 +155,8 @@ def test_a_control_depends_on_its_seed_alone(source: str) -> None:
 
 def test_real_images_are_those_kept_aside_as_many_as_wanted() -> None:
     config = parse(AugmentConfig, {"source": "real"})
-    assert len(real_images(config, _images(30, None), 40).images_ACHW) == 20
-    assert len(real_images(config, _images(10, None), 40).images_ACHW) == 10
+    assert len(real_images(config, _images(30, None), 40).examples_A) == 20
+    assert len(real_images(config, _images(10, None), 40).examples_A) == 10
 
 
 def test_real_images_that_were_not_kept_aside_are_refused_with_the_remedy() -> None:

@@ -21,7 +21,7 @@ def run(tracker: Tracker) -> FinishedRun:
 def test_a_stored_value_comes_back(run: FinishedRun) -> None:
     loaded = run.load(LatentSet, "latents")
     assert torch.equal(loaded.z_ND, LATENTS.z_ND)
-    assert loaded.image_ids_N == LATENTS.image_ids_N
+    assert loaded.ids_N == LATENTS.ids_N
 
 
 def test_its_step_and_inputs_are_known(run: FinishedRun) -> None:
@@ -39,8 +39,8 @@ def test_an_artifact_that_is_sealed_is_refused_with_the_reason(run: FinishedRun)
     for name in ("latents", "latents/", "./latents", "", "other/../latents/tensors"):
         with pytest.raises(ProtocolError, match=r"fits or chooses.*part select"):
             sealed.load(LatentSet, name)
-    assert run.load(LatentSet, "latents").image_ids_N == LATENTS.image_ids_N
-    assert run.without("model").load(LatentSet, "latents").image_ids_N == LATENTS.image_ids_N
+    assert run.load(LatentSet, "latents").ids_N == LATENTS.ids_N
+    assert run.without("model").load(LatentSet, "latents").ids_N == LATENTS.ids_N
 
 
 def test_an_artifact_that_is_gone_is_named(run: FinishedRun) -> None:

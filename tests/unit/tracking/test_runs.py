@@ -9,7 +9,7 @@ from PIL import Image
 
 from lds_mlflow.pictures.report import Report
 from lds_mlflow.tracking import Run, Tracker, tags
-from lds_mlflow.values import ImageSet, LatentSet
+from lds_mlflow.values import ExampleSet, LatentSet
 from tests.servers import PATIENCE_SECONDS
 
 
@@ -80,8 +80,8 @@ def test_pictures_and_tables_become_artifacts(tracker: Tracker, run: Run) -> Non
 
 
 def test_a_data_set_is_logged_with_its_digest_and_context(tracker: Tracker, run: Run) -> None:
-    images = ImageSet("three", torch.zeros(3, 1, 8, 8, dtype=torch.uint8), ("a", "b", "c"))
-    run.log_dataset("three", source="here", digest=images.digest, context="train", n_images=3)
+    images = ExampleSet("three", torch.zeros(3, 1, 8, 8, dtype=torch.uint8), ("a", "b", "c"))
+    run.log_dataset("three", source="here", digest=images.digest, context="train", n_examples=3)
     inputs = tracker.client.get_run(run.id).inputs
     assert inputs is not None
     (logged,) = inputs.dataset_inputs

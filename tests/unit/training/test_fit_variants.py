@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lds_mlflow.models.coding import encode_images, to_model_range
+from lds_mlflow.models.coding import encode_examples, to_model_range
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.training import CheckpointFile, FitPlan, fit
 from tests.tiny import PLAN, SPEC, random_images
@@ -27,7 +27,7 @@ def test_a_fit_with_another_prior_that_was_stopped_resumes_to_the_same_weights(p
 def test_a_fitted_exemplar_prior_holds_the_means_of_the_first_images() -> None:
     model = fit(_model("exemplar"), random_images(), PLAN).model
     exemplars = model.state_dict()["prior.exemplars"]
-    torch.testing.assert_close(exemplars, encode_images(model, random_images()[:20])[0])
+    torch.testing.assert_close(exemplars, encode_examples(model, random_images()[:20])[0])
 
 
 def test_what_requires_no_gradient_stays_as_it_is() -> None:
@@ -48,8 +48,8 @@ def test_latents_of_decoded_images_teach_the_encoder_to_find_them() -> None:
     plan = FitPlan(steps=300, batch_size=32, learning_rate=0.01, kl_weight=1, ema_decay=0.9, seed=0, log_every=100)
     told: list[dict[str, float]] = []
     model = fit(_model(), images, plan, z_AD=z_AD, on_metrics=lambda _, figures: told.append(figures)).model
-    found, _ = encode_images(model, images[24:])
-    untrained, _ = encode_images(_model(), images[24:])
+    found, _ = encode_examples(model, images[24:])
+    untrained, _ = encode_examples(_model(), images[24:])
     assert (found - z_AD).square().mean() < 0.5 * (untrained - z_AD).square().mean()
     assert told[-1]["latent_nll"] < told[0]["latent_nll"]
 

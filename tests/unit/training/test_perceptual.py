@@ -15,8 +15,9 @@ from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.models.stylegan.layers import downsample, resampling_filter
 from lds_mlflow.training import perceptual
 from lds_mlflow.training.perceptual import Laplacian, PerceptualKind, perceptual_distance
+from tests.places import SHARED
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "weights" / "squeezenet1_0-imagenet-caffe.safetensors"
+REAL = SHARED / "data" / "weights" / "squeezenet1_0-imagenet-caffe.safetensors"
 
 
 def _pair(channels: int = 3, side: int = 32) -> tuple[Tensor, Tensor]:

@@ -14,10 +14,10 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from lds_mlflow.tracking import Tracker
+from tests.places import ROOT
 from tests.servers import PATIENCE_SECONDS
 
 TRIALS, WORKERS, KILLED = 16, 4, 2
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("kind", ["postgres", "sqlite"])

@@ -15,8 +15,6 @@ from lds_mlflow.latent.scoring import exhaustive, tiles
 from lds_mlflow.latent.scoring.best import Best
 from tests.unit.latent.conftest import every_interpolant, gaussian, norm_fifth, oracle
 
-ROOT = Path(__file__).parents[3]
-
 
 def _best(z: Tensor, keep: int, sigma: float, *, leave_out: bool) -> Tensor:
     return oracle(every_interpolant(z), z, sigma, leave_endpoints_out=leave_out).sort(descending=True).values[:keep]
@@ -169,6 +167,7 @@ _SCRIPT = """
 import sys, torch
 from lds_mlflow.latent import score_exhaustively, tiles
 from lds_mlflow.machine.ranks import follow, lead
+from tests.places import ROOT
 torch.set_num_threads(1)
 tiles._LARGEST_SIDE = 16
 ranks = lead("cpu")

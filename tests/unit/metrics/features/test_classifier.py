@@ -5,17 +5,17 @@ import torch
 
 from lds_mlflow.errors import DataError
 from lds_mlflow.metrics import Classifier, train_classifier
-from lds_mlflow.values import ImageSet
+from lds_mlflow.values import ExampleSet
 
 
-def _shades(n: int = 40, *, side: int = 8, channels: int = 1) -> ImageSet:
+def _shades(n: int = 40, *, side: int = 8, channels: int = 1) -> ExampleSet:
     """Dark and bright pictures, in turn, with a little noise."""
     labels = torch.arange(n) % 2
     noise = torch.randint(60, (n, channels, side, side), generator=torch.Generator().manual_seed(0))
-    return ImageSet(
+    return ExampleSet(
         name="shades",
-        images_NCHW=(noise + 180 * labels[:, None, None, None]).to(torch.uint8),
-        image_ids_N=tuple(f"{i}.png" for i in range(n)),
+        examples_N=(noise + 180 * labels[:, None, None, None]).to(torch.uint8),
+        ids_N=tuple(f"{i}.png" for i in range(n)),
         labels_N=labels,
         class_names_K=("dark", "bright"),
     )
@@ -33,7 +33,7 @@ def test_features_and_logits_have_their_widths(resolution: int, channels: int) -
 def test_what_was_trained_tells_the_classes_apart() -> None:
     images = _shades()
     model = train_classifier(images, steps=25, seed=0)
-    found = model(images.images_NCHW.float() / 127.5 - 1).argmax(1)
+    found = model(images.examples_N.float() / 127.5 - 1).argmax(1)
     assert images.labels_N is not None
     assert torch.equal(found, images.labels_N)
 

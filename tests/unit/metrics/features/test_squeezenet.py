@@ -13,8 +13,9 @@ from lds_mlflow.metrics.features import squeezenet
 from lds_mlflow.metrics.features.resizing import resize_images
 from lds_mlflow.metrics.features.squeezenet import SqueezeNetExtractor
 from lds_mlflow.models.pretrained import Convention
+from tests.places import SHARED
 
-REAL = Path(__file__).parents[4] / "shared" / "data" / "weights" / "squeezenet1_0-imagenet-caffe.safetensors"
+REAL = SHARED / "data" / "weights" / "squeezenet1_0-imagenet-caffe.safetensors"
 CONVENTIONS: tuple[Convention, ...] = ("caffe", "torchvision")
 
 
