@@ -26,7 +26,8 @@ from docker.models.containers import Container
 from lds_mlflow.tracking import Tracker, tags
 from tests.compose import SECRETS, composed
 from tests.conftest import TINY, use_store
-from tests.end_to_end.conftest import ROOT, assignments, environment, on_the_server
+from tests.end_to_end.conftest import assignments, environment, on_the_server
+from tests.places import ROOT
 from tests.postgres import find_postgres, running_postgres
 from tests.servers import free_port, wait_until_it_answers
 from tests.tracking_server import PASSWORD, USER, running_s3

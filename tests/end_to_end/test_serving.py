@@ -17,6 +17,7 @@ from PIL import Image
 
 from tests.conftest import MakePipeline
 from tests.end_to_end.conftest import on_both_stores
+from tests.places import ROOT
 from tests.servers import PATIENCE_SECONDS, free_port, wait_until_it_answers
 
 pytestmark = pytest.mark.end_to_end

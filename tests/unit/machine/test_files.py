@@ -19,6 +19,7 @@ from lds_mlflow.machine.files import (
     require_free_space,
     write_atomically,
 )
+from tests.places import ROOT
 
 WRITE_TOO_MUCH = """
 import resource, signal, sys

@@ -13,6 +13,7 @@ from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent import score_exhaustively, score_factored
 from lds_mlflow.latent.scoring import exhaustive, tiles
 from lds_mlflow.latent.scoring.best import Best
+from tests.places import ROOT
 from tests.unit.latent.conftest import every_interpolant, gaussian, norm_fifth, oracle
 
 
