@@ -17,11 +17,11 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from lds_mlflow.data import load_digits, split_images
+from lds_mlflow.data import load_digits, split_examples
 from lds_mlflow.latent import BANDWIDTH_RULES, bandwidth, latent_space, log_density
-from lds_mlflow.models.coding import encode_examples
+from lds_mlflow.models import Codec
 from lds_mlflow.models.stylegan import PRESETS, VAE
-from lds_mlflow.training import FitPlan, fit
+from lds_mlflow.training import FitPlan, FitTask, fit
 
 __all__ = ["main"]
 
@@ -67,10 +67,10 @@ def _gaussian(dim: int, seed: int = 0) -> Tensor:
 
 
 def _digits(steps: int) -> tuple[Tensor, Tensor]:
-    splits = split_images(load_digits(), select_fraction=0.2, test_fraction=0.2, seed=0)
+    splits = split_examples(load_digits(), select_fraction=0.2, test_fraction=0.2, seed=0)
     plan = FitPlan(steps=steps, batch_size=32, learning_rate=0.01, kl_weight=1.0, ema_decay=0.995, seed=0)
-    model = fit(VAE.initialised(PRESETS["digits"], 0), splits.train.examples_N, plan).model
-    train, select = (encode_examples(model, part.examples_N)[0] for part in (splits.train, splits.select))
+    model = fit(FitTask(VAE.initialised(PRESETS["digits"], 0), splits.train.examples_N, plan)).model
+    train, select = (Codec(model).encode(part.examples_N)[0] for part in (splits.train, splits.select))
     return train, select
 
 

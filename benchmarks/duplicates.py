@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
-from lds_mlflow.data import Reading, load_images, near_duplicates, split_images
+from lds_mlflow.data import Reading, load_images, near_duplicates, split_examples
 from lds_mlflow.values import ExampleSet, Splits
 
 __all__ = ["main"]
@@ -36,7 +36,7 @@ def main(sources: tuple[str, ...], resolution: int, quick: bool) -> None:
     found: dict[str, dict[str, float]] = {}
     for source in sources or ("digits",):
         images = load_images(source, Reading(resolution=resolution))
-        splits = split_images(images, select_fraction=0.2, test_fraction=0.2, seed=0)
+        splits = split_examples(images, select_fraction=0.2, test_fraction=0.2, seed=0)
         plain = near_duplicates(splits)
         click.echo(f"\n{images.name}, {len(images):,} images: {plain.total:,} pairs across the parts")
         found[images.name] = {"pairs": plain.total}

@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.product import Product, multiply_adds, seconds_of
-from lds_mlflow.models.coding import decode_latents, encode_examples, to_model_range
+from lds_mlflow.models import PIXELS, Codec
 from lds_mlflow.models.stylegan import PRESETS, VAE, VaeSpec
-from lds_mlflow.training import FitPlan, fit
+from lds_mlflow.training import FitHooks, FitPlan, FitTask, fit
 from lds_mlflow.training.plan import Precision
 
 __all__ = ["main"]
@@ -66,7 +66,7 @@ def main(quick: bool, preset: str, batch: int, seconds: float) -> None:
     spec = PRESETS[preset]
     images = torch.randint(256, (max(64, batch), spec.channels, spec.resolution, spec.resolution), dtype=torch.uint8)
     model, noise = VAE.initialised(spec, 0), torch.zeros(1, spec.latent_dim)
-    operations = 6 * multiply_adds(lambda: model(to_model_range(images[:1]), noise))
+    operations = 6 * multiply_adds(lambda: model(PIXELS.to_model(images[:1]), noise))
     peak = Product.fastest(device, torch.bfloat16).gflops() * 1e9
     click.echo(f"{preset}, {batch} images a step, {_name(device)}; product in bfloat16 {peak / 1e12:.2f} TFLOP/s")
     found: dict[str, float] = {}
@@ -130,17 +130,17 @@ def _images_a_second(
     )
     torch.compiler.reset()
     with _memory_format(switches.channels_last):
-        fit(VAE.initialised(spec, 0).to(device), images, plan, stop=is_enough)
+        fit(FitTask(VAE.initialised(spec, 0).to(device), images, plan), hooks=FitHooks(stop=is_enough))
     return batch * (len(moments) - 1 - _WARM_UP) / (moments[-1] - moments[_WARM_UP])
 
 
 def _coding(model: VAE, images: Tensor) -> tuple[float, float]:
     """Returns images a second of encoding and of decoding, to and from memory, in float32."""
     model = model.eval()
-    z_ND, _ = encode_examples(model, images)
-    encoding = seconds_of(lambda: encode_examples(model, images))
-    decode_latents(model, z_ND[:4])
-    return len(images) / encoding, len(z_ND) / seconds_of(lambda: decode_latents(model, z_ND))
+    z_ND, _ = Codec(model).encode(images)
+    encoding = seconds_of(lambda: Codec(model).encode(images))
+    Codec(model).decode(z_ND[:4])
+    return len(images) / encoding, len(z_ND) / seconds_of(lambda: Codec(model).decode(z_ND))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from lds_mlflow.models.coding import decode_latents
+from lds_mlflow.models import Codec
 from lds_mlflow.models.stylegan import PRESETS, VAE
 from lds_mlflow.samplers import latent_density, standard_normal
 from lds_mlflow.serving.sampler import DISTRIBUTIONS, with_densities
@@ -116,7 +116,7 @@ def _register(preset: str) -> VAE:
 
 def _seconds(model: VAE, z_SD: torch.Tensor) -> float:
     started = time.perf_counter()
-    decode_latents(model, z_SD)
+    Codec(model).decode(z_SD)
     return time.perf_counter() - started
 
 

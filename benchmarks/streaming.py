@@ -23,7 +23,7 @@ from torch import Tensor
 
 from lds_mlflow.latent import log_density
 from lds_mlflow.metrics import Classifier, ClassifierExtractor
-from lds_mlflow.models.coding import encode_examples
+from lds_mlflow.models import Codec
 from lds_mlflow.models.stylegan import PRESETS, VAE
 from lds_mlflow.store import load_value, save_value
 from lds_mlflow.values import ExampleSet
@@ -57,7 +57,7 @@ def _images(n: int) -> ExampleSet:
 
 def _encode(images: ExampleSet) -> Callable[[], list[Tensor]]:
     model = VAE.initialised(PRESETS[_PRESET], 0).eval()
-    return lambda: list(encode_examples(model, images.examples_N))
+    return lambda: list(Codec(model).encode(images.examples_N).moments)
 
 
 def _features(images: ExampleSet) -> Callable[[], list[Tensor]]:

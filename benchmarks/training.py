@@ -29,10 +29,11 @@ from torch import Tensor, nn
 from benchmarks.grouped import GroupedGenerator
 from benchmarks.product import multiply_adds
 from lds_mlflow.data import load_digits
+from lds_mlflow.domains import domain_of
 from lds_mlflow.models.stylegan import PRESETS, VAE
 from lds_mlflow.recipes.tracked_fit import FitLog
 from lds_mlflow.tracking import Run, Tracker
-from lds_mlflow.training import FitPlan, fit
+from lds_mlflow.training import FitHooks, FitPlan, FitTask, fit
 
 __all__ = ["main"]
 
@@ -149,10 +150,10 @@ def _seconds(steps: int, tracker: Tracker | None) -> tuple[float, float]:
 
 def _fit(model: VAE, images: torch.Tensor, plan: FitPlan, run: Run | None) -> None:
     if run is None:
-        fit(model, images, plan)
+        fit(FitTask(model, images, plan))
         return
-    log = FitLog(run)
-    fit(model, images, plan, on_metrics=log.on_metrics, on_checkpoint=log.on_checkpoint)
+    log = FitLog(run, domain_of("images"))
+    fit(FitTask(model, images, plan), hooks=FitHooks(on_metrics=log.on_metrics, on_checkpoint=log.on_checkpoint))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """The values that flow between the rooms: frozen, and named with their shapes.
 
 Shape legend:
-    N  images of a set              M  candidates               A  kept candidates (the augmentation set)
+    N  examples of a set            M  candidates               A  kept candidates (the augmentation set)
     D  latent dimensions            S  samples of a model       F  features of an extractor
     C  colour channels              H, W  height and width      K  classes
     2  the two parents of a candidate
 
-`images_NCHW` are uint8 in 0..255; a model sees them as float32 in -1..1.
+Examples are kept as their domain stores them: images are uint8 [N, C, H, W] in 0..255. What a model sees of them is the
+business of `models/scales.py`.
 """
 
 from dataclasses import dataclass, replace
@@ -44,23 +45,24 @@ def evenly_spread(n: int, shown: int) -> Tensor:
     return torch.linspace(0, n - 1, min(shown, n)).round().long()
 
 
-def rows_of(images_NCHW: Tensor, index: Tensor) -> Tensor:
-    """Returns images[index]; what takes more than a GiB lies in a file without a name, which need not fit in memory.
+def rows_of(examples_N: Tensor, index: Tensor) -> Tensor:
+    """Returns examples[index]; what takes more than a GiB lies in a file without a name, which need not fit in memory.
 
     Args:
-        images_NCHW: Images, uint8 [N, C, H, W].
+        examples_N: Examples, [N, ...].
         index: Rows, int64 [n].
 
     Raises:
         DiskFullError: There is no room for the file in the folder for temporary ones (TMPDIR).
     """
-    shape = (len(index), *images_NCHW.shape[1:])
-    if prod(shape) <= _IN_MEMORY:
-        return images_NCHW[index]
+    shape = (len(index), *examples_N.shape[1:])
+    n_bytes = prod(shape) * examples_N.element_size()
+    if n_bytes <= _IN_MEMORY:
+        return examples_N[index]
     with NamedTemporaryFile() as file:
-        take_space(Path(file.name), prod(shape))
-        rows = torch.from_file(file.name, shared=True, size=prod(shape), dtype=torch.uint8).view(shape)
-    return torch.index_select(images_NCHW, 0, index, out=rows)
+        take_space(Path(file.name), n_bytes)
+        rows = torch.from_file(file.name, shared=True, size=prod(shape), dtype=examples_N.dtype).view(shape)
+    return torch.index_select(examples_N, 0, index, out=rows)
 
 
 def content_of(tensor: Tensor) -> tuple[bytes, memoryview]:
@@ -77,16 +79,17 @@ class _Value:
 
 @dataclass(frozen=True, slots=True)
 class ExampleSet(_Value):
-    """Images with the names by which they are known.
+    """Examples, such as images, with the names by which they are known.
 
     Attributes:
         name: Where they come from, for people.
-        examples_N: Pixels, uint8 [N, C, H, W].
-        ids_N: One unique name an image.
-        labels_N: Class of every image, int64 [N] in 0..K-1, or None.
+        examples_N: The examples as their domain stores them, [N, ...]; images are uint8 [N, C, H, W].
+        ids_N: One unique name for every example.
+        labels_N: Class of every example, int64 [N] in 0..K-1, or None.
         class_names_K: Name of every class; empty without labels.
-        declared_parts_N: The part that the source itself assigns an image to ("train", "test" or ""); empty
+        declared_parts_N: The part that the source itself assigns an example to ("train", "test" or ""); empty
             where it assigns none.
+        domain: The kind of examples, a key of DOMAINS.
     """
 
     name: str
@@ -95,22 +98,23 @@ class ExampleSet(_Value):
     labels_N: Tensor | None = None
     class_names_K: tuple[str, ...] = ()
     declared_parts_N: tuple[str, ...] = ()
+    domain: str = "images"
 
     def __len__(self) -> int:
         return len(self.ids_N)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of pixels, names and labels."""
+        """SHA-256 of examples, names and labels."""
         labels = () if self.labels_N is None else content_of(self.labels_N)
         return digest_of_bytes(*content_of(self.examples_N), "\n".join(self.ids_N).encode(), *labels)
 
     def spread(self, n: int) -> Self:
-        """Returns at most `n` images, evenly spread over the set."""
+        """Returns at most `n` examples, evenly spread over the set."""
         return self.take(evenly_spread(len(self), n))
 
     def take(self, index: Tensor) -> Self:
-        """Returns the images at `index`, int64 [n], in that order."""
+        """Returns the examples at `index`, int64 [n], in that order."""
         rows = index.tolist()
         return replace(
             self,
@@ -136,10 +140,19 @@ class Splits:
 
 @dataclass(frozen=True, slots=True)
 class ModelWeights(_Value):
-    """A network at rest: what it is (`spec`, the arguments of its constructor) and its tensors by name."""
+    """A network at rest.
+
+    Attributes:
+        spec: The arguments of its constructor.
+        state: Its tensors by name.
+        kind: What kind of network it is, such as a key of AUTOENCODERS.
+        domain: The kind of examples that it is for, a key of DOMAINS.
+    """
 
     spec: dict[str, int | str]
     state: dict[str, Tensor]
+    kind: str = ""
+    domain: str = "images"
 
     @property
     def digest(self) -> str:
@@ -155,16 +168,16 @@ class ModelWeights(_Value):
 
 @dataclass(frozen=True, slots=True)
 class LatentSet(_Value):
-    """Posterior means of a set of images.
+    """The posteriors of a set of examples.
 
     Attributes:
         z_ND: Posterior means, float32 [N, D].
-        log_variance_ND: Posterior log variances, float32 [N, D].
-        ids_N: The images that they belong to.
+        log_variance_ND: Posterior log variances, float32 [N, D]; None where the encoder has no variance.
+        ids_N: The examples that they belong to.
     """
 
     z_ND: Tensor
-    log_variance_ND: Tensor
+    log_variance_ND: Tensor | None
     ids_N: tuple[str, ...]
 
 
@@ -227,11 +240,11 @@ class Selection(_Value):
 
 @dataclass(frozen=True, slots=True)
 class AugmentationSet(_Value):
-    """The images A that finetuning adds to the training set (draft, section 3.2).
+    """The examples A that finetuning adds to the training set (draft, section 3.2).
 
     Attributes:
-        examples_A: Images, uint8 [A, C, H, W].
-        z_AD: The latents that they were decoded from, float32 [A, D]; None where they were not.
+        examples_A: The examples as their domain stores them, [A, ...].
+        z_AD: The latents that they were decoded from, float32 [A, D]; None where they were not decoded.
     """
 
     examples_A: Tensor

@@ -12,9 +12,9 @@ from torch import nn
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.ranks import Ranks, follow, lead
 from lds_mlflow.metrics import Classifier, ClassifierExtractor
-from lds_mlflow.models.coding import decode_latents, encode_examples, to_model_range
+from lds_mlflow.models import PIXELS, Codec
 from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.training import CheckpointFile, fit
+from lds_mlflow.training import CheckpointFile, FitHooks, FitTask, fit
 from tests import tiny
 
 __all__ = ["PLAN", "fitted", "images", "model_with", "rows"]
@@ -40,7 +40,7 @@ def images() -> torch.Tensor:
 
 
 def model_with(prior: str) -> VAE:
-    return VAE.initialised(tiny.SPEC, 0).with_prior(prior, exemplars=20, pseudo_inputs=to_model_range(images()[:3]))
+    return VAE.initialised(tiny.SPEC, 0).with_prior(prior, exemplars=20, pseudo_inputs=PIXELS.to_model(images()[:3]))
 
 
 def fitted(ranks: Ranks, kind: str, folder: Path, stop: Callable[[int], bool]) -> dict[str, object]:
@@ -49,15 +49,10 @@ def fitted(ranks: Ranks, kind: str, folder: Path, stop: Callable[[int], bool]) -
     told: list[dict[str, float]] = []
     steps = iter(range(1, 100))
     result = fit(
-        model_with(prior),
-        images(),
-        PLANS.get(kind, PLAN),
+        FitTask(model_with(prior), images(), PLANS.get(kind, PLAN), z_AD=torch.zeros(12, 4), perceptual=Distance()),
         ranks=ranks,
-        z_AD=torch.zeros(12, 4),
-        perceptual=Distance(),
         checkpoints=CheckpointFile(folder / "fit.pt", "owner"),
-        on_metrics=lambda _, figures: told.append(figures),
-        stop=lambda: stop(next(steps)),
+        hooks=FitHooks(on_metrics=lambda _, figures: told.append(figures), stop=lambda: stop(next(steps))),
     )
     return {"digest": result.model.to_weights().digest, "step": result.step, "told": told}
 
@@ -66,8 +61,8 @@ def rows(ranks: Ranks) -> dict[str, list[object]]:
     """Encodes and decodes, with a last batch that is smaller, and computes a classifier's features."""
     model = model_with("gaussian").eval()
     many = images().repeat(20, 1, 1, 1)[:700]
-    mean, log_variance = encode_examples(model, many, ranks=ranks)
-    decoded = decode_latents(model, mean, ranks=ranks)
+    mean, log_variance = Codec(model).encode(many, ranks=ranks).moments
+    decoded = Codec(model).decode(mean, ranks=ranks)
     torch.manual_seed(0)
     features = ClassifierExtractor(Classifier(8, 1, 10).to_weights(), ranks=ranks).features(decoded)
     found = {"mean": mean, "log_variance": log_variance, "decoded": decoded, "features": features}

@@ -7,7 +7,7 @@ from lds_mlflow.data.packing import Packed, pack_pictures
 from lds_mlflow.data.pixel_augmentation import PIXEL_AUGMENTATIONS, augment_pixels
 from lds_mlflow.data.pixels import Fault, describe_preparation
 from lds_mlflow.data.sources import describe_source, load_images
-from lds_mlflow.data.splits import declare_parts, exact_copies, limit_images, split_images
+from lds_mlflow.data.splits import declare_parts, exact_copies, limit_examples, split_examples
 from lds_mlflow.data.tables import read_parts
 from lds_mlflow.data.torchvision_sets import load_torchvision
 
@@ -23,7 +23,7 @@ __all__ = [
     "describe_preparation",
     "describe_source",
     "exact_copies",
-    "limit_images",
+    "limit_examples",
     "load_digits",
     "load_folder",
     "load_images",
@@ -31,5 +31,5 @@ __all__ = [
     "near_duplicates",
     "pack_pictures",
     "read_parts",
-    "split_images",
+    "split_examples",
 ]

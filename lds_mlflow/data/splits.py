@@ -1,7 +1,7 @@
-"""Train, select and test: divided once, by the digest of every image's content, before anything is fitted.
+"""Train, select and test: divided once, by the digest of every example's content, before anything is fitted.
 
-An image's place is the rank of SHA-256(seed, content), so it doesn't depend on file names or their order, and copies of
-one image always fall on the same side.
+An example's place is the rank of SHA-256(seed, content), so it doesn't depend on names or their order, and copies of one
+example always fall on the same side.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,30 +14,30 @@ from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.values import ExampleSet, Splits, content_of
 
-__all__ = ["declare_parts", "exact_copies", "limit_images", "split_images"]
+__all__ = ["declare_parts", "exact_copies", "limit_examples", "split_examples"]
 
 
-def split_images(
-    images: ExampleSet, *, select_fraction: float, test_fraction: float, seed: int, reserve_fraction: float = 0.0
+def split_examples(
+    examples: ExampleSet, *, select_fraction: float, test_fraction: float, seed: int, reserve_fraction: float = 0.0
 ) -> Splits:
     """Divides a set into its parts (evaluation protocol: fit on train, choose on select, judge on test).
 
     What the source declares as test, select or reserve is that, and the other parts are taken from the rest. Copies of
-    images of a declared part that are elsewhere are left out.
+    examples of a declared part that are elsewhere are left out.
 
     Args:
-        images: The whole set.
-        select_fraction: Share of the images, beside a declared test part, that go to select, where none is declared.
-        test_fraction: Share of the images that go to test, where the source declares none.
+        examples: The whole set.
+        select_fraction: Share of the examples, beside a declared test part, that go to select, where none is declared.
+        test_fraction: Share of the examples that go to test, where the source declares none.
         seed: Another seed makes another division.
-        reserve_fraction: Share of the images, counted as for select, that are kept aside as more real data.
+        reserve_fraction: Share of the examples, counted as for select, that are kept aside as more real data.
 
     Raises:
-        DataError: A part would have fewer than two images.
+        DataError: A part would have fewer than two examples.
     """
-    content = _content_digests(images, seed)
-    order = sorted(range(len(images)), key=lambda i: content[i])
-    declared = images.declared_parts_N or ("",) * len(images)
+    content = _content_digests(examples, seed)
+    order = sorted(range(len(examples)), key=lambda i: content[i])
+    declared = examples.declared_parts_N or ("",) * len(examples)
     test, select, reserve, rest = _as_declared(order, declared, content)
     n_select, n_test, n_reserve = (round(f * len(rest)) for f in (select_fraction, test_fraction, reserve_fraction))
     if not test:
@@ -51,28 +51,28 @@ def split_images(
     small = [f"{name} {len(part)}" for name, part in parts.items() if len(part) < 2]
     if small:
         raise DataError(
-            f"the split of {images.name} ({len(images)} images)",
-            found=f"too few images in {' and '.join(small)}",
+            f"the split of {examples.name} ({len(examples)} examples)",
+            found=f"too few examples in {' and '.join(small)}",
             expected="at least 2 in each of train, select and test",
-            remedy="Bring more images, or change select_fraction and test_fraction.",
+            remedy="Bring more examples, or change select_fraction and test_fraction.",
         )
     return Splits(
-        **{name: images.take(torch.tensor(sorted(part))) for name, part in parts.items()},
-        reserve=images.take(torch.tensor(sorted(reserve))) if reserve else None,
+        **{name: examples.take(torch.tensor(sorted(part))) for name, part in parts.items()},
+        reserve=examples.take(torch.tensor(sorted(reserve))) if reserve else None,
     )
 
 
-def declare_parts(images: ExampleSet, parts: Mapping[str, str]) -> ExampleSet:
-    """Returns the images that a list assigns to a part, with that part as declared.
+def declare_parts(examples: ExampleSet, parts: Mapping[str, str]) -> ExampleSet:
+    """Returns the examples that a list assigns to a part, with that part as declared.
 
     Args:
-        images: The whole set.
-        parts: train, select, test or reserve, by the name of an image, or, if none is one, by its last part.
+        examples: The whole set.
+        parts: train, select, test or reserve, by the name of an example, or, if none is one, by its last part.
 
     Raises:
-        DataError: The list names none of the images.
+        DataError: The list names none of the examples.
     """
-    names: Sequence[str] = images.ids_N
+    names: Sequence[str] = examples.ids_N
     if not parts.keys() & set(names):
         names = [PurePosixPath(name).name for name in names]
         parts = {PurePosixPath(name).name: part for name, part in parts.items()}
@@ -80,33 +80,33 @@ def declare_parts(images: ExampleSet, parts: Mapping[str, str]) -> ExampleSet:
     if not rows:
         raise DataError(
             "split_list",
-            found=f"{len(parts):,} images, such as {next(iter(parts), 'none')}, and none of {images.name}",
-            expected=f"names of its images, such as {images.ids_N[0]}",
-            remedy="Give the list of these images.",
+            found=f"{len(parts):,} examples, such as {next(iter(parts), 'none')}, and none of {examples.name}",
+            expected=f"names of its examples, such as {examples.ids_N[0]}",
+            remedy="Give the list of these examples.",
         )
-    return replace(images.take(torch.tensor(rows)), declared_parts_N=tuple(parts[names[row]] for row in rows))
+    return replace(examples.take(torch.tensor(rows)), declared_parts_N=tuple(parts[names[row]] for row in rows))
 
 
-def exact_copies(images: ExampleSet) -> list[tuple[str, str]]:
-    """Returns the images whose pixels another one before has too, each with that one."""
+def exact_copies(examples: ExampleSet) -> list[tuple[str, str]]:
+    """Returns the examples whose pixels another one before has too, each with that one."""
     first: dict[str, str] = {}
-    names = zip(images.ids_N, _content_digests(images, 0), strict=True)
+    names = zip(examples.ids_N, _content_digests(examples, 0), strict=True)
     return [(name, seen) for name, content in names if (seen := first.setdefault(content, name)) != name]
 
 
-def limit_images(images: ExampleSet, limit: int, *, seed: int) -> ExampleSet:
-    """Returns at most `limit` images that the source doesn't declare as test, and all that it does; 0 is no limit."""
+def limit_examples(examples: ExampleSet, limit: int, *, seed: int) -> ExampleSet:
+    """Returns at most `limit` examples that the source doesn't declare as test, and all that it does; 0 is no limit."""
     if not limit:
-        return images
-    content = _content_digests(images, seed)
-    declared = images.declared_parts_N or ("",) * len(images)
-    rest = sorted((i for i in range(len(images)) if declared[i] != "test"), key=lambda i: content[i])
-    test = [i for i in range(len(images)) if declared[i] == "test"]
-    return images.take(torch.tensor(sorted(rest[:limit] + test), dtype=torch.int64))
+        return examples
+    content = _content_digests(examples, seed)
+    declared = examples.declared_parts_N or ("",) * len(examples)
+    rest = sorted((i for i in range(len(examples)) if declared[i] != "test"), key=lambda i: content[i])
+    test = [i for i in range(len(examples)) if declared[i] == "test"]
+    return examples.take(torch.tensor(sorted(rest[:limit] + test), dtype=torch.int64))
 
 
 def _as_declared(order: list[int], declared: Sequence[str], content: list[str]) -> list[list[int]]:
-    """Returns the images that are declared as test, select and reserve, and the rest, without copies across them."""
+    """Returns the examples that are declared as test, select and reserve, and the rest, without copies across them."""
     held_out: set[str] = set()
     found = []
     for part in ("test", "select", "reserve"):
@@ -115,9 +115,9 @@ def _as_declared(order: list[int], declared: Sequence[str], content: list[str]) 
     return [*found, [i for i in order if content[i] not in held_out]]
 
 
-def _content_digests(images: ExampleSet, seed: int) -> list[str]:
+def _content_digests(examples: ExampleSet, seed: int) -> list[str]:
     salt = str(seed).encode()
-    return [digest_of_bytes(salt, content_of(image)[1]) for image in images.examples_N]
+    return [digest_of_bytes(salt, content_of(image)[1]) for image in examples.examples_N]
 
 
 def _cut(order: list[int], size: int, content: list[str]) -> tuple[list[int], list[int]]:

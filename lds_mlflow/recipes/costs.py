@@ -10,10 +10,9 @@ from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig
 from lds_mlflow.latent import bandwidth, draw_candidates, score_candidates
 from lds_mlflow.machine.memory import forget_peak, peak_bytes
 from lds_mlflow.machine.ranks import Ranks
-from lds_mlflow.models.coding import decode_latents, encode_examples
-from lds_mlflow.models.stylegan import VAE
+from lds_mlflow.models import Codec
 from lds_mlflow.recipes.fit_requests import training_as_configured
-from lds_mlflow.training import fit
+from lds_mlflow.training import FitHooks, fit
 from lds_mlflow.values import ExampleSet
 
 __all__ = ["Costs", "estimate_costs"]
@@ -41,10 +40,10 @@ class Costs:
         lines = [
             f"parameters                {self.measured['parameters'] / 1e6:,.2f} M",
             f"peak memory               {self.measured['peak_gib']:,.2f} GiB, measured in training",
-            f"training                  {self.measured['images_per_second']:,.1f} images a second, measured over "
+            f"training                  {self.measured['examples_per_second']:,.1f} examples a second, measured over "
             f"{self.measured['probed_steps']:.0f} steps",
             f"encoding, decoding        {self.measured['encoded_per_second']:,.1f} and "
-            f"{self.measured['decoded_per_second']:,.1f} images a second, measured",
+            f"{self.measured['decoded_per_second']:,.1f} examples a second, measured",
             f"scoring                   {self.measured['scored_per_second']:,.0f} candidates a second, measured",
             *(
                 f"{step:<26}{_duration(self.calculated[f'{step}_hours'])}, calculated"
@@ -63,7 +62,7 @@ def estimate_costs(
     train: TrainConfig,
     augment: AugmentConfig,
     finetune: FinetuneConfig,
-    images: ExampleSet,
+    examples: ExampleSet,
     *,
     checkpoint_every: int,
     device: str,
@@ -75,13 +74,13 @@ def estimate_costs(
         train: How to train.
         augment: How A is made; its candidates are estimated as sampled ones.
         finetune: How to finetune; with batches of the size of training's.
-        images: The training images.
+        examples: The training examples.
         checkpoint_every: Steps of training between two checkpoints.
         device: Where to compute.
         ranks: The processes that share the work.
     """
-    asked = training_as_configured(train, images, checkpoint_every=train.train_steps + 1)
-    model, moments = asked.model.to(device), [monotonic()]
+    task = training_as_configured(train, examples, checkpoint_every=train.train_steps + 1).task
+    codec, moments = Codec(task.model.to(device), task.scale), [monotonic()]
     _forget_peak(device)
 
     def is_enough() -> bool:
@@ -89,28 +88,21 @@ def estimate_costs(
         return len(moments) > _WARM_UP + _LEAST_STEPS and moments[-1] - moments[_WARM_UP] > _PROBE_SECONDS
 
     curves: dict[str, float] = {}
-    plan = replace(asked.plan, steps=max(asked.plan.steps, _WARM_UP + _LEAST_STEPS), log_every=1)
-    fit(
-        model,
-        images.examples_N,
-        plan,
-        ranks=ranks,
-        perceptual=asked.perceptual,
-        on_metrics=lambda _, figures: curves.update(figures),
-        stop=is_enough,
-        description="probing",
-    )
+    plan = replace(task.plan, steps=max(task.plan.steps, _WARM_UP + _LEAST_STEPS), log_every=1)
+    hooks = FitHooks(on_metrics=lambda _, figures: curves.update(figures), stop=is_enough, description="probing")
+    fit(replace(task, plan=plan), ranks=ranks, hooks=hooks)
     peak = _peak_bytes(device)
     seconds = (moments[-1] - moments[_WARM_UP]) / (len(moments) - 1 - _WARM_UP)
-    n, n_added = len(images), ceil(augment.augmentation_ratio * len(images))
+    n, n_added = len(examples), ceil(augment.augmentation_ratio * len(examples))
     n_candidates = ceil(n_added / augment.top_fraction)
-    encoding, decoding = _coding_seconds(model, images)
-    scoring = _scoring_seconds(n, n_candidates, model)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+    task.model.eval()
+    encoding, decoding = _coding_seconds(codec, examples)
+    scoring = _scoring_seconds(n, n_candidates, codec)
+    parameters = sum(parameter.numel() for parameter in task.model.parameters())
     measured = {
         "parameters": parameters,
         "peak_gib": peak / 2**30,
-        "images_per_second": train.batch_size / seconds,
+        "examples_per_second": train.batch_size / seconds,
         "probed_steps": len(moments) - 1,
         "encoded_per_second": 1 / encoding,
         "decoded_per_second": 1 / decoding,
@@ -125,26 +117,26 @@ def estimate_costs(
         "checkpoint_mib": 4 * _BYTES * parameters / 2**20,
         "model_mib": _BYTES * parameters / 2**20,
         "progress_pictures": train.train_steps // checkpoint_every,
-        "points": len(curves) * ceil(train.train_steps / asked.plan.log_every),
+        "points": len(curves) * ceil(train.train_steps / task.plan.log_every),
     }
     return Costs(measured, calculated)
 
 
-def _coding_seconds(model: VAE, images: ExampleSet) -> tuple[float, float]:
-    """Returns the seconds of encoding an image, and of decoding one."""
-    model, some = model.eval(), images.spread(_CODED).examples_N
-    encode_examples(model, some[:1])
+def _coding_seconds(codec: Codec, examples: ExampleSet) -> tuple[float, float]:
+    """Returns the seconds of encoding an example, and of decoding one."""
+    some = examples.spread(_CODED).examples_N
+    codec.encode(some[:1])
     started = perf_counter()
-    z_ND, _ = encode_examples(model, some)
+    z_ND = codec.encode(some).mean
     encoded = perf_counter()
-    decode_latents(model, z_ND)
+    codec.decode(z_ND)
     return (encoded - started) / len(some), (perf_counter() - encoded) / len(some)
 
 
-def _scoring_seconds(n: int, n_candidates: int, model: VAE) -> float:
+def _scoring_seconds(n: int, n_candidates: int, codec: Codec) -> float:
     """Returns the seconds of scoring a candidate by n training latents: made-up ones take as long as others."""
     generator = torch.Generator().manual_seed(0)
-    z_ND = torch.randn(n, model.spec.latent_dim, generator=generator).to(model.device)
+    z_ND = torch.randn(n, codec.latent_dim, generator=generator).to(codec.device)
     candidates = draw_candidates(z_ND, min(n_candidates, _SCORED), generator=generator)
     score_candidates(candidates.take(torch.arange(1)), z_ND, sigma=1.0)
     started = perf_counter()

@@ -7,52 +7,46 @@ import torch
 from torch import Tensor, nn
 
 from lds_mlflow.config import FinetuneConfig, FitConfig, TrainConfig
+from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.files import digest_of_file
-from lds_mlflow.models.coding import to_model_range
-from lds_mlflow.models.stylegan import VAE, spec_for
-from lds_mlflow.training import FitPlan
+from lds_mlflow.models import Trainable, new_model, open_model, trainable
+from lds_mlflow.training import FitPlan, FitTask
 from lds_mlflow.training.perceptual import perceptual_distance
 from lds_mlflow.values import AugmentationSet, ExampleSet, ModelWeights
 
-__all__ = ["Asked", "finetuning_as_configured", "outside_of", "training_as_configured"]
+__all__ = ["FitRequest", "finetuning_as_configured", "outside_of", "training_as_configured"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What to fit, on what, and how.
+class FitRequest:
+    """What `train` or `finetune` asks of the training room.
 
     Attributes:
-        model: The network to begin with.
-        examples_N: Training examples, then A, in the form that the domain stores them in.
-        z_AD: Latents that A was decoded from, for the encoder to find; else None.
-        plan: How to fit.
-        perceptual: A distance of images that is part of the loss, or None.
-        words: What of it is fitted, and on what.
+        task: What to fit, on what, and how.
+        domain: The kind of the examples, a key of DOMAINS.
+        words: What of the model is fitted, and on what, in words.
     """
 
-    model: VAE
-    examples_N: Tensor
-    z_AD: Tensor | None
-    plan: FitPlan
-    perceptual: nn.Module | None
+    task: FitTask
+    domain: str
     words: str
 
 
-def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint_every: int) -> Asked:
+def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint_every: int) -> FitRequest:
     """Returns what training takes.
 
     Args:
         config: The configuration.
-        train: The training images.
+        train: The training examples.
         checkpoint_every: Steps between two checkpoints.
 
     Raises:
-        ConfigError: The preset is for other images, or the perceptual distance is.
-        ArtifactError: Its weights can't be had.
+        ConfigError: The preset or the perceptual distance is for other examples.
+        ArtifactError: The weights of the perceptual distance can't be had.
     """
-    _, channels, resolution, _ = train.examples_N.shape
-    model = VAE.initialised(spec_for(config.preset, resolution=resolution, channels=channels), config.train_seed)
+    shape = tuple(train.examples_N.shape[1:])
+    model = new_model(config.preset, shape, config.train_seed)
     if config.prior != "gaussian":
         model = _with_prior(model, config.prior, train, config.pseudo_inputs)
     plan = _plan(
@@ -63,9 +57,10 @@ def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint
         kl_warmup=config.kl_warmup,
         checkpoint_every=checkpoint_every,
     )
-    return Asked(
-        model, train.examples_N, None, plan, _perceptual(config, resolution), f"all of it on train ({len(train):,})"
+    task = FitTask(
+        model, train.examples_N, plan, scale=domain_of(train.domain).scale, perceptual=_perceptual(config, shape[-1])
     )
+    return FitRequest(task, train.domain, f"all of it on train ({len(train):,})")
 
 
 def finetuning_as_configured(
@@ -75,28 +70,26 @@ def finetuning_as_configured(
     augmentation: AugmentationSet | None,
     *,
     checkpoint_every: int,
-) -> Asked:
+) -> FitRequest:
     """Returns what finetuning takes.
 
     Args:
         config: The configuration.
-        weights: Those to begin with.
-        train: The training images.
-        augmentation: A; None is without.
+        weights: The weights to begin with.
+        train: The training examples.
+        augmentation: A, or None to finetune without it.
         checkpoint_every: Steps between two checkpoints.
 
     Raises:
         ConfigError: The variant takes an A of decoded latents, and this is none; or the perceptual distance is for
-            other images.
-        ArtifactError: Its weights can't be had.
+            other examples.
+        ArtifactError: The model can't be trained, or the weights of the perceptual distance can't be had.
     """
-    images, on = train.examples_N, f"train ({len(train):,})"
+    model = _model(config, weights, train)
+    examples, on = train.examples_N, f"train ({len(train):,})"
     if augmentation is not None:
-        images = torch.cat([images, augmentation.examples_A])
+        examples = torch.cat([examples, augmentation.examples_A])
         on = f"{on} + A ({len(augmentation.examples_A):,})"
-    z_AD = None
-    if config.finetune_variant == "consistency":
-        z_AD = _latents_of(augmentation)
     plan = _plan(
         config,
         steps=config.finetune_steps,
@@ -105,9 +98,15 @@ def finetuning_as_configured(
         kl_warmup=0,
         checkpoint_every=checkpoint_every,
     )
-    words = f"{_NAMES[config.finetune_variant]} on {on}"
-    perceptual = _perceptual(config, train.examples_N.shape[-1])
-    return Asked(_model(config, weights, train), images, z_AD, plan, perceptual, words)
+    task = FitTask(
+        model,
+        examples,
+        plan,
+        scale=domain_of(train.domain).scale,
+        z_AD=_latents_of(augmentation) if config.finetune_variant == "consistency" else None,
+        perceptual=_perceptual(config, examples.shape[-1]),
+    )
+    return FitRequest(task, train.domain, f"{_NAMES[config.finetune_variant]} on {on}")
 
 
 def outside_of(config: FitConfig) -> str:
@@ -144,17 +143,17 @@ def _perceptual(config: FitConfig, resolution: int) -> nn.Module | None:
     return perceptual_distance(config.perceptual, resolution=resolution, weights=weights)
 
 
-def _model(config: FinetuneConfig, weights: ModelWeights, train: ExampleSet) -> VAE:
-    model = VAE.from_weights(weights)
-    if config.finetune_prior not in ("keep", model.spec.prior):
+def _model(config: FinetuneConfig, weights: ModelWeights, train: ExampleSet) -> Trainable:
+    model = trainable(open_model(weights))
+    if config.finetune_prior not in ("keep", model.prior_kind):
         model = _with_prior(model, config.finetune_prior, train, config.pseudo_inputs)
     if config.finetune_variant == "decoder":
-        model.encoder.requires_grad_(False)
+        model.freeze_encoder()
     return model
 
 
-def _with_prior(model: VAE, kind: str, train: ExampleSet, pseudo_inputs: int) -> VAE:
-    begin = to_model_range(train.spread(pseudo_inputs).examples_N)
+def _with_prior(model: Trainable, kind: str, train: ExampleSet, pseudo_inputs: int) -> Trainable:
+    begin = domain_of(train.domain).scale.to_model(train.spread(pseudo_inputs).examples_N)
     return model.with_prior(kind, exemplars=len(train), pseudo_inputs=begin)
 
 

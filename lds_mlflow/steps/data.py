@@ -1,4 +1,4 @@
-"""Step `data`: read the images once, check them, and divide them."""
+"""Step `data`: read the examples once, check them, and divide them."""
 
 from collections import Counter
 from hashlib import sha256
@@ -14,17 +14,14 @@ from lds_mlflow.data import (
     Reading,
     declare_parts,
     describe_preparation,
-    describe_source,
     exact_copies,
-    limit_images,
-    load_images,
-    near_duplicates,
+    limit_examples,
     read_parts,
-    split_images,
+    split_examples,
 )
+from lds_mlflow.domains import Domain, domain_of_source
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_file
-from lds_mlflow.pictures import image_grid, paired_grid
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet, content_of
 
@@ -37,11 +34,13 @@ _BUNDLED = ("digits", "torchvision:")
 def outside(config: DataConfig) -> str:
     """Returns a digest of the files that the step reads; fails where there are none."""
     lists = [Path(path) for path in (config.attributes, config.split_list) if path]
-    return " ".join([describe_source(config.data), *(digest_of_file(path) for path in lists)])
+    source = domain_of_source(config.data).describe_source(config.data)
+    return " ".join([source, *(digest_of_file(path) for path in lists)])
 
 
 def run(config: DataConfig, context: Context) -> str:
     """Stores the parts as `train`, `select` and `test`, and `reserve` if there is one."""
+    domain = domain_of_source(config.data)
     faults: list[Fault] = []
     reading = Reading(
         resolution=config.resolution,
@@ -53,7 +52,7 @@ def run(config: DataConfig, context: Context) -> str:
         on_faults=faults.extend,
     )
     try:
-        everything = load_images(config.data, reading)
+        everything = domain.load(config.data, reading)
     except DataError:
         _log_faults(faults, context)
         raise
@@ -63,9 +62,9 @@ def run(config: DataConfig, context: Context) -> str:
     faults += copies
     _log_faults(faults, context)
     _require_few(copies, everything, config)
-    images = limit_images(everything, config.limit, seed=config.split_seed)
-    splits = split_images(
-        images,
+    examples = limit_examples(everything, config.limit, seed=config.split_seed)
+    splits = split_examples(
+        examples,
         select_fraction=config.select_fraction,
         test_fraction=config.test_fraction,
         reserve_fraction=config.reserve_fraction,
@@ -80,16 +79,15 @@ def run(config: DataConfig, context: Context) -> str:
             f"{part.name} ({name})", source=config.data, digest=part.digest, context=name, n_examples=len(part)
         )
         context.run.log_metrics({f"data/{name}_examples": len(part)})
-    context.run.log_metrics({"data/classes": len(images.class_names_K)})
-    context.run.log_picture(image_grid(splits.train.spread(_SHOWN).examples_N), "pictures/real.png")
+    context.run.log_metrics({"data/classes": len(examples.class_names_K)})
+    context.run.log_picture(domain.grid(splits.train.spread(_SHOWN).examples_N), "pictures/real.png")
     context.run.log_table(_division(parts), "splits.csv")
-    duplicates = near_duplicates(splits)
-    _log_near_duplicates(duplicates, parts, context)
-    _, channels, side, _ = images.examples_N.shape
-    classes = f", {len(images.class_names_K)} classes" if images.class_names_K else ", no classes"
+    duplicates = domain.near_duplicates(splits)
+    _log_near_duplicates(duplicates, parts, domain, context)
+    classes = f", {len(examples.class_names_K)} classes" if examples.class_names_K else ", no classes"
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
     return (
-        f"{images.name}: {len(images):,} images of {side}x{side}x{channels}{classes}; {sizes}"
+        f"{examples.name}: {domain.describe(examples)}{classes}; {sizes}"
         f"{_preparation(config)}{_faults_note(faults)}{_note(duplicates)}"
     )
 
@@ -105,15 +103,15 @@ def _faults_note(faults: list[Fault]) -> str:
     return f"\nNote: of the files, {' and '.join(said)}; faults.csv names them." if said else ""
 
 
-def _copies(images: ExampleSet) -> list[Fault]:
-    return [Fault(name, "copy", f"of {first}") for name, first in exact_copies(images)]
+def _copies(examples: ExampleSet) -> list[Fault]:
+    return [Fault(name, "copy", f"of {first}") for name, first in exact_copies(examples)]
 
 
-def _require_few(copies: list[Fault], images: ExampleSet, config: DataConfig) -> None:
-    if not config.data.startswith(_BUNDLED) and len(copies) > config.tolerated * len(images):
+def _require_few(copies: list[Fault], examples: ExampleSet, config: DataConfig) -> None:
+    if not config.data.startswith(_BUNDLED) and len(copies) > config.tolerated * len(examples):
         raise DataError(
-            f"images of {images.name}",
-            found=f"{len(copies):,} of {len(images):,} that are copies, such as {copies[0].name} {copies[0].detail}",
+            f"examples of {examples.name}",
+            found=f"{len(copies):,} of {len(examples):,} that are copies, such as {copies[0].name} {copies[0].detail}",
             expected=f"at most {config.tolerated:.1%}; faults.csv of the run names them",
             remedy="Remove them, or give a larger share as tolerated; copies never fall into two parts.",
         )
@@ -128,14 +126,14 @@ def _log_faults(faults: list[Fault], context: Context) -> None:
 
 def _division(parts: dict[str, ExampleSet]) -> pd.DataFrame:
     rows = [
-        (image_id, name, sha256(content_of(image_CHW)[1]).hexdigest())
+        (example_id, name, sha256(content_of(example)[1]).hexdigest())
         for name, part in parts.items()
-        for image_id, image_CHW in zip(part.ids_N, part.examples_N, strict=True)
+        for example_id, example in zip(part.ids_N, part.examples_N, strict=True)
     ]
     return pd.DataFrame(rows, columns=["image_id", "part", "digest"])
 
 
-def _log_near_duplicates(found: NearDuplicates, parts: dict[str, ExampleSet], context: Context) -> None:
+def _log_near_duplicates(found: NearDuplicates, parts: dict[str, ExampleSet], domain: Domain, context: Context) -> None:
     by_parts = {f"data/near_duplicates_{one}_{other}": count for (one, other), count in found.counts.items()}
     context.run.log_metrics({"data/near_duplicates": found.total} | by_parts)
     if not found.pairs:
@@ -144,7 +142,7 @@ def _log_near_duplicates(found: NearDuplicates, parts: dict[str, ExampleSet], co
     shown = found.pairs[:_SHOWN]
     above = torch.stack([parts[pair.part_i].examples_N[pair.i] for pair in shown])
     below = torch.stack([parts[pair.part_j].examples_N[pair.j] for pair in shown])
-    context.run.log_picture(paired_grid(above, below), "pictures/near_duplicates.png")
+    context.run.log_picture(domain.pairs(above, below), "pictures/near_duplicates.png")
 
 
 def _note(found: NearDuplicates) -> str:

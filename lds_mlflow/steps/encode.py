@@ -1,10 +1,9 @@
-"""Step `encode`: the posterior of every training image."""
+"""Step `encode`: the posterior of every training example."""
 
 from lds_mlflow.config import EncodeConfig
-from lds_mlflow.models.coding import encode_examples
-from lds_mlflow.models.stylegan import VAE
+from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import ExampleSet, LatentSet, ModelWeights
+from lds_mlflow.values import ExampleSet, LatentSet
 
 __all__ = ["run"]
 
@@ -12,8 +11,8 @@ __all__ = ["run"]
 def run(_config: EncodeConfig, context: Context) -> str:
     """Stores the latents of the training part as `latents`."""
     train = context.inputs["data"].load(ExampleSet, "train")
-    model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model")).to(context.device)
-    mean, log_variance = encode_examples(model, train.examples_N, ranks=context.ranks)
+    codec = open_codec(context.inputs["train"], train, context.device)
+    mean, log_variance = codec.encode(train.examples_N, ranks=context.ranks)
     context.run.log_value(LatentSet(mean, log_variance, train.ids_N), "latents")
     norm = mean.norm(dim=1).mean().item()
     context.run.log_metrics({"latent/mean_norm": norm})

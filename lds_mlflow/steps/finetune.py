@@ -18,7 +18,7 @@ def run(config: FinetuneConfig, context: Context) -> str:
     if config.augment_run != NO_RUN:
         augmentation = context.inputs["augment"].load(AugmentationSet, "augmentation")
     weights = context.inputs["train"].load(ModelWeights, "model")
-    asked = finetuning_as_configured(config, weights, train, augmentation, checkpoint_every=context.checkpoint_every)
+    request = finetuning_as_configured(config, weights, train, augmentation, checkpoint_every=context.checkpoint_every)
     select = context.inputs["data"].load(ExampleSet, "select")
-    fitted = fit_and_track(asked, context, train=train, select=select, description="finetuning")
-    return f"{asked.words}: {fitted.sentence}"
+    fitted = fit_and_track(request, context, train=train, select=select, description="finetuning")
+    return f"{request.words}: {fitted.sentence}"

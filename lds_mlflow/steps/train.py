@@ -15,5 +15,5 @@ def run(config: TrainConfig, context: Context) -> str:
     """Stores the moving average of the model as `model`."""
     train = context.inputs["data"].load(ExampleSet, "train")
     select = context.inputs["data"].load(ExampleSet, "select")
-    asked = training_as_configured(config, train, checkpoint_every=context.checkpoint_every)
-    return fit_and_track(asked, context, train=train, select=select, description="training").sentence
+    request = training_as_configured(config, train, checkpoint_every=context.checkpoint_every)
+    return fit_and_track(request, context, train=train, select=select, description="training").sentence

@@ -10,10 +10,10 @@ from mlflow.exceptions import MlflowException
 from lds_mlflow.errors import LdsError
 from lds_mlflow.serving.sampler import Sampler, load_sampler
 
-__all__ = ["Served"]
+__all__ = ["ServedSampler"]
 
 
-class Served:
+class ServedSampler:
     """A sampler for MLflow.
 
     One thread loads the model and computes, with all cores, one request after the other. More at once would wait for
@@ -27,8 +27,12 @@ class Served:
         self._worker = ThreadPoolExecutor(1)
         self.sampler: Sampler = self._worker.submit(load_sampler, folder).result()
 
+    def get_raw_model(self) -> Sampler:
+        """Returns the sampler, as MLflow's own method of this name does."""
+        return self.sampler
+
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Draws one image for every row; see `Sampler.predict`.
+        """Draws one sample for every row; see `Sampler.predict`.
 
         Raises:
             MlflowException: The request can't be answered as it is: invalid parameter, status 400.
@@ -39,6 +43,6 @@ class Served:
             raise MlflowException.invalid_parameter_value(str(error)) from None
 
 
-def _load_pyfunc(path: str) -> Served:
+def _load_pyfunc(path: str) -> ServedSampler:
     # MLflow calls this when it loads the model.
-    return Served(Path(path))
+    return ServedSampler(Path(path))

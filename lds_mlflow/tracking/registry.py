@@ -15,8 +15,9 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 import lds_mlflow
+from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.errors import TrackingError
-from lds_mlflow.serving.sampler import DEFAULTS, DISTRIBUTIONS, WEIGHTS
+from lds_mlflow.serving.sampler import DISTRIBUTIONS, WEIGHTS, defaults_of
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking.runs import Run
 from lds_mlflow.values import LatentDistribution, ModelWeights
@@ -54,6 +55,7 @@ def register_sampler(
     Returns:
         The number of the version.
     """
+    domain = domain_of(weights.domain)
     with tempfile.TemporaryDirectory() as folder:
         data_path = Path(folder) / "model"
         save_value(weights, data_path / WEIGHTS)
@@ -68,8 +70,8 @@ def register_sampler(
             loader_module="lds_mlflow.tracking.pyfunc_model",
             data_path=str(data_path),
             code_paths=[str(Path(lds_mlflow.__file__).parent)],
-            signature=_signature(),
-            input_example=(pd.DataFrame({"seed": [0, 1]}), dict(DEFAULTS)),
+            signature=_signature(domain),
+            input_example=(pd.DataFrame({"seed": [0, 1]}), dict(defaults_of(domain))),
             pip_requirements=[f"{package}=={version(package)}" for package in ("mlflow", *_NEEDS)],
         )
     number = int(info.registered_model_version)
@@ -159,10 +161,10 @@ class Registry:
             self.client.set_model_version_tag(version.name, version.number, key, value)
 
 
-def _signature() -> ModelSignature:
+def _signature(domain: Domain) -> ModelSignature:
     outputs: dict[str, DataType | AnyType] = {
         "seed": DataType.long,
-        "image": AnyType(),
+        domain.column: AnyType(),
         "log_lds": DataType.double,
         "denser_than": DataType.double,
     }
@@ -170,5 +172,5 @@ def _signature() -> ModelSignature:
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.long, "seed")]),
         outputs=Schema([ColSpec(kind, name) for name, kind in outputs.items()]),
-        params=ParamSchema([ParamSpec(name, types[type(value)], value) for name, value in DEFAULTS.items()]),
+        params=ParamSchema([ParamSpec(name, types[type(value)], value) for name, value in defaults_of(domain).items()]),
     )

@@ -8,7 +8,6 @@ import json
 import logging
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -18,7 +17,6 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
 
-import lds_mlflow
 from lds_mlflow.config import ServeConfig
 from lds_mlflow.errors import TrackingError
 
@@ -95,7 +93,8 @@ def service_of(model_uri: str) -> FastAPI:
         TrackingError: There is no such model, or it can't be loaded.
     """
     try:
-        app: FastAPI = scoring_server.init(mlflow.pyfunc.load_model(model_uri))
+        model = mlflow.pyfunc.load_model(model_uri)
+        app: FastAPI = scoring_server.init(model)
     except (MlflowException, OSError) as error:
         raise TrackingError.because(
             error,
@@ -103,11 +102,13 @@ def service_of(model_uri: str) -> FastAPI:
             expected="a registered model, such as models:/lds-vae@champion",
             remedy="Register one by finetune, or set MLFLOW_TRACKING_URI to the store that has it.",
         ) from error
-    page = (Path(lds_mlflow.__file__).parent / "serving" / "gallery.html").read_text(encoding="utf-8")
+    page = model.get_raw_model().domain.page
+    if page is not None:
+        text: str = page.read_text(encoding="utf-8")
 
-    @app.get("/", response_class=HTMLResponse)
-    def gallery() -> str:
-        return page
+        @app.get("/", response_class=HTMLResponse)
+        def gallery() -> str:
+            return text
 
     app.add_middleware(Guard)
     return app

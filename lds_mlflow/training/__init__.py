@@ -4,12 +4,15 @@ from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile
 from lds_mlflow.training.diagnosis import active_units, diagnose
 from lds_mlflow.training.fit import FitResult, fit
 from lds_mlflow.training.plan import FitPlan
+from lds_mlflow.training.task import FitHooks, FitTask
 
 __all__ = [
     "Checkpoint",
     "CheckpointFile",
+    "FitHooks",
     "FitPlan",
     "FitResult",
+    "FitTask",
     "active_units",
     "diagnose",
     "fit",

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lds_mlflow.machine.ranks import Ranks
-from lds_mlflow.models.stylegan import Discriminator, VaeSpec
-from lds_mlflow.models.stylegan.layers import in_float32
+from lds_mlflow.models import Trainable
+from lds_mlflow.models.precision import in_float32
 from lds_mlflow.training.plan import FitPlan
 
 __all__ = ["Adversary"]
@@ -27,7 +27,7 @@ _BETAS = (0.0, 0.99)
 class _Judgement(nn.Module):
     """What the discriminator minimises, as one module for DistributedDataParallel."""
 
-    def __init__(self, discriminator: Discriminator, plan: FitPlan) -> None:
+    def __init__(self, discriminator: nn.Module, plan: FitPlan) -> None:
         super().__init__()
         self.discriminator, self.plan = discriminator, plan
 
@@ -48,16 +48,15 @@ class Adversary:
     """A discriminator with its optimizer.
 
     Args:
-        spec: The network whose images it judges.
+        model: The network whose reconstructions it judges.
         plan: How to fit.
         ranks: The processes that each have a share of the batch.
-        device: Where to compute.
     """
 
-    def __init__(self, spec: VaeSpec, plan: FitPlan, ranks: Ranks, device: torch.device) -> None:
+    def __init__(self, model: Trainable, plan: FitPlan, ranks: Ranks) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(plan.seed)
-            self.discriminator = Discriminator(spec.channels, spec.widths).to(device).requires_grad_(False)
+            self.discriminator = model.new_discriminator().to(model.device).requires_grad_(False)
         self.plan, self.ranks = plan, ranks
         betas = (_BETAS[0] ** _SHARE, _BETAS[1] ** _SHARE)
         # What R1 does every 16 steps counts for one more (Karras et al. 2020, appendix B).

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from lds_mlflow.models.coding import decode_latents, encode_examples
-from lds_mlflow.models.stylegan import VAE, Posterior
+from lds_mlflow.models import Codec, Posterior, Scale, Trainable
 
 __all__ = ["active_units", "diagnose"]
 
@@ -20,34 +19,38 @@ def active_units(mean_ND: Tensor) -> int:
     return int((mean_ND.var(0) > _ACTIVE_VARIANCE).sum())
 
 
-def diagnose(model: VAE, images_NCHW: Tensor, rows_N: Tensor) -> dict[str, float]:
-    """Measures a model on images.
+def diagnose(model: Trainable, scale: Scale, examples_N: Tensor, rows_N: Tensor) -> dict[str, float]:
+    """Measures a model on examples.
 
     Args:
         model: The model.
-        images_NCHW: The images, uint8 [N, C, H, W].
-        rows_N: Their places among the training images, int64; beyond these for others.
+        scale: How stored examples become what the model sees.
+        examples_N: The examples as they are stored, [N, ...].
+        rows_N: Their rows among the training examples, int64; beyond these for other examples.
 
     Returns:
         `active_units`; `mean_over_spread`, |average mu| over the root mean square distance of mu from it (the draft's
-        bandwidth depends on how far from the origin the latents lie); `reconstruction_mse` in 0..1 pixel units; `kl`,
-        log q(z | x) - log p(z), in nats an image (of one draw of each posterior, where the prior is not N(0, I)).
+        bandwidth depends on how far from the origin the latents lie); `reconstruction_mse` in units of the span of
+        stored values; `kl`, log q(z | x) - log p(z), in nats an example (of one draw of each posterior, where the prior
+        is not N(0, I)).
     """
-    mean, log_variance = encode_examples(model, images_NCHW)
+    codec = Codec(model, scale)
+    posterior = codec.encode(examples_N)
+    mean = posterior.mean
     centre = mean.mean(0)
     spread = (mean - centre).square().sum(1).mean().sqrt()
-    pairs = zip(mean.split(_AT_ONCE), images_NCHW.split(_AT_ONCE), strict=True)
-    errors = [(decode_latents(model, z).float() - images.float()).square().double().sum() for z, images in pairs]
+    pairs = zip(mean.split(_AT_ONCE), examples_N.split(_AT_ONCE), strict=True)
+    errors = [(codec.decode(z).float() - some.float()).square().double().sum().item() for z, some in pairs]
     return {
         "active_units": float(active_units(mean)),
         "mean_over_spread": (centre.norm() / spread.clamp_min(torch.finfo(spread.dtype).tiny)).item(),
-        "reconstruction_mse": sum(errors).item() / images_NCHW.numel() / 255**2,
-        "kl": _divergence(model, Posterior(mean, log_variance), rows_N),
+        "reconstruction_mse": sum(errors) / examples_N.numel() / scale.span**2,
+        "kl": _divergence(model, posterior, rows_N),
     }
 
 
 @torch.inference_mode()
-def _divergence(model: VAE, posterior: Posterior, rows_N: Tensor) -> float:
+def _divergence(model: Trainable, posterior: Posterior, rows_N: Tensor) -> float:
     z = posterior.sample(torch.Generator().manual_seed(0))
-    on_device = Posterior(*(part.to(model.device) for part in posterior))
+    on_device = Posterior(*(part.to(model.device) for part in posterior.moments))
     return model.divergence(z.to(model.device), on_device, rows_N.to(model.device)).mean().item()

@@ -18,13 +18,17 @@ from tqdm import tqdm
 
 from lds_mlflow.errors import ConfigError, TrainingError
 from lds_mlflow.machine.ranks import ALONE, Ranks
-from lds_mlflow.models.coding import keep_exemplars
-from lds_mlflow.models.stylegan import VAE, VaeSpec
+from lds_mlflow.models import Codec, Scale, Trainable, open_model, trainable
 from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile, History
-from lds_mlflow.training.plan import FitPlan
+from lds_mlflow.training.plan import ExampleForm, FitPlan
 from lds_mlflow.training.stepper import Stepper
+from lds_mlflow.training.task import FitHooks, FitTask
+from lds_mlflow.values import ModelWeights
 
 __all__ = ["FitResult", "fit"]
+
+WITHOUT_HOOKS = FitHooks()
+"""Nothing watches the fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,60 +39,65 @@ class FitResult:
         model: The moving average of the weights, in evaluation mode.
         step: Steps done: fewer than planned where the fit was stopped.
         skipped: Steps that were skipped as not finite.
-        images_per_second: Over this process's own steps.
+        examples_per_second: Over this process's own steps.
         resumed_from: The tracked run whose checkpoint was gone on from, or "".
     """
 
-    model: VAE
+    model: Trainable
     step: int
     skipped: int
-    images_per_second: float
+    examples_per_second: float
     resumed_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Joining:
+class _JoinRequest:
     """What a process has to know that joins a fit.
 
     Attributes:
-        spec: The network.
+        weights: The network.
         frozen: Names of its parameters that stay as they are.
-        state: Weights, and the state of the stepper, by torch.save.
-        plan: How to fit.
+        stepper: State of the stepper, by torch.save.
         step: Steps done before.
-        n: Images.
-        n_decoded: Latents that the encoder is to find.
+        form: What the examples look like.
+        plan: How to fit.
+        scale: How stored examples become what the model sees.
         perceptual: The distance that is part of the loss, or None.
     """
 
-    spec: VaeSpec
+    weights: ModelWeights
     frozen: frozenset[str]
-    state: bytes
-    plan: FitPlan
+    stepper: bytes
     step: int
-    n: int
-    n_decoded: int
+    form: ExampleForm
+    plan: FitPlan
+    scale: Scale
     perceptual: nn.Module | None
 
 
 class _Fit:
     """A fit as the process that leads it has it."""
 
-    def __init__(
-        self, model: VAE, images: Tensor, plan: FitPlan, *, z_AD: Tensor | None, stepper: Stepper, ranks: Ranks
-    ) -> None:
-        self.model, self.images, self.plan, self.z_AD = model, images, plan, z_AD
-        self.at_hand = at_hand(images, model.device)
-        self.stepper, self.ranks = stepper, ranks
-        self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(plan.ema_decay))
+    def __init__(self, task: FitTask, ranks: Ranks) -> None:
+        self.task, self.model, self.plan = task, task.model, task.plan
+        self.at_hand = at_hand(task.examples_N, task.model.device)
+        self.model.renew_prior(self._first_means(self.model))
+        self.stepper = Stepper(
+            task.model, task.plan, task.form, ranks=ranks, scale=task.scale, perceptual=task.perceptual
+        )
+        self.ema = AveragedModel(task.model, multi_avg_fn=get_ema_multi_avg_fn(task.plan.ema_decay))
         self.step, self.skipped = 0, 0
         self.history: History = []
 
-    def averaged(self) -> VAE:
+    def averaged(self) -> Trainable:
         model = self.ema.module
-        assert isinstance(model, VAE)
-        keep_exemplars(model.eval(), self.images)
+        assert isinstance(model, Trainable)
+        model.eval().renew_prior(self._first_means(model))
         return model
+
+    def _first_means(self, model: Trainable) -> Callable[[int], Tensor]:
+        codec = Codec(model, self.task.scale)
+        return lambda n: codec.encode(self.task.examples_N[:n]).mean
 
     def restore(self, checkpoint: Checkpoint) -> None:
         self.model.load_state_dict(checkpoint.model)
@@ -107,7 +116,7 @@ class _Fit:
         )
 
     def advance(self) -> dict[str, Tensor]:
-        figures, taken = self.stepper.advance(self.step, self.at_hand, self.z_AD)
+        figures, taken = self.stepper.advance(self.step, self.at_hand, self.task.z_AD)
         if taken:
             self.ema.update_parameters(self.model)
         else:
@@ -127,39 +136,21 @@ class _Fit:
 
 
 def fit(
-    model: VAE,
-    images_NCHW: Tensor,
-    plan: FitPlan,
+    task: FitTask,
     *,
     ranks: Ranks = ALONE,
-    z_AD: Tensor | None = None,
-    perceptual: nn.Module | None = None,
     checkpoints: CheckpointFile | None = None,
-    on_metrics: Callable[[int, dict[str, float]], None] = lambda step, figures: None,
-    on_checkpoint: Callable[[int, VAE], None] = lambda step, model: None,
-    stop: Callable[[], bool] = lambda: False,
-    description: str = "training",
+    hooks: FitHooks = WITHOUT_HOOKS,
 ) -> FitResult:
-    """Fits a model to images by the evidence lower bound with an optimal-variance Gaussian likelihood.
+    """Fits a model to examples by the evidence lower bound with an optimal-variance Gaussian likelihood.
 
-    What doesn't require a gradient stays as it is. The exemplars of an exemplar prior are the first of the images.
+    What doesn't require a gradient stays as it is.
 
     Args:
-        model: The network to begin with; it is changed.
-        images_NCHW: Training images, uint8 [N, C, H, W].
-        plan: How to fit.
+        task: What to fit, on what, and how.
         ranks: The processes that share the work; this one leads, the others are in `follow`.
-        z_AD: Latents that the last A of the images were decoded from. Given, these train the encoder alone, which shall
-            find them: -log q(z | x), the sleep phase of Hinton et al., The Wake-Sleep Algorithm, 1995.
-        perceptual: A distance of two batches of images in -1..1, which is added to the loss.
         checkpoints: Where to keep the state; a fit that finds one there goes on from it.
-        on_metrics: Called with a step and figures, also for those that a resumed fit already has: `loss` and `kl` in
-            nats an image, `reconstruction_mse` in 0..1 pixel units, and `gradient_norm`; where they are part of the
-            loss, `latent_nll`, `perceptual_distance`, `adversarial`, `discriminator_loss` and
-            `discriminator_gradient_norm`.
-        on_checkpoint: Called after each periodic checkpoint with the moving average of the model.
-        stop: Asked after every step; when it says so, the state is saved and the fit ends early.
-        description: The label of the progress bar.
+        hooks: What watches the fit.
 
     Raises:
         TrainingError: Too many steps were not finite.
@@ -167,88 +158,85 @@ def fit(
         ArtifactError: The checkpoint found can't be used.
         DiskFullError: A checkpoint doesn't fit on the disk.
     """
+    plan = task.plan
     if plan.batch_size % ranks.size:
         raise ConfigError(
             "batch_size",
-            found=f"{plan.batch_size} images for {ranks.size} processes",
-            expected="as many for each",
+            found=f"{plan.batch_size} examples for {ranks.size} processes",
+            expected="equally many for each process",
             remedy=f"Give a multiple of {ranks.size}.",
         )
-    keep_exemplars(model, images_NCHW)
-    n, n_decoded = len(images_NCHW), 0 if z_AD is None else len(z_AD)
-    stepper = Stepper(model, plan, ranks, n=n, n_decoded=n_decoded, perceptual=perceptual)
-    state = _Fit(model, images_NCHW, plan, z_AD=z_AD, stepper=stepper, ranks=ranks)
+    state = _Fit(task, ranks)
     saved = checkpoints.load() if checkpoints else None
     if saved:
         state.restore(saved)
         for step, figures in state.history:
-            on_metrics(step, figures)
+            hooks.on_metrics(step, figures)
     if ranks.size > 1:
-        ranks.order(_follow, _joining(state, perceptual))
+        ranks.order(_follow, _join_request(state))
     begin, started, stopped = state.step, monotonic(), False
-    with tqdm(total=plan.steps, initial=begin, desc=description, unit="step", mininterval=0.5) as bar:
+    with tqdm(total=plan.steps, initial=begin, desc=hooks.description, unit="step", mininterval=0.5) as bar:
         while ranks.agreed(state.step < plan.steps and not stopped):
             figures_now = state.advance()
             bar.update()
             if state.step % plan.log_every == 0 or state.step == plan.steps:
                 figures = {name: value.item() for name, value in figures_now.items()}
                 state.history.append((state.step, figures))
-                on_metrics(state.step, figures)
+                hooks.on_metrics(state.step, figures)
                 bar.set_postfix(loss=f"{figures['loss']:.1f}", kl=f"{figures['kl']:.1f}", refresh=False)
-            stopped = stop()
+            stopped = hooks.stop()
             if checkpoints and (stopped or state.step % plan.checkpoint_every == 0):
                 checkpoints.save(state.checkpoint())
             if state.step % plan.checkpoint_every == 0:
-                on_checkpoint(state.step, state.averaged())
+                hooks.on_checkpoint(state.step, state.averaged())
     seconds = max(monotonic() - started, 1e-9)
     return FitResult(
         model=state.averaged(),
         step=state.step,
         skipped=state.skipped,
-        images_per_second=(state.step - begin) * plan.batch_size / seconds,
+        examples_per_second=(state.step - begin) * plan.batch_size / seconds,
         resumed_from=saved.run_id if saved else "",
     )
 
 
-def at_hand(images: Tensor, device: torch.device) -> Tensor:
-    """Returns images where a step takes some of them from: a GPU's memory, where half of what is free holds them."""
-    if device.type != "cuda" or images.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
-        return images
-    return images.to(device)
+def at_hand(examples_N: Tensor, device: torch.device) -> Tensor:
+    """Returns examples where a step takes some of them from: a GPU's memory, where half of what is free holds them."""
+    if device.type != "cuda" or examples_N.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return examples_N
+    return examples_N.to(device)
 
 
-def _follow(ranks: Ranks, joining: _Joining) -> None:
+def _follow(ranks: Ranks, request: _JoinRequest) -> None:
     """Takes this process's share of every step of a fit that another leads, until that one says that it is over.
 
     Args:
         ranks: The processes.
-        joining: What the leader says of the fit.
+        request: What the leader says of the fit.
     """
-    model = VAE(joining.spec).to(ranks.device)
+    model = trainable(open_model(request.weights)).to(ranks.device)
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name not in joining.frozen)
+        parameter.requires_grad_(name not in request.frozen)
     stepper = Stepper(
-        model, joining.plan, ranks, n=joining.n, n_decoded=joining.n_decoded, perceptual=joining.perceptual
+        model, request.plan, request.form, ranks=ranks, scale=request.scale, perceptual=request.perceptual
     )
-    weights, state = torch.load(io.BytesIO(joining.state), map_location="cpu", weights_only=True)
-    model.load_state_dict(weights)
-    stepper.restore(state)
-    step = joining.step
+    stepper.restore(torch.load(io.BytesIO(request.stepper), map_location="cpu", weights_only=True))
+    step = request.step
     while ranks.agreed(False):
         stepper.advance(step)
         step += 1
 
 
-def _joining(fit: _Fit, perceptual: nn.Module | None) -> _Joining:
+def _join_request(fit: _Fit) -> _JoinRequest:
     content = io.BytesIO()
-    torch.save((fit.model.state_dict(), fit.stepper.state()), content)
-    return _Joining(
-        spec=fit.model.spec,
+    torch.save(fit.stepper.state(), content)
+    task = fit.task
+    return _JoinRequest(
+        weights=fit.model.to_weights(),
         frozen=frozenset(name for name, parameter in fit.model.named_parameters() if not parameter.requires_grad),
-        state=content.getvalue(),
-        plan=fit.plan,
+        stepper=content.getvalue(),
         step=fit.step,
-        n=fit.stepper.n,
-        n_decoded=fit.stepper.n_decoded,
-        perceptual=None if perceptual is None else copy.deepcopy(perceptual).cpu(),
+        form=task.form,
+        plan=task.plan,
+        scale=task.scale,
+        perceptual=None if task.perceptual is None else copy.deepcopy(task.perceptual).cpu(),
     )

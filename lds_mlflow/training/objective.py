@@ -7,22 +7,22 @@ import torch
 from torch import Tensor, nn
 
 from lds_mlflow.machine.ranks import ALONE, Ranks
-from lds_mlflow.models.coding import to_model_range
-from lds_mlflow.models.stylegan import VAE, ExemplarPrior, Posterior, gaussian_nll, log_posterior
+from lds_mlflow.models import PIXELS, Scale, Trainable, log_posterior
+from lds_mlflow.models.stylegan import gaussian_nll
 from lds_mlflow.training.plan import FitPlan
 
-__all__ = ["Decoded", "Objective"]
+__all__ = ["DecodedPairs", "Objective"]
 
 
-class Decoded(NamedTuple):
-    """Images of known latents, which the encoder is to find.
+class DecodedPairs(NamedTuple):
+    """Decoded examples with their latents, which the encoder is trained to find.
 
     Attributes:
-        pixels: The images, uint8 [B, C, H, W].
+        examples: The examples as they are stored, [B, ...].
         z: The latents that they were decoded from, [B, D].
     """
 
-    pixels: Tensor
+    examples: Tensor
     z: Tensor
 
 
@@ -33,42 +33,44 @@ class Objective(nn.Module):
         model: The network.
         plan: How to fit.
         ranks: The processes that each have a share of the batch.
-        perceptual: A distance of two batches of images in -1..1, which is part of the loss, or None.
-        adversarial: What reconstructions in -1..1 cost that an adversary tells from images, or None.
+        scale: How stored examples become what the model sees.
+        perceptual: A distance of two batches in the model's range, which is part of the loss, or None.
+        adversarial: Maps reconstructions to the adversarial term of the loss, or None.
     """
 
     def __init__(
         self,
-        model: VAE,
+        model: Trainable,
         plan: FitPlan,
         ranks: Ranks = ALONE,
         *,
+        scale: Scale = PIXELS,
         perceptual: nn.Module | None = None,
         adversarial: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.adversarial = adversarial
-        self.model, self.plan, self.ranks, self.perceptual = model, plan, ranks, perceptual
+        self.model, self.plan, self.ranks, self.perceptual, self.scale = model, plan, ranks, perceptual, scale
 
     def forward(
-        self, pixels: Tensor, noise: Tensor, rows: Tensor, kl_weight: Tensor, decoded: Decoded | None
+        self, examples: Tensor, noise: Tensor, rows: Tensor, kl_weight: Tensor, decoded: DecodedPairs | None
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Returns the loss in nats an image, figures by name, and reconstructions, of this share of the batch.
+        """Returns the loss in nats an example, figures by name, and reconstructions, of this share of the batch.
 
         Args:
-            pixels: Images, uint8 [B, C, H, W].
+            examples: Examples as they are stored, [B, ...].
             noise: Standard normal, [B, D].
-            rows: The images' places among the training images, int64 [B].
+            rows: The examples' rows among the training examples, int64 [B].
             kl_weight: Factor on the KL term.
-            decoded: Images whose latents the encoder is to find (the sleep phase of Hinton et al., The Wake-Sleep
-                Algorithm, 1995), or None.
+            decoded: Examples whose latents the encoder is trained to find (the sleep phase of Hinton et al., The
+                Wake-Sleep Algorithm, 1995), or None.
         """
-        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
-            loss, figures, y = self._evidence_bound(to_model_range(pixels), noise, rows, kl_weight)
+        with torch.autocast(examples.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
+            loss, figures, y = self._evidence_bound(self.scale.to_model(examples), noise, rows, kl_weight)
             if decoded is None:
                 return loss, {"loss": loss.detach(), **figures}, y.detach()
             found = self._found(decoded)
-        share = len(decoded.z) / (len(decoded.z) + len(pixels))
+        share = len(decoded.z) / (len(decoded.z) + len(examples))
         loss = (1 - share) * loss + share * found
         return loss, {"loss": loss.detach(), **figures, "latent_nll": found.detach()}, y.detach()
 
@@ -76,7 +78,8 @@ class Objective(nn.Module):
         self, x: Tensor, noise: Tensor, rows: Tensor, kl_weight: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         y, z, posterior = self.model(x, noise)
-        self._keep_exemplars(rows, posterior)
+        if self.training:
+            self.model.remember(self.ranks.all_rows(rows), self.ranks.all_rows(posterior.mean.detach()))
         kl = self.model.divergence(z, posterior, rows).mean()
         least = self.plan.free_bits * z.shape[1]
         mse = (x - y.detach()).square().mean() / 4
@@ -93,11 +96,6 @@ class Objective(nn.Module):
             figures |= {name: term.detach()}
         return loss, figures, y
 
-    def _keep_exemplars(self, rows: Tensor, posterior: Posterior) -> None:
-        prior = self.model.prior
-        if isinstance(prior, ExemplarPrior) and self.training:
-            prior.keep(self.ranks.all_rows(rows), self.ranks.all_rows(posterior.mean.detach()))
-
-    def _found(self, decoded: Decoded) -> Tensor:
-        posterior = self.model.encode(to_model_range(decoded.pixels))
-        return -log_posterior(decoded.z, *posterior).mean()
+    def _found(self, decoded: DecodedPairs) -> Tensor:
+        posterior = self.model.encode(self.scale.to_model(decoded.examples))
+        return -log_posterior(decoded.z, *posterior.moments).mean()

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from torch_fidelity.sample_similarity_lpips import SampleSimilarityLPIPS
 
 from lds_mlflow.errors import ArtifactError, ConfigError
+from lds_mlflow.models.precision import in_float32
 from lds_mlflow.models.pretrained import Convention, as_trained_on, in_short, load_squeezenet, three_channels
-from lds_mlflow.models.stylegan.layers import downsample, in_float32, resampling_filter, upsample
+from lds_mlflow.models.stylegan.layers import downsample, resampling_filter, upsample
 
 __all__ = ["Laplacian", "PerceptualKind", "perceptual_distance"]
 

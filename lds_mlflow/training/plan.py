@@ -1,4 +1,4 @@
-"""How to fit, and which images and noise belong to a step."""
+"""How to fit, and which examples and noise belong to a step."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Batch", "FitPlan", "Precision", "draw_batch"]
+__all__ = ["Batch", "ExampleForm", "FitPlan", "Precision", "draw_batch"]
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -60,11 +60,27 @@ class FitPlan:
         return self.kl_weight * min(1.0, (step + 1) / self.kl_warmup) if self.kl_warmup else self.kl_weight
 
 
+class ExampleForm(NamedTuple):
+    """What every process of a fit knows of the examples, which only the leading process has.
+
+    Attributes:
+        n: Number of examples.
+        n_decoded: Number of latents that the encoder is trained to find; the last examples were decoded from them.
+        shape: The shape of one example.
+        dtype: The type of the stored examples.
+    """
+
+    n: int
+    n_decoded: int
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
 class Batch(NamedTuple):
     """What a step draws, or one process's share of it.
 
     Attributes:
-        rows: Rows of the images that the evidence bound is of, int64.
+        rows: Rows of the examples that the evidence bound is of, int64.
         noise: Standard normal noise of each, float32 [., D].
         decoded: Rows among the latents that the encoder is to find, int64.
     """
@@ -78,18 +94,18 @@ class Batch(NamedTuple):
         return Batch(*(part.chunk(size)[rank] if len(part) else part for part in self))
 
 
-def draw_batch(plan: FitPlan, step: int, *, n: int, n_decoded: int, latent_dim: int, size: int) -> Batch:
+def draw_batch(plan: FitPlan, step: int, form: ExampleForm, *, latent_dim: int, size: int) -> Batch:
     """Returns the batch of a step, which depends on the seed and the step alone.
 
     Args:
         plan: How to fit.
         step: Steps done before.
-        n: Images.
-        n_decoded: Latents that the encoder is to find; the last of the images are decoded from them.
+        form: How many examples there are, and how many of them were decoded from latents.
         latent_dim: D.
         size: Processes, among which each part of the batch is divided evenly.
     """
     generator = _generator(plan.seed, step)
+    n, n_decoded = form.n, form.n_decoded
     of_decoded = plan.batch_size * n_decoded // n // size * size
     of_images = plan.batch_size - of_decoded
     return Batch(

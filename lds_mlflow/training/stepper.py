@@ -1,16 +1,16 @@
 """What every process does of a step: its share of the gradient, and all of the update."""
 
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lds_mlflow.machine.ranks import Ranks
-from lds_mlflow.models.coding import to_model_range
-from lds_mlflow.models.stylegan import VAE
+from lds_mlflow.models import Scale, Trainable
 from lds_mlflow.training.adversary import Adversary
-from lds_mlflow.training.objective import Decoded, Objective
-from lds_mlflow.training.plan import FitPlan, draw_batch
+from lds_mlflow.training.objective import DecodedPairs, Objective
+from lds_mlflow.training.plan import ExampleForm, FitPlan, draw_batch
 
 __all__ = ["Stepper"]
 
@@ -26,54 +26,63 @@ class Stepper:
     Args:
         model: The network; it is changed.
         plan: How to fit.
+        form: What the examples look like.
         ranks: The processes.
-        n: Images.
-        n_decoded: Latents that the encoder is to find.
-        perceptual: A distance of images that is part of the loss, or None.
+        scale: How stored examples become what the model sees.
+        perceptual: A distance of two batches in the model's range that is part of the loss, or None.
     """
 
     def __init__(
-        self, model: VAE, plan: FitPlan, ranks: Ranks, *, n: int, n_decoded: int, perceptual: nn.Module | None
+        self,
+        model: Trainable,
+        plan: FitPlan,
+        form: ExampleForm,
+        *,
+        ranks: Ranks,
+        scale: Scale,
+        perceptual: nn.Module | None,
     ) -> None:
-        self.model, self.plan, self.ranks, self.n, self.n_decoded = model, plan, ranks, n, n_decoded
+        self.model, self.plan, self.form, self.ranks, self.scale = model, plan, form, ranks, scale
+        self.latent_dim = prod(model.latent_shape)
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=plan.learning_rate, betas=_BETAS, fused=True)
-        self.adversary = Adversary(model.spec, plan, ranks, model.device) if plan.adversarial_weight else None
+        self.adversary = Adversary(model, plan, ranks) if plan.adversarial_weight else None
         self._objective = Objective(
             model.train(),
             plan,
             ranks,
+            scale=scale,
             perceptual=perceptual and perceptual.to(model.device),
             adversarial=None if self.adversary is None else self.adversary.term,
         )
         self._wrapped: nn.Module | None = None
 
     def advance(
-        self, step: int, images: Tensor | None = None, z_AD: Tensor | None = None
+        self, step: int, examples_N: Tensor | None = None, z_AD: Tensor | None = None
     ) -> tuple[dict[str, Tensor], bool]:
         """Takes a step.
 
         Args:
             step: Steps done before.
-            images: The images, uint8 [N, C, H, W]; None of a follower, which gets its share from the leader.
+            examples_N: The examples as they are stored, [N, ...]; None in a follower, which gets its share from the
+                leader.
             z_AD: The latents that the encoder is to find, likewise.
 
         Returns:
             Figures by name, and whether the weights changed: not where loss or gradient are not finite.
         """
         device, size = self.model.device, self.ranks.size
-        latent_dim = self.model.spec.latent_dim
-        batch = draw_batch(self.plan, step, n=self.n, n_decoded=self.n_decoded, latent_dim=latent_dim, size=size)
+        batch = draw_batch(self.plan, step, self.form, latent_dim=self.latent_dim, size=size)
         own = batch.share(self.ranks.rank, size)
-        pixels = self._pixels(images, batch.rows)
-        decoded = self._decoded(images, z_AD, batch.decoded) if len(batch.decoded) else None
+        some = self._share_of(examples_N, batch.rows)
+        decoded = self._decoded(examples_N, z_AD, batch.decoded) if len(batch.decoded) else None
         kl_weight = torch.tensor(self.plan.kl_weight_at(step), device=device)
-        loss, figures, y = self._forward(pixels, own.noise.to(device), own.rows.to(device), kl_weight, decoded)
+        loss, figures, y = self._forward(some, own.noise.to(device), own.rows.to(device), kl_weight, decoded)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         figures |= {"gradient_norm": nn.utils.clip_grad_norm_(self.model.parameters(), _GRADIENT_NORM)}
         if self.adversary is not None:
-            figures |= self.adversary.learn(step, to_model_range(pixels), y)
+            figures |= self.adversary.learn(step, self.scale.to_model(some), y)
         means = dict(zip(figures, self.ranks.mean(torch.stack(list(figures.values()))), strict=True))
         taken = all(torch.isfinite(means[name]) for name in _DECISIVE if name in means)
         if taken:
@@ -103,16 +112,15 @@ class Stepper:
         found: tuple[Tensor, dict[str, Tensor], Tensor] = self._wrapped(*arguments)
         return found
 
-    def _decoded(self, images: Tensor | None, z_AD: Tensor | None, index: Tensor) -> Decoded:
-        pixels = self._pixels(images, self.n - self.n_decoded + index)
-        like = torch.empty(len(index) // self.ranks.size, self.model.spec.latent_dim, device=self.model.device)
-        return Decoded(pixels, self.ranks.share(_rows(z_AD, index, like.device), like))
+    def _decoded(self, examples_N: Tensor | None, z_AD: Tensor | None, index: Tensor) -> DecodedPairs:
+        examples = self._share_of(examples_N, self.form.n - self.form.n_decoded + index)
+        like = torch.empty(len(index) // self.ranks.size, self.latent_dim, device=self.model.device)
+        return DecodedPairs(examples, self.ranks.share(_rows(z_AD, index, like.device), like))
 
-    def _pixels(self, images: Tensor | None, index: Tensor) -> Tensor:
-        spec, device = self.model.spec, self.model.device
-        shape = (len(index) // self.ranks.size, spec.channels, spec.resolution, spec.resolution)
-        like = torch.empty(shape, dtype=torch.uint8, device=device)
-        return self.ranks.share(_rows(images, index, device), like)
+    def _share_of(self, examples_N: Tensor | None, index: Tensor) -> Tensor:
+        shape, device = (len(index) // self.ranks.size, *self.form.shape), self.model.device
+        like = torch.empty(shape, dtype=self.form.dtype, device=device)
+        return self.ranks.share(_rows(examples_N, index, device), like)
 
 
 def _rows(source: Tensor | None, index: Tensor, device: torch.device) -> Tensor | None:

@@ -22,7 +22,7 @@ OUTAGE_SECONDS = int(os.environ.get("LDS_OUTAGE_SECONDS", "6"))
 
 LAST = 500 + 100 * OUTAGE_SECONDS
 STEPS = {"train_steps": LAST, "checkpoint_every": 100, "limit": 300}
-MEASURED = ("system/", "cost/", "train/images_per_second")
+MEASURED = ("system/", "cost/", "train/examples_per_second")
 
 
 def _train(tracker: Tracker) -> FinishedRun:

@@ -11,7 +11,7 @@ from torchvision.ops import Conv2dNormActivation
 from tqdm import tqdm
 
 from lds_mlflow.errors import DataError
-from lds_mlflow.models.coding import to_model_range
+from lds_mlflow.models import PIXELS
 from lds_mlflow.values import ExampleSet, ModelWeights
 
 __all__ = ["Classifier", "train_classifier"]
@@ -111,7 +111,7 @@ def train_classifier(images: ExampleSet, *, steps: int, seed: int, device: str =
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in tqdm(range(steps), desc="training the classifier", unit="step", mininterval=0.5):
         index = torch.randint(len(images), (_BATCH,), generator=generator)
-        logits = model(to_model_range(images.examples_N[index].to(device)))
+        logits = model(PIXELS.to_model(images.examples_N[index].to(device)))
         loss = functional.cross_entropy(logits, images.labels_N[index].to(device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -14,7 +14,7 @@ from lds_mlflow.machine.batches import in_batches
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.metrics.features.classifier import Classifier
 from lds_mlflow.metrics.features.resizing import describe_resize, resize_images
-from lds_mlflow.models.coding import to_model_range
+from lds_mlflow.models import PIXELS
 from lds_mlflow.models.pretrained import in_short, read_tensors, three_channels
 from lds_mlflow.values import ModelWeights
 
@@ -66,7 +66,7 @@ class ClassifierExtractor(nn.Module):
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Maps a batch to its features."""
-        return self.model.features(to_model_range(images_BCHW.to(self.model.device)))
+        return self.model.features(PIXELS.to_model(images_BCHW.to(self.model.device)))
 
     def features(self, images_NCHW: Tensor) -> Tensor:
         """See Extractor."""
@@ -77,7 +77,7 @@ class ClassifierExtractor(nn.Module):
         return in_batches(self._classes, images_NCHW, _BATCH, "classes")
 
     def _classes(self, images_BCHW: Tensor) -> Tensor:
-        classes: Tensor = self.model(to_model_range(images_BCHW.to(self.model.device))).argmax(1)
+        classes: Tensor = self.model(PIXELS.to_model(images_BCHW.to(self.model.device))).argmax(1)
         return classes
 
 

@@ -9,7 +9,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from lds_mlflow.models.stylegan.layers import EqualLinear, Modulated, activate, in_float32, resampling_filter, upsample
+from lds_mlflow.models.precision import in_float32
+from lds_mlflow.models.stylegan.layers import EqualLinear, Modulated, activate, resampling_filter, upsample
 
 __all__ = ["Decoder"]
 

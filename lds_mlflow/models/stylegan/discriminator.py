@@ -5,8 +5,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from lds_mlflow.models.precision import in_float32
 from lds_mlflow.models.stylegan.encoder import ResidualDown
-from lds_mlflow.models.stylegan.layers import EqualConv2d, EqualLinear, activate, in_float32
+from lds_mlflow.models.stylegan.layers import EqualConv2d, EqualLinear, activate
 
 __all__ = ["Discriminator"]
 

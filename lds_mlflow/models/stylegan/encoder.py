@@ -6,13 +6,13 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
+from lds_mlflow.models.precision import in_float32
 from lds_mlflow.models.stylegan.layers import (
     ConvDown,
     EqualConv2d,
     EqualLinear,
     activate,
     downsample,
-    in_float32,
     resampling_filter,
 )
 

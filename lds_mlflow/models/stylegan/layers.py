@@ -22,6 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lds_mlflow.models.precision import in_float32
+
 __all__ = [
     "ConvDown",
     "EqualConv2d",
@@ -29,7 +31,6 @@ __all__ = [
     "Modulated",
     "activate",
     "downsample",
-    "in_float32",
     "resampling_filter",
     "upsample",
 ]
@@ -41,11 +42,6 @@ _DEMODULATION_EPSILON = 1e-8
 def activate(x: Tensor) -> Tensor:
     """Leaky ReLU, scaled by sqrt(2) to keep the variance."""
     return functional.leaky_relu(x, _SLOPE) * sqrt(2)
-
-
-def in_float32(x: Tensor) -> torch.autocast:
-    """Within it, nothing on the device of x is cast to a lower precision."""
-    return torch.autocast(x.device.type, enabled=False)
 
 
 def resampling_filter() -> Tensor:

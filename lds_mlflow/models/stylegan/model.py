@@ -1,19 +1,23 @@
 """The autoencoder as one module: encode(x) -> posterior, decode(z) -> x."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from lds_mlflow.errors import ArtifactError
+from lds_mlflow.models.autoencoder import Posterior, Trainable
+from lds_mlflow.models.mixture import Mixture, log_posterior
 from lds_mlflow.models.stylegan.decoder import Decoder
+from lds_mlflow.models.stylegan.discriminator import Discriminator
 from lds_mlflow.models.stylegan.encoder import Encoder
 from lds_mlflow.models.stylegan.losses import kl_divergence
-from lds_mlflow.models.stylegan.priors import ExemplarPrior, Mixture, VampPrior, log_posterior
+from lds_mlflow.models.stylegan.priors import ExemplarPrior, VampPrior
 from lds_mlflow.values import ModelWeights
 
-__all__ = ["VAE", "Posterior", "VaeSpec"]
+__all__ = ["VAE", "VaeSpec"]
 
 _SHOWN_OF_AN_ERROR = 300
 
@@ -51,23 +55,11 @@ class VaeSpec:
         return tuple(min(self.channel_base // 2**exponent, self.channel_max) for exponent in exponents)
 
 
-class Posterior(NamedTuple):
-    """q(z | x), a diagonal Gaussian: mean and log_variance, each [B, D]."""
-
-    mean: Tensor
-    log_variance: Tensor
-
-    def sample(self, generator: torch.Generator) -> Tensor:
-        """Draws one z for every image, [B, D]. The generator lives on the CPU, so a seed means the same anywhere."""
-        return self.at(torch.randn(self.mean.shape, generator=generator))
-
-    def at(self, noise_BD: Tensor) -> Tensor:
-        """Returns the z that standard normal noise, [B, D], stands for (the reparametrisation of section 2.4)."""
-        return self.mean + torch.exp(0.5 * self.log_variance) * noise_BD.to(self.mean)
-
-
-class VAE(nn.Module):
+class VAE(Trainable):
     """A variational autoencoder (Kingma and Welling 2014) with StyleGAN2's networks (Karras et al. 2020)."""
+
+    kind: ClassVar[str] = "stylegan-vae"
+    """The name of its kind in AUTOENCODERS."""
 
     def __init__(self, spec: VaeSpec) -> None:
         super().__init__()
@@ -122,12 +114,17 @@ class VAE(nn.Module):
     def to_weights(self) -> ModelWeights:
         """Returns a copy of the network at rest, on the CPU."""
         state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
-        return ModelWeights(spec=asdict(self.spec), state=state)
+        return ModelWeights(spec=asdict(self.spec), state=state, kind=self.kind)
 
     @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        return next(self.parameters()).device
+    def latent_shape(self) -> tuple[int, ...]:
+        """D alone: a latent is a vector."""
+        return (self.spec.latent_dim,)
+
+    @property
+    def prior_kind(self) -> str:
+        """The kind of its prior: "gaussian", "exemplar" or "vamp"."""
+        return self.spec.prior
 
     def encode(self, x: Tensor) -> Posterior:
         """Maps images, [B, C, H, W] in -1..1, to their posterior."""
@@ -143,7 +140,7 @@ class VAE(nn.Module):
         if isinstance(self.prior, ExemplarPrior):
             return self.prior.mixture()
         if isinstance(self.prior, VampPrior):
-            return Mixture(*self.encode(self.prior.pseudo_inputs.clamp(-1, 1)))
+            return Mixture(*self.encode(self.prior.pseudo_inputs.clamp(-1, 1)).moments)
         return None
 
     def divergence(self, z: Tensor, posterior: Posterior, rows_B: Tensor) -> Tensor:
@@ -155,11 +152,38 @@ class VAE(nn.Module):
             rows_B: Each image's place among the training images, int64; for the exemplar prior.
         """
         if isinstance(self.prior, ExemplarPrior):
-            return self.prior.divergence(z, *posterior, rows_B)
+            return self.prior.divergence(z, *posterior.moments, rows_B)
         mixture = self.prior_mixture()
         if mixture is None:
-            return kl_divergence(*posterior)
-        return log_posterior(z, *posterior) - mixture.log_density(z)
+            return kl_divergence(*posterior.moments)
+        return log_posterior(z, *posterior.moments) - mixture.log_density(z)
+
+    def remember(self, rows_B: Tensor, mean_BD: Tensor) -> None:
+        """Renews the exemplars of an exemplar prior from a training batch.
+
+        Args:
+            rows_B: Rows among the training images, int64.
+            mean_BD: Their posterior means.
+        """
+        if isinstance(self.prior, ExemplarPrior):
+            self.prior.keep(rows_B, mean_BD)
+
+    def renew_prior(self, first_means: Callable[[int], Tensor]) -> None:
+        """Sets the exemplars of an exemplar prior to the posterior means of the first training images.
+
+        Args:
+            first_means: Returns the posterior means of the first n training images, [n, D].
+        """
+        if isinstance(self.prior, ExemplarPrior):
+            self.prior.exemplars.copy_(first_means(len(self.prior.exemplars)))
+
+    def freeze_encoder(self) -> None:
+        """Keeps the encoder as it is in every later training step."""
+        self.encoder.requires_grad_(False)
+
+    def new_discriminator(self) -> nn.Module:
+        """Returns a discriminator of images as wide as the decoder."""
+        return Discriminator(self.spec.channels, self.spec.widths)
 
     def forward(self, x: Tensor, noise_BD: Tensor) -> tuple[Tensor, Tensor, Posterior]:
         """Returns one reconstruction of every image, the z that it is of, and the posterior.

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lds_mlflow.data import declare_parts, exact_copies, limit_images, split_images
+from lds_mlflow.data import declare_parts, exact_copies, limit_examples, split_examples
 from lds_mlflow.errors import DataError
 from lds_mlflow.values import ExampleSet, Splits
 
@@ -24,7 +24,7 @@ def _images(n: int, *, kinds: int = 0, parts: tuple[str, ...] = ()) -> ExampleSe
 
 
 def _split(images: ExampleSet, *, select: float = 0.2, test: float = 0.2, seed: int = 0) -> Splits:
-    return split_images(images, select_fraction=select, test_fraction=test, seed=seed)
+    return split_examples(images, select_fraction=select, test_fraction=test, seed=seed)
 
 
 def _contents(images: ExampleSet) -> set[bytes]:
@@ -116,19 +116,19 @@ def test_too_few_images_for_a_part_are_told_with_the_part(n: int, select: float,
 
 
 def test_copies_of_a_single_image_cannot_be_split() -> None:
-    with pytest.raises(DataError, match="too few images"):
+    with pytest.raises(DataError, match="too few examples"):
         _split(_images(20, kinds=1))
 
 
 def test_limit_zero_is_no_limit() -> None:
     images = _images(12)
-    assert limit_images(images, 0, seed=0) is images
+    assert limit_examples(images, 0, seed=0) is images
 
 
 def test_a_limit_keeps_so_many_in_their_order_whatever_their_names() -> None:
     images = _images(30)
-    kept = limit_images(images, 10, seed=0)
-    backwards = limit_images(images.take(torch.arange(29, -1, -1)), 10, seed=0)
+    kept = limit_examples(images, 10, seed=0)
+    backwards = limit_examples(images.take(torch.arange(29, -1, -1)), 10, seed=0)
     assert len(kept) == 10
     assert list(kept.ids_N) == sorted(kept.ids_N, key=lambda name: int(name[:-4]))
     assert set(kept.ids_N) == set(backwards.ids_N)
@@ -136,23 +136,23 @@ def test_a_limit_keeps_so_many_in_their_order_whatever_their_names() -> None:
 
 def test_a_larger_limit_holds_the_smaller_one() -> None:
     images = _images(30)
-    assert set(limit_images(images, 5, seed=3).ids_N) < set(limit_images(images, 12, seed=3).ids_N)
+    assert set(limit_examples(images, 5, seed=3).ids_N) < set(limit_examples(images, 12, seed=3).ids_N)
 
 
 def test_a_limit_above_the_number_of_images_keeps_them_all() -> None:
-    assert limit_images(_images(6), 100, seed=0).ids_N == _images(6).ids_N
+    assert limit_examples(_images(6), 100, seed=0).ids_N == _images(6).ids_N
 
 
 def test_a_limit_spares_the_declared_test_part() -> None:
     images = _images(20, parts=("train",) * 15 + ("test",) * 5)
-    kept = limit_images(images, 4, seed=0)
+    kept = limit_examples(images, 4, seed=0)
     assert kept.declared_parts_N == ("train",) * 4 + ("test",) * 5
     assert kept.ids_N[4:] == images.ids_N[15:]
 
 
 def test_a_reserve_is_kept_aside_and_is_in_no_other_part() -> None:
     images = _images(40)
-    splits = split_images(images, select_fraction=0.2, test_fraction=0.2, reserve_fraction=0.25, seed=0)
+    splits = split_examples(images, select_fraction=0.2, test_fraction=0.2, reserve_fraction=0.25, seed=0)
     assert splits.reserve is not None
     parts = [*_parts(splits), splits.reserve]
     assert [len(part) for part in parts] == [14, 8, 8, 10]
@@ -163,7 +163,7 @@ def test_a_reserve_is_kept_aside_and_is_in_no_other_part() -> None:
 def test_a_reserve_changes_neither_select_nor_test() -> None:
     images = _images(40)
     without = _split(images)
-    splits = split_images(images, select_fraction=0.2, test_fraction=0.2, reserve_fraction=0.25, seed=0)
+    splits = split_examples(images, select_fraction=0.2, test_fraction=0.2, reserve_fraction=0.25, seed=0)
     assert without.reserve is None
     assert splits.select.ids_N == without.select.ids_N
     assert splits.test.ids_N == without.test.ids_N
@@ -171,7 +171,7 @@ def test_a_reserve_changes_neither_select_nor_test() -> None:
 
 def test_a_reserve_beside_a_declared_test_part_is_taken_from_the_rest() -> None:
     images = _images(30, parts=("",) * 20 + ("test",) * 10)
-    splits = split_images(images, select_fraction=0.2, test_fraction=0.2, reserve_fraction=0.5, seed=0)
+    splits = split_examples(images, select_fraction=0.2, test_fraction=0.2, reserve_fraction=0.5, seed=0)
     assert splits.reserve is not None
     assert [len(part) for part in (*_parts(splits), splits.reserve)] == [6, 4, 10, 10]
 

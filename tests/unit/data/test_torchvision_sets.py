@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torchvision import datasets
 
-from lds_mlflow.data import Reading, load_images, load_torchvision, split_images
+from lds_mlflow.data import Reading, load_images, load_torchvision, split_examples
 from lds_mlflow.errors import DataError
 from tests.places import SHARED
 
@@ -91,7 +91,7 @@ def test_without_a_resolution_28_pixels_are_refused_with_the_remedy(root: Path) 
 
 
 def test_the_declared_test_part_becomes_the_test_part(root: Path) -> None:
-    splits = split_images(load_torchvision("MNIST", root), select_fraction=0.3, test_fraction=0.5, seed=0)
+    splits = split_examples(load_torchvision("MNIST", root), select_fraction=0.3, test_fraction=0.5, seed=0)
     assert set(splits.test.ids_N) == {f"test-{i:05d}" for i in range(TEST)}
 
 

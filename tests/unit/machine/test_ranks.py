@@ -12,7 +12,7 @@ import torch
 
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
-from lds_mlflow.training import fit
+from lds_mlflow.training import FitTask, fit
 from tests.places import ROOT
 from tests.ranks_program import PLAN, fitted, images, model_with, rows
 from tests.servers import PATIENCE_SECONDS
@@ -72,7 +72,7 @@ def test_who_follows_says_in_a_sentence_that_the_leader_is_gone(tmp_path: Path) 
 
 def test_a_batch_that_can_not_be_divided_among_the_processes_is_refused() -> None:
     with pytest.raises(ConfigError, match="12 images for 5 processes"):
-        fit(model_with("gaussian"), images(), PLAN, ranks=Ranks(0, 5))
+        fit(FitTask(model_with("gaussian"), images(), PLAN), ranks=Ranks(0, 5))
 
 
 def test_the_device_is_the_one_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

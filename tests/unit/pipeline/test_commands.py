@@ -291,7 +291,7 @@ def test_a_dry_run_says_what_training_takes_and_trains_nothing(
     found = tracker.client.get_run(run.id)
     figures = found.data.metrics
     assert found.info.status == "FINISHED"
-    assert figures["plan/train_hours"] == pytest.approx(TINY["batch_size"] / figures["plan/images_per_second"])
+    assert figures["plan/train_hours"] == pytest.approx(TINY["batch_size"] / figures["plan/examples_per_second"])
     assert figures["plan/finetune_hours"] == pytest.approx(figures["plan/train_hours"] * 500 / 3600)
     assert figures["plan/checkpoint_mib"] == pytest.approx(4 * figures["plan/model_mib"])
     assert all(value > 0 for value in figures.values())

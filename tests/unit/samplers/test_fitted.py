@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lds_mlflow.errors import ConfigError, DataError
-from lds_mlflow.models.stylegan import Mixture
+from lds_mlflow.models import Mixture
 from lds_mlflow.samplers import aggregate_mixture, draw_latents, latent_density, prior_distribution, standard_normal
 
 

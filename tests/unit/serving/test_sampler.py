@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
+from lds_mlflow.domains import domain_of
+from lds_mlflow.domains.images import png_of
 from lds_mlflow.errors import ArtifactError, DataError
 from lds_mlflow.latent import log_density
-from lds_mlflow.models.coding import decode_latents
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.samplers import aggregate_gaussian, draw_latents, latent_density, standard_normal
-from lds_mlflow.serving.sampler import DISTRIBUTIONS, MOST_ROWS, WEIGHTS, Sampler, load_sampler, png_of, with_densities
+from lds_mlflow.serving.sampler import DISTRIBUTIONS, MOST_ROWS, WEIGHTS, Sampler, load_sampler, with_densities
 from lds_mlflow.store import save_value
 from tests.tiny import SPEC
 
@@ -27,13 +28,13 @@ def sampler() -> Sampler:
     aggregate = aggregate_gaussian(z_ND, torch.zeros_like(z_ND))
     prior = standard_normal(4)
     named = {"chosen": prior, "prior": prior, "aggregate": aggregate, "density": density}
-    return Sampler(VAE.initialised(SPEC, 0).eval(), named)
+    return Sampler(VAE.initialised(SPEC, 0).eval(), domain_of("images"), named)
 
 
 @pytest.fixture
 def folder(sampler: Sampler, tmp_path: Path) -> Path:
     """Where the sampler is stored."""
-    save_value(sampler.model.to_weights(), tmp_path / "model" / WEIGHTS)
+    save_value(sampler.codec.model.to_weights(), tmp_path / "model" / WEIGHTS)
     for name in DISTRIBUTIONS:
         save_value(sampler.distributions[name], tmp_path / "model" / name)
     return tmp_path / "model"
@@ -77,7 +78,7 @@ def test_a_seed_gives_the_same_image_in_any_batch(sampler: Sampler) -> None:
 
 
 def test_an_image_is_what_the_model_decodes(sampler: Sampler) -> None:
-    decoded = decode_latents(sampler.model, draw_latents(sampler.distributions["chosen"], [7, 8]))
+    decoded = sampler.codec.decode(draw_latents(sampler.distributions["chosen"], [7, 8]))
     for image, wanted in zip(_images(sampler, 7, 8), decoded, strict=True):
         assert np.array_equal(_pixels(image), wanted[0].numpy())
 
@@ -92,9 +93,7 @@ def test_without_truncation_it_is_1(sampler: Sampler) -> None:
 
 
 def test_truncation_scales_the_latents(sampler: Sampler) -> None:
-    wanted = decode_latents(sampler.model, draw_latents(sampler.distributions["chosen"], [1], truncation=0.5))[
-        0, 0
-    ].numpy()
+    wanted = sampler.codec.decode(draw_latents(sampler.distributions["chosen"], [1], truncation=0.5))[0, 0].numpy()
     assert np.array_equal(_pixels(_images(sampler, 1, truncation=0.5)[0]), wanted)
 
 
@@ -108,7 +107,7 @@ def test_a_truncation_out_of_range_is_refused_with_itself(sampler: Sampler, trun
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_latents_are_drawn_from_the_distribution_that_is_asked_for(sampler: Sampler, name: str) -> None:
-    wanted = decode_latents(sampler.model, draw_latents(sampler.distributions[name], [1]))[0, 0].numpy()
+    wanted = sampler.codec.decode(draw_latents(sampler.distributions[name], [1]))[0, 0].numpy()
     assert np.array_equal(_pixels(sampler.predict(_rows(1), {"sampler": name})["image"][0]), wanted)
 
 
@@ -207,11 +206,13 @@ def test_a_loaded_model_draws_the_same_images_and_nothing_is_unpickled(
     monkeypatch.setattr(torch, "load", _forbidden)
     loaded = load_sampler(folder)
     assert isinstance(loaded, Sampler)
-    assert _images(Sampler(loaded.model.cpu(), loaded.distributions), 1, 2) == wanted
+    assert _images(Sampler(loaded.codec.model.to("cpu"), loaded.domain, loaded.distributions), 1, 2) == wanted
 
 
 def test_a_loaded_model_is_in_evaluation_mode(folder: Path) -> None:
-    assert not load_sampler(folder).model.training
+    model = load_sampler(folder).codec.model
+    assert isinstance(model, VAE)
+    assert not model.training
 
 
 @pytest.mark.parametrize("part", [WEIGHTS, *DISTRIBUTIONS])

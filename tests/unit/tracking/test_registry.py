@@ -8,9 +8,10 @@ import torch
 import yaml
 from mlflow.exceptions import MlflowException
 
+from lds_mlflow.domains import domain_of
 from lds_mlflow.models.stylegan import PRESETS, VAE
 from lds_mlflow.samplers import latent_density, standard_normal
-from lds_mlflow.serving.sampler import DEFAULTS, DISTRIBUTIONS, with_densities
+from lds_mlflow.serving.sampler import DISTRIBUTIONS, defaults_of, with_densities
 from lds_mlflow.tracking import Run, Tracker, Version, register_sampler
 
 Z_ND = torch.randn(30, 16, generator=torch.Generator().manual_seed(0))
@@ -30,7 +31,9 @@ def test_a_registered_model_says_what_it_is_and_samples(run: Run, tracker: Track
     assert (int(version.version), version.description, version.run_id) == (number, "made for a test", run.id)
     model = mlflow.pyfunc.load_model("models:/digits@challenger")
     assert model.metadata.get_input_schema().input_names() == ["seed"]
-    assert {one.name: one.default for one in model.metadata.get_params_schema().params} == DEFAULTS
+    assert {one.name: one.default for one in model.metadata.get_params_schema().params} == defaults_of(
+        domain_of("images")
+    )
     assert list(model.predict(pd.DataFrame({"seed": [1, 2]})).columns) == ["seed", "image", "log_lds", "denser_than"]
 
 

@@ -7,19 +7,20 @@ from torch import Tensor
 
 from lds_mlflow.errors import TrainingError
 from lds_mlflow.machine.ranks import ALONE
+from lds_mlflow.models import PIXELS
 from lds_mlflow.models.stylegan import VAE, Discriminator
-from lds_mlflow.training import CheckpointFile, FitPlan, fit
+from lds_mlflow.training import CheckpointFile, FitHooks, FitPlan, FitTask, fit
 from lds_mlflow.training.adversary import Adversary
 from lds_mlflow.training.plan import Precision
 from lds_mlflow.training.stepper import Stepper
 from tests import tiny
-from tests.tiny import SPEC, random_images
+from tests.tiny import FORM, SPEC, random_images
 
 PLAN = replace(tiny.PLAN, steps=20, batch_size=8, learning_rate=0.005, adversarial_weight=0.2, checkpoint_every=6)
 
 
 def _adversary(plan: FitPlan = PLAN) -> Adversary:
-    return Adversary(SPEC, plan, ALONE, torch.device("cpu"))
+    return Adversary(VAE.initialised(SPEC, 0), plan, ALONE)
 
 
 def _batches() -> tuple[Tensor, Tensor]:
@@ -73,25 +74,30 @@ def test_the_penalty_is_taken_every_sixteen_steps_and_counts_for_all_of_them() -
 def test_a_fit_with_an_adversary_that_was_stopped_resumes_to_the_same_weights(tmp_path: Path) -> None:
     told: list[dict[str, float]] = []
     whole = fit(
-        VAE.initialised(SPEC, 0), random_images(), PLAN, on_metrics=lambda _, figures: told.append(figures)
+        FitTask(VAE.initialised(SPEC, 0), random_images(), PLAN),
+        hooks=FitHooks(on_metrics=lambda _, figures: told.append(figures)),
     ).model
     checkpoints, asked = CheckpointFile(tmp_path / "fit.pt", "owner"), iter(range(1, 100))
-    fit(VAE.initialised(SPEC, 0), random_images(), PLAN, checkpoints=checkpoints, stop=lambda: next(asked) >= 7)
-    resumed = fit(VAE.initialised(SPEC, 0), random_images(), PLAN, checkpoints=checkpoints).model
+    fit(
+        FitTask(VAE.initialised(SPEC, 0), random_images(), PLAN),
+        checkpoints=checkpoints,
+        hooks=FitHooks(stop=lambda: next(asked) >= 7),
+    )
+    resumed = fit(FitTask(VAE.initialised(SPEC, 0), random_images(), PLAN), checkpoints=checkpoints).model
     assert resumed.to_weights().digest == whole.to_weights().digest
     assert {"adversarial", "discriminator_loss"} <= told[-1].keys()
-    without = fit(VAE.initialised(SPEC, 0), random_images(), replace(PLAN, adversarial_weight=0.0)).model
+    without = fit(FitTask(VAE.initialised(SPEC, 0), random_images(), replace(PLAN, adversarial_weight=0.0))).model
     assert without.to_weights().digest != whole.to_weights().digest
 
 
 def test_an_adversary_that_is_not_finite_is_skipped_as_a_model_is() -> None:
     with pytest.raises(TrainingError, match="not finite"):
-        fit(VAE.initialised(SPEC, 0), random_images(), replace(PLAN, r1_gamma=float("inf"), max_skipped=0))
+        fit(FitTask(VAE.initialised(SPEC, 0), random_images(), replace(PLAN, r1_gamma=float("inf"), max_skipped=0)))
 
 
 def test_a_step_in_which_only_the_gradient_of_the_adversary_is_not_finite_changes_nothing() -> None:
     model = VAE.initialised(SPEC, 0)
-    stepper = Stepper(model, PLAN, ALONE, n=24, n_decoded=0, perceptual=None)
+    stepper = Stepper(model, PLAN, FORM, ranks=ALONE, scale=PIXELS, perceptual=None)
     assert stepper.adversary is not None
     weight = next(stepper.adversary.discriminator.requires_grad_(True).parameters())
     weight.register_hook(lambda gradient: gradient * torch.inf)
@@ -107,4 +113,4 @@ def test_a_step_in_which_only_the_gradient_of_the_adversary_is_not_finite_change
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_an_adversary_works_in_either_precision(precision: Precision) -> None:
     plan = replace(PLAN, precision=precision)
-    assert fit(VAE.initialised(SPEC, 0), random_images(), plan).skipped == 0
+    assert fit(FitTask(VAE.initialised(SPEC, 0), random_images(), plan)).skipped == 0

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import ArtifactError, TrainingError
-from lds_mlflow.models.stylegan import VAE, Posterior, VaeSpec
-from lds_mlflow.training import CheckpointFile, FitPlan, FitResult, fit
+from lds_mlflow.models import Posterior, Trainable
+from lds_mlflow.models.stylegan import VAE, VaeSpec
+from lds_mlflow.training import CheckpointFile, FitHooks, FitPlan, FitResult, FitTask, fit
 from lds_mlflow.training.checkpoint import History
 from lds_mlflow.training.fit import at_hand
 from tests import tiny
@@ -86,7 +87,7 @@ def _poisoned(*, losses: range = range(0), gradients: range = range(0)) -> Poiso
     return model
 
 
-def _digest(model: VAE) -> str:
+def _digest(model: Trainable) -> str:
     return model.to_weights().digest
 
 
@@ -98,12 +99,9 @@ def _fit(
 ) -> tuple[FitResult, History]:
     history: History = []
     result = fit(
-        _model(),
-        _images(),
-        plan,
+        FitTask(_model(), _images(), plan),
         checkpoints=checkpoints,
-        on_metrics=lambda step, figures: history.append((step, figures)),
-        stop=stop,
+        hooks=FitHooks(on_metrics=lambda step, figures: history.append((step, figures)), stop=stop),
     )
     return result, history
 
@@ -144,7 +142,7 @@ def test_another_seed_gives_other_weights(uninterrupted: tuple[FitResult, Histor
 def test_every_step_draws_a_batch_and_noise_of_its_own() -> None:
     model = Watching.initialised(TINY, 0)
     model.seen = []
-    fit(model, _images(), PLAN)
+    fit(FitTask(model, _images(), PLAN))
     batches, noises = zip(*model.seen, strict=True)
     assert len(set(batches)) == len(set(noises)) == PLAN.steps
 
@@ -165,7 +163,7 @@ def test_a_fit_that_crashed_resumes_to_the_same_weights_and_history(
     checkpoints: CheckpointFile, uninterrupted: tuple[FitResult, History], last: int
 ) -> None:
     with pytest.raises(CrashError):
-        fit(_model(), _images(), PLAN, checkpoints=checkpoints, on_metrics=_crash_at(last))
+        fit(FitTask(_model(), _images(), PLAN), checkpoints=checkpoints, hooks=FitHooks(on_metrics=_crash_at(last)))
     resumed, history = _fit(checkpoints=checkpoints)
     assert _digest(resumed.model) == _digest(uninterrupted[0].model)
     assert history == uninterrupted[1]
@@ -196,7 +194,7 @@ def test_the_weights_that_a_resumed_fit_is_given_do_not_matter(
     checkpoints: CheckpointFile, uninterrupted: tuple[FitResult, History]
 ) -> None:
     _fit(checkpoints=checkpoints, stop=_stop_after(3))
-    resumed = fit(_model(seed=7), _images(), PLAN, checkpoints=checkpoints)
+    resumed = fit(FitTask(_model(seed=7), _images(), PLAN), checkpoints=checkpoints)
     assert _digest(resumed.model) == _digest(uninterrupted[0].model)
 
 
@@ -228,10 +226,8 @@ def test_without_a_place_for_checkpoints_none_are_kept() -> None:
 def test_every_periodic_checkpoint_is_told_with_the_average_so_far() -> None:
     told: dict[int, str] = {}
     result = fit(
-        _model(),
-        _images(),
-        replace(PLAN, steps=8),
-        on_checkpoint=lambda step, model: told.update({step: _digest(model)}),
+        FitTask(_model(), _images(), replace(PLAN, steps=8)),
+        hooks=FitHooks(on_checkpoint=lambda step, model: told.update({step: _digest(model)})),
     )
     assert list(told) == [4, 8]
     assert told[4] != told[8] == _digest(result.model)
@@ -249,11 +245,10 @@ def test_the_result_is_the_moving_average_in_evaluation_mode() -> None:
     plan = replace(PLAN, steps=2, ema_decay=0.75)
     seen: list[Tensor] = [before]
     result = fit(
-        model,
-        _images(),
-        plan,
-        on_metrics=lambda step, figures: seen.append(model.decoder.constant.detach().clone()),
+        FitTask(model, _images(), plan),
+        hooks=FitHooks(on_metrics=lambda step, figures: seen.append(model.decoder.constant.detach().clone())),
     )
+    assert isinstance(result.model, VAE)
     assert not result.model.training
     # The average begins with the weights after the first step.
     torch.testing.assert_close(result.model.decoder.constant.detach(), 0.75 * seen[1] + 0.25 * seen[2])
@@ -261,7 +256,7 @@ def test_the_result_is_the_moving_average_in_evaluation_mode() -> None:
 
 def test_without_decay_the_result_is_the_last_weights() -> None:
     model = _model()
-    result = fit(model, _images(), replace(PLAN, ema_decay=0.0))
+    result = fit(FitTask(model, _images(), replace(PLAN, ema_decay=0.0)))
     assert _digest(result.model) == _digest(model)
 
 
@@ -282,7 +277,7 @@ def test_a_larger_kl_weight_gives_a_smaller_kl() -> None:
 def test_a_step_that_is_not_finite_is_counted_and_changes_nothing() -> None:
     model = _poisoned(losses=range(1, 3))
     before = _digest(model)
-    result = fit(model, _images(), replace(PLAN, steps=2))
+    result = fit(FitTask(model, _images(), replace(PLAN, steps=2)))
     assert (result.step, result.skipped) == (2, 2)
     assert _digest(model) == _digest(result.model) == before
 
@@ -292,10 +287,8 @@ def test_a_gradient_that_is_not_finite_is_skipped_as_well() -> None:
     before = _digest(model)
     told: History = []
     result = fit(
-        model,
-        _images(),
-        replace(PLAN, steps=1),
-        on_metrics=lambda step, figures: told.append((step, figures)),
+        FitTask(model, _images(), replace(PLAN, steps=1)),
+        hooks=FitHooks(on_metrics=lambda step, figures: told.append((step, figures))),
     )
     assert result.skipped == 1
     assert told[0][1]["loss"] < float("inf")
@@ -303,14 +296,14 @@ def test_a_gradient_that_is_not_finite_is_skipped_as_well() -> None:
 
 
 def test_a_fit_goes_on_after_a_skipped_step() -> None:
-    result = fit(_poisoned(losses=range(2, 3)), _images(), PLAN)
+    result = fit(FitTask(_poisoned(losses=range(2, 3)), _images(), PLAN))
     assert (result.step, result.skipped) == (PLAN.steps, 1)
     assert all(tensor.isfinite().all() for tensor in result.model.to_weights().state.values())
 
 
 def test_too_many_steps_that_are_not_finite_end_the_fit() -> None:
     with pytest.raises(TrainingError) as caught:
-        fit(_poisoned(losses=range(1, 10)), _images(), replace(PLAN, max_skipped=3))
+        fit(FitTask(_poisoned(losses=range(1, 10)), _images(), replace(PLAN, max_skipped=3)))
     assert caught.value.what == "step 3 of training"
     assert "not finite" in caught.value.found
     assert caught.value.expected == "at most 3 such steps"
@@ -321,19 +314,23 @@ def test_a_model_that_is_broken_from_the_start_is_not_trained() -> None:
     model = _model()
     torch.nn.init.constant_(model.decoder.constant, torch.nan)
     with pytest.raises(TrainingError, match="not finite"):
-        fit(model, _images(), replace(PLAN, max_skipped=2))
+        fit(FitTask(model, _images(), replace(PLAN, max_skipped=2)))
 
 
 def test_skipped_steps_are_counted_across_a_resumption(checkpoints: CheckpointFile) -> None:
     plan = replace(PLAN, max_skipped=3)
-    fit(_poisoned(losses=range(1, 3)), _images(), plan, checkpoints=checkpoints, stop=_stop_after(2))
+    fit(
+        FitTask(_poisoned(losses=range(1, 3)), _images(), plan),
+        checkpoints=checkpoints,
+        hooks=FitHooks(stop=_stop_after(2)),
+    )
     with pytest.raises(TrainingError, match="step 3 of training"):
-        fit(_poisoned(losses=range(1, 3)), _images(), plan, checkpoints=checkpoints)
+        fit(FitTask(_poisoned(losses=range(1, 3)), _images(), plan), checkpoints=checkpoints)
 
 
 def test_a_fit_that_gives_up_keeps_the_checkpoint_from_before(checkpoints: CheckpointFile) -> None:
     with pytest.raises(TrainingError):
-        fit(_poisoned(losses=range(5, 10)), _images(), replace(PLAN, max_skipped=1), checkpoints=checkpoints)
+        fit(FitTask(_poisoned(losses=range(5, 10)), _images(), replace(PLAN, max_skipped=1)), checkpoints=checkpoints)
     kept = checkpoints.load()
     assert kept is not None
     assert (kept.step, kept.skipped) == (4, 0)
@@ -341,6 +338,6 @@ def test_a_fit_that_gives_up_keeps_the_checkpoint_from_before(checkpoints: Check
 
 def test_speed_is_measured_over_the_steps_of_this_process(checkpoints: CheckpointFile) -> None:
     stopped, _ = _fit(checkpoints=checkpoints, stop=_stop_after(4))
-    assert stopped.images_per_second > 0
+    assert stopped.examples_per_second > 0
     done, _ = _fit(replace(PLAN, steps=4), checkpoints=checkpoints)
-    assert done.images_per_second == 0
+    assert done.examples_per_second == 0

@@ -5,35 +5,41 @@ from pathlib import Path
 import pytest
 import torch
 
-from lds_mlflow.models.coding import encode_examples, to_model_range
+from lds_mlflow.models import PIXELS, Codec
 from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.training import CheckpointFile, FitPlan, fit
+from lds_mlflow.training import CheckpointFile, FitHooks, FitPlan, FitTask, fit
 from tests.tiny import PLAN, SPEC, random_images
 
 
 def _model(prior: str = "gaussian") -> VAE:
-    return VAE.initialised(SPEC, 0).with_prior(prior, exemplars=20, pseudo_inputs=to_model_range(random_images(3)))
+    return VAE.initialised(SPEC, 0).with_prior(prior, exemplars=20, pseudo_inputs=PIXELS.to_model(random_images(3)))
 
 
 @pytest.mark.parametrize("prior", ["exemplar", "vamp"])
 def test_a_fit_with_another_prior_that_was_stopped_resumes_to_the_same_weights(prior: str, tmp_path: Path) -> None:
-    wanted = fit(_model(prior), random_images(), PLAN).model.to_weights().digest
+    wanted = fit(FitTask(_model(prior), random_images(), PLAN)).model.to_weights().digest
     checkpoints, asked = CheckpointFile(tmp_path / "fit.pt", "owner"), iter(range(1, 100))
-    stopped = fit(_model(prior), random_images(), PLAN, checkpoints=checkpoints, stop=lambda: next(asked) >= 7)
+    stopped = fit(
+        FitTask(_model(prior), random_images(), PLAN),
+        checkpoints=checkpoints,
+        hooks=FitHooks(stop=lambda: next(asked) >= 7),
+    )
     assert stopped.step == 7
-    assert fit(_model(prior), random_images(), PLAN, checkpoints=checkpoints).model.to_weights().digest == wanted
+    assert (
+        fit(FitTask(_model(prior), random_images(), PLAN), checkpoints=checkpoints).model.to_weights().digest == wanted
+    )
 
 
 def test_a_fitted_exemplar_prior_holds_the_means_of_the_first_images() -> None:
-    model = fit(_model("exemplar"), random_images(), PLAN).model
+    model = fit(FitTask(_model("exemplar"), random_images(), PLAN)).model
     exemplars = model.state_dict()["prior.exemplars"]
-    torch.testing.assert_close(exemplars, encode_examples(model, random_images()[:20])[0])
+    torch.testing.assert_close(exemplars, Codec(model).encode(random_images()[:20])[0])
 
 
 def test_what_requires_no_gradient_stays_as_it_is() -> None:
     model = _model()
     model.encoder.requires_grad_(False)
-    fitted = fit(model, random_images(), PLAN).model
+    fitted = fit(FitTask(model, random_images(), PLAN)).model
     before = _model().state_dict()
     same = {name.split(".")[0]: True for name in before}
     for name, tensor in fitted.state_dict().items():
@@ -47,9 +53,11 @@ def test_latents_of_decoded_images_teach_the_encoder_to_find_them() -> None:
     images = torch.cat([random_images(), (127 + 40 * shapes).clamp(0, 255).to(torch.uint8)])
     plan = FitPlan(steps=300, batch_size=32, learning_rate=0.01, kl_weight=1, ema_decay=0.9, seed=0, log_every=100)
     told: list[dict[str, float]] = []
-    model = fit(_model(), images, plan, z_AD=z_AD, on_metrics=lambda _, figures: told.append(figures)).model
-    found, _ = encode_examples(model, images[24:])
-    untrained, _ = encode_examples(_model(), images[24:])
+    model = fit(
+        FitTask(_model(), images, plan, z_AD=z_AD), hooks=FitHooks(on_metrics=lambda _, figures: told.append(figures))
+    ).model
+    found, _ = Codec(model).encode(images[24:])
+    untrained, _ = Codec(_model()).encode(images[24:])
     assert (found - z_AD).square().mean() < 0.5 * (untrained - z_AD).square().mean()
     assert told[-1]["latent_nll"] < told[0]["latent_nll"]
 
@@ -57,5 +65,5 @@ def test_latents_of_decoded_images_teach_the_encoder_to_find_them() -> None:
 def test_without_latents_in_a_batch_the_fit_is_the_evidence_bound_alone() -> None:
     told: list[dict[str, float]] = []
     images, z_AD = random_images(), torch.zeros(1, 4)
-    fit(_model(), images, PLAN, z_AD=z_AD, on_metrics=lambda _, figures: told.append(figures))
+    fit(FitTask(_model(), images, PLAN, z_AD=z_AD), hooks=FitHooks(on_metrics=lambda _, figures: told.append(figures)))
     assert "latent_nll" not in told[-1]

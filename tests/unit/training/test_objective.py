@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from lds_mlflow.models.stylegan import VAE, gaussian_nll
-from lds_mlflow.training import FitPlan, fit
-from lds_mlflow.training.objective import Decoded, Objective
+from lds_mlflow.training import FitHooks, FitPlan, FitTask, fit
+from lds_mlflow.training.objective import DecodedPairs, Objective
 from lds_mlflow.training.plan import Precision, draw_batch
 from tests import tiny
-from tests.tiny import SPEC, random_images
+from tests.tiny import FORM, SPEC, random_images
 
 PLAN = replace(tiny.PLAN, steps=4, log_every=1)
 
@@ -20,10 +20,10 @@ class Distance(nn.Module):
 
 
 def _loss(
-    plan: FitPlan, *, kl_weight: float = 1.0, perceptual: nn.Module | None = None, decoded: Decoded | None = None
+    plan: FitPlan, *, kl_weight: float = 1.0, perceptual: nn.Module | None = None, decoded: DecodedPairs | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
     objective = Objective(VAE.initialised(SPEC, 0), plan, perceptual=perceptual)
-    batch = draw_batch(plan, 0, n=24, n_decoded=0, latent_dim=4, size=1)
+    batch = draw_batch(plan, 0, FORM, latent_dim=4, size=1)
     loss, figures, _ = objective(random_images()[batch.rows], batch.noise, batch.rows, torch.tensor(kl_weight), decoded)
     return loss, figures
 
@@ -63,7 +63,7 @@ def test_a_perceptual_distance_is_added_in_nats_a_pixel() -> None:
 
 
 def test_decoded_images_count_as_their_share_of_the_batch() -> None:
-    decoded = Decoded(random_images()[:2], torch.zeros(2, 4))
+    decoded = DecodedPairs(random_images()[:2], torch.zeros(2, 4))
     loss, figures = _loss(PLAN, decoded=decoded)
     torch.testing.assert_close(loss, 0.75 * _loss(PLAN)[0] + 0.25 * figures["latent_nll"])
 
@@ -83,7 +83,7 @@ def test_bfloat16_leaves_posterior_and_loss_in_float32() -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_fit_in_either_precision_ends_in_float32_weights(precision: Precision) -> None:
     plan = replace(PLAN, precision=precision)
-    result = fit(VAE.initialised(SPEC, 0), random_images(), plan)
+    result = fit(FitTask(VAE.initialised(SPEC, 0), random_images(), plan))
     assert {tensor.dtype for tensor in result.model.to_weights().state.values()} == {torch.float32}
     assert result.skipped == 0
 
@@ -97,7 +97,10 @@ def test_a_compiled_step_is_the_step() -> None:
 
 def _curves(plan: FitPlan) -> list[dict[str, float]]:
     told: list[dict[str, float]] = []
-    fit(VAE.initialised(SPEC, 0), random_images(), plan, on_metrics=lambda _, figures: told.append(figures))
+    fit(
+        FitTask(VAE.initialised(SPEC, 0), random_images(), plan),
+        hooks=FitHooks(on_metrics=lambda _, figures: told.append(figures)),
+    )
     return told
 
 
@@ -109,7 +112,7 @@ def test_the_factor_on_the_kl_term_rises_linearly(step: int, weight: float) -> N
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_shares_of_a_batch_are_even_and_make_up_the_batch(size: int) -> None:
-    batch = draw_batch(PLAN, 5, n=24, n_decoded=12, latent_dim=4, size=size)
+    batch = draw_batch(PLAN, 5, FORM._replace(n_decoded=12), latent_dim=4, size=size)
     shares = [batch.share(rank, size) for rank in range(size)]
     for part, parts in zip(batch, zip(*shares, strict=True), strict=True):
         assert torch.equal(torch.cat(parts), part)

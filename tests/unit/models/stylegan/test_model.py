@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from lds_mlflow.errors import ArtifactError
-from lds_mlflow.models.stylegan import VAE, Posterior, VaeSpec
+from lds_mlflow.models import Posterior
+from lds_mlflow.models.stylegan import VAE, VaeSpec
 from lds_mlflow.values import ModelWeights
 from tests.tiny import SPEC
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from lds_mlflow.models.stylegan import VAE, ExemplarPrior, Mixture, Posterior, kl_divergence, log_posterior
+from lds_mlflow.models import Mixture, Posterior, log_posterior
+from lds_mlflow.models.stylegan import VAE, ExemplarPrior, kl_divergence
 from tests.tiny import SPEC
 
 ROWS = torch.arange(3)
@@ -50,7 +51,7 @@ def test_the_density_of_a_posterior_is_a_gaussians() -> None:
 
 def test_without_another_prior_the_term_is_the_closed_form() -> None:
     model, posterior = VAE.initialised(SPEC, 0), _posterior(3)
-    torch.testing.assert_close(model.divergence(_random(3, 4), posterior, ROWS), kl_divergence(*posterior))
+    torch.testing.assert_close(model.divergence(_random(3, 4), posterior, ROWS), kl_divergence(*posterior.moments))
 
 
 def test_the_exemplar_prior_is_the_latent_density_without_the_image_itself() -> None:
@@ -62,7 +63,8 @@ def test_the_exemplar_prior_is_the_latent_density_without_the_image_itself() -> 
     for i, term in enumerate(model.divergence(z, posterior, ROWS)):
         others = torch.cat([model.prior.exemplars[:i], model.prior.exemplars[i + 1 :]])
         density = Independent(Normal(others, scale.expand(5, 4)), 1).log_prob(z[i]).logsumexp(0) - log(5)
-        own = Independent(Normal(posterior.mean[i], torch.exp(0.5 * posterior.log_variance[i])), 1).log_prob(z[i])
+        mean, log_variance = posterior.moments
+        own = Independent(Normal(mean[i], torch.exp(0.5 * log_variance[i])), 1).log_prob(z[i])
         torch.testing.assert_close(term, own - density, rtol=1e-4, atol=1e-4)
 
 
@@ -92,7 +94,7 @@ def test_the_vamp_prior_is_a_mixture_of_the_posteriors_of_its_pseudo_inputs() ->
     assert mixture is not None
     torch.testing.assert_close(mixture.mean_KD, model.encode(images).mean)
     posterior, z = _posterior(3), _random(3, 4)
-    wanted = log_posterior(z, *posterior) - mixture.log_density(z)
+    wanted = log_posterior(z, *posterior.moments) - mixture.log_density(z)
     torch.testing.assert_close(model.divergence(z, posterior, ROWS), wanted)
     wanted.sum().backward()
     assert model.state_dict(keep_vars=True)["prior.pseudo_inputs"].grad is not None

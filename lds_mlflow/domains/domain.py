@@ -1,0 +1,123 @@
+"""What the project asks of a kind of examples."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor, nn
+
+from lds_mlflow.data import NearDuplicates, Reading
+from lds_mlflow.models import Scale
+from lds_mlflow.values import ExampleSet, Splits
+
+__all__ = ["Domain", "Quality"]
+
+
+class Quality(NamedTuple):
+    """A score of how good an example is by itself.
+
+    Attributes:
+        title: What a person reads.
+        measure: Maps examples as they are stored, [N, ...], to scores, [N]; higher is better.
+    """
+
+    title: str
+    measure: Callable[[Tensor], Tensor]
+
+
+class Domain(Protocol):
+    """A kind of examples: how they are loaded, scaled for a model, shown, answered over HTTP, and judged."""
+
+    @property
+    def name(self) -> str:
+        """Its key in DOMAINS."""
+        ...
+
+    @property
+    def scale(self) -> Scale:
+        """How stored examples become what a model sees, and back."""
+        ...
+
+    def takes(self, source: str) -> bool:
+        """Returns whether the parameter `data` names examples of this kind."""
+        ...
+
+    def describe_source(self, source: str) -> str:
+        """Returns a digest that changes when the files behind `data` do, without reading their content.
+
+        Raises:
+            DataError: Nothing is there.
+        """
+        ...
+
+    def load(self, source: str, reading: Reading) -> ExampleSet:
+        """Reads the examples that `data` names, ready for a model.
+
+        Raises:
+            DataError: They can't be read, or can't be used.
+        """
+        ...
+
+    def describe(self, examples: ExampleSet) -> str:
+        """Returns in a few words how many examples of what form a set has."""
+        ...
+
+    def near_duplicates(self, splits: Splits) -> NearDuplicates:
+        """Returns pairs of examples in different parts that are nearly the same."""
+        ...
+
+    def grid(self, examples_N: Tensor) -> Image.Image:
+        """Shows examples side by side."""
+        ...
+
+    def pairs(self, above_N: Tensor, below_N: Tensor) -> Image.Image:
+        """Shows rows of examples with their counterparts right below."""
+        ...
+
+    def bands(self, examples_N: Tensor, log_lds_N: Tensor, *, bands: int, per_band: int) -> Figure:
+        """Shows examples, in falling order of log LDS, by band of score."""
+        ...
+
+    @property
+    def suffix(self) -> str:
+        """The ending of a file that holds one example, such as ".png"."""
+        ...
+
+    def file_content(self, example: Tensor) -> bytes:
+        """Returns one example as the content of such a file."""
+        ...
+
+    @property
+    def column(self) -> str:
+        """The column of a served answer that holds the example."""
+        ...
+
+    @property
+    def formats(self) -> Mapping[str, Callable[[Tensor], Any]]:
+        """How one example is answered over HTTP, by the name of the format; the first is the default."""
+        ...
+
+    @property
+    def page(self) -> Path | None:
+        """The page that `serve` shows, or None."""
+        ...
+
+    def classifier_body(self, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+        """Returns the layers of a classifier before its features, and how many values they give for an example.
+
+        Args:
+            shape: The shape of one example.
+        """
+        ...
+
+    @property
+    def extractors(self) -> frozenset[str]:
+        """The names of the feature extractors that there are for these examples."""
+        ...
+
+    @property
+    def qualities(self) -> Mapping[str, Quality]:
+        """Scores of single examples, by name."""
+        ...

@@ -1,0 +1,182 @@
+"""What the project asks of an autoencoder, and what it asks besides of one that it trains.
+
+The method needs only `encode` and `decode`. Latents may have any shape: `models/codec.py` flattens them for the rooms
+that know latents as rows of a matrix, [N, D], and gives the decoder its own shape back.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+from lds_mlflow.models.mixture import Mixture
+from lds_mlflow.values import ModelWeights
+
+__all__ = ["Autoencoder", "Posterior", "Trainable"]
+
+
+class Posterior(NamedTuple):
+    """q(z | x) of a batch: a diagonal Gaussian, or a point where the encoder has no variance.
+
+    Attributes:
+        mean: Posterior means, [B, ...] in the model's latent shape, or flattened, [B, D].
+        log_variance: Posterior log variances of the same shape, or None for a deterministic encoder.
+    """
+
+    mean: Tensor
+    log_variance: Tensor | None = None
+
+    @property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """The mean and the log variance, of an encoder that has a variance."""
+        assert self.log_variance is not None
+        return self.mean, self.log_variance
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """Draws one z for every example. The generator lives on the CPU, so a seed means the same on every device."""
+        return self.at(torch.randn(self.mean.shape, generator=generator))
+
+    def at(self, noise: Tensor) -> Tensor:
+        """Returns the z that standard normal noise stands for (the reparametrisation of Kingma and Welling 2014)."""
+        if self.log_variance is None:
+            return self.mean
+        return self.mean + torch.exp(0.5 * self.log_variance) * noise.to(self.mean)
+
+
+class Autoencoder(Protocol):
+    """A model that encodes examples into latents and decodes latents into examples."""
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """The shape of one example's latent."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        ...
+
+    def to(self, device: torch.device | str, /) -> Self:
+        """Moves the model to a device and returns it."""
+        ...
+
+    def encode(self, x: Tensor, /) -> Posterior:
+        """Maps examples in the model's range, [B, ...], to their posterior, in the latent shape."""
+        ...
+
+    def decode(self, z: Tensor, /) -> Tensor:
+        """Maps latents, [B, ...] in the latent shape, to examples in the model's range."""
+        ...
+
+    def prior_mixture(self) -> Mixture | None:
+        """Returns the prior of flattened latents as a mixture of Gaussians, or None for N(0, I)."""
+        ...
+
+    @classmethod
+    def from_weights(cls, weights: ModelWeights) -> Self:
+        """Returns the model at rest in `weights`, ready to encode and decode.
+
+        Raises:
+            ArtifactError: The tensors don't fit the spec.
+        """
+        ...
+
+    def to_weights(self) -> ModelWeights:
+        """Returns a copy of the model at rest, on the CPU; its `kind` is a key of AUTOENCODERS."""
+        ...
+
+
+class Trainable(nn.Module, ABC):
+    """An autoencoder that the training room can fit: only that room and the steps train and finetune know of it."""
+
+    @property
+    @abstractmethod
+    def latent_shape(self) -> tuple[int, ...]:
+        """See Autoencoder."""
+
+    @property
+    def device(self) -> torch.device:
+        """See Autoencoder."""
+        return next(self.parameters()).device
+
+    @abstractmethod
+    def encode(self, x: Tensor, /) -> Posterior:
+        """See Autoencoder; a trainable encoder has a variance."""
+
+    @abstractmethod
+    def decode(self, z: Tensor, /) -> Tensor:
+        """See Autoencoder."""
+
+    @abstractmethod
+    def prior_mixture(self) -> Mixture | None:
+        """See Autoencoder."""
+
+    @classmethod
+    @abstractmethod
+    def from_weights(cls, weights: ModelWeights) -> Self:
+        """See Autoencoder."""
+
+    @abstractmethod
+    def to_weights(self) -> ModelWeights:
+        """See Autoencoder."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, noise_BD: Tensor) -> tuple[Tensor, Tensor, Posterior]:
+        """Returns one reconstruction of every example, the z that it was decoded from, and the posterior.
+
+        Args:
+            x: Examples in the model's range, [B, ...].
+            noise_BD: Standard normal noise, by which z is drawn.
+        """
+
+    @abstractmethod
+    def divergence(self, z: Tensor, posterior: Posterior, rows_B: Tensor) -> Tensor:
+        """Returns the prior's term of the evidence lower bound of every example, [B], in nats.
+
+        Args:
+            z: A draw of each posterior, [B, D].
+            posterior: The posteriors.
+            rows_B: Each example's row among the training examples, int64; one beyond them is no training example.
+        """
+
+    @abstractmethod
+    def remember(self, rows_B: Tensor, mean_BD: Tensor) -> None:
+        """Takes the posterior means of a training batch, where the prior is made of them; else does nothing.
+
+        Args:
+            rows_B: Rows among the training examples, int64.
+            mean_BD: Their posterior means.
+        """
+
+    @abstractmethod
+    def renew_prior(self, first_means: Callable[[int], Tensor]) -> None:
+        """Brings a prior that is made of posterior means up to date with the encoder; else does nothing.
+
+        Args:
+            first_means: Returns the posterior means of the first n training examples, [n, D].
+        """
+
+    @abstractmethod
+    def with_prior(self, kind: str, *, exemplars: int, pseudo_inputs: Tensor) -> Self:
+        """Returns a copy of the model with another prior.
+
+        Args:
+            kind: "gaussian", "exemplar" or "vamp".
+            exemplars: Number of training examples, each of which is a component of the exemplar prior.
+            pseudo_inputs: What the components of the VampPrior begin as: examples in the model's range, [K, ...].
+        """
+
+    @property
+    @abstractmethod
+    def prior_kind(self) -> str:
+        """The kind of its prior: "gaussian", "exemplar" or "vamp"."""
+
+    @abstractmethod
+    def freeze_encoder(self) -> None:
+        """Keeps the encoder as it is in every later training step."""
+
+    @abstractmethod
+    def new_discriminator(self) -> nn.Module:
+        """Returns a discriminator for the examples that the model decodes: [B, ...] to logits, [B]."""

@@ -1,0 +1,58 @@
+"""The kinds of autoencoders by the names that models at rest have for them: a new kind is one class and one entry."""
+
+from lds_mlflow.errors import ArtifactError
+from lds_mlflow.models.autoencoder import Autoencoder, Trainable
+from lds_mlflow.models.stylegan import VAE, spec_for
+from lds_mlflow.values import ModelWeights
+
+__all__ = ["AUTOENCODERS", "new_model", "open_model", "trainable"]
+
+AUTOENCODERS: dict[str, type[Autoencoder]] = {VAE.kind: VAE}
+"""The class of every kind."""
+
+
+def open_model(weights: ModelWeights) -> Autoencoder:
+    """Returns the autoencoder at rest in some weights.
+
+    Raises:
+        ArtifactError: Its kind is unknown, or the tensors don't fit it.
+    """
+    if weights.kind not in AUTOENCODERS:
+        raise ArtifactError(
+            "model weights",
+            found=f"a model of the kind {weights.kind or 'that has no name'}",
+            expected=f"one of {', '.join(AUTOENCODERS)}",
+            remedy="Install the version of the project that made the model, or train the model again.",
+        )
+    return AUTOENCODERS[weights.kind].from_weights(weights)
+
+
+def new_model(preset: str, shape: tuple[int, ...], seed: int) -> Trainable:
+    """Returns a network with initial weights.
+
+    Args:
+        preset: The size of the network: a key of PRESETS, or "auto".
+        shape: The shape of one example: channels, height and width.
+        seed: The initial weights depend on it alone.
+
+    Raises:
+        ConfigError: The preset is for examples of another shape.
+    """
+    channels, _, resolution = shape
+    return VAE.initialised(spec_for(preset, resolution=resolution, channels=channels), seed)
+
+
+def trainable(model: Autoencoder) -> Trainable:
+    """Returns a model as one that can be trained.
+
+    Raises:
+        ArtifactError: It can't be trained.
+    """
+    if isinstance(model, Trainable):
+        return model
+    raise ArtifactError(
+        "the model to train",
+        found=f"a model of the kind {model.to_weights().kind}, which can only encode and decode",
+        expected="a model that the project can train, such as one made by the step train",
+        remedy="Evaluate, sample, register or augment with this model, and train another one with the step train.",
+    )
