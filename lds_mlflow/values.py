@@ -243,9 +243,9 @@ class LatentDistribution(_Value):
     """What latents of samples are drawn from.
 
     Attributes:
-        sampler: One of SAMPLERS: "interpolants", of dense pairs of neighbours, or a mixture of Gaussians.
+        sampler: A name of SAMPLERS.
         name: What it is, in words.
-        tensors: Its parameters by name (`samplers/fitted.py` has their shapes).
+        tensors: Its parameters by name (the module of the sampler has their shapes).
         settings: Further parameters by name.
     """
 

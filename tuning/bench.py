@@ -16,7 +16,7 @@ from lds_mlflow.models.coding import decode_latents, encode_examples
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, first_sample_of, shared_runs
-from lds_mlflow.recipes import control_set, select_interpolants
+from lds_mlflow.recipes import Ingredients, make_augmentation
 from lds_mlflow.recipes.extractors import extractor_as_configured
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured
 from lds_mlflow.recipes.samplers import distribution_as_configured
@@ -164,9 +164,10 @@ class Bench:
         basis = self.basis(seed)
         config = self._config(AugmentConfig, "augment", {**values, "augment_seed": seed})
         model = VAE.from_weights(basis.weights).to(self.runner.device)
-        if config.source == "interpolants":
-            return select_interpolants(config, basis.latents, model, basis.train, lambda: basis.select).augmentation
-        return control_set(config, basis.latents, model, basis.train, basis.reserve)
+        ingredients = Ingredients(
+            basis.latents, model, basis.train, held_out=lambda: basis.select, reserve=lambda: basis.reserve
+        )
+        return make_augmentation(config, ingredients).examples
 
     def _measure(
         self, model: VAE, basis: _Basis, config: EvaluateConfig, seed: int, costs: Costs

@@ -1,16 +1,15 @@
-"""What the configuration of a sampler asks of the samplers room."""
+"""What latents of samples are drawn from, by the sampler that is configured."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
+from lds_mlflow.choices import call, look_up
+from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import SamplerSettings
 from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.samplers import (
-    aggregate_gaussian,
-    aggregate_mixture,
-    dense_interpolants,
-    latent_density,
-    prior_distribution,
-)
+from lds_mlflow.samplers import prior_distribution
 from lds_mlflow.values import LatentDistribution
 
 __all__ = ["distribution_as_configured", "prior_of"]
@@ -27,18 +26,19 @@ def distribution_as_configured(
     """Returns what latents are drawn from.
 
     Args:
-        config: What it depends on.
-        sampler: One of SAMPLERS.
+        config: The parameters of the samplers.
+        sampler: A name of SAMPLERS. What its function takes is a parameter, or one of the following by its name here.
         model: The model.
-        z_ND: Posterior means of the training images.
+        z_ND: Posterior means of the training examples, float32 [N, D].
         log_variance_ND: Posterior log variances, likewise.
+
+    Raises:
+        ConfigError: There is no such sampler.
     """
-    if sampler == "gaussian":
-        return aggregate_gaussian(z_ND, log_variance_ND)
-    if sampler == "mixture":
-        return aggregate_mixture(z_ND, log_variance_ND, components=config.sampler_components)
-    if sampler == "density":
-        return latent_density(z_ND, sigma=config.sampler_sigma)
-    if sampler == "interpolants":
-        return dense_interpolants(z_ND, sigma=config.sampler_sigma)
-    return prior_of(model)
+    of_model: Mapping[str, Any] = {"model": model, "z_ND": z_ND, "log_variance_ND": log_variance_ND}
+
+    def known(name: str) -> Any:
+        return of_model[name] if name in of_model else getattr(config, name)
+
+    distribution: LatentDistribution = call(look_up(SAMPLERS, sampler, "sampler"), known)
+    return distribution

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import RegisterConfig
 from lds_mlflow.metrics import preferred
 from lds_mlflow.models.coding import encode_examples
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.recipes.samplers import distribution_as_configured, prior_of
 from lds_mlflow.reporting.card import model_card
-from lds_mlflow.samplers import SAMPLERS, aggregate_gaussian, latent_density
+from lds_mlflow.samplers import aggregate_gaussian, latent_density
 from lds_mlflow.serving.sampler import with_densities
 from lds_mlflow.tracking import register_sampler
 from lds_mlflow.tracking.context import Context
@@ -48,7 +49,7 @@ def run(config: RegisterConfig, context: Context) -> str:
             "chosen": distribution,
             "prior": prior_of(model),
             "aggregate": aggregate_gaussian(*posterior),
-            "density": with_densities(latent_density(posterior[0], sigma="norm/5")),
+            "density": with_densities(latent_density(posterior[0], sigma=config.sampler_sigma)),
         },
         config.registered_model,
         description=card,
