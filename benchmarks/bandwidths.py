@@ -17,8 +17,9 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from lds_mlflow.choices.bandwidths import BANDWIDTHS
 from lds_mlflow.data import load_digits, split_examples
-from lds_mlflow.latent import BANDWIDTH_RULES, bandwidth, latent_space, log_density
+from lds_mlflow.latent import bandwidth, latent_space, log_density
 from lds_mlflow.models import Codec
 from lds_mlflow.models.stylegan import PRESETS, VAE
 from lds_mlflow.training import FitPlan, FitTask, fit
@@ -78,7 +79,7 @@ def _rules(z_ND: Tensor, held_out_HD: Tensor) -> dict[str, dict[str, float]]:
     distances = torch.cdist(held_out_HD.double(), z_ND.double()).amin(1)
     norms = (held_out_HD - z_ND.mean(0)).norm(dim=1)
     table = {}
-    for rule in BANDWIDTH_RULES:
+    for rule in BANDWIDTHS:
         width = bandwidth(z_ND, rule)
         scores = log_density(held_out_HD, z_ND, sigma=width.sigma)
         table[rule] = {

@@ -22,6 +22,7 @@ from torch import Tensor
 from lds_mlflow.machine.files import digest_of_bytes, take_space
 
 __all__ = [
+    "IMAGES",
     "AugmentationSet",
     "Candidates",
     "Evaluation",
@@ -36,6 +37,9 @@ __all__ = [
     "evenly_spread",
     "rows_of",
 ]
+
+IMAGES = "images"
+"""The kind of examples that images are."""
 
 _IN_MEMORY = 2**30
 
@@ -98,7 +102,7 @@ class ExampleSet(_Value):
     labels_N: Tensor | None = None
     class_names_K: tuple[str, ...] = ()
     declared_parts_N: tuple[str, ...] = ()
-    domain: str = "images"
+    domain: str = IMAGES
 
     def __len__(self) -> int:
         return len(self.ids_N)
@@ -152,7 +156,7 @@ class ModelWeights(_Value):
     spec: dict[str, int | str]
     state: dict[str, Tensor]
     kind: str = ""
-    domain: str = "images"
+    domain: str = IMAGES
 
     @property
     def digest(self) -> str:
@@ -256,9 +260,9 @@ class LatentDistribution(_Value):
     """What latents of samples are drawn from.
 
     Attributes:
-        sampler: One of SAMPLERS: "interpolants", of dense pairs of neighbours, or a mixture of Gaussians.
+        sampler: A name of SAMPLERS.
         name: What it is, in words.
-        tensors: Its parameters by name (`samplers/fitted.py` has their shapes).
+        tensors: Its parameters by name (the module of the sampler has their shapes).
         settings: Further parameters by name.
     """
 

@@ -1,7 +1,7 @@
 """One trial's work: A, finetuning and samples, by the functions of the steps, without their runs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from time import monotonic
 from typing import Protocol, TypeVar
@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.config import NO_RUN, AugmentConfig, EvaluateConfig, FinetuneConfig, StepConfig
+from lds_mlflow.domains import domain_of
 from lds_mlflow.entry.graph import STEPS, TEST_PARTS
 from lds_mlflow.metrics import ClassifierExtractor, Yardstick
-from lds_mlflow.models.coding import decode_latents, encode_examples
-from lds_mlflow.models.stylegan import VAE
+from lds_mlflow.models import Autoencoder, Codec, Trainable
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, first_sample_of, shared_runs
-from lds_mlflow.recipes import control_set, select_interpolants
+from lds_mlflow.recipes import Ingredients, make_augmentation
 from lds_mlflow.recipes.extractors import extractor_as_configured
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured
-from lds_mlflow.recipes.samplers import distribution_as_configured
-from lds_mlflow.samplers import draw_latents
-from lds_mlflow.training import fit
+from lds_mlflow.recipes.models import codec_of
+from lds_mlflow.recipes.samplers import generator_as_configured
+from lds_mlflow.training import FitHooks, fit
 from lds_mlflow.values import AugmentationSet, ExampleSet, LatentSet, ModelWeights
 from tuning.space import Value
 
@@ -131,51 +131,45 @@ class Bench:
         finetune = self._config(FinetuneConfig, "finetune", {**values, "finetune_seed": seed})
         evaluate = self._config(EvaluateConfig, "evaluate", {**values, "part": "select"})
         augmentation = None if finetune.augment_run == NO_RUN else self._augmentation(values, seed)
-        asked = finetuning_as_configured(
-            finetune, basis.weights, basis.train, augmentation, checkpoint_every=ceil(finetune.finetune_steps / PARTS)
+        checkpoint_every = ceil(finetune.finetune_steps / PARTS)
+        request = finetuning_as_configured(
+            finetune, basis.weights, basis.train, augmentation, checkpoint_every=checkpoint_every
         )
+        task = replace(request.task, model=request.task.model.to(device))
         started, apart = monotonic(), 0.0
 
-        def at_checkpoint(step: int, average: VAE) -> None:
+        def at_checkpoint(step: int, average: Trainable) -> None:
             nonlocal apart
             if on_the_way is not None and step < finetune.finetune_steps:
                 began = monotonic()
                 figures, _ = self._measure(average, basis, evaluate, seed, costs)
-                on_the_way(step // asked.plan.checkpoint_every, figures)
+                on_the_way(step // checkpoint_every, figures)
                 apart += monotonic() - began
 
         with self.runner.interruption.deferred() as stop:
-            result = fit(
-                asked.model.to(device),
-                asked.examples_N,
-                asked.plan,
-                z_AD=asked.z_AD,
-                perceptual=asked.perceptual,
-                on_checkpoint=at_checkpoint,
-                stop=stop,
-                description="finetuning",
-            )
+            result = fit(task, hooks=FitHooks(on_checkpoint=at_checkpoint, stop=stop, description="finetuning"))
         costs.finetuning += monotonic() - started - apart
         figures, samples = self._measure(result.model, basis, evaluate, seed, costs)
         n = 0 if augmentation is None else len(augmentation.examples_A)
-        return Tried(figures, samples, result.model.to_weights(), n)
+        return Tried(figures, samples, replace(result.model.to_weights(), domain=request.domain), n)
 
     def _augmentation(self, values: Mapping[str, Value], seed: int) -> AugmentationSet:
         basis = self.basis(seed)
         config = self._config(AugmentConfig, "augment", {**values, "augment_seed": seed})
-        model = VAE.from_weights(basis.weights).to(self.runner.device)
-        if config.source == "interpolants":
-            return select_interpolants(config, basis.latents, model, basis.train, lambda: basis.select).augmentation
-        return control_set(config, basis.latents, model, basis.train, basis.reserve)
+        codec = codec_of(basis.weights, basis.train, self.runner.device)
+        ingredients = Ingredients(
+            basis.latents, codec, basis.train, held_out=lambda: basis.select, reserve=lambda: basis.reserve
+        )
+        return make_augmentation(config, ingredients).examples
 
     def _measure(
-        self, model: VAE, basis: _Basis, config: EvaluateConfig, seed: int, costs: Costs
+        self, model: Autoencoder, basis: _Basis, config: EvaluateConfig, seed: int, costs: Costs
     ) -> tuple[Figures, Tensor]:
         started, first, n = monotonic(), first_sample_of(seed), len(basis.select)
         with torch.no_grad():
-            z_ND, log_variance_ND = encode_examples(model, basis.train.examples_N)
-            distribution = distribution_as_configured(config, config.sampler, model, z_ND, log_variance_ND)
-            samples = decode_latents(model, draw_latents(distribution, list(range(first, first + n))))
+            codec = Codec(model, domain_of(basis.train.domain).scale)
+            posterior = codec.encode(basis.train.examples_N)
+            samples = generator_as_configured(config, config.sampler, codec, posterior).samples(range(first, first + n))
         costs.sampling += monotonic() - started
         return basis.yardstick.measure(samples, self.measured), samples
 

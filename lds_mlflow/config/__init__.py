@@ -5,17 +5,18 @@ reported together. Parameters that end in `_run` name an upstream run: its id, a
 """
 
 from lds_mlflow.config.ablation import AblateConfig
-from lds_mlflow.config.augmentation import AugmentConfig, EncodeConfig
+from lds_mlflow.config.augmentation import AugmentConfig
 from lds_mlflow.config.base import AUTO, NO_MODEL, NO_RUN, Options, Settings, StepConfig
+from lds_mlflow.config.choice import choices_of
+from lds_mlflow.config.comparison import CompareConfig, named_runs
 from lds_mlflow.config.data import DataConfig
+from lds_mlflow.config.encoding import EncodeConfig
 from lds_mlflow.config.judgement import (
-    CompareConfig,
     EvaluateConfig,
     PromoteConfig,
     RegisterConfig,
     SampleConfig,
     SamplerSettings,
-    named_runs,
 )
 from lds_mlflow.config.parsing import parse, parse_all
 from lds_mlflow.config.server import DeliverConfig, ServeConfig
@@ -45,6 +46,7 @@ __all__ = [
     "Settings",
     "StepConfig",
     "TrainConfig",
+    "choices_of",
     "named_runs",
     "parse",
     "parse_all",

@@ -1,19 +1,24 @@
-"""Configurations of the way to A: `encode` and `augment`."""
+"""Configuration of `augment`."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lds_mlflow.config.base import Bandwidth, CountOrAll, Fraction, Positive, RunReference, Seed, StepConfig
+from lds_mlflow.choices import phrases
+from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
+from lds_mlflow.choices.candidates import CANDIDATES, EXHAUSTIVE
+from lds_mlflow.choices.combinations import COMBINATIONS
+from lds_mlflow.choices.interpolations import INTERPOLATIONS, LINEAR
+from lds_mlflow.choices.scorers import SCORERS
+from lds_mlflow.choices.selections import SELECTIONS
+from lds_mlflow.choices.sources import SOURCES
+from lds_mlflow.choices.spaces import SPACES
+from lds_mlflow.choices.stratifications import STRATIFICATIONS
+from lds_mlflow.config.base import CountOrAll, Fraction, Positive, RunReference, Seed, StepConfig
+from lds_mlflow.config.choice import OneOf
+from lds_mlflow.config.sigma import Sigma
 
-__all__ = ["AugmentConfig", "EncodeConfig"]
-
-
-class EncodeConfig(StepConfig):
-    """Encode the training part with a model."""
-
-    train_run: RunReference = "auto"
-    """Run of train, or of finetune for its model, or auto: train's."""
+__all__ = ["AugmentConfig"]
 
 
 class AugmentConfig(StepConfig):
@@ -22,19 +27,17 @@ class AugmentConfig(StepConfig):
     encode_run: RunReference = "auto"
     """Run of the step encode, or auto."""
 
-    source: Literal["interpolants", "prior", "reconstructions", "noise", "transforms", "mixup", "cutmix", "real"] = (
-        "interpolants"
-    )
-    """What A is of: interpolants, selected by all that follows, or a control (docs/method.md lists them)."""
+    source: Annotated[str, OneOf(phrases(SOURCES))] = "interpolants"
+    """What the augmentation set A is made of; the parameters that follow select interpolants."""
 
     augmentation_ratio: Annotated[float, Field(gt=0, le=10)] = 0.5
     """Size of A at most, as a share of the training part; the draft's is 10,000 / 20,000."""
 
-    candidates: Literal["sampled", "exhaustive"] = "sampled"
-    """sampled: interpolants drawn at random. exhaustive: the densest of all linear interpolants there are."""
+    candidates: Annotated[str, OneOf(phrases(CANDIDATES))] = "sampled"
+    """Which candidates are scored."""
 
-    interpolation: Literal["linear", "slerp", "variance-preserving"] = "linear"
-    """How a candidate lies between its parents; the draft's is linear, which shrinks norms."""
+    interpolation: Annotated[str, OneOf(phrases(INTERPOLATIONS))] = LINEAR
+    """How a candidate lies between its parents."""
 
     parent_neighbours: CountOrAll = 0
     """Draw the second parent among this many nearest to the first; 0 draws it among all, as the draft does."""
@@ -42,16 +45,16 @@ class AugmentConfig(StepConfig):
     every_alpha: bool = False
     """Whether a pair gives all nine alphas, which is cheaper to score, or a random one."""
 
-    scorer: Literal["exact", "neighbours", "subsample"] = "exact"
-    """exact, or an approximation with a certificate: the 256 nearest latents (needs faiss), or a tenth of them."""
+    scorer: Annotated[str, OneOf(phrases(SCORERS))] = "exact"
+    """Training latents that a candidate is scored against."""
 
-    latent_space: Literal["raw", "centred", "whitened"] = "raw"
-    """Space in which density is measured; the draft's is raw."""
+    latent_space: Annotated[str, OneOf(phrases(SPACES))] = "raw"
+    """Space in which density is measured."""
 
     drop_inactive: bool = False
     """Whether dimensions with less than 0.01 of the largest variance are left out of distances."""
 
-    sigma: Bandwidth = "norm/5"
+    sigma: Sigma = DRAFTS_BANDWIDTH
     """Bandwidth: norm/5 (the draft's: a fifth of the mean norm), scott, silverman, median, knn, loo, or a number."""
 
     sigma_multiplier: Positive = 1.0
@@ -60,10 +63,8 @@ class AugmentConfig(StepConfig):
     leave_endpoints_out: bool = False
     """Whether a candidate's own two parents are left out of its score."""
 
-    selection: Literal[
-        "top", "paper", "threshold", "random", "power", "conformal", "highest-density", "typical", "otsu", "knee"
-    ] = "top"
-    """top: the densest fraction; paper: that and tau; random: a control; docs/method.md has all the rules."""
+    selection: Annotated[str, OneOf(phrases(SELECTIONS))] = "top"
+    """Rule by which candidates are kept."""
 
     top_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2
     """Share of the candidates that top, paper, random and power keep; as many candidates are drawn as that needs."""
@@ -71,8 +72,8 @@ class AugmentConfig(StepConfig):
     tau: Positive = 0.28
     """Threshold on LDS for paper and threshold; the draft's is 0.28, which few latents can reach."""
 
-    combine: Literal["both", "of-passing", "either", "fallback"] = "both"
-    """How paper combines them: both hold, the top of-passing tau, either holds, or the top as fallback."""
+    combine: Annotated[str, OneOf(phrases(COMBINATIONS))] = "both"
+    """How the rule paper combines tau and the top fraction."""
 
     gamma: Annotated[float, Field(ge=-1, le=1)] = 1.0
     """Exponent for power; negative favours sparse regions, 0 is random."""
@@ -83,8 +84,8 @@ class AugmentConfig(StepConfig):
     sharpest_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the selected that a second filter keeps, the sharpest (the draft's LDS + SS); 1 is without it."""
 
-    stratify: Literal["none", "class", "cluster"] = "none"
-    """Keep the training shares of classes, or of clusters of the latents (k-means)."""
+    stratify: Annotated[str, OneOf(phrases(STRATIFICATIONS))] = "none"
+    """What the selection keeps the training shares of."""
 
     clusters: Annotated[int, Field(ge=2)] = 10
     """Clusters for stratify=cluster."""
@@ -98,6 +99,6 @@ class AugmentConfig(StepConfig):
     @field_validator("interpolation")
     @classmethod
     def _is_linear_if_exhaustive(cls, value: str, info: ValidationInfo) -> str:
-        if value != "linear" and info.data.get("candidates") == "exhaustive":
-            raise ValueError("should be linear where candidates is exhaustive")
+        if value != LINEAR and info.data.get("candidates") == EXHAUSTIVE:
+            raise ValueError(f"should be {LINEAR} where candidates is {EXHAUSTIVE}")
         return value

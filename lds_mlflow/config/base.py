@@ -9,7 +9,6 @@ __all__ = [
     "AUTO",
     "NO_MODEL",
     "NO_RUN",
-    "Bandwidth",
     "Count",
     "CountOrAll",
     "FileOrEmpty",
@@ -33,8 +32,6 @@ NO_RUN = "none"
 
 NO_MODEL = "none"
 """The value of `registered_model` for: don't register."""
-
-_BANDWIDTH_RULES = ("norm/5", "scott", "silverman", "median", "knn", "loo")
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -62,20 +59,6 @@ def _is_file(value: str) -> str:
 
 
 FileOrEmpty = Annotated[str, AfterValidator(_is_file)]
-
-
-def _is_bandwidth(value: str) -> str:
-    if value not in _BANDWIDTH_RULES:
-        try:
-            number = float(value)
-        except ValueError:
-            number = 0.0
-        if not 0 < number < float("inf"):
-            raise ValueError(f"should be {', '.join(_BANDWIDTH_RULES)}, or a finite number above 0")
-    return value
-
-
-Bandwidth = Annotated[str, AfterValidator(_is_bandwidth)]
 
 
 class Settings(BaseModel):

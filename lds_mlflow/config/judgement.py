@@ -1,33 +1,33 @@
-"""Configurations of what draws samples and judges them: `evaluate`, `compare`, `register`, `sample`."""
+"""Configurations of what draws samples and judges them: `evaluate`, `register`, `sample`."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from lds_mlflow.choices import phrases
+from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
+from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config.base import (
     AUTO,
     NO_RUN,
-    Bandwidth,
     Count,
     CountOrAll,
     FileOrEmpty,
-    Fraction,
     OptionalRunReference,
     Replicates,
     RunReference,
     Seed,
     StepConfig,
 )
+from lds_mlflow.config.choice import OneOf
+from lds_mlflow.config.sigma import Sigma
 
 __all__ = [
-    "CompareConfig",
     "EvaluateConfig",
     "PromoteConfig",
     "RegisterConfig",
     "SampleConfig",
     "SamplerSettings",
-    "named_runs",
 ]
 
 
@@ -37,7 +37,7 @@ RegisteredModel = Annotated[str, Field(pattern=r"^[^/:]+$")]
 class SamplerSettings(StepConfig):
     """What the samplers depend on."""
 
-    sampler_sigma: Bandwidth = "norm/5"
+    sampler_sigma: Sigma = DRAFTS_BANDWIDTH
     """Bandwidth of the samplers density and interpolants: a rule as for sigma, or a number."""
 
     sampler_components: Count = 20
@@ -47,8 +47,8 @@ class SamplerSettings(StepConfig):
 class SamplerConfig(SamplerSettings):
     """How latents are drawn for samples."""
 
-    sampler: Literal["prior", "gaussian", "mixture", "density", "interpolants"] = "density"
-    """What latents are drawn from: the latent density, a peer of it fitted to the latents, or the prior."""
+    sampler: Annotated[str, OneOf(phrases(SAMPLERS))] = "density"
+    """What latents are drawn from."""
 
 
 class EvaluateConfig(SamplerConfig):
@@ -109,34 +109,14 @@ class EvaluateConfig(SamplerConfig):
         return value
 
 
-class CompareConfig(StepConfig):
-    """Say which of two or more models is better, by how much, and how sure that is."""
-
-    runs: str = "auto"
-    """RUN,RUN or NAME=RUN,NAME=RUN: of evaluate, finetune or train. auto: the baseline, the control, the finetuned."""
-
-    margin: Fraction = 0.1
-    """The smallest difference that matters, as a share of the figure."""
-
-    bootstrap_replicates: Replicates = 10_000
-    """Bootstrap replicates of the intervals."""
-
-    @field_validator("runs")
-    @classmethod
-    def _names_several(cls, value: str) -> str:
-        if value != AUTO:
-            named_runs(value)
-        return value
-
-
 class RegisterConfig(SamplerSettings):
     """Choose the sampler that suits a model best by the select part, and register both."""
 
     model_run: RunReference = "auto"
     """Run of finetune or train whose model is used, or auto: finetune's."""
 
-    served_sampler: Literal["auto", "prior", "gaussian", "mixture", "density", "interpolants"] = "auto"
-    """What the registered model draws from; auto: what the select part prefers (docs/method.md)."""
+    served_sampler: Annotated[str, OneOf({AUTO: "the one that the select part prefers"} | phrases(SAMPLERS))] = AUTO
+    """What the registered model draws from."""
 
     registered_model: RegisteredModel = "lds-vae"
     """Name in the model registry, or none."""
@@ -184,24 +164,3 @@ class SampleConfig(SamplerConfig):
 
     sample_seed: Seed = 0
     """Seed of the first sample; the others follow."""
-
-
-def named_runs(text: str) -> list[tuple[str, str]]:
-    """Returns names and runs of a list RUN,RUN or NAME=RUN,NAME=RUN; a run without a name has an empty one.
-
-    Raises:
-        ValueError: There are fewer than two, one has no run, or a name can't be used or comes twice.
-    """
-    found: list[tuple[str, str]] = []
-    for item in text.split(","):
-        name, named, run = (part.strip() for part in item.rpartition("="))
-        if not run:
-            raise ValueError("should be RUN,RUN or NAME=RUN,NAME=RUN, with nothing left out")
-        if named and (not re.fullmatch(r"\w[\w .-]*", name) or name in dict(found)):
-            raise ValueError(
-                f"should name every run by letters, digits, dots and dashes, each its own way: not {name!r}"
-            )
-        found.append((name, run))
-    if len(found) < 2:
-        raise ValueError("should name two runs or more, or be auto")
-    return found

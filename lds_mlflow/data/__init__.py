@@ -4,7 +4,7 @@ from lds_mlflow.data.digits import load_digits
 from lds_mlflow.data.duplicates import DuplicatePair, NearDuplicates, near_duplicates
 from lds_mlflow.data.folder import Reading, load_folder
 from lds_mlflow.data.packing import Packed, pack_pictures
-from lds_mlflow.data.pixel_augmentation import PIXEL_AUGMENTATIONS, augment_pixels
+from lds_mlflow.data.pixel_augmentation import augment_pixels, change_affinely, cut_and_mix, mix_up
 from lds_mlflow.data.pixels import Fault, describe_preparation
 from lds_mlflow.data.sources import describe_source, load_images
 from lds_mlflow.data.splits import declare_parts, exact_copies, limit_examples, split_examples
@@ -12,13 +12,14 @@ from lds_mlflow.data.tables import read_parts
 from lds_mlflow.data.torchvision_sets import load_torchvision
 
 __all__ = [
-    "PIXEL_AUGMENTATIONS",
     "DuplicatePair",
     "Fault",
     "NearDuplicates",
     "Packed",
     "Reading",
     "augment_pixels",
+    "change_affinely",
+    "cut_and_mix",
     "declare_parts",
     "describe_preparation",
     "describe_source",
@@ -28,6 +29,7 @@ __all__ = [
     "load_folder",
     "load_images",
     "load_torchvision",
+    "mix_up",
     "near_duplicates",
     "pack_pictures",
     "read_parts",

@@ -1,7 +1,7 @@
 """Train, select and test: divided once, by the digest of every example's content, before anything is fitted.
 
-An example's place is the rank of SHA-256(seed, content), so it doesn't depend on names or their order, and copies of one
-example always fall on the same side.
+An example's place is the rank of SHA-256(seed, content), so it doesn't depend on names or their order, and copies of
+one example always fall on the same side.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from matplotlib.figure import Figure
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from lds_mlflow.data import NearDuplicates, Reading
 from lds_mlflow.models import Scale
@@ -102,14 +102,6 @@ class Domain(Protocol):
     @property
     def page(self) -> Path | None:
         """The page that `serve` shows, or None."""
-        ...
-
-    def classifier_body(self, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
-        """Returns the layers of a classifier before its features, and how many values they give for an example.
-
-        Args:
-            shape: The shape of one example.
-        """
         ...
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from lds_mlflow.data import (
     NearDuplicates,
@@ -22,7 +22,7 @@ from lds_mlflow.domains.domain import Quality
 from lds_mlflow.metrics import sharpness
 from lds_mlflow.models import PIXELS, Scale
 from lds_mlflow.pictures import image_grid, paired_grid, score_bands
-from lds_mlflow.values import ExampleSet, Splits
+from lds_mlflow.values import IMAGES, ExampleSet, Splits
 
 __all__ = ["Images", "png_of"]
 
@@ -50,7 +50,7 @@ def _array_of(image_CHW: Tensor) -> list[list[list[int]]]:
 class Images:
     """Images; see Domain."""
 
-    name = "images"
+    name = IMAGES
     scale: Scale = PIXELS
     suffix = ".png"
     column = "image"
@@ -95,7 +95,3 @@ class Images:
     def file_content(self, example: Tensor) -> bytes:
         """Returns an image as PNG."""
         return png_of(example)
-
-    def classifier_body(self, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
-        """See Domain; strided convolutions."""
-        return convolutions(shape)

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import Any
 
 import click
 from pydantic.fields import FieldInfo
 
+from lds_mlflow.config import choices_of
 from lds_mlflow.errors import Interrupted, LdsError
 
 __all__ = ["command"]
@@ -39,12 +40,17 @@ def command(
 
 
 def _flag(name: str, field: FieldInfo) -> click.Option:
-    choices = "|".join(str(choice) for choice in get_args(field.annotation))
+    choices = choices_of(field)
     return click.Option(
         [f"--{name}"],
         type=str,
         default=str(field.default),
         show_default=True,
-        metavar=f"[{choices}]" if choices else "VALUE",
-        help=field.description,
+        metavar=f"[{'|'.join(choices)}]" if choices else "VALUE",
+        help=_described(field.description or "", choices),
     )
+
+
+def _described(description: str, choices: Mapping[str, str]) -> str:
+    meanings = "; ".join(f"{name}: {phrase}" for name, phrase in choices.items() if phrase)
+    return f"{description} {meanings}." if meanings else description

@@ -16,7 +16,7 @@ def imported_modules(roots: tuple[str, ...], leaving_out: tuple[str, ...] = (), 
 
     A name that a package's `__init__` only passes on counts as imported from the module that defines it, so that
     `from lds_mlflow.latent import select` reaches one module of that room and not all of them. A module that is named
-    in a string, as `import_module` takes it, counts too.
+    in a string, as `import_module` takes it or as MODULE:NAME, counts too.
 
     Args:
         roots: Full names of the modules to begin with.
@@ -59,8 +59,10 @@ def _found_in(tree: ast.Module, folder: Path) -> Iterator[str]:
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if path_of(alias.name, folder))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            is_module = node.value.startswith(f"{folder.name}.") and path_of(node.value, folder)
-            yield from (node.value,) if is_module else ()
+            # A table names what is imported when it is chosen as MODULE:NAME.
+            module, _, _ = node.value.partition(":")
+            is_module = module.startswith(f"{folder.name}.") and path_of(module, folder)
+            yield from (module,) if is_module else ()
 
 
 def _definition_of(module: str, name: str, folder: Path) -> Iterator[str]:

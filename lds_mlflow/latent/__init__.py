@@ -9,26 +9,22 @@
 Needs torch and numpy alone; with numba (the extra "fast") scoring is faster.
 """
 
-from lds_mlflow.latent.bandwidth import BANDWIDTH_RULES, Bandwidth, bandwidth, effective_neighbours
-from lds_mlflow.latent.candidates import INTERPOLATIONS, draw_candidates, interpolate
+from lds_mlflow.latent.bandwidth import Bandwidth, bandwidth, effective_neighbours
+from lds_mlflow.latent.candidates import draw_candidates, interpolate, nearest_latents
 from lds_mlflow.latent.scoring.approximate import Certificate, NeighbourScorer, SubsampleScorer, certify
 from lds_mlflow.latent.scoring.density import leave_one_out_log_density, log_density
 from lds_mlflow.latent.scoring.exhaustive import Census, Exhaustive, score_exhaustively
 from lds_mlflow.latent.scoring.factored import score_factored
 from lds_mlflow.latent.scoring.scorers import Scorer, score_candidates, score_directly
 from lds_mlflow.latent.selecting.diagnosis import Diagnosis, diagnose
-from lds_mlflow.latent.selecting.rules import COMBINATIONS, Paper, PowerLaw, Random, Rule, TopFraction
-from lds_mlflow.latent.selecting.selection import feasible_tau, select
+from lds_mlflow.latent.selecting.rules import Paper, PowerLaw, Random, Ranking, Rule, TopFraction
+from lds_mlflow.latent.selecting.selection import Limits, SharpnessFilter, feasible_tau, select
 from lds_mlflow.latent.selecting.strata import Strata, strata_of
 from lds_mlflow.latent.selecting.threshold_rules import Conformal, HighestDensity, Knee, Otsu, Threshold, Typical
 from lds_mlflow.latent.selecting.thresholds import Modes, modes
-from lds_mlflow.latent.space import SPACES, LatentSpace, latent_space
+from lds_mlflow.latent.space import LatentSpace, latent_space
 
 __all__ = [
-    "BANDWIDTH_RULES",
-    "COMBINATIONS",
-    "INTERPOLATIONS",
-    "SPACES",
     "Bandwidth",
     "Census",
     "Certificate",
@@ -38,14 +34,17 @@ __all__ = [
     "HighestDensity",
     "Knee",
     "LatentSpace",
+    "Limits",
     "Modes",
     "NeighbourScorer",
     "Otsu",
     "Paper",
     "PowerLaw",
     "Random",
+    "Ranking",
     "Rule",
     "Scorer",
+    "SharpnessFilter",
     "Strata",
     "SubsampleScorer",
     "Threshold",
@@ -62,6 +61,7 @@ __all__ = [
     "leave_one_out_log_density",
     "log_density",
     "modes",
+    "nearest_latents",
     "score_candidates",
     "score_directly",
     "score_exhaustively",

@@ -15,12 +15,24 @@ from math import exp, log, sqrt
 import torch
 from torch import Tensor
 
-from lds_mlflow.errors import ConfigError, DataError
+from lds_mlflow.choices import load
+from lds_mlflow.choices.bandwidths import BANDWIDTHS, parse_bandwidth
+from lds_mlflow.errors import DataError
 from lds_mlflow.latent.checks import require_finite
 from lds_mlflow.latent.geometry import blocks
 from lds_mlflow.values import evenly_spread
 
-__all__ = ["BANDWIDTH_RULES", "Bandwidth", "bandwidth", "effective_neighbours", "parse_bandwidth"]
+__all__ = [
+    "Bandwidth",
+    "bandwidth",
+    "effective_neighbours",
+    "leave_one_out",
+    "median_distance",
+    "norm_fifth",
+    "scott",
+    "silverman",
+    "tenth_nearest",
+]
 
 _QUERIES, _FEWEST_QUERIES, _ENTRIES, _ROWS = 1000, 32, 2**25, 8192
 _NEIGHBOUR = 10
@@ -43,28 +55,6 @@ class Bandwidth:
     warning: str
 
 
-def parse_bandwidth(rule: str) -> float | None:
-    """Returns the number that a rule is, or None where it is a name.
-
-    Raises:
-        ConfigError: It is neither a name nor a number above 0.
-    """
-    if rule in BANDWIDTH_RULES:
-        return None
-    try:
-        number = float(rule)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise ConfigError(
-            "sigma",
-            found=repr(rule),
-            expected=f"one of {', '.join(BANDWIDTH_RULES)}, or a finite number above 0",
-            remedy="norm/5 is the draft's rule.",
-        )
-    return number
-
-
 def bandwidth(z_ND: Tensor, rule: str, *, multiplier: float = 1.0) -> Bandwidth:
     """Returns the bandwidth by a rule.
 
@@ -72,17 +62,17 @@ def bandwidth(z_ND: Tensor, rule: str, *, multiplier: float = 1.0) -> Bandwidth:
 
     Args:
         z_ND: Training latents in the space in which density is measured, float [N, D].
-        rule: One of BANDWIDTH_RULES, or a number.
-        multiplier: What its result is multiplied by.
+        rule: A name of BANDWIDTHS, or a number above 0.
+        multiplier: What the width is multiplied by.
 
     Raises:
-        ConfigError: The rule is none of these.
+        ConfigError: The rule is neither.
         DataError: There are fewer than two latents, one is not finite, or the rule gives no width above 0.
     """
     number = parse_bandwidth(rule)
     require_finite(z_ND, "training latent")
     _require_two(z_ND)
-    sigma = multiplier * (_RULES[rule](z_ND) if number is None else number)
+    sigma = multiplier * (load(BANDWIDTHS[rule].at)(z_ND) if number is None else number)
     if not 0 < sigma < float("inf"):
         raise DataError(
             f"the bandwidth by the rule {rule}",
@@ -126,11 +116,12 @@ def _require_two(z_ND: Tensor) -> None:
             "the training latents",
             found=f"{len(z_ND)}",
             expected="at least 2, to have distances",
-            remedy="Bring more training images.",
+            remedy="Bring more training examples.",
         )
 
 
-def _norm_fifth(z_ND: Tensor) -> float:
+def norm_fifth(z_ND: Tensor) -> float:
+    """Returns a fifth of the mean L2 norm (draft, section 3.2)."""
     return float(z_ND.double().norm(dim=1).mean()) / 5
 
 
@@ -138,27 +129,32 @@ def _spread(z_ND: Tensor) -> float:
     return float(z_ND.double().var(0).mean().sqrt())
 
 
-def _scott(z_ND: Tensor) -> float:
+def scott(z_ND: Tensor) -> float:
+    """Returns the width by Scott (1992)."""
     n, d = z_ND.shape
     return _spread(z_ND) * float(n ** (-1 / (d + 4)))
 
 
-def _silverman(z_ND: Tensor) -> float:
+def silverman(z_ND: Tensor) -> float:
+    """Returns the width by Silverman (1986)."""
     n, d = z_ND.shape
     return _spread(z_ND) * float((n * (d + 2) / 4) ** (-1 / (d + 4)))
 
 
-def _median(z_ND: Tensor) -> float:
+def median_distance(z_ND: Tensor) -> float:
+    """Returns the median distance of two latents (Garreau et al. 2017)."""
     squared = _squared_distances(z_ND)
     return float(squared[squared < torch.inf].median().sqrt())
 
 
-def _knn(z_ND: Tensor) -> float:
+def tenth_nearest(z_ND: Tensor) -> float:
+    """Returns the mean distance to the tenth nearest latent."""
     squared = _squared_distances(z_ND)
     return float(squared.kthvalue(min(_NEIGHBOUR, len(z_ND) - 1), dim=1).values.sqrt().mean())
 
 
-def _leave_one_out(z_ND: Tensor) -> float:
+def leave_one_out(z_ND: Tensor) -> float:
+    """Returns the maximum of the leave-one-out likelihood, or 0 where all latents are alike."""
     squared, d = _squared_distances(z_ND), z_ND.shape[1]
     finite = squared[(squared > 0) & (squared < torch.inf)]
     if not len(finite):
@@ -188,19 +184,6 @@ def _golden_section(function: Callable[[float], float], low: float, high: float)
             right = low + _GOLDEN * (high - low)
             at_right = function(right)
     return (low + high) / 2
-
-
-_RULES: dict[str, Callable[[Tensor], float]] = {
-    "norm/5": _norm_fifth,
-    "scott": _scott,
-    "silverman": _silverman,
-    "median": _median,
-    "knn": _knn,
-    "loo": _leave_one_out,
-}
-
-BANDWIDTH_RULES = tuple(_RULES)
-"""The named rules; norm/5 is the draft's."""
 
 
 def _squared_distances(z_ND: Tensor) -> Tensor:

@@ -10,17 +10,26 @@ other kinds, about the centre c, are not:
 import torch
 from torch import Tensor
 
+from lds_mlflow.choices import load, look_up
+from lds_mlflow.choices.interpolations import INTERPOLATIONS, LINEAR
 from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent.checks import require_finite
 from lds_mlflow.latent.geometry import blocks
 from lds_mlflow.values import Candidates
 
-__all__ = ["INTERPOLATIONS", "draw_candidates", "interpolate", "nearest_latents"]
+__all__ = [
+    "TENTHS",
+    "draw_candidates",
+    "interpolate",
+    "nearest_latents",
+    "on_a_circle",
+    "on_a_line",
+    "with_variance",
+]
 
-INTERPOLATIONS = ("linear", "slerp", "variance-preserving")
-"""linear is the draft's."""
+TENTHS = 10
+"""Steps of the grid of interpolation weights: alpha is one of 0.1, ..., 0.9."""
 
-_TENTHS = 10
 _PARALLEL = 1e-4
 _ROWS, _TILE_ENTRIES = 4096, 2**24
 
@@ -30,7 +39,7 @@ def draw_candidates(
     n: int,
     *,
     generator: torch.Generator,
-    interpolation: str = "linear",
+    interpolation: str = LINEAR,
     neighbours: int = 0,
     every_alpha: bool = False,
 ) -> Candidates:
@@ -40,7 +49,7 @@ def draw_candidates(
         z_ND: Training latents, float [N, D].
         n: M, how many to draw.
         generator: The randomness, on the CPU.
-        interpolation: One of INTERPOLATIONS.
+        interpolation: A name of INTERPOLATIONS.
         neighbours: Draw the second latent among this many nearest to the first; 0 draws it among all.
         every_alpha: Whether a pair has all nine tenths, in consecutive rows, and not a random one. They are cheaper to
             score, and more alike.
@@ -50,21 +59,21 @@ def draw_candidates(
         DataError: There are fewer than two latents, or one is not finite.
     """
     _check(z_ND, interpolation, neighbours)
-    per_pair = _TENTHS - 1 if every_alpha else 1
+    per_pair = TENTHS - 1 if every_alpha else 1
     n_pairs = -(-n // per_pair)
     n_latents = len(z_ND)
     first = torch.randint(n_latents, (n_pairs,), generator=generator)
     if neighbours:
         rank = torch.randint(neighbours, (n_pairs,), generator=generator)
-        second = nearest_latents(z_ND, neighbours)[first, rank]
+        second = nearest_latents(z_ND - z_ND.mean(0), neighbours)[first, rank]
     else:
         # A step of 1..N-1 around the ring reaches every other latent alike, and never the first itself.
         second = (first + torch.randint(1, n_latents, (n_pairs,), generator=generator)) % n_latents
     if every_alpha:
-        tenths = torch.arange(1, _TENTHS).repeat(n_pairs)
+        tenths = torch.arange(1, TENTHS).repeat(n_pairs)
     else:
-        tenths = torch.randint(1, _TENTHS, (n_pairs,), generator=generator)
-    alpha = tenths[:n].double() / _TENTHS
+        tenths = torch.randint(1, TENTHS, (n_pairs,), generator=generator)
+    alpha = tenths[:n].double() / TENTHS
     first, second = (parents.repeat_interleave(per_pair)[:n] for parents in (first, second))
     z_MD = interpolate(z_ND[first], z_ND[second], alpha, interpolation, centre_D=z_ND.mean(0))
     return Candidates(z_MD, torch.stack([first, second], dim=1), alpha.float(), interpolation)
@@ -77,23 +86,45 @@ def interpolate(z_i_MD: Tensor, z_j_MD: Tensor, alpha_M: Tensor, kind: str, *, c
         z_i_MD: First parents, float [M, D].
         z_j_MD: Second parents, float [M, D].
         alpha_M: Weights of the second, float [M].
-        kind: One of INTERPOLATIONS.
+        kind: A name of INTERPOLATIONS.
         centre_D: What slerp turns about, and variance is preserved about, float [D].
+
+    Raises:
+        ConfigError: There is no such kind.
     """
-    alpha = alpha_M.to(z_i_MD)[:, None]
-    if kind == "linear":
-        return torch.lerp(z_i_MD, z_j_MD, alpha)
+    kernel = load(look_up(INTERPOLATIONS, kind, "interpolation").at)
+    interpolants: Tensor = kernel(z_i_MD, z_j_MD, alpha_M.to(z_i_MD)[:, None], centre_D)
+    return interpolants
+
+
+def on_a_line(z_i_MD: Tensor, z_j_MD: Tensor, alpha_M1: Tensor, _centre_D: Tensor) -> Tensor:
+    """Returns interpolants on the straight line between their parents. See `interpolate`."""
+    return torch.lerp(z_i_MD, z_j_MD, alpha_M1)
+
+
+def on_a_circle(z_i_MD: Tensor, z_j_MD: Tensor, alpha_M1: Tensor, centre_D: Tensor) -> Tensor:
+    """Returns interpolants along the great circle about the centre, their norms interpolated. See `interpolate`."""
+    return centre_D + _slerp(z_i_MD - centre_D, z_j_MD - centre_D, alpha_M1)
+
+
+def with_variance(z_i_MD: Tensor, z_j_MD: Tensor, alpha_M1: Tensor, centre_D: Tensor) -> Tensor:
+    """Returns interpolants on the line, scaled about the centre to their parents' variance. See `interpolate`."""
     u, v = z_i_MD - centre_D, z_j_MD - centre_D
-    if kind == "slerp":
-        return centre_D + _slerp(u, v, alpha)
-    return centre_D + torch.lerp(u, v, alpha) / torch.hypot(1 - alpha, alpha)
+    return centre_D + torch.lerp(u, v, alpha_M1) / torch.hypot(1 - alpha_M1, alpha_M1)
 
 
 def nearest_latents(z_ND: Tensor, neighbours: int) -> Tensor:
-    """Returns the rows of the nearest other latents of each, the nearest first, int64 [N, neighbours], on the CPU."""
-    found, centred = [], z_ND - z_ND.mean(0)
+    """Returns the rows of the nearest other latents of each, the nearest first, int64 [N, neighbours], on the CPU.
+
+    Distances are taken by matrix products, which lose digits far from the origin.
+
+    Args:
+        z_ND: Latents, float [N, D].
+        neighbours: How many, at most N - 1.
+    """
+    found = []
     for rows in blocks(len(z_ND), max(1, min(_ROWS, _TILE_ENTRIES // len(z_ND)))):
-        distances = torch.cdist(centred[rows], centred)
+        distances = torch.cdist(z_ND[rows], z_ND)
         distances[torch.arange(len(distances)), torch.arange(rows.start, rows.stop)] = torch.inf
         found.append(distances.topk(neighbours, largest=False).indices.cpu())
     return torch.cat(found)
@@ -116,16 +147,10 @@ def _check(z_ND: Tensor, interpolation: str, neighbours: int) -> None:
             "the training latents",
             found=f"{len(z_ND)}",
             expected="at least 2, to interpolate between",
-            remedy="Bring more training images.",
+            remedy="Bring more training examples.",
         )
     require_finite(z_ND, "training latent")
-    if interpolation not in INTERPOLATIONS:
-        raise ConfigError(
-            "interpolation",
-            found=repr(interpolation),
-            expected=f"one of {', '.join(INTERPOLATIONS)}",
-            remedy="linear is the draft's.",
-        )
+    look_up(INTERPOLATIONS, interpolation, "interpolation")
     if not 0 <= neighbours < len(z_ND):
         raise ConfigError(
             "neighbours",

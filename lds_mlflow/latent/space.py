@@ -5,14 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lds_mlflow.errors import ConfigError, DataError
+from lds_mlflow.choices import load, look_up
+from lds_mlflow.choices.spaces import SPACES
+from lds_mlflow.errors import DataError
 from lds_mlflow.latent.checks import require_finite
 
-__all__ = ["SPACES", "LatentSpace", "latent_space"]
-
-SPACES = ("raw", "centred", "whitened")
-"""raw: the draft's. centred: the mean of the training latents is the origin, which matters to the bandwidth norm/5
-alone. whitened: variance is one along each principal axis, which makes distances those of Mahalanobis."""
+__all__ = ["LatentSpace", "centred", "latent_space", "raw", "whitened"]
 
 _INACTIVE = 0.01
 
@@ -22,14 +20,14 @@ class LatentSpace:
     """An affine map, with which linear interpolation commutes.
 
     Attributes:
-        kind: One of SPACES.
         origin_D: What becomes the origin, [D].
         axes_DE: The axes of the space, [D, E].
+        is_identity: Whether the map leaves latents as they are.
     """
 
-    kind: str
     origin_D: Tensor
     axes_DE: Tensor
+    is_identity: bool = False
 
     @property
     def n_dimensions(self) -> int:
@@ -38,7 +36,7 @@ class LatentSpace:
 
     def map(self, z_MD: Tensor) -> Tensor:
         """Returns latents, float [M, D], in this space, [M, E]."""
-        if self.kind == "raw" and self.n_dimensions == z_MD.shape[1]:
+        if self.is_identity:
             return z_MD
         return (z_MD - self.origin_D.to(z_MD)) @ self.axes_DE.to(z_MD)
 
@@ -51,26 +49,39 @@ def latent_space(z_ND: Tensor, kind: str, *, drop_inactive: bool = False) -> Lat
 
     Args:
         z_ND: Training latents, float [N, D].
-        kind: One of SPACES.
+        kind: A name of SPACES.
         drop_inactive: Whether inactive dimensions are dropped; whitening, which would blow them up, always does.
 
     Raises:
         ConfigError: There is no such space.
         DataError: A latent is not finite, or all are alike.
     """
-    if kind not in SPACES:
-        raise ConfigError(
-            "space", found=repr(kind), expected=f"one of {', '.join(SPACES)}", remedy="raw is the draft's."
-        )
+    space_of = load(look_up(SPACES, kind, "space").at)
     require_finite(z_ND, "training latent")
-    z = z_ND.double()
-    mean = z.mean(0)
-    if kind == "whitened":
-        return LatentSpace(kind, mean, _whitening_axes(z - mean))
-    axes = torch.eye(z.shape[1], dtype=torch.float64, device=z.device)
-    if drop_inactive:
-        axes = axes[:, _active(z.var(0, correction=0))]
-    return LatentSpace(kind, mean if kind == "centred" else torch.zeros_like(mean), axes)
+    space: LatentSpace = space_of(z_ND.double(), drop_inactive)
+    return space
+
+
+def raw(z_ND: Tensor, drop_inactive: bool) -> LatentSpace:
+    """Returns the space of the latents as they are. See `latent_space`."""
+    axes = _axes(z_ND, drop_inactive)
+    return LatentSpace(z_ND.new_zeros(z_ND.shape[1]), axes, is_identity=axes.shape[0] == axes.shape[1])
+
+
+def centred(z_ND: Tensor, drop_inactive: bool) -> LatentSpace:
+    """Returns the space whose origin is the mean of the latents. See `latent_space`."""
+    return LatentSpace(z_ND.mean(0), _axes(z_ND, drop_inactive))
+
+
+def whitened(z_ND: Tensor, _drop_inactive: bool) -> LatentSpace:
+    """Returns the space in which latents have variance one along every principal axis. See `latent_space`."""
+    mean = z_ND.mean(0)
+    return LatentSpace(mean, _whitening_axes(z_ND - mean))
+
+
+def _axes(z_ND: Tensor, drop_inactive: bool) -> Tensor:
+    axes = torch.eye(z_ND.shape[1], dtype=torch.float64, device=z_ND.device)
+    return axes[:, _active(z_ND.var(0, correction=0))] if drop_inactive else axes
 
 
 def _whitening_axes(centred_ND: Tensor) -> Tensor:

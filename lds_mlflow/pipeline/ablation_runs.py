@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from functools import partial
 
+from lds_mlflow.choices.samplers import PRIOR
 from lds_mlflow.config import AblateConfig
 from lds_mlflow.config.arms import ARMS, BASELINE, LDS, Arm
 from lds_mlflow.errors import SelectionError
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import Runs, SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
-from lds_mlflow.samplers import PRIOR
 from lds_mlflow.tracking import FinishedRun
 
 __all__ = ["inputs_of_ablate"]

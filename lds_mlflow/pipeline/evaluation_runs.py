@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+from lds_mlflow.choices.samplers import PRIOR, SAMPLERS
 from lds_mlflow.config import (
     AUTO,
     NO_MODEL,
@@ -17,7 +18,6 @@ from lds_mlflow.config import (
 from lds_mlflow.entry.graph import COMPARE, REGISTER, STEPS, Input
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.pipeline.runner import Runner
-from lds_mlflow.samplers import PRIOR, SAMPLERS
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import LatentDistribution
 

@@ -1,20 +1,22 @@
-"""What the configuration of `augment` asks for: candidates, their scores, the rule that selects, and A."""
+"""What configurations ask of the science rooms: A, its candidates, scores and selection; samplers; fits; extractors.
 
-from lds_mlflow.recipes.controls import control_latents, control_set, real_images
-from lds_mlflow.recipes.interpolants import Selected, select_interpolants
-from lds_mlflow.recipes.rules import RULES, rule_of, strata_as_configured
-from lds_mlflow.recipes.scoring import Scored, score_as_configured, wanted_of
+The shapes, by their suffixes: N training examples or latents, H held-out ones, M candidates, A the augmentation set, B
+a batch, D dimensions of a latent.
+"""
+
+from lds_mlflow.recipes.augmentation import Augmentation, Ingredients, SelectedInterpolants, make_augmentation
+from lds_mlflow.recipes.rules import rule_as_configured
+from lds_mlflow.recipes.scoring import ScoredCandidates, score_as_configured, wanted_of
+from lds_mlflow.recipes.strata import strata_as_configured
 
 __all__ = [
-    "RULES",
-    "Scored",
-    "Selected",
-    "control_latents",
-    "control_set",
-    "real_images",
-    "rule_of",
+    "Augmentation",
+    "Ingredients",
+    "ScoredCandidates",
+    "SelectedInterpolants",
+    "make_augmentation",
+    "rule_as_configured",
     "score_as_configured",
-    "select_interpolants",
     "strata_as_configured",
     "wanted_of",
 ]

@@ -1,80 +1,109 @@
-"""A from other sources than interpolants."""
+"""A of other sources than selected interpolants: controls, and an oracle. Each follows `make_augmentation`."""
 
+from collections.abc import Callable
 from math import ceil
 
 import torch
 from torch import Tensor
 
 from lds_mlflow.config import AugmentConfig
-from lds_mlflow.data import PIXEL_AUGMENTATIONS, augment_pixels
+from lds_mlflow.data import augment_pixels, change_affinely, cut_and_mix, mix_up
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent import bandwidth
-from lds_mlflow.models.coding import decode_latents
-from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.recipes.samplers import prior_of
+from lds_mlflow.recipes.augmentation import Augmentation, Ingredients
 from lds_mlflow.recipes.scoring import wanted_of
-from lds_mlflow.samplers import draw_latents
-from lds_mlflow.values import AugmentationSet, ExampleSet, LatentDistribution, LatentSet
+from lds_mlflow.samplers import draw_latents, prior_of
+from lds_mlflow.values import IMAGES, AugmentationSet
 
-__all__ = ["control_latents", "control_set", "real_images"]
+__all__ = [
+    "affine_transforms",
+    "cut_and_mixed",
+    "latents_with_noise",
+    "mixed_up",
+    "real_examples",
+    "reconstructions",
+    "samples_of_prior",
+]
 
 _FIRST_SEED_OF_A = 2**31
 """Far from the seeds that evaluations draw."""
 
 
-def control_set(
-    config: AugmentConfig, latents: LatentSet, model: VAE, train: ExampleSet, reserve: ExampleSet | None
-) -> AugmentationSet:
-    """Returns the A of a control.
-
-    Args:
-        config: The configuration: source is not interpolants.
-        latents: The training latents.
-        model: The model that encoded them.
-        train: The training images.
-        reserve: Real images that were kept aside, or None where there are none.
-    """
-    if config.source == "real":
-        return real_images(config, reserve, len(train))
-    if config.source in PIXEL_AUGMENTATIONS:
-        n = wanted_of(config, len(train))
-        return AugmentationSet(augment_pixels(train.examples_N, config.source, n, seed=config.augment_seed))
-    z_AD = control_latents(config, latents, prior_of(model))
-    return AugmentationSet(decode_latents(model, z_AD), z_AD)
+def samples_of_prior(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
+    """Returns samples of the model's prior."""
+    first = _FIRST_SEED_OF_A + config.augment_seed * 2**20
+    n = wanted_of(config, len(ingredients.latents.z_ND))
+    return _decoded(draw_latents(prior_of(ingredients.codec), [(first + i) % 2**32 for i in range(n)]), ingredients)
 
 
-def control_latents(config: AugmentConfig, latents: LatentSet, prior: LatentDistribution) -> Tensor:
-    """Returns the latents that a control's A is decoded from, float32 [A, D].
-
-    Args:
-        config: The configuration: source is prior, reconstructions or noise.
-        latents: The training latents.
-        prior: The model's prior.
-    """
-    z_ND, seed = latents.z_ND, config.augment_seed
-    n = wanted_of(config, len(z_ND))
-    if config.source == "prior":
-        return draw_latents(prior, [(_FIRST_SEED_OF_A + seed * 2**20 + i) % 2**32 for i in range(n)])
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.cat([torch.randperm(len(z_ND), generator=generator) for _ in range(ceil(n / len(z_ND)))])
-    chosen = z_ND[order[:n]]
-    if config.source == "reconstructions":
-        return chosen
-    width = bandwidth(z_ND, config.sigma, multiplier=config.sigma_multiplier)
-    return chosen + width.sigma * torch.randn(chosen.shape, generator=generator)
+def reconstructions(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
+    """Returns reconstructions of training examples, each as often as any other as far as that goes."""
+    return _decoded(_training_latents(config, ingredients, _generator(config)), ingredients)
 
 
-def real_images(config: AugmentConfig, reserve: ExampleSet | None, n_train: int) -> AugmentationSet:
-    """Returns more real images as A: as many as there would be of others, or all that there are.
+def latents_with_noise(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
+    """Returns decoded training latents with Gaussian noise of the configured bandwidth."""
+    generator = _generator(config)
+    z_AD = _training_latents(config, ingredients, generator)
+    width = bandwidth(ingredients.latents.z_ND, config.sigma, multiplier=config.sigma_multiplier)
+    return _decoded(z_AD + width.sigma * torch.randn(z_AD.shape, generator=generator), ingredients)
+
+
+def affine_transforms(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
+    """Returns random affine transforms of training images."""
+    return _of_pixels(change_affinely, config, ingredients)
+
+
+def mixed_up(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
+    """Returns mixtures of two training images each."""
+    return _of_pixels(mix_up, config, ingredients)
+
+
+def cut_and_mixed(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
+    """Returns training images with a rectangle of another in each."""
+    return _of_pixels(cut_and_mix, config, ingredients)
+
+
+def real_examples(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
+    """Returns more real examples: as many as there would be of another source, or all that were kept aside.
 
     Raises:
         DataError: None were kept aside.
     """
+    reserve = ingredients.reserve()
     if reserve is None:
         raise DataError(
             "source=real",
-            found="no real images that were kept aside",
-            expected="a part of the images for it",
-            remedy="Give reserve_fraction=0.2, say; it changes the division of the images.",
+            found="no real examples that were kept aside",
+            expected="a part of the data for it",
+            remedy="Give reserve_fraction=0.2, say; it changes the division of the data.",
         )
-    return AugmentationSet(reserve.spread(wanted_of(config, n_train)).examples_N)
+    return Augmentation(AugmentationSet(reserve.spread(wanted_of(config, len(ingredients.train))).examples_N))
+
+
+def _generator(config: AugmentConfig) -> torch.Generator:
+    return torch.Generator().manual_seed(config.augment_seed)
+
+
+def _training_latents(config: AugmentConfig, ingredients: Ingredients, generator: torch.Generator) -> Tensor:
+    z_ND = ingredients.latents.z_ND
+    n = wanted_of(config, len(z_ND))
+    order = torch.cat([torch.randperm(len(z_ND), generator=generator) for _ in range(ceil(n / len(z_ND)))])
+    return z_ND[order[:n]]
+
+
+def _decoded(z_AD: Tensor, ingredients: Ingredients) -> Augmentation:
+    return Augmentation(AugmentationSet(ingredients.codec.decode(z_AD), z_AD))
+
+
+def _of_pixels(change: Callable[[Tensor], Tensor], config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
+    if ingredients.train.domain != IMAGES:
+        raise DataError(
+            f"source={config.source}",
+            found=f"examples that are {ingredients.train.domain}",
+            expected="images, whose pixels this source changes",
+            remedy="Give another source.",
+        )
+    n = wanted_of(config, len(ingredients.train))
+    changed = augment_pixels(ingredients.train.examples_N, change, n, seed=config.augment_seed)
+    return Augmentation(AugmentationSet(changed))

@@ -6,6 +6,7 @@ from time import monotonic, perf_counter
 
 import torch
 
+from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig
 from lds_mlflow.latent import bandwidth, draw_candidates, score_candidates
 from lds_mlflow.machine.memory import forget_peak, peak_bytes
@@ -140,7 +141,7 @@ def _scoring_seconds(n: int, n_candidates: int, codec: Codec) -> float:
     candidates = draw_candidates(z_ND, min(n_candidates, _SCORED), generator=generator)
     score_candidates(candidates.take(torch.arange(1)), z_ND, sigma=1.0)
     started = perf_counter()
-    score_candidates(candidates, z_ND, sigma=float(bandwidth(z_ND, "norm/5").sigma))
+    score_candidates(candidates, z_ND, sigma=float(bandwidth(z_ND, DRAFTS_BANDWIDTH).sigma))
     return (perf_counter() - started) / len(candidates.alpha_M)
 
 

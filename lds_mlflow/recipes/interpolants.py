@@ -1,88 +1,66 @@
-"""A of interpolants: candidates, scores, selection, images."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""A of interpolants: candidates, scores, a selection, and its decoded examples."""
 
 import torch
 from torch import Tensor
 
 from lds_mlflow.config import AugmentConfig
-from lds_mlflow.latent import select
-from lds_mlflow.machine.ranks import ALONE, Ranks
-from lds_mlflow.metrics import sharpness
-from lds_mlflow.models.coding import decode_latents, encode_examples
-from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.recipes.rules import rule_of, strata_as_configured
-from lds_mlflow.recipes.scoring import Scored, score_as_configured, wanted_of
-from lds_mlflow.values import AugmentationSet, Candidates, ExampleSet, LatentSet, Selection
+from lds_mlflow.domains import domain_of
+from lds_mlflow.errors import DataError
+from lds_mlflow.latent import Limits, SharpnessFilter, select
+from lds_mlflow.recipes.augmentation import Augmentation, Ingredients, SelectedInterpolants
+from lds_mlflow.recipes.rules import rule_as_configured
+from lds_mlflow.recipes.scoring import ScoredCandidates, score_as_configured, wanted_of
+from lds_mlflow.recipes.strata import strata_as_configured
+from lds_mlflow.values import AugmentationSet
 
-__all__ = ["Selected", "select_interpolants"]
+__all__ = ["interpolants"]
 
 _DECODED_AT_ONCE = 1024
+_SHARPNESS = "sharpness"
+"""The quality score of the draft's second filter (section 4.2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """A of interpolants, and how it came about.
-
-    Attributes:
-        scored: The scored candidates.
-        chosen: Which of them are A, and by what rule.
-        candidates: Those.
-        augmentation: A.
-    """
-
-    scored: Scored
-    chosen: Selection
-    candidates: Candidates
-    augmentation: AugmentationSet
-
-
-def select_interpolants(
-    config: AugmentConfig,
-    latents: LatentSet,
-    model: VAE,
-    train: ExampleSet,
-    held_out: Callable[[], ExampleSet],
-    *,
-    ranks: Ranks = ALONE,
-) -> Selected:
-    """Makes candidates, scores, selects and decodes (draft, section 3).
-
-    Args:
-        config: The configuration: source is interpolants.
-        latents: The training latents.
-        model: The model that encoded them.
-        train: The training images.
-        held_out: Gives the part select, for a rule that needs it.
-        ranks: The processes that share the work.
-
-    Raises:
-        SelectionError: No candidate is selected.
-        DataError: The configuration asks for more than the data has.
-    """
+def interpolants(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
+    """Makes candidates, scores, selects and decodes them (draft, section 3). See `make_augmentation`."""
+    codec, ranks = ingredients.codec, ingredients.ranks
     generator = torch.Generator().manual_seed(config.augment_seed)
-    scored = score_as_configured(config, latents.z_ND.to(model.device), generator, ranks=ranks)
+    scored = score_as_configured(config, ingredients.latents.z_ND.to(codec.device), generator, ranks=ranks)
 
     def z_of_held_out() -> Tensor:
-        return encode_examples(model, held_out().examples_N, ranks=ranks)[0].to(model.device)
+        return codec.encode(ingredients.held_out().examples_N, ranks=ranks).mean.to(codec.device)
 
-    sharpness_M = None
-    if config.sharpest_fraction < 1:
-        # All candidates, decoded, may not fit in memory.
-        some_MD = scored.candidates.z_MD.split(_DECODED_AT_ONCE)
-        sharpness_M = torch.cat([sharpness(decode_latents(model, z_BD, ranks=ranks)) for z_BD in some_MD])
-    chosen = select(
+    selection = select(
         scored.scores.log_lds_M,
-        rule_of(config, scored, z_of_held_out),
+        rule_as_configured(config, scored, z_of_held_out),
         generator=generator,
         candidates=scored.candidates,
-        at_most=wanted_of(config, len(scored.z_ND)),
-        max_per_parent=config.max_per_parent,
-        strata=strata_as_configured(config, scored, train),
-        sharpness_M=sharpness_M,
-        sharpest=config.sharpest_fraction,
+        limits=Limits(
+            at_most=wanted_of(config, len(scored.z_ND)),
+            max_per_parent=config.max_per_parent,
+            strata=strata_as_configured(config, scored, ingredients.train),
+        ),
+        sharpest=_sharpness_filter(config, scored, ingredients),
     )
-    kept = scored.candidates.take(chosen.index_A)
-    augmentation = AugmentationSet(decode_latents(model, kept.z_MD, ranks=ranks), kept.z_MD.cpu())
-    return Selected(scored, chosen, kept, augmentation)
+    kept = scored.candidates.take(selection.index_A)
+    examples = AugmentationSet(codec.decode(kept.z_MD, ranks=ranks), kept.z_MD.cpu())
+    return Augmentation(examples, SelectedInterpolants(scored, selection, kept))
+
+
+def _sharpness_filter(
+    config: AugmentConfig, scored: ScoredCandidates, ingredients: Ingredients
+) -> SharpnessFilter | None:
+    if config.sharpest_fraction == 1:
+        return None
+    domain = domain_of(ingredients.train.domain)
+    if _SHARPNESS not in domain.qualities:
+        raise DataError(
+            f"sharpest_fraction={config.sharpest_fraction}",
+            found=f"examples that are {domain.name}, which have no sharpness",
+            expected="images, or sharpest_fraction=1",
+            remedy="Give sharpest_fraction=1.",
+        )
+    sharpness = domain.qualities[_SHARPNESS].measure
+    # All candidates, decoded, may not fit in memory.
+    some_MD = scored.candidates.z_MD.split(_DECODED_AT_ONCE)
+    decoded = (ingredients.codec.decode(z_BD, ranks=ingredients.ranks) for z_BD in some_MD)
+    return SharpnessFilter(torch.cat([sharpness(examples) for examples in decoded]), config.sharpest_fraction)

@@ -1,44 +1,37 @@
-"""What the configuration of a sampler asks of the samplers room."""
+"""A model with what its latents are drawn from, by the sampler that is configured."""
 
-from torch import Tensor
+from collections.abc import Mapping
+from typing import Any
 
+from lds_mlflow.choices import call, look_up
+from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import SamplerSettings
-from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.samplers import (
-    aggregate_gaussian,
-    aggregate_mixture,
-    dense_interpolants,
-    latent_density,
-    prior_distribution,
-)
-from lds_mlflow.values import LatentDistribution
+from lds_mlflow.models import Codec, Posterior
+from lds_mlflow.samplers import Generator
 
-__all__ = ["distribution_as_configured", "prior_of"]
+__all__ = ["generator_as_configured"]
 
 
-def prior_of(model: VAE) -> LatentDistribution:
-    """Returns a model's own prior."""
-    return prior_distribution(model.prior_mixture(), model.spec.latent_dim)
-
-
-def distribution_as_configured(
-    config: SamplerSettings, sampler: str, model: VAE, z_ND: Tensor, log_variance_ND: Tensor
-) -> LatentDistribution:
-    """Returns what latents are drawn from.
+def generator_as_configured(config: SamplerSettings, sampler: str, codec: Codec, posterior: Posterior) -> Generator:
+    """Returns a model with the distribution that its latents are drawn from.
 
     Args:
-        config: What it depends on.
-        sampler: One of SAMPLERS.
-        model: The model.
-        z_ND: Posterior means of the training images.
-        log_variance_ND: Posterior log variances, likewise.
+        config: The parameters of the samplers.
+        sampler: A name of SAMPLERS. What its function takes is a parameter, the `codec`, or `z_ND` and
+            `log_variance_ND` of the posterior.
+        codec: The model.
+        posterior: The posteriors of the training examples, [N, D].
+
+    Raises:
+        ConfigError: There is no such sampler.
     """
-    if sampler == "gaussian":
-        return aggregate_gaussian(z_ND, log_variance_ND)
-    if sampler == "mixture":
-        return aggregate_mixture(z_ND, log_variance_ND, components=config.sampler_components)
-    if sampler == "density":
-        return latent_density(z_ND, sigma=config.sampler_sigma)
-    if sampler == "interpolants":
-        return dense_interpolants(z_ND, sigma=config.sampler_sigma)
-    return prior_of(model)
+    of_model: Mapping[str, Any] = {
+        "codec": codec,
+        "z_ND": posterior.mean,
+        "log_variance_ND": posterior.log_variance,
+    }
+
+    def known(name: str) -> Any:
+        return of_model[name] if name in of_model else getattr(config, name)
+
+    return Generator(codec, call(look_up(SAMPLERS, sampler, "sampler"), known))

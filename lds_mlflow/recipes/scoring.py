@@ -7,37 +7,39 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from lds_mlflow.choices import load
+from lds_mlflow.choices.candidates import CANDIDATES
+from lds_mlflow.choices.interpolations import LINEAR
+from lds_mlflow.choices.scorers import SCORERS
 from lds_mlflow.config import AugmentConfig
 from lds_mlflow.latent import (
     Bandwidth,
     Census,
     Certificate,
     LatentSpace,
-    NeighbourScorer,
     Scorer,
-    SubsampleScorer,
     bandwidth,
     certify,
     draw_candidates,
     interpolate,
     latent_space,
-    score_candidates,
     score_exhaustively,
 )
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.values import Candidates, Scores
 
-__all__ = ["Scored", "score_as_configured", "wanted_of"]
-
-_SCORERS: dict[str, Scorer] = {
-    "exact": score_candidates,
-    "neighbours": NeighbourScorer(),
-    "subsample": SubsampleScorer(),
-}
+__all__ = [
+    "LatentGeometry",
+    "ScoredCandidates",
+    "score_all",
+    "score_as_configured",
+    "score_sampled",
+    "wanted_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredCandidates:
     """Candidates with their scores, and how they came about.
 
     Attributes:
@@ -64,6 +66,23 @@ class Scored:
         return replace(some, z_MD=self.space.map(some.z_MD))
 
 
+@dataclass(frozen=True, slots=True)
+class LatentGeometry:
+    """Training latents, and how density is measured among them.
+
+    Attributes:
+        z_ND: The training latents of the model, float [N, D].
+        space: The space in which density is measured.
+        mapped_ND: The training latents in it, float [N, E].
+        bandwidth: The bandwidth in it.
+    """
+
+    z_ND: Tensor
+    space: LatentSpace
+    mapped_ND: Tensor
+    bandwidth: Bandwidth
+
+
 def wanted_of(config: AugmentConfig, n: int) -> int:
     """Returns the size of A at most, for n training latents."""
     return ceil(config.augmentation_ratio * n)
@@ -71,49 +90,54 @@ def wanted_of(config: AugmentConfig, n: int) -> int:
 
 def score_as_configured(
     config: AugmentConfig, z_ND: Tensor, generator: torch.Generator, *, ranks: Ranks = ALONE
-) -> Scored:
+) -> ScoredCandidates:
     """Makes candidates of training latents, float [N, D], and scores them; `ranks` share what is exhaustive."""
     space = latent_space(z_ND, config.latent_space, drop_inactive=config.drop_inactive)
     mapped_ND = space.map(z_ND)
     width = bandwidth(mapped_ND, config.sigma, multiplier=config.sigma_multiplier)
-    n = ceil(wanted_of(config, len(z_ND)) / config.top_fraction / config.sharpest_fraction)
-    if config.candidates == "exhaustive":
-        return _score_all(config, z_ND, n, mapped_ND=mapped_ND, space=space, width=width, ranks=ranks)
+    scored: ScoredCandidates = load(CANDIDATES[config.candidates].at)(
+        config, LatentGeometry(z_ND, space, mapped_ND, width), generator, ranks
+    )
+    return scored
+
+
+def score_sampled(
+    config: AugmentConfig, training: LatentGeometry, generator: torch.Generator, _ranks: Ranks
+) -> ScoredCandidates:
+    """Draws candidates at random, and scores them. See `score_as_configured`."""
     candidates = draw_candidates(
-        z_ND,
-        n,
+        training.z_ND,
+        _candidates_for(config, len(training.z_ND)),
         generator=generator,
         interpolation=config.interpolation,
         neighbours=config.parent_neighbours,
         every_alpha=config.every_alpha,
     )
+    space, z_ND, width = training.space, training.mapped_ND, training.bandwidth
     mapped = replace(candidates, z_MD=space.map(candidates.z_MD))
-    leave_out, scorer = config.leave_endpoints_out, _SCORERS[config.scorer]
-    scores = scorer(mapped, mapped_ND, sigma=width.sigma, leave_endpoints_out=leave_out)
+    choice = SCORERS[config.scorer]
+    scorer: Scorer = load(choice.at)
+    leave_out = config.leave_endpoints_out
+    scores = scorer(mapped, z_ND, sigma=width.sigma, leave_endpoints_out=leave_out)
     certificate = None
-    if config.scorer != "exact":
+    if not choice.is_exact:
         certificate = certify(
             scorer,
             mapped,
-            mapped_ND,
+            z_ND,
             sigma=width.sigma,
             leave_endpoints_out=leave_out,
             top_fraction=config.top_fraction,
             generator=generator,
         )
-    return Scored(candidates, scores, space, mapped_ND, width, certificate)
+    return ScoredCandidates(candidates, scores, space, z_ND, width, certificate)
 
 
-def _score_all(
-    config: AugmentConfig,
-    z_ND: Tensor,
-    n: int,
-    *,
-    mapped_ND: Tensor,
-    space: LatentSpace,
-    width: Bandwidth,
-    ranks: Ranks,
-) -> Scored:
+def score_all(
+    config: AugmentConfig, training: LatentGeometry, _generator: torch.Generator, ranks: Ranks
+) -> ScoredCandidates:
+    """Scores all linear interpolants on the grid of tenths, and keeps the densest. See `score_as_configured`."""
+    z_ND, width = training.z_ND, training.bandwidth
     bar_format = "{l_bar}{bar}| [{elapsed}<{remaining}]"
     with tqdm(total=1.0, desc="scoring all interpolants", bar_format=bar_format, delay=1) as bar:
 
@@ -121,14 +145,18 @@ def _score_all(
             bar.update(share)
 
         found = score_exhaustively(
-            mapped_ND,
-            n,
+            training.mapped_ND,
+            _candidates_for(config, len(z_ND)),
             sigma=width.sigma,
             leave_endpoints_out=config.leave_endpoints_out,
             ranks=ranks,
             progress=progress,
         )
     first, second = (z_ND[parents] for parents in found.candidates.parents_M2.T)
-    z_MD = interpolate(first, second, found.candidates.alpha_M, "linear", centre_D=z_ND.mean(0))
+    z_MD = interpolate(first, second, found.candidates.alpha_M, LINEAR, centre_D=z_ND.mean(0))
     candidates = replace(found.candidates, z_MD=z_MD)
-    return Scored(candidates, found.scores, space, mapped_ND, width, census=found.census)
+    return ScoredCandidates(candidates, found.scores, training.space, training.mapped_ND, width, census=found.census)
+
+
+def _candidates_for(config: AugmentConfig, n: int) -> int:
+    return ceil(wanted_of(config, n) / config.top_fraction / config.sharpest_fraction)

@@ -5,6 +5,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent import bandwidth, log_density
 from lds_mlflow.metrics import (
@@ -42,7 +43,7 @@ def deciles_of_samples(z_SD: Tensor, z_ND: Tensor, measured: Measured) -> dict[s
         z_ND: Posterior means of the training images.
         measured: The samples' evaluation.
     """
-    scores = log_density(z_SD, z_ND, sigma=bandwidth(z_ND, "norm/5").sigma)
+    scores = log_density(z_SD, z_ND, sigma=bandwidth(z_ND, DRAFTS_BANDWIDTH).sigma)
     try:
         return {name: quality_by_decile(scores, quality) for name, quality in measured.quality_S.items()}
     except DataError:

@@ -1,23 +1,22 @@
 """Where latents of samples are drawn from: the prior, or a distribution that is fitted to the training latents.
 
-Arrays in, arrays out: usable on anyone's latents.
+Arrays in, arrays out: usable on anyone's latents. The shapes, by their suffixes: N training latents, S seeds, B latents
+of a batch, K components of a mixture, M candidates, D dimensions of a latent.
 """
 
 from lds_mlflow.samplers.draws import draw_dense_latents, draw_latents
-from lds_mlflow.samplers.fitted import (
-    PRIOR,
-    SAMPLERS,
+from lds_mlflow.samplers.generator import Generator, prior_of
+from lds_mlflow.samplers.interpolants import dense_interpolants
+from lds_mlflow.samplers.mixtures import (
     aggregate_gaussian,
     aggregate_mixture,
-    dense_interpolants,
     latent_density,
     prior_distribution,
     standard_normal,
 )
 
 __all__ = [
-    "PRIOR",
-    "SAMPLERS",
+    "Generator",
     "aggregate_gaussian",
     "aggregate_mixture",
     "dense_interpolants",
@@ -25,5 +24,6 @@ __all__ = [
     "draw_latents",
     "latent_density",
     "prior_distribution",
+    "prior_of",
     "standard_normal",
 ]

@@ -8,7 +8,7 @@ from torch import Tensor
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.models import Codec
 from lds_mlflow.samplers.draws import draw_latents
-from lds_mlflow.samplers.fitted import prior_distribution
+from lds_mlflow.samplers.mixtures import prior_distribution
 from lds_mlflow.values import LatentDistribution
 
 __all__ = ["Generator", "prior_of"]

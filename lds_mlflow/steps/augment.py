@@ -7,19 +7,19 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.config import AugmentConfig
+from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.latent import Diagnosis, diagnose
-from lds_mlflow.models.coding import decode_latents
-from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.pictures import alpha_chart, census_chart, funnel_chart, image_grid, score_bands, score_chart
-from lds_mlflow.recipes import Scored, Selected, control_set, select_interpolants
+from lds_mlflow.pictures import alpha_chart, census_chart, funnel_chart, score_chart
+from lds_mlflow.recipes import Ingredients, ScoredCandidates, SelectedInterpolants, make_augmentation
+from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import (
     AugmentationSet,
     Candidates,
     ExampleSet,
     LatentSet,
-    ModelWeights,
     Scores,
     Selection,
     evenly_spread,
@@ -36,34 +36,39 @@ def run(config: AugmentConfig, context: Context) -> str:
     """Stores A as `augmentation`; of interpolants, its provenance as a table too."""
     data = context.inputs["data"]
     latents = context.inputs["encode"].load(LatentSet, "latents")
-    model = VAE.from_weights(context.inputs["train"].load(ModelWeights, "model")).to(context.device)
     train = data.load(ExampleSet, "train")
-    if config.source != "interpolants":
-        reserve = data.load(ExampleSet, "reserve") if "data/reserve_examples" in data.metrics else None
-        made = control_set(config, latents, model, train, reserve)
-        _log_set(made, context)
-        context.run.log_metrics({"funnel/kept_as_A": len(made.examples_A)})
-        return f"{len(made.examples_A):,} as A, a control: source={config.source}"
-    found = select_interpolants(
-        config, latents, model, train, lambda: data.load(ExampleSet, "select"), ranks=context.ranks
+    codec = open_codec(context.inputs["train"], train, context.device)
+    domain = domain_of(train.domain)
+    ingredients = Ingredients(
+        latents,
+        codec,
+        train,
+        held_out=lambda: data.load(ExampleSet, "select"),
+        reserve=lambda: data.load(ExampleSet, "reserve") if "data/reserve_examples" in data.metrics else None,
+        ranks=context.ranks,
     )
-    _log_set(found.augmentation, context)
-    return _log_selected(config, found, context, latents=latents, train=train, model=model)
+    made = make_augmentation(config, ingredients)
+    _log_set(made.examples, domain, context)
+    if made.selected is None:
+        n = len(made.examples.examples_A)
+        context.run.log_metrics({"funnel/kept_as_A": n})
+        return f"{n:,} as A, a control: source={config.source}"
+    return _log_selected(config, made.selected, ingredients, context)
 
 
-def _log_set(made: AugmentationSet, context: Context) -> None:
+def _log_set(made: AugmentationSet, domain: Domain, context: Context) -> None:
     context.run.log_value(made, "augmentation")
     shown = made.examples_A[evenly_spread(len(made.examples_A), _SHOWN)]
-    context.run.log_picture(image_grid(shown), "pictures/augmentation_set.png")
+    context.run.log_picture(domain.grid(shown), "pictures/augmentation_set.png")
 
 
 def _log_selected(
-    config: AugmentConfig, found: Selected, context: Context, *, latents: LatentSet, train: ExampleSet, model: VAE
+    config: AugmentConfig, found: SelectedInterpolants, ingredients: Ingredients, context: Context
 ) -> str:
-    scored, chosen = found.scored, found.chosen
+    scored, chosen, train = found.scored, found.selection, ingredients.train
     _log_scores(scored, context)
     log_lds_A = scored.scores.log_lds_M[chosen.index_A]
-    context.run.log_table(_provenance(found.candidates, log_lds_A, latents), "augmentation.csv")
+    context.run.log_table(_provenance(found.candidates, log_lds_A, ingredients.latents), "augmentation.csv")
     diagnosis = diagnose(
         scored.in_space(chosen.index_A),
         scored.z_ND,
@@ -73,11 +78,11 @@ def _log_selected(
     )
     _log_diagnosis(chosen, diagnosis, context)
     _log_pictures(config, scored, chosen, context)
-    context.run.log_picture(_bands(scored.candidates, scored.scores, model), "pictures/lds_bands.png")
+    context.run.log_picture(_bands(scored.candidates, scored.scores, ingredients), "pictures/lds_bands.png")
     return _sentence(scored, chosen, diagnosis)
 
 
-def _sentence(scored: Scored, chosen: Selection, diagnosis: Diagnosis) -> str:
+def _sentence(scored: ScoredCandidates, chosen: Selection, diagnosis: Diagnosis) -> str:
     stages = " -> ".join(f"{count:,} {stage}" for stage, count in chosen.funnel.items())
     next_to_a_parent = diagnosis.figures["augmentation/share_next_to_a_parent"]
     head = (
@@ -88,12 +93,12 @@ def _sentence(scored: Scored, chosen: Selection, diagnosis: Diagnosis) -> str:
     return "\n".join([head, *certificate, *_warnings(scored, chosen, diagnosis)])
 
 
-def _warnings(scored: Scored, chosen: Selection, diagnosis: Diagnosis) -> list[str]:
+def _warnings(scored: ScoredCandidates, chosen: Selection, diagnosis: Diagnosis) -> list[str]:
     found = (scored.bandwidth.warning, *chosen.warnings, *diagnosis.warnings)
     return [f"Note: {warning}" for warning in found if warning]
 
 
-def _log_scores(scored: Scored, context: Context) -> None:
+def _log_scores(scored: ScoredCandidates, context: Context) -> None:
     rising = scored.scores.log_lds_M.sort().values
     figures = {f"log_lds/q{100 * q:02.0f}": rising[round(q * (len(rising) - 1))].item() for q in _QUANTILES}
     figures |= {
@@ -125,10 +130,10 @@ def _log_diagnosis(chosen: Selection, diagnosis: Diagnosis, context: Context) ->
         context.run.log_table(table, "class_shares.csv")
 
 
-def _log_pictures(config: AugmentConfig, scored: Scored, chosen: Selection, context: Context) -> None:
+def _log_pictures(config: AugmentConfig, scored: ScoredCandidates, chosen: Selection, context: Context) -> None:
     run, kept = context.run, chosen.index_A
     log_tau = log(config.tau) if config.selection == "paper" else chosen.figures.get("log_tau")
-    is_bounded = config.sigma == "norm/5" and config.sigma_multiplier == 1
+    is_bounded = config.sigma == DRAFTS_BANDWIDTH and config.sigma_multiplier == 1
     histogram = score_chart(scored.scores.log_lds_M, kept, log_tau=log_tau, is_bounded=is_bounded)
     run.log_picture(histogram, "pictures/lds_histogram.png")
     run.log_picture(alpha_chart(scored.candidates.alpha_M, kept), "pictures/alpha_histogram.png")
@@ -142,16 +147,17 @@ def _provenance(chosen: Candidates, log_lds_A: Tensor, latents: LatentSet) -> pd
             "rank": range(1, len(first) + 1),
             "i": first,
             "j": second,
-            "image_i": [latents.ids_N[row] for row in first],
-            "image_j": [latents.ids_N[row] for row in second],
+            "example_i": [latents.ids_N[row] for row in first],
+            "example_j": [latents.ids_N[row] for row in second],
             "alpha": chosen.alpha_M.round(decimals=1).tolist(),
             "log_lds": log_lds_A.tolist(),
         }
     )
 
 
-def _bands(candidates: Candidates, scores: Scores, model: VAE) -> Figure:
+def _bands(candidates: Candidates, scores: Scores, ingredients: Ingredients) -> Figure:
     falling = torch.argsort(scores.log_lds_M, descending=True)
     rows = falling[evenly_spread(len(falling), _BANDS * _PER_BAND)]
-    images = decode_latents(model, candidates.z_MD[rows])
-    return score_bands(images, scores.log_lds_M[rows], bands=_BANDS, per_band=_PER_BAND)
+    decoded = ingredients.codec.decode(candidates.z_MD[rows])
+    domain = domain_of(ingredients.train.domain)
+    return domain.bands(decoded, scores.log_lds_M[rows], bands=_BANDS, per_band=_PER_BAND)

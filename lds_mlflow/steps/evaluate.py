@@ -6,12 +6,10 @@ from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.metrics import FIGURES, ClassifierExtractor, evaluate_samples
-from lds_mlflow.models.coding import decode_latents, encode_examples
-from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.recipes.extractors import extractor_as_configured
-from lds_mlflow.recipes.samplers import distribution_as_configured
+from lds_mlflow.recipes.models import open_codec
+from lds_mlflow.recipes.samplers import generator_as_configured
 from lds_mlflow.reporting.evaluation import deciles_of_samples, report_of
-from lds_mlflow.samplers import draw_latents
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ExampleSet, LatentDistribution, ModelWeights
@@ -32,12 +30,12 @@ def run(config: EvaluateConfig, context: Context) -> str:
     extractor = extractor_as_configured(
         config, judge, train, device=device, cache=context.cache_path, ranks=context.ranks
     )
-    model = VAE.from_weights(context.inputs["model"].load(ModelWeights, "model")).to(device)
+    codec = open_codec(context.inputs["model"], train, device)
     n = _samples_wanted(config, len(held_out))
-    z_ND, log_variance_ND = encode_examples(model, train.examples_N, ranks=context.ranks)
-    distribution = distribution_as_configured(config, config.sampler, model, z_ND, log_variance_ND)
-    z_SD = draw_latents(distribution, list(range(config.sample_seed, config.sample_seed + n)))
-    samples = decode_latents(model, z_SD, ranks=context.ranks)
+    posterior = codec.encode(train.examples_N, ranks=context.ranks)
+    generator = generator_as_configured(config, config.sampler, codec, posterior)
+    z_SD = generator.latents(range(config.sample_seed, config.sample_seed + n))
+    samples = codec.decode(z_SD, ranks=context.ranks)
     measured = evaluate_samples(
         samples,
         held_out,
@@ -52,10 +50,10 @@ def run(config: EvaluateConfig, context: Context) -> str:
     )
     evaluation = measured.evaluation
     context.run.log_value(evaluation, f"evaluation_{config.part}")
-    deciles = deciles_of_samples(z_SD, z_ND, measured)
+    deciles = deciles_of_samples(z_SD, posterior.mean, measured)
     correlations = {f"{name}_by_lds": found.rank_correlation for name, found in deciles.items()}
     context.run.log_metrics(evaluation.named() | evaluation.placed(correlations))
-    sentence = _sentence(evaluation, context.inputs["model"], distribution)
+    sentence = _sentence(evaluation, context.inputs["model"], generator.distribution)
     title = f"Evaluation of {context.inputs['model'].step} {context.inputs['model'].id[:8]}"
     context.run.log_report(report_of(measured, samples, train, deciles, title=title, sentence=sentence))
     return sentence

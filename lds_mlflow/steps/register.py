@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import RegisterConfig
 from lds_mlflow.metrics import preferred
-from lds_mlflow.models.coding import encode_examples
-from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.recipes.samplers import distribution_as_configured, prior_of
+from lds_mlflow.recipes.models import codec_of
+from lds_mlflow.recipes.samplers import generator_as_configured
 from lds_mlflow.reporting.card import model_card
-from lds_mlflow.samplers import SAMPLERS, aggregate_gaussian, latent_density
+from lds_mlflow.samplers import aggregate_gaussian, latent_density, prior_of
 from lds_mlflow.serving.sampler import with_densities
 from lds_mlflow.tracking import register_sampler
 from lds_mlflow.tracking.context import Context
@@ -33,9 +33,9 @@ def run(config: RegisterConfig, context: Context) -> str:
         chosen, why = "density", "not chosen by the select part: the images have no classes, and features=classifier"
     train = context.inputs["data"].load(ExampleSet, "train")
     weights = context.inputs["model"].load(ModelWeights, "model")
-    model = VAE.from_weights(weights).to(context.device)
-    posterior = encode_examples(model, train.examples_N)
-    distribution = distribution_as_configured(config, chosen, model, *posterior)
+    codec = codec_of(weights, train, context.device)
+    posterior = codec.encode(train.examples_N)
+    distribution = generator_as_configured(config, chosen, codec, posterior).distribution
     context.run.log_value(distribution, "distribution")
     source = context.inputs["model"]
     sentence = f"{source.step} {source.id[:8]}, sampled from {distribution.name} ({why})"
@@ -46,9 +46,9 @@ def run(config: RegisterConfig, context: Context) -> str:
         weights,
         {
             "chosen": distribution,
-            "prior": prior_of(model),
+            "prior": prior_of(codec),
             "aggregate": aggregate_gaussian(*posterior),
-            "density": with_densities(latent_density(posterior[0], sigma="norm/5")),
+            "density": with_densities(latent_density(posterior.mean, sigma=config.sampler_sigma)),
         },
         config.registered_model,
         description=card,

@@ -14,14 +14,12 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from lds_mlflow.latent.candidates import TENTHS
 from lds_mlflow.latent.geometry import Geometry, blocks, squared_norms
 from lds_mlflow.latent.scoring.kernels import LEFT_OUT, exp_of_shifted
 from lds_mlflow.values import evenly_spread
 
-__all__ = ["RELATIVE_LOSS", "TENTHS", "Anchors", "beyond_reach", "log_loss"]
-
-TENTHS = 10
-"""Steps of the grid of interpolation weights."""
+__all__ = ["RELATIVE_LOSS", "Anchors", "beyond_reach", "log_loss"]
 
 RELATIVE_LOSS = 1e-6
 """Share of a sum that may be lost to underflow before it is computed again."""

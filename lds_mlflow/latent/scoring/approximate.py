@@ -19,10 +19,18 @@ from lds_mlflow.latent.scoring.density import log_kernel_sums, require_terms
 from lds_mlflow.latent.scoring.scorers import Scorer, score_candidates
 from lds_mlflow.values import Candidates, Scores
 
-__all__ = ["Certificate", "NeighbourScorer", "SubsampleScorer", "certify"]
+__all__ = [
+    "Certificate",
+    "NeighbourScorer",
+    "SubsampleScorer",
+    "certify",
+    "score_by_neighbours",
+    "score_by_subsample",
+]
 
 _ROWS = 4096
 _SMALLEST_PART = 16
+_CERTIFIED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,13 @@ class NeighbourScorer:
         return Scores(log_sums - log(n), sigma=sigma, endpoints_left_out=leave_endpoints_out)
 
 
+score_by_subsample = SubsampleScorer()
+"""The scorer against a random tenth of the training latents."""
+
+score_by_neighbours = NeighbourScorer()
+"""The scorer against the 256 nearest training latents."""
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """What approximate scores are worth, measured on a random slice of the candidates.
@@ -146,9 +161,8 @@ def certify(
     leave_endpoints_out: bool,
     top_fraction: float,
     generator: torch.Generator,
-    n: int = 2000,
 ) -> Certificate:
-    """Measures a scorer against the exact score on a random slice of the candidates.
+    """Measures a scorer against the exact score on a random slice of the candidates, 2,000 of them at most.
 
     Args:
         scorer: The scorer.
@@ -158,9 +172,8 @@ def certify(
         leave_endpoints_out: Whether each candidate's two parents are left out of its sum.
         top_fraction: The fraction that a selection would keep, in (0, 1].
         generator: The randomness, on the CPU.
-        n: Candidates in the slice, at most.
     """
-    some = candidates.take(torch.randperm(len(candidates.alpha_M), generator=generator)[:n])
+    some = candidates.take(torch.randperm(len(candidates.alpha_M), generator=generator)[:_CERTIFIED])
     found, exact = (
         score(some, z_ND, sigma=sigma, leave_endpoints_out=leave_endpoints_out).log_lds_M
         for score in (scorer, score_candidates)
@@ -187,6 +200,6 @@ def _faiss() -> Any:
         raise ConfigError(
             "the scorer by nearest neighbours",
             found="no faiss",
-            expected="it to be installed",
-            remedy="Install lds-mlflow with the extra neighbours, or give scorer=auto.",
+            expected="faiss, which finds the neighbours",
+            remedy="Install lds-mlflow with the extra neighbours, or give scorer=exact.",
         ) from None

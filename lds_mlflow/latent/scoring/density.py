@@ -6,8 +6,8 @@ From 32 dimensions on its values underflow, so everything here is log LDS: one m
 logsumexp over the tiles, whose range nothing can leave.
 
 A candidate at alpha = 0.1 lies 0.1 |z_i - z_j| from its nearer parent, so in many dimensions its own two parents supply
-nearly the whole sum, and the score says only how close to a training image the candidate is. Leaving the endpoints out
-of the sum (and out of N) scores it by the rest.
+nearly the whole sum, and the score says only how close to a training example the candidate is. Leaving the endpoints
+out of the sum (and out of N) scores it by the rest.
 """
 
 from math import log
@@ -80,7 +80,7 @@ def require_terms(z_ND: Tensor, left_out: int) -> int:
             "the training latents",
             found=f"{len(z_ND)}",
             expected="at least one more than each sum leaves out",
-            remedy="Bring more training images, or keep the endpoints in.",
+            remedy="Bring more training examples, or keep the endpoints in.",
         )
     return len(z_ND) - left_out
 

@@ -21,10 +21,12 @@ from math import log
 import torch
 from torch import Tensor
 
+from lds_mlflow.choices.interpolations import LINEAR
 from lds_mlflow.errors import ConfigError
+from lds_mlflow.latent.candidates import TENTHS
 from lds_mlflow.latent.checks import require_finite
 from lds_mlflow.latent.geometry import Geometry, blocks, empty
-from lds_mlflow.latent.scoring.anchors import RELATIVE_LOSS, TENTHS, Anchors, beyond_reach, log_loss
+from lds_mlflow.latent.scoring.anchors import RELATIVE_LOSS, Anchors, beyond_reach, log_loss
 from lds_mlflow.latent.scoring.density import log_density, require_terms
 from lds_mlflow.latent.scoring.kernels import add_pair_power_sums
 from lds_mlflow.values import Candidates, Scores
@@ -76,7 +78,7 @@ def score_factored(candidates: Candidates, z_ND: Tensor, *, sigma: float, leave_
 def is_factorable(candidates: Candidates) -> bool:
     """Returns whether candidates are linear interpolants on the grid of tenths."""
     tenths = TENTHS * candidates.alpha_M
-    return candidates.interpolation == "linear" and bool(((tenths - tenths.round()).abs() < 1e-4).all())
+    return candidates.interpolation == LINEAR and bool(((tenths - tenths.round()).abs() < 1e-4).all())
 
 
 def exact_interpolants(z_ND: Tensor, parents_M2: Tensor, tenth_M: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ class Diagnosis:
 
     Attributes:
         figures: By name.
-        class_shares: By class, its share of A (by the nearer parent) and of the training images; empty without labels.
+        class_shares: By class, its share of A (by the nearer parent) and of the training examples; empty without
+            labels.
         warnings: Sentences.
     """
 
@@ -113,8 +114,8 @@ def _warnings(figures: dict[str, float], shares: dict[str, tuple[float, float]],
     if shares:
         name, (own, training) = max(shares.items(), key=lambda item: abs(item[1][0] - item[1][1]))
         if abs(own - training) > _SKEWED:
-            found.append(f"Class skew: {own:.0%} of A is {name}, of the training images {training:.0%}.")
+            found.append(f"Class skew: {own:.0%} of A is {name}, of the training examples {training:.0%}.")
     uses = figures["augmentation/most_uses_of_a_parent"]
     if uses > max(2.0, _OVERUSED * n):
-        found.append(f"One training image is a parent of {uses:.0f} of the {n:,} in A. max_per_parent caps that.")
+        found.append(f"One training example is a parent of {uses:.0f} of the {n:,} in A. max_per_parent caps that.")
     return tuple(found)

@@ -12,29 +12,27 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from lds_mlflow.choices import load, look_up
+from lds_mlflow.choices.combinations import COMBINATIONS
 from lds_mlflow.errors import ConfigError
 
 __all__ = [
-    "COMBINATIONS",
-    "Choice",
     "Paper",
     "PowerLaw",
     "Random",
+    "Ranking",
     "Rule",
     "TopFraction",
+    "keep_both",
+    "keep_either",
+    "keep_top_as_fallback",
+    "keep_top_of_passing",
 ]
 
 
-COMBINATIONS = ("both", "of-passing", "either", "fallback")
-
-
-"""both: above tau, and in the top fraction of all candidates. of-passing: the top fraction of those above tau. either:
-above tau, or in the top fraction. fallback: above tau, and where nothing is, the top fraction."""
-
-
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What a rule makes of scores.
+class Ranking:
+    """What a rule makes of scores: an order of preference.
 
     Attributes:
         order_P: The candidates that may be kept, the preferred first, int64 [P].
@@ -59,7 +57,7 @@ class Rule(Protocol):
         """The rule in words."""
         ...
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator, /) -> Choice:
+    def choose(self, log_lds_M: Tensor, generator: torch.Generator, /) -> Ranking:
         """Applies the rule to scores, float64 [M]; the generator is its randomness, where it has any."""
         ...
 
@@ -78,10 +76,10 @@ class TopFraction:
         """The rule in words."""
         return f"the top {self.fraction:.0%} by LDS"
 
-    def choose(self, log_lds_M: Tensor, _: torch.Generator, /) -> Choice:
+    def choose(self, log_lds_M: Tensor, _: torch.Generator, /) -> Ranking:
         """See `Rule`. Ties go to the earlier candidate."""
         n_top = count_of(self.fraction, len(log_lds_M))
-        return Choice(falling(log_lds_M), n_top, {"in the top fraction": n_top})
+        return Ranking(falling(log_lds_M), n_top, {"in the top fraction": n_top})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,39 +93,48 @@ class Paper:
     def __post_init__(self) -> None:
         require_tau(self.tau)
         _require_fraction(self.fraction)
-        if self.combine not in COMBINATIONS:
-            raise ConfigError(
-                "combine",
-                found=repr(self.combine),
-                expected=f"one of {', '.join(COMBINATIONS)}",
-                remedy="both is the default.",
-            )
+        look_up(COMBINATIONS, self.combine, "combine")
 
     @property
     def words(self) -> str:
         """The rule in words."""
         above, top = f"LDS > {self.tau:g}", f"the top {self.fraction:.0%}"
-        return {
-            "both": f"{above} and in {top}",
-            "of-passing": f"{top} of those with {above}",
-            "either": f"{above} or in {top}",
-            "fallback": f"{above}, or where nothing is, {top}",
-        }[self.combine]
+        return COMBINATIONS[self.combine].words.format(above=above, top=top)
 
-    def choose(self, log_lds_M: Tensor, _: torch.Generator, /) -> Choice:
+    def choose(self, log_lds_M: Tensor, _: torch.Generator, /) -> Ranking:
         """See `Rule`."""
         order = falling(log_lds_M)
         above = int((log_lds_M > log(self.tau)).sum())
         # The densest come first, so what passes either condition is a beginning of the order.
         n_top = count_of(self.fraction, len(log_lds_M))
-        kept = {
-            "both": min(above, n_top),
-            "of-passing": count_of(self.fraction, above),
-            "either": max(above, n_top),
-            "fallback": above or n_top,
-        }[self.combine]
-        limit = above if self.combine in {"both", "of-passing"} else kept
-        return Choice(order[:limit], kept, {"above tau": above, "in the top fraction": n_top})
+        limit, wanted = load(COMBINATIONS[self.combine].at)(above, n_top, self.fraction)
+        return Ranking(order[:limit], wanted, {"above tau": above, "in the top fraction": n_top})
+
+
+def keep_both(above: int, n_top: int, _fraction: float) -> tuple[int, int]:
+    """Returns how many of the densest may be kept and how many are wanted: those above tau and in the top fraction.
+
+    Args:
+        above: How many candidates lie above tau.
+        n_top: How many there are in the top fraction.
+        _fraction: The top fraction.
+    """
+    return above, min(above, n_top)
+
+
+def keep_top_of_passing(above: int, _n_top: int, fraction: float) -> tuple[int, int]:
+    """Returns the same for the top fraction of those above tau. See `keep_both`."""
+    return above, count_of(fraction, above)
+
+
+def keep_either(above: int, n_top: int, _fraction: float) -> tuple[int, int]:
+    """Returns the same for those above tau or in the top fraction. See `keep_both`."""
+    return max(above, n_top), max(above, n_top)
+
+
+def keep_top_as_fallback(above: int, n_top: int, _fraction: float) -> tuple[int, int]:
+    """Returns the same for those above tau, and where there are none, the top fraction. See `keep_both`."""
+    return above or n_top, above or n_top
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +151,10 @@ class Random:
         """The rule in words."""
         return f"a random {self.fraction:.0%} of the candidates"
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
+    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
         n = len(log_lds_M)
-        return Choice(torch.randperm(n, generator=generator), count_of(self.fraction, n))
+        return Ranking(torch.randperm(n, generator=generator), count_of(self.fraction, n))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +178,11 @@ class PowerLaw:
         """The rule in words."""
         return f"{self.fraction:.0%} of the candidates, in proportion to LDS^{self.gamma:g}"
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
+    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`. What has no density at all comes last."""
         uniform = torch.rand(len(log_lds_M), generator=generator, dtype=torch.float64)
         keys = self.gamma * log_lds_M - torch.log(-torch.log(uniform))
-        return Choice(falling(keys.where(log_lds_M > -inf, -inf)), count_of(self.fraction, len(log_lds_M)))
+        return Ranking(falling(keys.where(log_lds_M > -inf, -inf)), count_of(self.fraction, len(log_lds_M)))
 
 
 def count_of(fraction: float, n: int) -> int:

@@ -1,5 +1,7 @@
 """Which candidates make the augmentation set A: a rule, a filter by sharpness, no duplicates, caps and quotas."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -9,9 +11,55 @@ from lds_mlflow.latent.selecting.strata import Strata
 from lds_mlflow.latent.selecting.threshold_rules import Threshold
 from lds_mlflow.values import Candidates, Selection
 
-__all__ = ["feasible_tau", "select"]
+__all__ = ["Limits", "SharpnessFilter", "feasible_tau", "select"]
 
-_TENTHS = 10
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a selection may not exceed.
+
+    Attributes:
+        at_most: Size of A at most; None for what the rule wants.
+        max_per_parent: Uses of a training latent as a parent at most; 0 for any number.
+        strata: Strata whose shares are kept; None for none.
+    """
+
+    at_most: int | None = None
+    max_per_parent: int = 0
+    strata: Strata | None = None
+
+
+_NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class SharpnessFilter:
+    """The draft's second filter (section 4.2), which keeps the sharpest of what a rule wants.
+
+    Attributes:
+        sharpness_M: Sharpness of every candidate once it is decoded, float [M].
+        fraction: Fraction that it keeps, in (0, 1].
+
+    Raises:
+        ConfigError: The fraction is out of range.
+    """
+
+    sharpness_M: Tensor
+    fraction: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction <= 1:
+            raise ConfigError(
+                "sharpest_fraction",
+                found=str(self.fraction),
+                expected="above 0, at most 1",
+                remedy="1 keeps all.",
+            )
+
+    def keep(self, order_P: Tensor) -> Tensor:
+        """Returns the sharpest of some candidates, int64 [P], in the order in which they are given."""
+        n = count_of(self.fraction, len(order_P))
+        return order_P[falling(self.sharpness_M[order_P])[:n].sort().values]
 
 
 def select(
@@ -20,55 +68,48 @@ def select(
     *,
     generator: torch.Generator,
     candidates: Candidates | None = None,
-    at_most: int | None = None,
-    max_per_parent: int = 0,
-    strata: Strata | None = None,
-    sharpness_M: Tensor | None = None,
-    sharpest: float = 1.0,
+    limits: Limits = _NO_LIMITS,
+    sharpest: SharpnessFilter | None = None,
 ) -> Selection:
     """Keeps candidates by a rule, the densest first. Ties go to the earlier candidate.
 
-    The rule says who may be kept, in which order, and how many. The sharpest fraction of those it wants goes on (the
-    draft's second filter, section 4.2). Then the order is walked: a candidate is passed over if it was taken already,
-    if a parent of it was used often enough, or if its stratum is full; where the rule ranks more than it wants, the
-    next in order takes the place.
+    The rule says who may be kept, in which order, and how many. The sharpest fraction of those it wants goes on. Then
+    the order is walked: a candidate is passed over if it was taken already, if a parent of it was used often enough, or
+    if its stratum is full; where the rule ranks more than it wants, the next in order takes the place.
 
     Args:
         log_lds_M: Scores, float64 [M].
         rule: The rule.
         generator: The randomness of rules that have some, on the CPU.
         candidates: The candidates; without them nothing is known of parents and duplicates.
-        at_most: Size of A at most; None for what the rule wants.
-        max_per_parent: Uses of a training latent at most; 0 for any number.
-        strata: Strata whose shares are kept; None for none.
-        sharpness_M: Sharpness of the decoded candidates, float [M].
-        sharpest: Fraction that the filter by sharpness keeps, in (0, 1].
+        limits: What the selection may not exceed.
+        sharpest: The filter by sharpness; None for none.
 
     Raises:
         ConfigError: A number is out of range.
         DataError: A score is not a number.
         SelectionError: Nothing is left.
     """
-    _check(log_lds_M, candidates, max_per_parent, sharpness_M, sharpest)
-    choice = rule.choose(log_lds_M, generator)
-    funnel, order, wanted = {"candidates": len(log_lds_M)} | choice.stages, choice.order_P, choice.wanted
-    if sharpness_M is not None:
-        order = order[falling(sharpness_M[order[:wanted]])[: count_of(sharpest, wanted)].sort().values]
+    _check(log_lds_M, candidates, limits.max_per_parent)
+    ranking = rule.choose(log_lds_M, generator)
+    funnel, order, wanted = {"candidates": len(log_lds_M)} | ranking.stages, ranking.order_P, ranking.wanted
+    if sharpest is not None:
+        order = sharpest.keep(order[:wanted])
         wanted = len(order)
         funnel["sharp"] = wanted
-    wanted = wanted if at_most is None else min(wanted, at_most)
-    kept = _walk(order, wanted, candidates, max_per_parent, strata)
+    wanted = wanted if limits.at_most is None else min(wanted, limits.at_most)
+    kept = _walk(order, wanted, candidates, limits)
     funnel["kept as A"] = len(kept)
     if not len(kept):
         raise _empty(log_lds_M, rule, funnel)
-    figures, warnings = _shortage(kept, wanted, strata)
+    figures, warnings = _shortage(kept, wanted, limits.strata)
     kept = kept.sort().values
     return Selection(
         index_A=kept[falling(log_lds_M[kept])],
-        rule=_words(rule, sharpness_M, sharpest, max_per_parent, strata),
+        rule=_words(rule, limits, sharpest),
         funnel=funnel,
-        figures=choice.figures | figures,
-        warnings=choice.warnings + warnings,
+        figures=ranking.figures | figures,
+        warnings=ranking.warnings + warnings,
     )
 
 
@@ -79,9 +120,8 @@ def feasible_tau(log_lds_M: Tensor, top_fraction: float) -> tuple[float, float]:
     return densest[n_top - 1].item(), densest[0].item()
 
 
-def _walk(
-    order: Tensor, wanted: int, candidates: Candidates | None, max_per_parent: int, strata: Strata | None
-) -> Tensor:
+def _walk(order: Tensor, wanted: int, candidates: Candidates | None, limits: Limits) -> Tensor:
+    max_per_parent, strata = limits.max_per_parent, limits.strata
     order = order if candidates is None else order[_first_of_each(candidates.take(order))]
     if not max_per_parent and strata is None:
         return order[:wanted]
@@ -126,20 +166,18 @@ def _shortage(kept: Tensor, wanted: int, strata: Strata | None) -> tuple[dict[st
     return {"short_of": float(short)}, (f"A is {short:,} short of the {wanted:,} that were wanted: {reason}.",)
 
 
-def _words(rule: Rule, sharpness_M: Tensor | None, sharpest: float, max_per_parent: int, strata: Strata | None) -> str:
+def _words(rule: Rule, limits: Limits, sharpest: SharpnessFilter | None) -> str:
     parts = [rule.words]
-    if sharpness_M is not None:
-        parts.append(f"the sharpest {sharpest:.0%} of those")
-    if strata is not None:
+    if sharpest is not None:
+        parts.append(f"the sharpest {sharpest.fraction:.0%} of those")
+    if limits.strata is not None:
         parts.append("in the training shares")
-    if max_per_parent:
-        parts.append(f"a parent at most {max_per_parent} times")
+    if limits.max_per_parent:
+        parts.append(f"a parent at most {limits.max_per_parent} times")
     return ", ".join(parts)
 
 
-def _check(
-    log_lds_M: Tensor, candidates: Candidates | None, max_per_parent: int, sharpness_M: Tensor | None, sharpest: float
-) -> None:
+def _check(log_lds_M: Tensor, candidates: Candidates | None, max_per_parent: int) -> None:
     nan = torch.isnan(log_lds_M).nonzero().flatten().tolist()
     if nan:
         raise DataError(
@@ -154,10 +192,6 @@ def _check(
             found=str(max_per_parent),
             expected="0, or a positive number and candidates with parents",
             remedy="0 uses a parent as often as it comes.",
-        )
-    if not 0 < sharpest <= 1 or (sharpest < 1 and sharpness_M is None):
-        raise ConfigError(
-            "sharpest", found=str(sharpest), expected="above 0, at most 1, and the sharpness", remedy="1 keeps all."
         )
 
 

@@ -16,7 +16,7 @@ class Strata:
 
     Attributes:
         of_M: Stratum of every candidate, int64 [M] in 0..K-1.
-        share_K: Share of every stratum among the training images, float64 [K].
+        share_K: Share of every stratum among the training latents, float64 [K].
     """
 
     of_M: Tensor

@@ -6,7 +6,7 @@ from math import inf, log
 import torch
 from torch import Tensor
 
-from lds_mlflow.latent.selecting.rules import Choice, require_tau
+from lds_mlflow.latent.selecting.rules import Ranking, require_tau
 from lds_mlflow.latent.selecting.thresholds import conformal, highest_density, knee, modes, otsu, typical_band
 
 __all__ = ["Between", "Conformal", "HighestDensity", "Knee", "Otsu", "Threshold", "Typical"]
@@ -22,14 +22,14 @@ class Between:
     warnings: tuple[str, ...] = ()
     figures: dict[str, float] = field(default_factory=dict)
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
+    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
         passing = ((log_lds_M > self.above) & (log_lds_M <= self.up_to)).nonzero().flatten()
         order = passing[torch.randperm(len(passing), generator=generator)]
         figures = {
             name: value for name, value in (("log_tau", self.above), ("log_ceiling", self.up_to)) if abs(value) < inf
         }
-        return Choice(order, len(order), {"passing": len(order)}, figures | self.figures, self.warnings)
+        return Ranking(order, len(order), {"passing": len(order)}, figures | self.figures, self.warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Threshold:
         """The rule in words."""
         return f"LDS > {self.tau:g}"
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
+    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
         return Between(self.words, above=log(self.tau)).choose(log_lds_M, generator)
 
@@ -68,7 +68,7 @@ class Conformal:
         """The rule in words."""
         return f"as dense as {self.share:.0%} of held-out real latents"
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
+    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
         return Between(self.words, above=just_below(conformal(self.held_out_H, self.share))).choose(
             log_lds_M, generator
@@ -92,7 +92,7 @@ class HighestDensity:
         """The rule in words."""
         return f"in the highest-density region of {self.mass:.0%} of the training latents"
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
+    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
         return Between(self.words, above=just_below(highest_density(self.training_N, self.mass))).choose(
             log_lds_M, generator
@@ -116,7 +116,7 @@ class Typical:
         """The rule in words."""
         return f"as dense as the middle {self.mass:.0%} of the training latents"
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
+    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
         low, high = typical_band(self.training_N, self.mass)
         return Between(self.words, above=just_below(low), up_to=high).choose(log_lds_M, generator)
@@ -128,7 +128,7 @@ class Otsu:
 
     words: str = "above Otsu's threshold"
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
+    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
         return _by_shape(self.words, otsu(log_lds_M), log_lds_M).choose(log_lds_M, generator)
 
@@ -139,7 +139,7 @@ class Knee:
 
     words: str = "above the knee of the sorted scores"
 
-    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Choice:
+    def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
         return _by_shape(self.words, knee(log_lds_M), log_lds_M).choose(log_lds_M, generator)
 

@@ -1,10 +1,10 @@
 import pytest
 
+from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import AblateConfig, AugmentConfig, FinetuneConfig, parse
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL, Arm
 from lds_mlflow.entry.graph import parameters
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.samplers import SAMPLERS
 
 
 @pytest.mark.parametrize("arm", ARMS.values(), ids=list(ARMS))

@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from lds_mlflow.choices.bandwidths import BANDWIDTHS, parse_bandwidth
 from lds_mlflow.errors import ConfigError, DataError
-from lds_mlflow.latent.bandwidth import BANDWIDTH_RULES, bandwidth, effective_neighbours, parse_bandwidth
+from lds_mlflow.latent.bandwidth import bandwidth, effective_neighbours
 from lds_mlflow.latent.scoring.density import log_density
 from lds_mlflow.latent.space import latent_space
 from tests.unit.latent.conftest import gaussian
 
-rules = st.sampled_from(BANDWIDTH_RULES)
+rules = st.sampled_from(sorted(BANDWIDTHS))
 
 
 def _latents(n: int = 200, d: int = 8) -> Tensor:
@@ -168,7 +169,7 @@ def test_a_number_is_the_bandwidth_itself(rule: str, sigma: float) -> None:
     assert bandwidth(_latents(), rule).sigma == parse_bandwidth(rule) == sigma
 
 
-@pytest.mark.parametrize("rule", BANDWIDTH_RULES)
+@pytest.mark.parametrize("rule", BANDWIDTHS)
 def test_a_named_rule_is_no_number(rule: str) -> None:
     assert parse_bandwidth(rule) is None
 
@@ -179,11 +180,11 @@ def test_any_other_rule_is_refused_with_the_choices(rule: str) -> None:
         bandwidth(_latents(), rule)
     assert caught.value.what == "sigma"
     assert caught.value.found == repr(rule)
-    assert all(name in caught.value.expected for name in BANDWIDTH_RULES)
+    assert all(name in caught.value.expected for name in BANDWIDTHS)
     assert "norm/5" in caught.value.remedy
 
 
-@pytest.mark.parametrize("rule", BANDWIDTH_RULES)
+@pytest.mark.parametrize("rule", BANDWIDTHS)
 def test_latents_that_are_all_alike_are_refused(rule: str) -> None:
     with pytest.raises(DataError) as caught:
         bandwidth(torch.zeros(4, 2), rule)
@@ -192,7 +193,7 @@ def test_latents_that_are_all_alike_are_refused(rule: str) -> None:
     assert "train longer" in caught.value.remedy
 
 
-@pytest.mark.parametrize("rule", BANDWIDTH_RULES)
+@pytest.mark.parametrize("rule", BANDWIDTHS)
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 def test_a_latent_that_is_not_finite_is_named(rule: str, value: float) -> None:
     z = _latents(10, 2)

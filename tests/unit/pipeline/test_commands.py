@@ -248,7 +248,7 @@ def test_a_gpu_that_is_not_there_is_named(make_pipeline: MakePipeline) -> None:
 def test_the_provenance_of_every_kept_sample_is_in_a_table(make_pipeline: MakePipeline, tracker: Tracker) -> None:
     run = make_pipeline("augment").run("augment")
     table = Path(tracker.client.download_artifacts(run.id, "augmentation.csv")).read_text().splitlines()
-    assert table[0] == "rank,i,j,image_i,image_j,alpha,log_lds"
+    assert table[0] == "rank,i,j,example_i,example_j,alpha,log_lds"
     assert len(table) - 1 == run.metrics["funnel/kept_as_A"] == 36
 
 

@@ -4,8 +4,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.samplers import SAMPLERS
 from lds_mlflow.tracking import Tracker, tags
 from lds_mlflow.values import Evaluation, LatentDistribution, ModelWeights
 from tests.conftest import MakePipeline

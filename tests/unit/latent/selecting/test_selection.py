@@ -1,6 +1,5 @@
 import re
 from math import exp, floor, log, sqrt
-from typing import Any
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lds_mlflow.errors import ConfigError, DataError, SelectionError
-from lds_mlflow.latent import draw_candidates, feasible_tau, score_candidates, select
+from lds_mlflow.latent import Limits, SharpnessFilter, draw_candidates, feasible_tau, score_candidates, select
 from lds_mlflow.latent.selecting.rules import Paper, PowerLaw, Random, Rule, TopFraction
 from lds_mlflow.latent.selecting.strata import Strata
 from lds_mlflow.latent.selecting.threshold_rules import Conformal, HighestDensity, Threshold, Typical
@@ -238,7 +237,7 @@ def test_no_parent_is_used_more_often_than_the_cap_and_others_take_the_place() -
         TopFraction(0.5),
         generator=torch.Generator(),
         candidates=candidates,
-        max_per_parent=1,
+        limits=Limits(max_per_parent=1),
     )
     assert found.index_A.tolist() == [0, 3, 5]
     assert "a parent at most 1 times" in found.rule
@@ -250,7 +249,9 @@ def test_the_cap_always_holds(seed: int, cap: int, fraction: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     candidates = draw_candidates(torch.randn(12, 2, generator=generator), 80, generator=generator)
     scores = torch.randn(80, generator=generator).double()
-    found = select(scores, TopFraction(fraction), generator=generator, candidates=candidates, max_per_parent=cap)
+    found = select(
+        scores, TopFraction(fraction), generator=generator, candidates=candidates, limits=Limits(max_per_parent=cap)
+    )
     assert torch.bincount(candidates.parents_M2[found.index_A].flatten()).max() <= cap
 
 
@@ -260,7 +261,7 @@ def test_strata_keep_the_training_shares_and_the_densest_of_each(rule: Rule) -> 
     of_M = torch.arange(1_000) // 250
     strata = Strata(of_M, torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64))
     scores = -torch.arange(1_000).double()
-    kept = select(scores, rule, generator=torch.Generator().manual_seed(0), strata=strata).index_A
+    kept = select(scores, rule, generator=torch.Generator().manual_seed(0), limits=Limits(strata=strata)).index_A
     assert torch.bincount(of_M[kept]).tolist() == [80, 60, 40, 20]
     if isinstance(rule, TopFraction):
         assert kept.tolist() == [*range(80), *range(250, 310), *range(500, 540), *range(750, 770)]
@@ -268,7 +269,9 @@ def test_strata_keep_the_training_shares_and_the_densest_of_each(rule: Rule) -> 
 
 def test_a_stratum_short_of_candidates_stays_short_and_says_so() -> None:
     strata = Strata(torch.tensor([0] * 9 + [1]), torch.tensor([0.5, 0.5], dtype=torch.float64))
-    found = select(-torch.arange(10).double(), TopFraction(0.4), generator=torch.Generator(), strata=strata)
+    found = select(
+        -torch.arange(10).double(), TopFraction(0.4), generator=torch.Generator(), limits=Limits(strata=strata)
+    )
     assert found.index_A.tolist() == [0, 1, 9]
     assert found.figures["short_of"] == 1
     assert "in strata 1" in found.warnings[0]
@@ -276,7 +279,7 @@ def test_a_stratum_short_of_candidates_stays_short_and_says_so() -> None:
 
 def test_the_second_filter_keeps_the_sharpest_of_what_the_first_keeps() -> None:
     scores, sharp = -torch.arange(10).double(), torch.tensor([1, 5, 2, 4, 3, 9, 9, 9, 9, 9]).double()
-    found = select(scores, TopFraction(0.5), generator=torch.Generator(), sharpness_M=sharp, sharpest=0.4)
+    found = select(scores, TopFraction(0.5), generator=torch.Generator(), sharpest=SharpnessFilter(sharp, 0.4))
     assert found.index_A.tolist() == [1, 3]
     assert found.funnel == {"candidates": 10, "in the top fraction": 5, "sharp": 2, "kept as A": 2}
     assert "the sharpest 40% of those" in found.rule
@@ -288,12 +291,17 @@ def test_a_score_that_is_not_a_number_is_named() -> None:
     assert caught.value.what == "the score of candidate 1"
 
 
-@pytest.mark.parametrize(
-    "options", [{"max_per_parent": 2}, {"max_per_parent": -1}, {"sharpest": 0.5}, {"sharpest": 0.0}], ids=str
-)
-def test_options_that_lack_what_they_need_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError):
-        select(torch.zeros(10).double(), TopFraction(0.5), generator=torch.Generator(), **options)
+@pytest.mark.parametrize("cap", [2, -1])
+def test_a_cap_without_parents_or_below_0_is_refused(cap: int) -> None:
+    limits = Limits(max_per_parent=cap)
+    with pytest.raises(ConfigError, match="max_per_parent"):
+        select(torch.zeros(10).double(), TopFraction(0.5), generator=torch.Generator(), limits=limits)
+
+
+@pytest.mark.parametrize("fraction", [0.0, -0.1, 1.1])
+def test_a_filter_that_keeps_nothing_or_more_than_all_is_refused(fraction: float) -> None:
+    with pytest.raises(ConfigError, match="sharpest_fraction"):
+        SharpnessFilter(torch.zeros(10), fraction)
 
 
 def test_a_threshold_that_nothing_passes_tells_what_can_be_reached() -> None:

@@ -1,8 +1,7 @@
-"""Distributions of latents, fitted to the posteriors of the training images.
+"""Mixtures of Gaussians: the prior, and what is fitted to the posteriors of the training examples.
 
-A mixture of Gaussians has the tensors `means` [K, D], `cumulative` [K] (running sum of the weights), and how wide the
-components are: `scales`, which broadcasts to [K, D], or `factors` [K, D, D], the Cholesky factors of their covariances.
-Dense interpolants have `latents` [N, D] and `neighbours` [N, k], and the settings `sigma` and `log_threshold`.
+A mixture has the tensors `means` [K, D], `cumulative` [K] (running sum of the weights), and how wide the components
+are: `scales`, which broadcasts to [K, D], or `factors` [K, D, D], the Cholesky factors of their covariances.
 """
 
 import numpy as np
@@ -10,30 +9,23 @@ import torch
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from lds_mlflow.choices.samplers import PRIOR
 from lds_mlflow.errors import DataError
-from lds_mlflow.latent import bandwidth, leave_one_out_log_density
-from lds_mlflow.models.stylegan import Mixture
+from lds_mlflow.latent import bandwidth
+from lds_mlflow.models import Mixture, Posterior
 from lds_mlflow.values import LatentDistribution
 
 __all__ = [
-    "PRIOR",
-    "SAMPLERS",
     "aggregate_gaussian",
     "aggregate_mixture",
-    "dense_interpolants",
+    "draw_mixture",
     "latent_density",
     "prior_distribution",
     "standard_normal",
 ]
 
-PRIOR = "prior"
-SAMPLERS = (PRIOR, "gaussian", "mixture", "density", "interpolants")
-"""The samplers by name."""
-
 _DRAWS_OF_A_POSTERIOR = 4
 _LEAST_VARIANCE = 1e-4
-_NEIGHBOURS = 5
-_MASS = 0.9
 
 
 def _mixture(
@@ -57,14 +49,15 @@ def prior_distribution(prior: Mixture | None, latent_dim: int) -> LatentDistribu
     return _mixture(PRIOR, f"the prior, a mixture of {len(prior.mean_KD):,}", prior.mean_KD.detach(), scales=scales)
 
 
-def aggregate_gaussian(z_ND: Tensor, log_variance_ND: Tensor) -> LatentDistribution:
+def aggregate_gaussian(z_ND: Tensor, log_variance_ND: Tensor | None) -> LatentDistribution:
     """Returns the Gaussian with the mean and covariance of the aggregate posterior 1/N sum_n q(z | x_n).
 
     Args:
         z_ND: Posterior means.
-        log_variance_ND: Posterior log variances.
+        log_variance_ND: Posterior log variances, or None where the encoder has no variance.
     """
-    variance = log_variance_ND.double().exp().mean(0) + _LEAST_VARIANCE
+    own = z_ND.new_zeros(z_ND.shape[1]).double() if log_variance_ND is None else log_variance_ND.double().exp().mean(0)
+    variance = own + _LEAST_VARIANCE
     covariance = z_ND.double().T.cov(correction=0) + torch.diag(variance)
     factor = torch.linalg.cholesky(covariance).float()
     return _mixture(
@@ -72,7 +65,7 @@ def aggregate_gaussian(z_ND: Tensor, log_variance_ND: Tensor) -> LatentDistribut
     )
 
 
-def aggregate_mixture(z_ND: Tensor, log_variance_ND: Tensor, *, components: int) -> LatentDistribution:
+def aggregate_mixture(z_ND: Tensor, log_variance_ND: Tensor | None, *, components: int) -> LatentDistribution:
     """Returns a mixture of Gaussians fitted to draws of the aggregate posterior by scikit-learn.
 
     Source: Ghosh et al., From Variational to Deterministic Autoencoders, 2020, section 4 (ex-post density estimation).
@@ -88,8 +81,8 @@ def aggregate_mixture(z_ND: Tensor, log_variance_ND: Tensor, *, components: int)
             remedy="Ask for fewer components.",
         )
     generator = torch.Generator().manual_seed(0)
-    scale = torch.exp(0.5 * log_variance_ND)
-    draws = [z_ND + scale * torch.randn(z_ND.shape, generator=generator) for _ in range(_DRAWS_OF_A_POSTERIOR)]
+    posterior = Posterior(z_ND, log_variance_ND)
+    draws = [posterior.sample(generator) for _ in range(_DRAWS_OF_A_POSTERIOR)]
     fitted = GaussianMixture(components, reg_covar=_LEAST_VARIANCE, random_state=0).fit(
         torch.cat(draws).double().numpy()
     )
@@ -113,22 +106,22 @@ def latent_density(z_ND: Tensor, *, sigma: str) -> LatentDistribution:
     return _mixture("density", f"the latent density, sigma {width:.3g}", z_ND, scales=torch.full((1, 1), width))
 
 
-def dense_interpolants(z_ND: Tensor, *, sigma: str) -> LatentDistribution:
-    """Returns interpolants of a latent and one of its 5 nearest that are as dense as 90 % of the training latents.
+def draw_mixture(distribution: LatentDistribution, generators: list[torch.Generator]) -> tuple[Tensor, Tensor]:
+    """Draws a latent of a mixture by every generator.
 
-    Density is log LDS; a latent is left out of its own, and an interpolant's two parents out of its.
+    Two mixtures take the same noise of a generator.
 
-    Args:
-        z_ND: Training latents.
-        sigma: Bandwidth: a rule of `bandwidth`, or a number.
+    Returns:
+        The latents, float32 [S, D], and the mean of the mixture, float32 [D].
     """
-    width = bandwidth(z_ND, sigma).sigma
-    distance = torch.cdist(z_ND, z_ND).fill_diagonal_(torch.inf)
-    neighbours = distance.topk(min(_NEIGHBOURS, len(z_ND) - 1), largest=False).indices
-    threshold = leave_one_out_log_density(z_ND, sigma=width).quantile(1 - _MASS).item()
-    return LatentDistribution(
-        sampler="interpolants",
-        name=f"dense interpolants of neighbours, sigma {width:.3g}",
-        tensors={"latents": z_ND.float().cpu(), "neighbours": neighbours.cpu()},
-        settings={"sigma": width, "log_threshold": threshold},
-    )
+    tensors = distribution.tensors
+    means = tensors["means"]
+    noise = torch.stack([torch.randn(means.shape[1], generator=generator) for generator in generators])
+    drawn = torch.stack([torch.rand((), generator=generator, dtype=torch.float64) for generator in generators])
+    component = torch.searchsorted(tensors["cumulative"], drawn).clamp(max=len(means) - 1)
+    if "factors" in tensors:
+        noise = torch.stack([tensors["factors"][k] @ e for k, e in zip(component.tolist(), noise, strict=True)])
+    else:
+        noise = noise * tensors["scales"].expand(len(means), -1)[component]
+    weights = tensors["cumulative"].diff(prepend=torch.zeros(1, dtype=torch.float64))
+    return means[component] + noise, (weights @ means.double()).float()

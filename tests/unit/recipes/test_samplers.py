@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from lds_mlflow.choices.samplers import SAMPLERS
+from lds_mlflow.config import SampleConfig, parse
+from lds_mlflow.errors import ConfigError
+from lds_mlflow.models import Codec, Posterior
+from lds_mlflow.models.stylegan import VAE
+from lds_mlflow.recipes.samplers import generator_as_configured
+from lds_mlflow.samplers import draw_latents, prior_of, standard_normal
+from lds_mlflow.values import LatentDistribution
+from tests.tiny import SPEC
+from tests.unit.latent.conftest import gaussian
+
+CODEC = Codec(VAE.initialised(SPEC, 0).eval())
+Z = gaussian(50, SPEC.latent_dim)
+
+
+def _distribution(sampler: str, **settings: str) -> LatentDistribution:
+    config = parse(SampleConfig, {"sampler_components": 3, **settings})
+    return generator_as_configured(config, sampler, CODEC, Posterior(Z, torch.full_like(Z, -3))).distribution
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_has_its_name_in_its_distribution_and_is_drawn_from(sampler: str) -> None:
+    distribution = _distribution(sampler)
+    assert distribution.sampler == sampler
+    assert draw_latents(distribution, [1, 2, 3]).shape == (3, SPEC.latent_dim)
+
+
+def test_the_parameters_of_a_sampler_reach_it() -> None:
+    assert len(_distribution("mixture", sampler_components="4").tensors["means"]) == 4
+    assert _distribution("interpolants", sampler_sigma="0.5").settings["sigma"] == 0.5
+
+
+def test_the_prior_needs_the_model_alone() -> None:
+    prior = prior_of(CODEC)
+    assert torch.equal(prior.tensors["means"], standard_normal(SPEC.latent_dim).tensors["means"])
+
+
+def test_an_encoder_without_variance_has_every_sampler() -> None:
+    config = parse(SampleConfig, {"sampler_components": 3})
+    for sampler in SAMPLERS:
+        samples = generator_as_configured(config, sampler, CODEC, Posterior(Z)).samples([1, 2])
+        assert samples.shape == (2, 1, 8, 8)
+
+
+def test_an_unknown_sampler_is_refused_with_the_names() -> None:
+    with pytest.raises(ConfigError, match="prior, gaussian, mixture, density, interpolants"):
+        _distribution("flow")
