@@ -10,7 +10,8 @@ Needs torch and numpy alone; with numba (the extra "fast") scoring is faster.
 """
 
 from lds_mlflow.latent.bandwidth import Bandwidth, bandwidth, effective_neighbours
-from lds_mlflow.latent.candidates import draw_candidates, interpolate, nearest_latents
+from lds_mlflow.latent.candidates import draw_candidates, interpolate
+from lds_mlflow.latent.neighbours import nearest_latents
 from lds_mlflow.latent.scoring.approximate import Certificate, NeighbourScorer, SubsampleScorer, certify
 from lds_mlflow.latent.scoring.density import leave_one_out_log_density, log_density
 from lds_mlflow.latent.scoring.exhaustive import Census, Exhaustive, score_exhaustively

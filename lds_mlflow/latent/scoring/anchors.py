@@ -14,8 +14,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from lds_mlflow.latent.candidates import TENTHS
-from lds_mlflow.latent.geometry import Geometry, blocks, squared_norms
+from lds_mlflow.latent.geometry import TENTHS, Geometry, blocks, squared_norms
 from lds_mlflow.latent.scoring.kernels import LEFT_OUT, exp_of_shifted
 from lds_mlflow.values import evenly_spread
 

@@ -23,9 +23,8 @@ from torch import Tensor
 
 from lds_mlflow.choices.interpolations import LINEAR
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.latent.candidates import TENTHS
 from lds_mlflow.latent.checks import require_finite
-from lds_mlflow.latent.geometry import Geometry, blocks, empty
+from lds_mlflow.latent.geometry import TENTHS, Geometry, blocks, empty
 from lds_mlflow.latent.scoring.anchors import RELATIVE_LOSS, Anchors, beyond_reach, log_loss
 from lds_mlflow.latent.scoring.density import log_density, require_terms
 from lds_mlflow.latent.scoring.kernels import add_pair_power_sums

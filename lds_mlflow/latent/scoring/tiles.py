@@ -9,8 +9,7 @@ from math import isqrt
 import torch
 from torch import Tensor
 
-from lds_mlflow.latent.candidates import TENTHS
-from lds_mlflow.latent.geometry import Geometry, blocks, empty
+from lds_mlflow.latent.geometry import TENTHS, Geometry, blocks, empty
 from lds_mlflow.latent.scoring.anchors import Anchors, beyond_reach, log_loss
 from lds_mlflow.latent.scoring.factored import log_endpoints
 from lds_mlflow.latent.scoring.kernels import exp_of_multiple
