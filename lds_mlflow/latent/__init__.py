@@ -7,6 +7,14 @@
     chosen = select(scores.log_lds_M, TopFraction(0.2), generator=generator, candidates=candidates)
 
 Needs torch and numpy alone; with numba (the extra "fast") scoring is faster.
+
+The shapes, by their suffixes:
+
+    N  training latents             D  dimensions of a latent     E  dimensions of the space of density
+    M  candidates, or other points  A  selected candidates        O  candidates that a rule ranks, in its order
+    H  held-out latents             K  strata, classes, or terms  P  pairs of parents
+    L  latents that are parents     I, J  rows and columns of a square of pairs
+    R  rows and C columns of a block; B  bins of a histogram
 """
 
 from lds_mlflow.latent.bandwidth import Bandwidth, bandwidth, effective_neighbours
