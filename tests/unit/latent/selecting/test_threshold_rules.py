@@ -56,7 +56,7 @@ def test_a_score_at_the_threshold_is_not_above_it_and_is_above_the_next_lower_nu
 def test_a_region_holds_the_candidates_as_dense_as_its_mass_of_training_latents() -> None:
     assert HighestDensity(0.5, SCORES).choose(SCORES, _generator()).wanted == 50
     middle = Typical(0.5, SCORES).choose(SCORES, _generator()).order_O
-    assert (middle.min(), middle.max()) == (25, 74)
+    assert (int(middle.min()), int(middle.max())) == (25, 74)
 
 
 def test_too_few_held_out_latents_for_a_share_are_refused() -> None:
