@@ -7,7 +7,7 @@ reported together. Parameters that end in `_run` name an upstream run: its id, a
 from lds_mlflow.config.ablation import AblateConfig
 from lds_mlflow.config.augmentation import AugmentConfig
 from lds_mlflow.config.base import AUTO, NO_MODEL, NO_RUN, Options, Settings, StepConfig
-from lds_mlflow.config.choice import choices_of
+from lds_mlflow.config.choice import choices_of, help_of
 from lds_mlflow.config.comparison import CompareConfig, named_runs
 from lds_mlflow.config.data import DataConfig
 from lds_mlflow.config.encoding import EncodeConfig
@@ -47,6 +47,7 @@ __all__ = [
     "StepConfig",
     "TrainConfig",
     "choices_of",
+    "help_of",
     "named_runs",
     "parse",
     "parse_all",

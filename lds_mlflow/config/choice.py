@@ -8,7 +8,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["OneOf", "choices_of"]
+__all__ = ["OneOf", "choices_of", "help_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +37,10 @@ def choices_of(field: FieldInfo) -> dict[str, str]:
         if isinstance(mark, OneOf):
             return dict(mark.phrases)
     return {str(value): "" for value in get_args(field.annotation)}
+
+
+def help_of(field: FieldInfo) -> str:
+    """Returns the help text of a parameter: its description, and what each of its choices means."""
+    meanings = "; ".join(f"{name}: {phrase}" for name, phrase in choices_of(field).items() if phrase)
+    description = field.description or ""
+    return f"{description} {meanings}." if meanings else description

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from pydantic.fields import FieldInfo
 
-from lds_mlflow.config import choices_of
+from lds_mlflow.config import choices_of, help_of
 from lds_mlflow.errors import Interrupted, LdsError
 
 __all__ = ["command"]
@@ -47,10 +47,5 @@ def _flag(name: str, field: FieldInfo) -> click.Option:
         default=str(field.default),
         show_default=True,
         metavar=f"[{'|'.join(choices)}]" if choices else "VALUE",
-        help=_described(field.description or "", choices),
+        help=help_of(field),
     )
-
-
-def _described(description: str, choices: Mapping[str, str]) -> str:
-    meanings = "; ".join(f"{name}: {phrase}" for name, phrase in choices.items() if phrase)
-    return f"{description} {meanings}." if meanings else description

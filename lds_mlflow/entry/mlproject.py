@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
+from lds_mlflow.config import help_of
+
 __all__ = ["IN_A_CONTAINER", "ON_THIS_MACHINE", "Surroundings", "mlproject"]
 
 _HEAD = "# Written by `python -m tuning.mlproject` from the configurations; edit those.\n"
@@ -68,7 +70,7 @@ def _entry_point(
             field: {
                 "type": _type(info.default),
                 "default": surroundings.defaults.get(field, _plain(info.default)),
-                "help": info.description,
+                "help": help_of(info),
             }
             for field, info in fields.items()
         },

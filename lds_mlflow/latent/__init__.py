@@ -7,10 +7,19 @@
     chosen = select(scores.log_lds_M, TopFraction(0.2), generator=generator, candidates=candidates)
 
 Needs torch and numpy alone; with numba (the extra "fast") scoring is faster.
+
+The shapes, by their suffixes:
+
+    N  training latents             D  dimensions of a latent     E  dimensions of the space of density
+    M  candidates, or other points  A  selected candidates        O  candidates that a rule ranks, in its order
+    H  held-out latents             K  strata, classes, or terms  P  pairs of parents
+    L  latents that are parents     I, J  rows and columns of a square of pairs
+    R  rows and C columns of a block; B  bins of a histogram
 """
 
 from lds_mlflow.latent.bandwidth import Bandwidth, bandwidth, effective_neighbours
-from lds_mlflow.latent.candidates import draw_candidates, interpolate, nearest_latents
+from lds_mlflow.latent.candidates import draw_candidates, interpolate
+from lds_mlflow.latent.neighbours import nearest_latents
 from lds_mlflow.latent.scoring.approximate import Certificate, NeighbourScorer, SubsampleScorer, certify
 from lds_mlflow.latent.scoring.density import leave_one_out_log_density, log_density
 from lds_mlflow.latent.scoring.exhaustive import Census, Exhaustive, score_exhaustively

@@ -14,24 +14,19 @@ from lds_mlflow.choices import load, look_up
 from lds_mlflow.choices.interpolations import INTERPOLATIONS, LINEAR
 from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent.checks import require_finite
-from lds_mlflow.latent.geometry import blocks
+from lds_mlflow.latent.geometry import TENTHS
+from lds_mlflow.latent.neighbours import nearest_latents
 from lds_mlflow.values import Candidates
 
 __all__ = [
-    "TENTHS",
     "draw_candidates",
     "interpolate",
-    "nearest_latents",
     "on_a_circle",
     "on_a_line",
     "with_variance",
 ]
 
-TENTHS = 10
-"""Steps of the grid of interpolation weights: alpha is one of 0.1, ..., 0.9."""
-
 _PARALLEL = 1e-4
-_ROWS, _TILE_ENTRIES = 4096, 2**24
 
 
 def draw_candidates(
@@ -111,23 +106,6 @@ def with_variance(z_i_MD: Tensor, z_j_MD: Tensor, alpha_M1: Tensor, centre_D: Te
     """Returns interpolants on the line, scaled about the centre to their parents' variance. See `interpolate`."""
     u, v = z_i_MD - centre_D, z_j_MD - centre_D
     return centre_D + torch.lerp(u, v, alpha_M1) / torch.hypot(1 - alpha_M1, alpha_M1)
-
-
-def nearest_latents(z_ND: Tensor, neighbours: int) -> Tensor:
-    """Returns the rows of the nearest other latents of each, the nearest first, int64 [N, neighbours], on the CPU.
-
-    Distances are taken by matrix products, which lose digits far from the origin.
-
-    Args:
-        z_ND: Latents, float [N, D].
-        neighbours: How many, at most N - 1.
-    """
-    found = []
-    for rows in blocks(len(z_ND), max(1, min(_ROWS, _TILE_ENTRIES // len(z_ND)))):
-        distances = torch.cdist(z_ND[rows], z_ND)
-        distances[torch.arange(len(distances)), torch.arange(rows.start, rows.stop)] = torch.inf
-        found.append(distances.topk(neighbours, largest=False).indices.cpu())
-    return torch.cat(found)
 
 
 def _slerp(u: Tensor, v: Tensor, alpha: Tensor) -> Tensor:

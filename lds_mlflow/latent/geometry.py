@@ -15,7 +15,10 @@ from torch import Tensor
 
 from lds_mlflow.errors import ConfigError
 
-__all__ = ["Geometry", "blocks", "empty", "squared_norms"]
+__all__ = ["TENTHS", "Geometry", "blocks", "empty", "squared_norms"]
+
+TENTHS = 10
+"""Steps of the grid of interpolation weights: alpha is one of 0.1, ..., 0.9."""
 
 _TOLERANCE = 1e-5
 

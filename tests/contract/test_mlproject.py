@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lds_mlflow.__main__ import cli
-from lds_mlflow.config import parse_all
+from lds_mlflow.config import help_of, parse_all
 from lds_mlflow.entry.graph import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE, STEPS, configs_behind, parameters
 from tests.places import ROOT
 from tuning.__main__ import cli as tuning_cli
@@ -89,6 +89,6 @@ def test_the_defaults_are_equal_everywhere(entry_point: str) -> None:
 @pytest.mark.parametrize("entry_point", FIELDS)
 def test_the_help_texts_are_equal_everywhere(entry_point: str) -> None:
     in_mlproject = {name: item["help"] for name, item in POINTS[entry_point]["parameters"].items()}
-    in_config = {name: field.description for name, field in FIELDS[entry_point].items()}
+    in_config = {name: help_of(field) for name, field in FIELDS[entry_point].items()}
     in_flags = {name: option.help for name, option in _flags(entry_point).items()}
     assert in_mlproject == in_config == in_flags

@@ -14,8 +14,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from lds_mlflow.latent.candidates import TENTHS
-from lds_mlflow.latent.geometry import Geometry, blocks, squared_norms
+from lds_mlflow.latent.geometry import TENTHS, Geometry, blocks, squared_norms
 from lds_mlflow.latent.scoring.kernels import LEFT_OUT, exp_of_shifted
 from lds_mlflow.values import evenly_spread
 
@@ -33,71 +32,71 @@ class Anchors:
     """Latents that are parents.
 
     Attributes:
-        rows_A: Their rows in the training latents, int64 [A].
-        u_AD: Their places in units of the kernel, [A, D].
-        shift_A: s_i, [A].
-        square_A: |u_i|^2, [A].
+        rows_L: Their rows in the training latents, int64 [L].
+        u_LD: Their places in units of the kernel, [L, D].
+        shift_L: s_i, [L].
+        square_L: |u_i|^2, [L].
     """
 
-    rows_A: Tensor
-    u_AD: Tensor
-    shift_A: Tensor
-    square_A: Tensor
+    rows_L: Tensor
+    u_LD: Tensor
+    shift_L: Tensor
+    square_L: Tensor
 
     @classmethod
-    def of(cls, rows_A: Tensor, z_ND: Tensor, geometry: Geometry) -> Self:
+    def of(cls, rows_L: Tensor, z_ND: Tensor, geometry: Geometry) -> Self:
         """Places anchors, and measures their shifts against an evenly spread sample of the training latents."""
-        u_AD = geometry.place(z_ND[rows_A])
-        anchors = cls(rows_A, u_AD, u_AD.new_zeros(len(u_AD)), squared_norms(u_AD))
+        u_LD = geometry.place(z_ND[rows_L])
+        anchors = cls(rows_L, u_LD, u_LD.new_zeros(len(u_LD)), squared_norms(u_LD))
         sample = evenly_spread(len(z_ND), _SAMPLE).to(z_ND.device)
         v_CD = geometry.place(z_ND[sample])
-        parts = (anchors._take(part) for part in blocks(len(u_AD), _ROWS))
+        parts = (anchors._take(part) for part in blocks(len(u_LD), _ROWS))
         nearest = torch.cat([part.exponents(v_CD, sample).amax(1) for part in parts])
         # With no other latent in the sample there is nothing to measure against.
-        return replace(anchors, shift_A=torch.where(nearest > LEFT_OUT, -nearest, 0))
+        return replace(anchors, shift_L=torch.where(nearest > LEFT_OUT, -nearest, 0))
 
     def exponents(self, v_CD: Tensor, columns_C: Tensor, out: Tensor | None = None) -> Tensor:
-        """Returns s_i - U_ik, [A, C], with LEFT_OUT at the anchor's own column.
+        """Returns s_i - U_ik, [L, C], with LEFT_OUT at the anchor's own column.
 
         Args:
             v_CD: Places of training latents, [C, D].
             columns_C: Their rows in the training latents, rising, int64 [C].
-            out: Where to put it, [A, C].
+            out: Where to put it, [L, C].
         """
         exponents = self._products(v_CD, columns_C, out)
-        exponents += (self.shift_A - self.square_A)[:, None]
+        exponents += (self.shift_L - self.square_L)[:, None]
         exponents -= squared_norms(v_CD)
         return exponents
 
     def roots(self, v_CD: Tensor, columns_C: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns exp((s_i - U_ik) / 10), [A, C], with 0 at the anchor's own column, and the largest s_i - U_ik, [A].
+        """Returns exp((s_i - U_ik) / 10), [L, C], with 0 at the anchor's own column, and the largest s_i - U_ik, [L].
 
         Arguments are those of `exponents`.
         """
         products = self._products(v_CD, columns_C, out)
-        rows, columns = self.shift_A - self.square_A, squared_norms(v_CD).neg_()
+        rows, columns = self.shift_L - self.square_L, squared_norms(v_CD).neg_()
         return products, exp_of_shifted(products, rows, columns, 1 / TENTHS)
 
     def _products(self, v_CD: Tensor, columns_C: Tensor, out: Tensor | None) -> Tensor:
-        products = torch.mm(self.u_AD, 2 * v_CD.T, out=out)
-        place = torch.searchsorted(columns_C, self.rows_A).clamp(max=len(columns_C) - 1)
-        own = (columns_C[place] == self.rows_A).nonzero().flatten()
+        products = torch.mm(self.u_LD, 2 * v_CD.T, out=out)
+        place = torch.searchsorted(columns_C, self.rows_L).clamp(max=len(columns_C) - 1)
+        own = (columns_C[place] == self.rows_L).nonzero().flatten()
         products[own, place[own]] = LEFT_OUT
         return products
 
     def _take(self, part: slice) -> Self:
         return replace(
             self,
-            rows_A=self.rows_A[part],
-            u_AD=self.u_AD[part],
-            shift_A=self.shift_A[part],
-            square_A=self.square_A[part],
+            rows_L=self.rows_L[part],
+            u_LD=self.u_LD[part],
+            shift_L=self.shift_L[part],
+            square_L=self.square_L[part],
         )
 
 
-def beyond_reach(excess_A: Tensor) -> Tensor:
+def beyond_reach(excess_L: Tensor) -> Tensor:
     """Returns how far exponents exceed 0, or infinity where their sums might overflow, and so can't be trusted."""
-    return torch.where(excess_A > _LARGEST_EXCESS, torch.inf, excess_A)
+    return torch.where(excess_L > _LARGEST_EXCESS, torch.inf, excess_L)
 
 
 def log_loss(n: int, dtype: torch.dtype) -> float:

@@ -20,9 +20,8 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.latent.candidates import TENTHS
 from lds_mlflow.latent.checks import require_finite
-from lds_mlflow.latent.geometry import Geometry, blocks
+from lds_mlflow.latent.geometry import TENTHS, Geometry, blocks
 from lds_mlflow.latent.scoring.anchors import RELATIVE_LOSS
 from lds_mlflow.latent.scoring.best import Best
 from lds_mlflow.latent.scoring.density import log_density, require_terms

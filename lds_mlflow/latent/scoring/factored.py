@@ -23,9 +23,8 @@ from torch import Tensor
 
 from lds_mlflow.choices.interpolations import LINEAR
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.latent.candidates import TENTHS
 from lds_mlflow.latent.checks import require_finite
-from lds_mlflow.latent.geometry import Geometry, blocks, empty
+from lds_mlflow.latent.geometry import TENTHS, Geometry, blocks, empty
 from lds_mlflow.latent.scoring.anchors import RELATIVE_LOSS, Anchors, beyond_reach, log_loss
 from lds_mlflow.latent.scoring.density import log_density, require_terms
 from lds_mlflow.latent.scoring.kernels import add_pair_power_sums
@@ -133,13 +132,13 @@ def pair_log_sums(
         geometry: Their geometry.
         leave_endpoints_out: Whether the parents are left out.
     """
-    rows_A, local_P2 = torch.unique(pairs_P2, return_inverse=True)
-    anchors = Anchors.of(rows_A, z_ND, geometry)
-    sums_P9, excess_A = _power_sums(anchors, local_P2, z_ND, geometry)
+    rows_L, local_P2 = torch.unique(pairs_P2, return_inverse=True)
+    anchors = Anchors.of(rows_L, z_ND, geometry)
+    sums_P9, excess_L = _power_sums(anchors, local_P2, z_ND, geometry)
     a = torch.arange(1, TENTHS, dtype=torch.float64, device=z_ND.device) / TENTHS
-    u_ij = _half_squares(anchors.u_AD, local_P2)[:, None]
+    u_ij = _half_squares(anchors.u_LD, local_P2)[:, None]
     shift, excess = (
-        (1 - a) * x[:, :1] + a * x[:, 1:] for x in (anchors.shift_A.double()[local_P2], excess_A[local_P2])
+        (1 - a) * x[:, :1] + a * x[:, 1:] for x in (anchors.shift_L.double()[local_P2], excess_L[local_P2])
     )
     scale = a * (1 - a) * u_ij - shift
     log_sum = sums_P9.log() + scale
@@ -150,22 +149,22 @@ def pair_log_sums(
 
 
 def _power_sums(anchors: Anchors, local_P2: Tensor, z_ND: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    n_anchors = len(anchors.rows_A)
+    n_anchors = len(anchors.rows_L)
     width = min(_STRIPE_ENTRIES[z_ND.device.type] // n_anchors, _MOST_COLUMNS)
     # Products are faster where rows begin as vectors do.
     width = max(width - width % _FEWEST_COLUMNS, _FEWEST_COLUMNS)
-    buffer = empty(n_anchors, width, like=anchors.u_AD).view(-1)
+    buffer = empty(n_anchors, width, like=anchors.u_LD).view(-1)
     sums_P9 = torch.zeros(len(local_P2), TENTHS - 1, dtype=torch.float64, device=z_ND.device)
-    excess_A = torch.zeros(n_anchors, dtype=torch.float64, device=z_ND.device)
+    excess_L = torch.zeros(n_anchors, dtype=torch.float64, device=z_ND.device)
     for stripe in blocks(len(z_ND), width):
         columns = torch.arange(stripe.start, stripe.stop, device=z_ND.device)
         out = buffer[: n_anchors * len(columns)].view(n_anchors, -1)
         roots, largest = anchors.roots(geometry.place(z_ND[stripe]), columns, out)
-        torch.maximum(excess_A, largest.double(), out=excess_A)
+        torch.maximum(excess_L, largest.double(), out=excess_L)
         add_pair_power_sums(roots, local_P2, sums_P9)
-    return sums_P9, beyond_reach(excess_A)
+    return sums_P9, beyond_reach(excess_L)
 
 
-def _half_squares(u_AD: Tensor, local_P2: Tensor) -> Tensor:
-    parts = [(u_AD[pairs[:, 0]] - u_AD[pairs[:, 1]]).square().sum(1) for pairs in local_P2.split(_PAIRS)]
+def _half_squares(u_LD: Tensor, local_P2: Tensor) -> Tensor:
+    parts = [(u_LD[pairs[:, 0]] - u_LD[pairs[:, 1]]).square().sum(1) for pairs in local_P2.split(_PAIRS)]
     return torch.cat(parts).double()

@@ -99,22 +99,22 @@ def exp_of_shifted(exponents: Tensor, rows: Tensor, columns: Tensor, factor: flo
     return top
 
 
-def add_pair_power_sums(x_AK: Tensor, pairs_P2: Tensor, sums_P9: Tensor) -> None:
+def add_pair_power_sums(x_LK: Tensor, pairs_P2: Tensor, sums_P9: Tensor) -> None:
     """Adds sum_k u_k^(10-t) v_k^t for t = 1..9 to sums_P9[:, t - 1].
 
     Args:
-        x_AK: Rows of numbers, [A, K].
+        x_LK: Rows of numbers, [L, K].
         pairs_P2: Which two rows are u and v, int64 [P, 2].
         sums_P9: The sums, float64 [P, 9]; changed.
     """
-    if x_AK.device.type == "cpu" and _fused() is not None:
+    if x_LK.device.type == "cpu" and _fused() is not None:
         first, second = pairs_P2.T.contiguous().numpy()
         with _with_threads():
-            _module().add_pair_power_sums(x_AK.numpy(), first, second, sums_P9.numpy())
+            _module().add_pair_power_sums(x_LK.numpy(), first, second, sums_P9.numpy())
         return
-    rows = max(1, _PAIR_ENTRIES[x_AK.device.type] // x_AK.shape[1])
+    rows = max(1, _PAIR_ENTRIES[x_LK.device.type] // x_LK.shape[1])
     for pairs, sums in zip(pairs_P2.split(rows), sums_P9.split(rows), strict=True):
-        u, v = x_AK[pairs[:, 0]], x_AK[pairs[:, 1]]
+        u, v = x_LK[pairs[:, 0]], x_LK[pairs[:, 1]]
         powers_u, powers_v = _powers(u), _powers(v)
         for t in range(1, 10):
             sums[:, t - 1] += torch.linalg.vecdot(powers_u[10 - t], powers_v[t])

@@ -9,8 +9,7 @@ from math import isqrt
 import torch
 from torch import Tensor
 
-from lds_mlflow.latent.candidates import TENTHS
-from lds_mlflow.latent.geometry import Geometry, blocks, empty
+from lds_mlflow.latent.geometry import TENTHS, Geometry, blocks, empty
 from lds_mlflow.latent.scoring.anchors import Anchors, beyond_reach, log_loss
 from lds_mlflow.latent.scoring.factored import log_endpoints
 from lds_mlflow.latent.scoring.kernels import exp_of_multiple
@@ -40,10 +39,10 @@ class Tile:
         self.tenths = range(1, TENTHS // 2 + 1) if self._on_diagonal else range(1, TENTHS)
         self._z_ND, self._geometry = z_ND, geometry
         self._of_rows, self._of_columns = self._anchors(rows), self._anchors(columns)
-        self._excess_I = torch.zeros_like(self._of_rows.shift_A)
-        self._excess_J = torch.zeros_like(self._of_columns.shift_A)
-        minus_u = torch.addmm(-self._of_columns.square_A, self._of_rows.u_AD, self._of_columns.u_AD.T, alpha=2)
-        self._u_IJ = minus_u.sub_(self._of_rows.square_A[:, None]).neg_().clamp_(min=0)
+        self._excess_I = torch.zeros_like(self._of_rows.shift_L)
+        self._excess_J = torch.zeros_like(self._of_columns.shift_L)
+        minus_u = torch.addmm(-self._of_columns.square_L, self._of_rows.u_LD, self._of_columns.u_LD.T, alpha=2)
+        self._u_IJ = minus_u.sub_(self._of_rows.square_L[:, None]).neg_().clamp_(min=0)
 
     @staticmethod
     def cover(n: int, dtype: torch.dtype) -> list[tuple[slice, slice]]:
@@ -104,7 +103,7 @@ class Tile:
         """
         a = t / TENTHS
         u_RJ = self._u_IJ[rows]
-        shift_R, shift_J = (1 - a) * self._of_rows.shift_A[rows], a * self._of_columns.shift_A
+        shift_R, shift_J = (1 - a) * self._of_rows.shift_L[rows], a * self._of_columns.shift_L
         scale = (a * (1 - a) * u_RJ).sub_(shift_R[:, None]).sub_(shift_J)
         log_sum = power_sum_RJ.log_().add_(scale)
         if not leave_endpoints_out:

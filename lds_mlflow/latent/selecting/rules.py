@@ -35,14 +35,14 @@ class Ranking:
     """What a rule makes of scores: an order of preference.
 
     Attributes:
-        order_P: The candidates that may be kept, the preferred first, int64 [P].
+        order_O: The candidates that may be kept, the preferred first, int64 [O].
         wanted: How many of them are to be kept.
         stages: Stages of the rule in words, with how many candidates pass each.
         figures: What the rule found out by itself, by name.
         warnings: What a person should know about it.
     """
 
-    order_P: Tensor
+    order_O: Tensor
     wanted: int
     stages: dict[str, int] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)

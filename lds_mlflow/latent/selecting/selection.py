@@ -56,10 +56,10 @@ class SharpnessFilter:
                 remedy="1 keeps all.",
             )
 
-    def keep(self, order_P: Tensor) -> Tensor:
-        """Returns the sharpest of some candidates, int64 [P], in the order in which they are given."""
-        n = count_of(self.fraction, len(order_P))
-        return order_P[falling(self.sharpness_M[order_P])[:n].sort().values]
+    def keep(self, order_O: Tensor) -> Tensor:
+        """Returns the sharpest of some candidates, int64 [O], in the order in which they are given."""
+        n = count_of(self.fraction, len(order_O))
+        return order_O[falling(self.sharpness_M[order_O])[:n].sort().values]
 
 
 def select(
@@ -92,7 +92,7 @@ def select(
     """
     _check(log_lds_M, candidates, limits.max_per_parent)
     ranking = rule.choose(log_lds_M, generator)
-    funnel, order, wanted = {"candidates": len(log_lds_M)} | ranking.stages, ranking.order_P, ranking.wanted
+    funnel, order, wanted = {"candidates": len(log_lds_M)} | ranking.stages, ranking.order_O, ranking.wanted
     if sharpest is not None:
         order = sharpest.keep(order[:wanted])
         wanted = len(order)

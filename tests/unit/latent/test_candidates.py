@@ -8,8 +8,8 @@ from torch import Tensor
 
 from lds_mlflow.choices.interpolations import INTERPOLATIONS
 from lds_mlflow.errors import ConfigError, DataError
-from lds_mlflow.latent import candidates as candidates_module
-from lds_mlflow.latent.candidates import draw_candidates, interpolate, nearest_latents
+from lds_mlflow.latent.candidates import draw_candidates, interpolate
+from lds_mlflow.latent.neighbours import nearest_latents
 from lds_mlflow.values import Candidates
 
 sizes = st.integers(2, 20)
@@ -158,26 +158,12 @@ def test_every_alpha_gives_each_pair_all_nine_and_the_exact_number() -> None:
     assert len(candidates.parents_M2[:36].unique(dim=0)) == 4
 
 
-def test_neighbours_are_the_nearest_others() -> None:
-    z = _latents(60, 3)
-    order = torch.cdist(z.double(), z.double()).argsort(1)[:, 1:8]
-    assert torch.equal(nearest_latents(z, 7), order)
-
-
 def test_second_parents_are_drawn_among_the_nearest() -> None:
     z = _latents(60, 3)
     near = nearest_latents(z, 4)
     parents = _draw(z, 2_000, neighbours=4).parents_M2
     assert (near[parents[:, 0]] == parents[:, 1:]).any(1).all()
     assert len(parents.unique(dim=0)) == 60 * 4
-
-
-@pytest.mark.parametrize("tile", [1, 130, 2**20])
-def test_the_tiles_of_the_search_do_not_matter(monkeypatch: pytest.MonkeyPatch, tile: int) -> None:
-    z = _latents(50, 3)
-    whole = nearest_latents(z, 5)
-    monkeypatch.setattr(candidates_module, "_TILE_ENTRIES", tile)
-    assert torch.equal(nearest_latents(z, 5), whole)
 
 
 @pytest.mark.parametrize("neighbours", [-1, 10, 11])

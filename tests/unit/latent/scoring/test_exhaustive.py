@@ -166,7 +166,8 @@ def test_ties_in_a_stream_go_to_the_lower_code() -> None:
 
 _SCRIPT = """
 import sys, torch
-from lds_mlflow.latent import score_exhaustively, tiles
+from lds_mlflow.latent import score_exhaustively
+from lds_mlflow.latent.scoring import tiles
 from lds_mlflow.machine.ranks import follow, lead
 from tests.places import ROOT
 torch.set_num_threads(1)

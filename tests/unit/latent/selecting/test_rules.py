@@ -62,7 +62,7 @@ def test_a_power_law_draws_in_proportion(gamma: float) -> None:
     # The first draw of many: candidate i comes first in proportion to i^gamma.
     log_lds = torch.arange(1, 6).double().log()
     first = [
-        int(PowerLaw(gamma, 1.0).choose(log_lds, torch.Generator().manual_seed(seed)).order_P[0])
+        int(PowerLaw(gamma, 1.0).choose(log_lds, torch.Generator().manual_seed(seed)).order_O[0])
         for seed in range(2_000)
     ]
     expected = torch.arange(1, 6).double() ** gamma

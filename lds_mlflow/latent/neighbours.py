@@ -1,0 +1,27 @@
+"""The nearest other latents of each latent, in bounded memory."""
+
+import torch
+from torch import Tensor
+
+from lds_mlflow.latent.geometry import blocks
+
+__all__ = ["nearest_latents"]
+
+_ROWS, _TILE_ENTRIES = 4096, 2**24
+
+
+def nearest_latents(z_ND: Tensor, neighbours: int) -> Tensor:
+    """Returns the rows of the nearest other latents of each, the nearest first, int64 [N, neighbours], on the CPU.
+
+    Distances are taken by matrix products, which lose digits far from the origin.
+
+    Args:
+        z_ND: Latents, float [N, D].
+        neighbours: How many, at most N - 1.
+    """
+    found = []
+    for rows in blocks(len(z_ND), max(1, min(_ROWS, _TILE_ENTRIES // len(z_ND)))):
+        distances = torch.cdist(z_ND[rows], z_ND)
+        distances[torch.arange(len(distances)), torch.arange(rows.start, rows.stop)] = torch.inf
+        found.append(distances.topk(neighbours, largest=False).indices.cpu())
+    return torch.cat(found)

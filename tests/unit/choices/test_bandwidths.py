@@ -1,0 +1,21 @@
+import pytest
+
+from lds_mlflow.choices.bandwidths import BANDWIDTHS, parse_bandwidth
+from lds_mlflow.errors import ConfigError
+
+
+@pytest.mark.parametrize("rule", BANDWIDTHS)
+def test_a_rule_by_name_is_no_number(rule: str) -> None:
+    assert parse_bandwidth(rule) is None
+
+
+@pytest.mark.parametrize(("text", "number"), [("0.3", 0.3), ("1e-3", 0.001), ("7", 7.0)])
+def test_a_number_is_itself(text: str, number: float) -> None:
+    assert parse_bandwidth(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "scot", "0", "-1", "inf", "nan"])
+def test_anything_else_is_refused_with_the_rules(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_bandwidth(text)
+    assert all(rule in caught.value.expected for rule in BANDWIDTHS)
