@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import Any
 
 import click
 from pydantic.fields import FieldInfo
 
+from lds_mlflow.config.choice import choices_of
 from lds_mlflow.errors import Interrupted, LdsError
 
 __all__ = ["command"]
@@ -39,7 +40,7 @@ def command(
 
 
 def _flag(name: str, field: FieldInfo) -> click.Option:
-    choices = "|".join(str(choice) for choice in get_args(field.annotation))
+    choices = "|".join(choices_of(field))
     return click.Option(
         [f"--{name}"],
         type=str,

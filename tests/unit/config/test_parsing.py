@@ -1,6 +1,6 @@
 from itertools import combinations
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +21,7 @@ from lds_mlflow.config import (
     parse,
     parse_all,
 )
+from lds_mlflow.config.choice import choices_of
 from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.latent import COMBINATIONS, INTERPOLATIONS, SPACES
@@ -48,7 +49,7 @@ def _named(problems: list[str]) -> list[str]:
 
 
 def _choices(kind: type[Settings], name: str) -> tuple[Any, ...]:
-    return get_args(kind.model_fields[name].annotation)
+    return tuple(choices_of(kind.model_fields[name]))
 
 
 @pytest.mark.parametrize("kind", KINDS)

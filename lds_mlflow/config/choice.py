@@ -1,0 +1,39 @@
+"""Parameters that take one of the names of a table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import GetCoreSchemaHandler
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, core_schema
+
+__all__ = ["OneOf", "choices_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Marks a parameter, a text, that takes one of some names: `Annotated[str, OneOf(phrases(TABLE))]`.
+
+    Attributes:
+        phrases: The names, each with what it means in a short phrase.
+    """
+
+    phrases: Mapping[str, str]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Returns the schema of a text that is checked against the names."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def _checked(self, value: str) -> str:
+        if value not in self.phrases:
+            raise ValueError(f"should be {', '.join(self.phrases)}")
+        return value
+
+
+def choices_of(field: FieldInfo) -> dict[str, str]:
+    """Returns the values that a parameter takes, each with its phrase or ""; empty where they can't be listed."""
+    for mark in field.metadata:
+        if isinstance(mark, OneOf):
+            return dict(mark.phrases)
+    return {str(value): "" for value in get_args(field.annotation)}
