@@ -12,12 +12,12 @@ from torch import Tensor
 from lds_mlflow.config import NO_RUN, AugmentConfig, EvaluateConfig, FinetuneConfig, StepConfig
 from lds_mlflow.domains import domain_of
 from lds_mlflow.entry.graph import STEPS, TEST_PARTS
-from lds_mlflow.metrics import ClassifierExtractor, RealExamples, Yardstick
+from lds_mlflow.metrics import RealExamples, Yardstick
 from lds_mlflow.models import Autoencoder, Codec, Trainable
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, first_sample_of, shared_runs
 from lds_mlflow.recipes import Ingredients, make_augmentation
-from lds_mlflow.recipes.extractors import extractor_as_configured
+from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured
 from lds_mlflow.recipes.models import codec_of
 from lds_mlflow.recipes.samplers import generator_as_configured
@@ -51,13 +51,13 @@ class Tried:
 
     Attributes:
         figures: Those that the bench measures; what can't be measured of these images is left out.
-        samples_SCHW: The samples.
+        samples_S: The samples.
         weights: The finetuned model's.
         n_augmented: Images of A.
     """
 
     figures: Figures
-    samples_SCHW: Tensor
+    samples_S: Tensor
     weights: ModelWeights
     n_augmented: int
 
@@ -186,7 +186,7 @@ class Bench:
         train = data.load(ExampleSet, "train")
         judge = None
         if "classifier" in runs:
-            judge = ClassifierExtractor(runs["classifier"].load(ModelWeights, "classifier"), runner.device)
+            judge = judge_of(runs["classifier"].load(ModelWeights, "classifier"), runner.device)
         evaluate = self._config(EvaluateConfig, "evaluate", {"part": "select"})
         extractor = extractor_as_configured(evaluate, judge, train, device=runner.device, cache=None)
         select = data.load(ExampleSet, "select")

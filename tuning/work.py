@@ -9,8 +9,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO
+from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError, DataError, Interrupted, LdsError, SelectionError, TrainingError
-from lds_mlflow.pictures import image_grid
 from lds_mlflow.tracking import Run, Tracker, tags
 from tuning.bench import PARTS, Costs, Figures, Tried, TriesOut
 from tuning.config import TuneConfig
@@ -187,7 +187,7 @@ class Worker:
             name: sum(tried.figures[name] for tried in found) / len(found) for name in (*self.config.wanted, CONSTRAINT)
         }
         run.curve(0, {f"select/{name}": value for name, value in means.items()})
-        run.log_picture(image_grid(found[-1].samples_SCHW[:_SHOWN]), "pictures/samples.png")
+        run.log_picture(domain_of(found[-1].weights.domain).grid(found[-1].samples_S[:_SHOWN]), "pictures/samples.png")
         _set_constraint(trial, means[CONSTRAINT])
         return tuple(means[name] for name in self.config.wanted)
 

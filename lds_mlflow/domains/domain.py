@@ -9,8 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from lds_mlflow.data import NearDuplicates, Reading
+from lds_mlflow.metrics import FeatureClassifier
 from lds_mlflow.models import Scale
-from lds_mlflow.values import ExampleSet, Splits
+from lds_mlflow.values import ExampleSet, ModelWeights, Splits
 
 __all__ = ["Domain", "Quality"]
 
@@ -102,6 +103,24 @@ class Domain(Protocol):
     @property
     def page(self) -> Path | None:
         """The page that `serve` shows, or None."""
+        ...
+
+    def train_classifier(self, train: ExampleSet, *, steps: int, seed: int, device: str) -> ModelWeights:
+        """Trains a classifier on the training labels, and returns it at rest.
+
+        Args:
+            train: Training examples with labels.
+            steps: Optimizer steps.
+            seed: Determines weights and batches.
+            device: Where to train.
+
+        Raises:
+            DataError: The examples have no labels.
+        """
+        ...
+
+    def open_classifier(self, weights: ModelWeights, device: str) -> FeatureClassifier:
+        """Returns the classifier at rest in some weights, which gives features and tells classes."""
         ...
 
     @property

@@ -19,10 +19,10 @@ from lds_mlflow.data import (
     near_duplicates,
 )
 from lds_mlflow.domains.domain import Quality
-from lds_mlflow.metrics import sharpness
+from lds_mlflow.metrics import ClassifierExtractor, FeatureClassifier, sharpness, train_classifier
 from lds_mlflow.models import PIXELS, Scale
 from lds_mlflow.pictures import image_grid, paired_grid, score_bands
-from lds_mlflow.values import IMAGES, ExampleSet, Splits
+from lds_mlflow.values import IMAGES, ExampleSet, ModelWeights, Splits
 
 __all__ = ["Images", "png_of"]
 
@@ -91,6 +91,14 @@ class Images:
     def bands(self, examples_N: Tensor, log_lds_N: Tensor, *, bands: int, per_band: int) -> Figure:
         """See Domain."""
         return score_bands(examples_N, log_lds_N, bands=bands, per_band=per_band)
+
+    def train_classifier(self, train: ExampleSet, *, steps: int, seed: int, device: str) -> ModelWeights:
+        """See Domain; a small convolutional network."""
+        return train_classifier(train, steps=steps, seed=seed, device=device).to_weights()
+
+    def open_classifier(self, weights: ModelWeights, device: str) -> FeatureClassifier:
+        """See Domain."""
+        return ClassifierExtractor(weights, device)
 
     def file_content(self, example: Tensor) -> bytes:
         """Returns an image as PNG."""

@@ -34,7 +34,7 @@ from lds_mlflow.metrics.features.classifier import Classifier, train_classifier
 from lds_mlflow.metrics.features.extractors import ClassifierExtractor
 from lds_mlflow.metrics.features.inception import InceptionExtractor
 from lds_mlflow.metrics.features.programs import ProgramExtractor
-from lds_mlflow.metrics.features.protocols import Extractor, Judge
+from lds_mlflow.metrics.features.protocols import Extractor, FeatureClassifier, Judge
 from lds_mlflow.metrics.features.scaled import ScaledExtractor
 from lds_mlflow.metrics.features.sharpness import sharpness
 from lds_mlflow.metrics.features.squeezenet import SqueezeNetExtractor
@@ -82,6 +82,7 @@ __all__ = [
     "EvaluationSettings",
     "Extractor",
     "Extrapolation",
+    "FeatureClassifier",
     "Features",
     "InceptionExtractor",
     "Judge",

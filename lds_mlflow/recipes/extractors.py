@@ -5,16 +5,18 @@ from pathlib import Path
 from lds_mlflow.choices import call
 from lds_mlflow.choices.extractors import EXTRACTORS
 from lds_mlflow.config import EvaluateConfig
+from lds_mlflow.domains import domain_of
+from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.ranks import ALONE, Ranks
-from lds_mlflow.metrics import CachedExtractor, ClassifierExtractor, Extractor, ScaledExtractor
-from lds_mlflow.values import ExampleSet
+from lds_mlflow.metrics import CachedExtractor, Extractor, FeatureClassifier, ScaledExtractor
+from lds_mlflow.values import ExampleSet, ModelWeights
 
-__all__ = ["extractor_as_configured", "judge_as_extractor"]
+__all__ = ["extractor_as_configured", "judge_as_extractor", "judge_of"]
 
 
 def extractor_as_configured(
     config: EvaluateConfig,
-    judge: ClassifierExtractor | None,
+    judge: FeatureClassifier | None,
     train: ExampleSet,
     *,
     device: str,
@@ -32,9 +34,18 @@ def extractor_as_configured(
         ranks: The processes that share the examples.
 
     Raises:
+        ConfigError: There is no such extractor for examples of this kind.
         ArtifactError: The file is missing, or does not fit the extractor.
         DataError: The features of the training examples are all 0, or not finite.
     """
+    domain = domain_of(train.domain)
+    if config.features not in domain.extractors:
+        raise ConfigError(
+            "features",
+            found=f"{config.features}, for examples that are {domain.name}",
+            expected=f"one of {', '.join(sorted(domain.extractors))}",
+            remedy="Give one of these.",
+        )
     known = {
         "file": Path(config.feature_weights) if config.feature_weights else None,
         "device": device,
@@ -48,7 +59,12 @@ def extractor_as_configured(
     return ScaledExtractor.fitted(kept, train.examples_N) if choice.is_scaled else kept
 
 
-def judge_as_extractor(judge: ClassifierExtractor | None) -> Extractor:
+def judge_of(weights: ModelWeights, device: str) -> FeatureClassifier:
+    """Returns a classifier at rest, ready to tell classes and to give features."""
+    return domain_of(weights.domain).open_classifier(weights, device)
+
+
+def judge_as_extractor(judge: FeatureClassifier | None) -> Extractor:
     """Returns the classifier that the project trains as a feature extractor; the configuration requires one."""
     assert judge is not None
     return judge

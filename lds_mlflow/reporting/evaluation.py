@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.choices.figures import FIGURES, figure_named
+from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent import bandwidth, log_density
 from lds_mlflow.metrics import Deciles, SampleMeasurements, quality_by_decile
@@ -17,9 +18,7 @@ from lds_mlflow.pictures import (
     REAL_EXAMPLES,
     corrected_share_chart,
     decile_chart,
-    image_grid,
     infinity_chart,
-    paired_grid,
     tradeoff_chart,
 )
 from lds_mlflow.pictures.report import Report
@@ -73,11 +72,10 @@ def figures_table(evaluation: Evaluation) -> pd.DataFrame:
 
 def report_of(
     measured: SampleMeasurements,
-    samples_SCHW: Tensor,
+    samples_S: Tensor,
     train: ExampleSet,
     deciles: dict[str, Deciles],
     *,
-    qualities: Mapping[str, str],
     title: str,
     sentence: str,
 ) -> Report:
@@ -85,14 +83,13 @@ def report_of(
 
     Args:
         measured: The evaluation.
-        samples_SCHW: The samples that were evaluated, uint8 [S, C, H, W].
+        samples_S: The samples that were evaluated, as examples are stored, [S, ...].
         train: The training examples.
         deciles: Qualities by decile of log LDS, by name.
-        qualities: What people call the qualities that were asked for, by name.
         title: The title of the report.
         sentence: The result in a sentence.
     """
-    evaluation, report = measured.evaluation, Report(title)
+    evaluation, report, domain = measured.evaluation, Report(title), domain_of(train.domain)
     report.paragraph(sentence + ".")
     report.paragraph(
         f"{evaluation.n_samples:,} samples (seeds {evaluation.first_seed} and on) against as many examples of the part "
@@ -103,10 +100,10 @@ def report_of(
     for note in measured.notes:
         report.paragraph(note)
     report.heading("Samples")
-    report.picture("pictures/samples.png", image_grid(samples_SCHW[:_SHOWN]), "Samples of consecutive seeds.")
+    report.picture("pictures/samples.png", domain.grid(samples_S[:_SHOWN]), "Samples of consecutive seeds.")
     real = measured.held_out.spread(_SHOWN).examples_N
-    report.picture(f"pictures/real_{evaluation.part}.png", image_grid(real), "Held-out examples.")
-    _add_neighbours(report, measured, samples_SCHW, train)
+    report.picture(f"pictures/real_{evaluation.part}.png", domain.grid(real), "Held-out examples.")
+    _add_neighbours(report, measured, samples_S, train)
     report.heading("Fidelity against variety")
     report.picture("pictures/tradeoff.png", _tradeoff(evaluation), DENSITY_CAVEAT)
     if measured.extrapolation:
@@ -117,24 +114,26 @@ def report_of(
         )
     _add_balance(report, measured)
     if deciles:
-        _add_deciles(report, deciles, _QUALITY_TITLES | dict(qualities))
+        _add_deciles(
+            report, deciles, _QUALITY_TITLES | {name: quality.title for name, quality in domain.qualities.items()}
+        )
     else:
         report.paragraph("Quality by latent density is not measured: it takes 20 samples with finite latents.")
     return report
 
 
-def _add_neighbours(report: Report, measured: SampleMeasurements, samples_SCHW: Tensor, train: ExampleSet) -> None:
-    nearest = train.examples_N[measured.nearest_train_S]
+def _add_neighbours(report: Report, measured: SampleMeasurements, samples_S: Tensor, train: ExampleSet) -> None:
+    nearest, domain = train.examples_N[measured.nearest_train_S], domain_of(train.domain)
     shown = slice(_SHOWN)
     report.picture(
         "pictures/nearest_training.png",
-        paired_grid(samples_SCHW[shown], nearest[shown]),
+        domain.pairs(samples_S[shown], nearest[shown]),
         "Samples, and right below each the training example that is nearest to it in feature space.",
     )
     closest = torch.argsort(measured.closeness_S)[shown]
     report.picture(
         "pictures/closest_pairs.png",
-        paired_grid(samples_SCHW[closest], nearest[closest]),
+        domain.pairs(samples_S[closest], nearest[closest]),
         "The same of the samples that are likeliest to be copies. They are the nearest to a training example, in "
         "relation to the distance from that example to its own nearest other. Of "
         f"{len(nearest):,} samples {int((measured.closeness_S <= 1).sum()):,} are no farther from it than that.",

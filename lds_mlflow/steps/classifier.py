@@ -1,7 +1,9 @@
 """Step `classifier`: the offline feature extractor, trained on the training labels."""
 
+from dataclasses import replace
+
 from lds_mlflow.config import ClassifierConfig
-from lds_mlflow.metrics import ClassifierExtractor, train_classifier
+from lds_mlflow.domains import domain_of
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
@@ -12,11 +14,14 @@ def run(config: ClassifierConfig, context: Context) -> str:
     """Stores the classifier as `classifier`."""
     train = context.inputs["data"].load(ExampleSet, "train")
     select = context.inputs["data"].load(ExampleSet, "select")
-    model = train_classifier(train, steps=config.classifier_steps, seed=config.classifier_seed, device=context.device)
-    weights = model.to_weights()
+    domain = domain_of(train.domain)
+    trained = domain.train_classifier(
+        train, steps=config.classifier_steps, seed=config.classifier_seed, device=context.device
+    )
+    weights = replace(trained, domain=domain.name)
     context.run.log_value(weights, "classifier")
-    extractor = ClassifierExtractor(weights, context.device)
+    judge = domain.open_classifier(weights, context.device)
     assert select.labels_N is not None
-    accuracy = (extractor.classes(select.examples_N) == select.labels_N).double().mean().item()
+    accuracy = (judge.classes(select.examples_N) == select.labels_N).double().mean().item()
     context.run.log_metrics({"select/accuracy": accuracy})
-    return f"{extractor.name}: {accuracy:.1%} of the select part classified rightly"
+    return f"{judge.name}: {accuracy:.1%} of the select part classified rightly"

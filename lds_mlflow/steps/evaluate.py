@@ -7,9 +7,9 @@ from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.files import digest_of_file
-from lds_mlflow.metrics import ClassifierExtractor, EvaluationSettings, RealExamples, evaluate_samples
+from lds_mlflow.metrics import EvaluationSettings, FeatureClassifier, RealExamples, evaluate_samples
 from lds_mlflow.pictures import REAL_EXAMPLES
-from lds_mlflow.recipes.extractors import extractor_as_configured
+from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of
 from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.recipes.samplers import generator_as_configured
 from lds_mlflow.reporting.evaluation import deciles_of_samples, report_of
@@ -66,7 +66,6 @@ def run(config: EvaluateConfig, context: Context) -> str:
             samples,
             train,
             deciles,
-            qualities={name: quality.title for name, quality in domain.qualities.items()},
             title=title,
             sentence=sentence,
         )
@@ -85,11 +84,11 @@ def _samples_wanted(config: EvaluateConfig, n_held_out: int) -> int:
     return config.samples or n_held_out
 
 
-def _judge(context: Context) -> ClassifierExtractor | None:
+def _judge(context: Context) -> FeatureClassifier | None:
     source = context.inputs.get("classifier")
     if source is None:
         return None
-    return ClassifierExtractor(source.load(ModelWeights, "classifier"), context.device)
+    return judge_of(source.load(ModelWeights, "classifier"), context.device)
 
 
 def _sentence(evaluation: Evaluation, model: FinishedRun, distribution: LatentDistribution) -> str:

@@ -65,7 +65,7 @@ class Classifier(nn.Module):
     def to_weights(self) -> ModelWeights:
         """Returns a copy of the network at rest, on the CPU."""
         state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
-        return ModelWeights(spec={**self.spec}, state=state)
+        return ModelWeights(spec={**self.spec}, state=state, kind="classifier")
 
     @property
     def device(self) -> torch.device:

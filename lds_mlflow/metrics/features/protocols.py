@@ -4,7 +4,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-__all__ = ["Extractor", "Judge"]
+__all__ = ["Extractor", "FeatureClassifier", "Judge"]
 
 
 class Extractor(Protocol):
@@ -36,3 +36,7 @@ class Judge(Protocol):
     def classes(self, examples_N: Tensor, /) -> Tensor:
         """Returns the class of every example, int64 [N], of examples [N, ...]."""
         ...
+
+
+class FeatureClassifier(Extractor, Judge, Protocol):
+    """A classifier that the project trains on the training labels: it gives features, and tells classes."""

@@ -34,7 +34,6 @@ def measured(parts: list[ExampleSet], judge: ClassifierExtractor) -> SampleMeasu
         RealExamples(parts[0], parts[1]),
         extractor=judge,
         judge=judge,
-        qualities={"sharpness": sharpness},
         settings=EvaluationSettings(replicates=100),
     )
 
@@ -56,7 +55,7 @@ def test_a_report_without_classes_deciles_or_extrapolation_is_whole(
 ) -> None:
     real, settings = RealExamples(parts[0], parts[1]), EvaluationSettings(replicates=100)
     measured = evaluate_samples(parts[2].examples_N, real, extractor=judge, settings=settings)
-    report = report_of(measured, parts[2].examples_N, parts[0], {}, qualities={}, title="A model", sentence="Bad")
+    report = report_of(measured, parts[2].examples_N, parts[0], {}, title="A model", sentence="Bad")
     names = [name for name, _ in report.pictures]
     assert "pictures/class_shares.png" not in names
     assert names == ["pictures/" + name for name in (
@@ -68,7 +67,7 @@ def test_a_report_without_classes_deciles_or_extrapolation_is_whole(
 def test_a_report_tells_how_good_the_classifier_is_and_what_it_could_not_tell(
     parts: list[ExampleSet], measured: SampleMeasurements
 ) -> None:
-    report = report_of(measured, parts[2].examples_N, parts[0], {}, qualities={}, title="A model", sentence="Bad")
+    report = report_of(measured, parts[2].examples_N, parts[0], {}, title="A model", sentence="Bad")
     assert "It is right for " in report.markdown()
     assert any("fewer than 10 of them" in note for note in measured.notes)
     assert all(note.split(":")[0] in report.html().replace("&#39;", "'") for note in measured.notes)
