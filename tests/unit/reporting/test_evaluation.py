@@ -34,6 +34,7 @@ def measured(parts: list[ExampleSet], judge: ClassifierExtractor) -> SampleMeasu
         RealExamples(parts[0], parts[1]),
         extractor=judge,
         judge=judge,
+        qualities={"sharpness": sharpness},
         settings=EvaluationSettings(replicates=100),
     )
 
