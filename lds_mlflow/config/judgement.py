@@ -1,4 +1,4 @@
-"""Configurations of what draws samples and judges them: `evaluate`, `compare`, `register`, `sample`."""
+"""Configurations of the steps that draw or judge samples, and of the entry point `promote`."""
 
 import re
 from typing import Annotated, Literal
@@ -35,60 +35,60 @@ RegisteredModel = Annotated[str, Field(pattern=r"^[^/:]+$")]
 
 
 class SamplerSettings(StepConfig):
-    """What the samplers depend on."""
+    """Parameters of the samplers."""
 
     sampler_sigma: Bandwidth = "norm/5"
-    """Bandwidth of the samplers density and interpolants: a rule as for sigma, or a number."""
+    """Bandwidth of the samplers density and interpolants: a rule of the parameter sigma, or a number."""
 
     sampler_components: Count = 20
-    """Gaussians of the sampler mixture."""
+    """Number of Gaussians in the sampler mixture."""
 
 
 class SamplerConfig(SamplerSettings):
-    """How latents are drawn for samples."""
+    """The sampler that draws the latents of samples."""
 
     sampler: Literal["prior", "gaussian", "mixture", "density", "interpolants"] = "density"
-    """What latents are drawn from: the latent density, a peer of it fitted to the latents, or the prior."""
+    """Distribution that latents are drawn from: the prior, or one that is fitted to the training latents."""
 
 
 class EvaluateConfig(SamplerConfig):
     """Measure a model's samples against held-out images: distances, neighbours, memorization and class balance."""
 
     classifier_run: OptionalRunReference = "auto"
-    """Run of the step classifier, auto, or none: no class shares."""
+    """Run of the step classifier; auto finds or makes one, none measures no class shares."""
 
     model_run: RunReference = "auto"
-    """Run of finetune or train whose model is used, or auto: finetune's."""
+    """Run of finetune or train whose model is used; auto takes that of finetune."""
 
     part: Literal["test", "select"] = "test"
-    """Held-out images: test, for judging, or select, for choosing. Nothing that chooses may read a figure of test."""
+    """Held-out part: select for choosing between models, test for judging them, by which nothing may be chosen."""
 
     samples: CountOrAll = 0
-    """How many samples to draw; 0 draws as many as there are held-out images."""
+    """Number of samples to draw; 0 draws as many as there are held-out images."""
 
     k_neighbours: Count = 5
-    """Neighbours of precision, recall, density and coverage."""
+    """Number of nearest neighbours for precision, recall, density and coverage."""
 
     features: Literal["classifier", "inception", "squeezenet", "squeezenet-caffe", "program"] = "classifier"
     """Feature extractor: the classifier, Inception v3, SqueezeNet by torchvision's or Caffe's weights, or a program."""
 
     feature_weights: FileOrEmpty = ""
-    """File of the extractor's weights, or the program (TorchScript, .pt2); empty lets Inception download its own."""
+    """File of the extractor's weights or program (TorchScript, .pt2); empty lets Inception download its weights."""
 
     program_resolution: CountOrAll = 0
-    """Side in pixels at which the program takes images; 0 leaves them."""
+    """Side in pixels to which images are resized for the program; 0 keeps their size."""
 
     sample_seed: Seed = 0
-    """Seed of the first sample; the others follow."""
+    """Seed of the first sample; every further sample has the next seed."""
 
     bootstrap_replicates: Replicates = 10_000
-    """Bootstrap replicates of the intervals."""
+    """Number of bootstrap replicates for confidence intervals."""
 
     @field_validator("features")
     @classmethod
     def _is_at_hand(cls, value: str, info: ValidationInfo) -> str:
         if value == "classifier" and info.data.get("classifier_run") == NO_RUN:
-            raise ValueError("should be another extractor where classifier_run is none")
+            raise ValueError("should be another extractor than the classifier, since classifier_run is none")
         return value
 
     @field_validator("feature_weights")
@@ -110,16 +110,16 @@ class EvaluateConfig(SamplerConfig):
 
 
 class CompareConfig(StepConfig):
-    """Say which of two or more models is better, by how much, and how sure that is."""
+    """Say which of two or more models is better, by how much, and how certain that is."""
 
     runs: str = "auto"
-    """RUN,RUN or NAME=RUN,NAME=RUN: of evaluate, finetune or train. auto: the baseline, the control, the finetuned."""
+    """RUN,RUN or NAME=RUN,NAME=RUN, of evaluate, finetune or train; auto: the baseline, the control, the finetuned."""
 
     margin: Fraction = 0.1
-    """The smallest difference that matters, as a share of the figure."""
+    """Smallest difference that matters, as a share of the figure's value."""
 
     bootstrap_replicates: Replicates = 10_000
-    """Bootstrap replicates of the intervals."""
+    """Number of bootstrap replicates for confidence intervals."""
 
     @field_validator("runs")
     @classmethod
@@ -130,76 +130,76 @@ class CompareConfig(StepConfig):
 
 
 class RegisterConfig(SamplerSettings):
-    """Choose the sampler that suits a model best by the select part, and register both."""
+    """Choose the sampler that suits a model best by the part select, and register the model with it."""
 
     model_run: RunReference = "auto"
-    """Run of finetune or train whose model is used, or auto: finetune's."""
+    """Run of finetune or train whose model is used; auto takes that of finetune."""
 
     served_sampler: Literal["auto", "prior", "gaussian", "mixture", "density", "interpolants"] = "auto"
-    """What the registered model draws from; auto: what the select part prefers (docs/method.md)."""
+    """Sampler of the registered model; auto chooses one by the part select (docs/method.md)."""
 
     registered_model: RegisteredModel = "lds-vae"
-    """Name in the model registry, or none."""
+    """Name of the model in the model registry; none neither registers nor promotes one."""
 
 
 class PromoteConfig(StepConfig):
-    """Make a registered version the champion, if it is better by the select part and loses nothing else."""
+    """Make a registered version the champion if it is better by the part select and keeps within the limits."""
 
     registered_model: RegisteredModel = "lds-vae"
-    """Name in the model registry, or none."""
+    """Name of the model in the model registry; none neither registers nor promotes one."""
 
     candidate: Annotated[str, Field(min_length=1)] = "challenger"
-    """The version to promote, by its alias or number."""
+    """Version to promote, by its alias or its number."""
 
     promote_by: Literal["fid", "kid", "precision", "recall", "coverage"] = "fid"
-    """Figure in which it has to be better than the champion, with the interval of the difference clear of zero."""
+    """Figure in which the candidate must be better, with an interval of the difference that excludes zero."""
 
     coverage_loss: Annotated[float, Field(ge=0, le=1)] = 0.02
-    """How much lower than the champion's its Coverage may be."""
+    """How much lower than the champion's the candidate's Coverage may be."""
 
     share_gap_gain: Annotated[float, Field(ge=0, le=1)] = 0.02
-    """How much larger than the champion's its corrected class share gap may be."""
+    """How much larger than the champion's the candidate's corrected class share gap may be."""
 
     least_nearest_ratio: Annotated[float, Field(ge=0)] = 1.0
-    """The least nearest-neighbour ratio; below 1 samples are nearer to the training images than real images are."""
+    """Smallest nearest-neighbour ratio allowed; below 1, samples are nearer to training images than real ones are."""
 
     rollback: bool = False
-    """Whether to restore the champion before this one instead."""
+    """Whether to restore the previous champion instead of promoting a candidate."""
 
     bootstrap_replicates: Replicates = 10_000
-    """Bootstrap replicates of the intervals."""
+    """Number of bootstrap replicates for confidence intervals."""
 
 
 class SampleConfig(SamplerConfig):
     """Draw images from a model."""
 
     model_run: RunReference = "auto"
-    """Run of finetune or train whose model is used, or auto: finetune's."""
+    """Run of finetune or train whose model is used; auto takes that of finetune."""
 
     count: Annotated[int, Field(ge=1, le=100_000)] = 64
-    """How many images to draw."""
+    """Number of images to draw."""
 
     truncation: Annotated[float, Field(gt=0, le=2)] = 1.0
-    """Scale of the latents; below 1 gives more typical images."""
+    """Factor on the distance of each latent from the mean of its distribution; below 1 gives more typical images."""
 
     sample_seed: Seed = 0
-    """Seed of the first sample; the others follow."""
+    """Seed of the first sample; every further sample has the next seed."""
 
 
 def named_runs(text: str) -> list[tuple[str, str]]:
-    """Returns names and runs of a list RUN,RUN or NAME=RUN,NAME=RUN; a run without a name has an empty one.
+    """Returns the names and runs of a list RUN,RUN or NAME=RUN,NAME=RUN; the name is empty where none is given.
 
     Raises:
-        ValueError: There are fewer than two, one has no run, or a name can't be used or comes twice.
+        ValueError: There are fewer than two runs, a run is missing, or a name is not allowed or is used twice.
     """
     found: list[tuple[str, str]] = []
     for item in text.split(","):
         name, named, run = (part.strip() for part in item.rpartition("="))
         if not run:
-            raise ValueError("should be RUN,RUN or NAME=RUN,NAME=RUN, with nothing left out")
+            raise ValueError("should be RUN,RUN or NAME=RUN,NAME=RUN, without empty places")
         if named and (not re.fullmatch(r"\w[\w .-]*", name) or name in dict(found)):
             raise ValueError(
-                f"should name every run by letters, digits, dots and dashes, each its own way: not {name!r}"
+                f"should give every run a different name of letters, digits, dots and dashes: not {name!r}"
             )
         found.append((name, run))
     if len(found) < 2:
