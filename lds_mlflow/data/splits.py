@@ -54,7 +54,7 @@ def split_images(
             f"the split of {images.name} ({len(images)} images)",
             found=f"too few images in {' and '.join(small)}",
             expected="at least 2 in each of train, select and test",
-            remedy="Bring more images, or change select_fraction and test_fraction.",
+            remedy="Give more images, or change select_fraction and test_fraction.",
         )
     return Splits(
         **{name: images.take(torch.tensor(sorted(part))) for name, part in parts.items()},
@@ -80,9 +80,9 @@ def declare_parts(images: ExampleSet, parts: Mapping[str, str]) -> ExampleSet:
     if not rows:
         raise DataError(
             "split_list",
-            found=f"{len(parts):,} images, such as {next(iter(parts), 'none')}, and none of {images.name}",
-            expected=f"names of its images, such as {images.ids_N[0]}",
-            remedy="Give the list of these images.",
+            found=f"{len(parts):,} names, such as {next(iter(parts), 'none')}, none of which is in {images.name}",
+            expected=f"names of images of {images.name}, such as {images.ids_N[0]}",
+            remedy="Give a list that belongs to these images.",
         )
     return replace(images.take(torch.tensor(rows)), declared_parts_N=tuple(parts[names[row]] for row in rows))
 

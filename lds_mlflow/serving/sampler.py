@@ -180,14 +180,19 @@ def _number(name: str, given: Any, expected: str, holds: Callable[[float], bool]
     if isfinite(number) and holds(number):
         return number
     raise DataError(
-        name, found=f"{given}", expected=f"a number {expected}", remedy=f"{DEFAULTS[name]:g} is the default."
+        name,
+        found=f"{given}",
+        expected=f"a number {expected}",
+        remedy=f"Leave it out for the default, {DEFAULTS[name]:g}.",
     )
 
 
 def _one_of(name: str, given: Any, allowed: tuple[str, ...]) -> str:
     if given in allowed:
         return str(given)
-    raise DataError(name, found=f"{given}", expected=", ".join(allowed), remedy=f"Without it, it is {DEFAULTS[name]}.")
+    raise DataError(
+        name, found=f"{given}", expected=", ".join(allowed), remedy=f"Leave it out for the default, {DEFAULTS[name]}."
+    )
 
 
 def _seeds(rows: pd.DataFrame) -> list[int]:
@@ -197,13 +202,13 @@ def _seeds(rows: pd.DataFrame) -> list[int]:
     elif rows.empty:
         found = "no rows"
     elif len(rows) > MOST_ROWS:
-        found, expected = f"{len(rows):,} rows", f"at most {MOST_ROWS}, an image each"
+        found, expected = f"{len(rows):,} rows", f"at most {MOST_ROWS} rows, one for each image"
     else:
         wrong = [seed for seed in rows["seed"] if not _is_seed(seed)]
         if not wrong:
             return [int(seed) for seed in rows["seed"]]
         found = f"{wrong[0]}"[:200]
-    raise DataError("column seed", found=found, expected=expected, remedy="Send one row an image.")
+    raise DataError("column seed", found=found, expected=expected, remedy="Send one row with a seed for each image.")
 
 
 def _is_seed(value: Any) -> bool:

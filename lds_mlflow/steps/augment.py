@@ -43,7 +43,7 @@ def run(config: AugmentConfig, context: Context) -> str:
         made = control_set(config, latents, model, train, reserve)
         _log_set(made, context)
         context.run.log_metrics({"funnel/kept_as_A": len(made.examples_A)})
-        return f"{len(made.examples_A):,} as A, a control: source={config.source}"
+        return f"{len(made.examples_A):,} images as the A of a control, source={config.source}"
     found = select_interpolants(
         config, latents, model, train, lambda: data.load(ExampleSet, "select"), ranks=context.ranks
     )
@@ -82,7 +82,7 @@ def _sentence(scored: Scored, chosen: Selection, diagnosis: Diagnosis) -> str:
     next_to_a_parent = diagnosis.figures["augmentation/share_next_to_a_parent"]
     head = (
         f"{stages} ({chosen.rule}; sigma {scored.bandwidth.sigma:.3g}, {scored.bandwidth.effective_neighbours:.0f} "
-        f"effective neighbours); {next_to_a_parent:.0%} of A at alpha 0.1 or 0.9, next to a parent"
+        f"effective neighbours); {next_to_a_parent:.0%} of A have alpha 0.1 or 0.9, close to a parent"
     )
     certificate = [str(scored.certificate)] if scored.certificate else []
     return "\n".join([head, *certificate, *_warnings(scored, chosen, diagnosis)])

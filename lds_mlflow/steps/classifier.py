@@ -19,4 +19,4 @@ def run(config: ClassifierConfig, context: Context) -> str:
     assert select.labels_N is not None
     accuracy = (extractor.classes(select.examples_N) == select.labels_N).double().mean().item()
     context.run.log_metrics({"select/accuracy": accuracy})
-    return f"{extractor.name}: {accuracy:.1%} of the select part classified rightly"
+    return f"{extractor.name}: {accuracy:.1%} of the part select classified correctly"

@@ -120,7 +120,7 @@ class _Fit:
         if self.skipped > self.plan.max_skipped:
             raise TrainingError(
                 f"step {self.step:,} of training",
-                found=f"a loss or gradient that is not finite; so far in {self.skipped} steps",
+                found=f"a loss or gradient that is not finite, in {self.skipped} steps so far",
                 expected=f"at most {self.plan.max_skipped} such steps",
                 remedy="Lower the learning rate.",
             )
@@ -171,7 +171,7 @@ def fit(
         raise ConfigError(
             "batch_size",
             found=f"{plan.batch_size} images for {ranks.size} processes",
-            expected="as many for each",
+            expected="the same number of images for each process",
             remedy=f"Give a multiple of {ranks.size}.",
         )
     keep_exemplars(model, images_NCHW)

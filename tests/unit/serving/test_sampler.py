@@ -166,7 +166,7 @@ def test_a_parameter_out_of_range_is_refused_with_itself(sampler: Sampler, name:
 
 def test_the_number_of_images_is_bounded(sampler: Sampler) -> None:
     error = _refusal(sampler, _rows(*range(MOST_ROWS + 1)))
-    assert (error.found, error.expected) == ("257 rows", "at most 256, an image each")
+    assert (error.found, error.expected) == ("257 rows", "at most 256 rows, one for each image")
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 2**63, 2**64, 1.5, float("nan"), float("inf"), "seven", "", None, True])
@@ -181,7 +181,7 @@ def test_no_rows_are_refused(sampler: Sampler) -> None:
     error = _refusal(sampler, _rows())
     assert error.what == "column seed"
     assert error.found == "no rows"
-    assert error.remedy == "Send one row an image."
+    assert error.remedy == "Send one row with a seed for each image."
 
 
 def test_rows_without_seeds_are_refused(sampler: Sampler) -> None:
