@@ -56,7 +56,7 @@ def test_more_corrupt_pictures_than_the_share_are_an_error_that_says_the_share()
 
 
 def test_pictures_of_which_none_can_be_used_are_an_error_whatever_the_share() -> None:
-    with pytest.raises(DataError, match="files that can't be decoded \(2 in all\)"):
+    with pytest.raises(DataError, match=r"files that can't be decoded \(2 in all\)"):
         _pack([_corrupt("a.png"), _corrupt("b.png")], tolerated=0.99)
 
 
