@@ -102,7 +102,7 @@ def test_an_outage_loses_nothing_and_is_announced_once(
     assert not client.outbox
     assert [line.split(" ", 1)[1][:30] for line in said] == [
         "The tracking server doesn't an",
-        "The tracking server is back, a",
+        "The tracking server is back an",
     ]
 
 

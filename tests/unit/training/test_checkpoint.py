@@ -55,7 +55,7 @@ def _refusal(file: CheckpointFile) -> ArtifactError:
         with pytest.raises(ArtifactError) as caught:
             file.load()
     assert str(file.path) in caught.value.what
-    assert caught.value.remedy == "Remove it to start this step from its beginning."
+    assert caught.value.remedy == "Remove the file to start this step from its beginning."
     return caught.value
 
 
