@@ -28,7 +28,7 @@ __all__ = ["cli"]
 def cli() -> None:
     """Density-based latent augmentation, as tracked steps.
 
-    Every command runs what it needs from upstream, and reuses what is there already.
+    Every command also runs the upstream steps that it needs, and reuses their finished runs.
     """
 
 
@@ -75,7 +75,11 @@ def _deliver(values: Mapping[str, str]) -> None:
 
     with Tracker.connect(Options(work_dir=config.work_dir), click.echo) as tracker:
         n = tracker.deliver_left_behind(of_any_server=True)
-    click.echo(f"Nothing waits in {config.work_dir} any more." if n else f"Nothing waited in {config.work_dir}.")
+    click.echo(
+        f"{config.work_dir} has no more undelivered tracking data."
+        if n
+        else f"{config.work_dir} has no undelivered tracking data."
+    )
 
 
 _APART = {SERVE: _serve, DELIVER: _deliver}

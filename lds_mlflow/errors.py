@@ -1,4 +1,4 @@
-"""The errors of the project. Every message says what, found what, expected what, and how to mend it."""
+"""The errors of the project: each says what is wrong, what was found, what was expected, and what to do about it."""
 
 import re
 from functools import partial
@@ -29,18 +29,18 @@ def without_passwords(text: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns what an error says in one line, without passwords; its kind, where it says nothing."""
+    """Returns the first line of an error's message, without passwords, or the type of an error without a message."""
     return without_passwords(next(iter(str(error).splitlines()), "") or type(error).__name__)
 
 
 class LdsError(Exception):
-    """Base of every error that a user can cause or mend. Passwords in addresses are masked.
+    """Base class of the errors that a user can cause or correct. Passwords in addresses are masked.
 
     Args:
-        what: The thing that is wrong, as the user named it.
-        found: What was there.
-        expected: The rule that it breaks.
-        remedy: What to do about it, as an imperative sentence.
+        what: The parameter, file or other thing that is wrong, as the user named it.
+        found: What was found there.
+        expected: What should have been there.
+        remedy: What the user can do about it, as an imperative sentence.
     """
 
     def __init__(self, what: str, *, found: str, expected: str, remedy: str) -> None:
@@ -49,11 +49,11 @@ class LdsError(Exception):
 
     @classmethod
     def because(cls, error: BaseException, what: str, *, expected: str, remedy: str) -> Self:
-        """Returns an error whose `found` is what another says."""
+        """Returns an error whose `found` is the message of another error."""
         return cls(what, found=first_line(error), expected=expected, remedy=remedy)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # From one process to another.
+        # Errors are pickled when they pass from one process to another.
         return partial(type(self), found=self.found, expected=self.expected, remedy=self.remedy), (self.what,)
 
 
@@ -62,23 +62,23 @@ class ConfigError(LdsError):
 
 
 class DataError(LdsError):
-    """The images or labels that a user points at can't be used."""
+    """The images or labels that a user has given can't be used."""
 
 
 class ArtifactError(LdsError):
-    """A stored artifact is missing, damaged, or of another kind."""
+    """A stored artifact is missing, damaged, or of another type than expected."""
 
 
 class ProtocolError(LdsError):
-    """Something that fits or chooses reached for what it is to be judged on."""
+    """A step that fits or chooses tried to read the data that it will be judged by."""
 
 
 class SelectionError(LdsError):
-    """The selection rule leaves no augmentation set."""
+    """The selection rule selects no candidate, so there is no augmentation set."""
 
 
 class TrainingError(LdsError):
-    """Training can't go on."""
+    """Training can't continue."""
 
 
 class TrackingError(LdsError):
@@ -86,7 +86,7 @@ class TrackingError(LdsError):
 
 
 class WorkerError(LdsError):
-    """A process that shared a command's work is gone."""
+    """A process that shared the work of a command has ended too early."""
 
 
 class DiskFullError(LdsError):
@@ -94,7 +94,7 @@ class DiskFullError(LdsError):
 
 
 class Interrupted(BaseException):
-    """The process was asked to stop, by SIGINT or SIGTERM. Like KeyboardInterrupt it is no error."""
+    """The process was asked to stop by SIGINT or SIGTERM. Like KeyboardInterrupt, this is not an error."""
 
     def __init__(self, signum: int) -> None:
         self.signum = signum

@@ -73,7 +73,7 @@ def load_value(kind: type[T], folder: Path) -> T:
     if tensors_digest != manifest["tensors_sha256"] or manifest["digest"] != _digest(
         tensors_digest, manifest["fields"]
     ):
-        raise _broken(folder, "content whose digest is not that of its manifest", "the content that was stored")
+        raise _broken(folder, "content with another digest than its manifest states", "the content that was stored")
     try:
         content = manifest["fields"] | _nested(load_file(folder / _TENSORS))
         return TypeAdapter(kind).validate_python(content)
@@ -83,14 +83,16 @@ def load_value(kind: type[T], folder: Path) -> T:
 
 def _read_manifest(kind: type[T], folder: Path) -> dict[str, Any]:
     if not (folder / _MANIFEST).is_file() or not (folder / _TENSORS).is_file():
-        raise _broken(folder, "nothing stored there", f"{_MANIFEST} and {_TENSORS}")
+        raise _broken(folder, "no stored value", f"the files {_MANIFEST} and {_TENSORS}")
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
         found = f"a {manifest['kind']} of format {manifest['format']}"
         if not manifest.keys() >= _ENTRIES:
             raise KeyError(*(_ENTRIES - manifest.keys()))
     except (ValueError, KeyError, TypeError) as error:
-        raise _broken(folder, "a manifest that can't be read", f"JSON with {', '.join(sorted(_ENTRIES))}") from error
+        raise _broken(
+            folder, "a manifest that can't be read", f"JSON with the keys {', '.join(sorted(_ENTRIES))}"
+        ) from error
     if (manifest["kind"], manifest["format"]) != (kind.__name__, _FORMAT):
         raise _broken(folder, found, f"a {kind.__name__} of format {_FORMAT}")
     return dict(manifest)
@@ -151,5 +153,5 @@ def _broken(folder: Path, found: str, expected: str) -> ArtifactError:
         f"artifact {folder.name} in {folder.parent}",
         found=found,
         expected=expected,
-        remedy="Restore it, or run with reuse=false to make it again.",
+        remedy="Restore the artifact, or run the command with reuse=false to make it again.",
     )

@@ -1,4 +1,4 @@
-"""One trial's work: A, finetuning and samples, by the functions of the steps, without their runs."""
+"""The work of one trial: A, finetuning and samples, by the functions of the steps but without runs of the steps."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -38,7 +38,7 @@ Figures = Mapping[str, float]
 
 @dataclass(slots=True)
 class Costs:
-    """Seconds of a trial, by what they went to."""
+    """Seconds that a trial spent on finetuning, on sampling, and as a whole."""
 
     finetuning: float = 0.0
     sampling: float = 0.0
@@ -50,10 +50,10 @@ class Tried:
     """What one seed of a trial gave.
 
     Attributes:
-        figures: Those that the bench measures; what can't be measured of these images is left out.
+        figures: The measured figures, without those that can't be measured on these images.
         samples_S: The samples.
-        weights: The finetuned model's.
-        n_augmented: Images of A.
+        weights: Weights of the finetuned model.
+        n_augmented: Number of images of A.
     """
 
     figures: Figures
@@ -64,7 +64,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class _Basis:
-    """What all trials of a seed begin with."""
+    """What all trials of a seed have in common."""
 
     yardstick: Yardstick
     reserve: ExampleSet | None
@@ -92,7 +92,7 @@ class TriesOut(Protocol):
 
 @dataclass(slots=True)
 class Bench:
-    """Tries parameters out. It keeps the baseline of every seed at hand.
+    """Tries out parameters, and keeps the baseline of every seed in memory.
 
     Attributes:
         runner: What finds or makes the baselines.
@@ -106,7 +106,7 @@ class Bench:
     _bases: dict[int, _Basis] = field(default_factory=dict)
 
     def basis(self, seed: int) -> _Basis:
-        """Returns what all trials of a seed begin with; makes it where it isn't there."""
+        """Returns what all trials of a seed have in common, and makes it if necessary."""
         if seed not in self._bases:
             self._bases[seed] = self._open(seed)
         return self._bases[seed]
@@ -117,14 +117,14 @@ class Bench:
         """Makes A, finetunes, and measures samples by the part select.
 
         Args:
-            values: The parameters that differ from the command's.
-            seed: Of the baseline, A, finetuning and samples.
-            costs: Where the seconds are counted.
-            on_the_way: Called after all but the last of the PARTS of the steps, with the part's number and what the
-                moving average of the model gives then; None is without.
+            values: The parameters that differ from those of the command.
+            seed: Seed of the baseline, A, finetuning and samples.
+            costs: Costs to which the seconds are added.
+            on_the_way: Called after each of the PARTS of the steps except the last, with the number of the part and
+                the figures of the model's moving average at that point; None measures only at the end.
 
         Raises:
-            SelectionError: There is no A by these parameters.
+            SelectionError: These parameters select no A.
             TrainingError: Finetuning diverged.
         """
         basis, device = self.basis(seed), self.runner.device

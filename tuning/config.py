@@ -1,4 +1,4 @@
-"""Configuration of `tune`."""
+"""Configuration of the entry point `tune`."""
 
 from typing import Annotated
 
@@ -10,45 +10,45 @@ __all__ = ["TuneConfig"]
 
 
 class TuneConfig(StepConfig):
-    """Search what augment, finetune and the samplers take; confirm what leads on fresh seeds, and register the best."""
+    """Search settings of augment, finetune and the samplers, confirm the leading ones, and register the best."""
 
     study: Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=100)] = "lds"
-    """Name of the study. The same name goes on with it, or adds a worker to it."""
+    """Name of the study; the same name continues a study, or adds a worker to it."""
 
     storage: str = "sqlite:///tuning.db"
-    """Where the study is kept, as an SQLAlchemy address; several machines need PostgreSQL (postgresql+psycopg://...)."""
+    """Database of the study, as an SQLAlchemy address; several machines need PostgreSQL (postgresql+psycopg://...)."""
 
     space: str = "augmentation"
-    """What is searched: augmentation, finetuning, sampling (files in tuning/spaces), or a YAML file like them."""
+    """Search space: augmentation, finetuning or sampling (files in tuning/spaces), or a YAML file of the same form."""
 
     ranges: str = ""
-    """What differs from the space: NAME=LOW:HIGH, NAME=VALUE|VALUE or NAME=VALUE, separated by commas."""
+    """Changes to the search space: NAME=LOW:HIGH, NAME=VALUE|VALUE or NAME=VALUE, separated by commas; empty: none."""
 
     objectives: Annotated[str, Field(pattern=r"^\w+(\s*,\s*\w+)*$")] = "fid"
-    """Figures of the part select, by commas: fid, kid, precision, recall, coverage, class_share_gap, ..."""
+    """Figures of the part select to optimise: fid, kid, precision, recall, coverage, ..., separated by commas."""
 
     trials: Count = 50
-    """Trials of the whole study, whoever runs them; a larger number goes on with a finished study."""
+    """Number of trials of the study over all workers; a larger number continues a finished study."""
 
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
-    """Paired seeds of a trial; with one objective it goes on to the next only while it may still win."""
+    """Number of paired seeds per trial; with one objective, a trial stops once it can no longer win."""
 
     finalists: Count = 3
-    """Leading trials that are run again on fresh seeds, beside the control, and judged once by the part test."""
+    """Number of leading trials that run again on fresh seeds, beside the control, and are judged once by test."""
 
     fresh_seeds: Annotated[int, Field(ge=2, le=100)] = 5
-    """Seeds of that; no trial has seen them."""
+    """Number of fresh seeds for the finalists, which no trial has used."""
 
     workers: CountOrAll = 0
-    """Processes that share the work; 0: one a processor core, or one where there is a GPU."""
+    """Number of worker processes; 0 takes one per processor core (at most four), or one on a GPU."""
 
     tune_seed: Seed = 0
-    """Seed of what is suggested; with several workers the order of their results matters too."""
+    """Seed of the suggestions; with several workers, the order of their results matters too."""
 
     bootstrap_replicates: Replicates = 10_000
-    """Bootstrap replicates of the intervals."""
+    """Number of bootstrap replicates for confidence intervals."""
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The figures that are searched by, the first of which leads."""
+        """The figures to optimise; the first one decides between trials."""
         return tuple(name.strip() for name in self.objectives.split(","))

@@ -1,4 +1,4 @@
-"""What is confirmed of a study: what leads and the control, by fresh seeds, chosen by select, judged by test."""
+"""The end of a study: leading trials and the control run on fresh seeds; select chooses among them, test judges."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,10 @@ class _Confirmed:
 
 
 def leaders(study: Study, n: int) -> list[FrozenTrial]:
-    """Returns the n trials that lead, no two alike and none that copies: by the first objective, of a Pareto front."""
+    """Returns the n best trials with different parameters, without those whose samples copy training images.
+
+    With several objectives they are taken from the Pareto front. The first objective orders them.
+    """
     several = len(study.directions) > 1
     trials = study.best_trials if several else study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     allowed = [
@@ -65,22 +68,22 @@ def leaders(study: Study, n: int) -> list[FrozenTrial]:
 
 
 def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run) -> list[str]:
-    """Runs what leads again on fresh seeds, judges it once, registers what select prefers, and says what it is worth.
+    """Runs the leading trials again on fresh seeds, judges them once, and registers the one that select prefers.
 
     Args:
-        study: A study with its trials.
-        config: How it was searched.
-        runner: What makes the runs.
-        run: The study's run.
+        study: A study whose trials are finished.
+        config: The configuration of the search.
+        runner: Finds or makes the runs.
+        run: The run of the study.
 
     Returns:
-        What came out, in sentences.
+        The results, in sentences.
     """
     candidates: dict[str, dict[str, Value]] = {CONTROL: {"augment_run": NO_RUN}}
     others = [trial for trial in leaders(study, config.finalists + 1) if trial.params != candidates[CONTROL]]
     trials = {f"trial {trial.number}": trial for trial in others[: config.finalists]}
     candidates |= {label: dict(trial.params) for label, trial in trials.items()}
-    runner.say(f"{'tune':<11}confirming {', '.join(candidates)} on {config.fresh_seeds} fresh seeds")
+    runner.say(f"{'tune':<11}running {', '.join(candidates)} on {config.fresh_seeds} fresh seeds")
     found = _runs_of(candidates, config, runner, run)
     lead = config.wanted[0]
     chosen = preferred_over_seeds(found.select, CONTROL, lead)
@@ -89,7 +92,7 @@ def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run) -> list[
     sentence = _sentence(chosen, trials.get(chosen), found, study=study, compared=compared, config=config)
     run.log_table(_table(found, compared), "study/confirmed.csv")
     run.log_metrics(_figures(found))
-    command = f"The same weights: {_command(candidates[chosen], config.seeds, runner)}"
+    command = f"This command makes the same weights: {_command(candidates[chosen], config.seeds, runner)}"
     if runner.config(STEPS[REGISTER], {}).model_dump()["registered_model"] == NO_MODEL:
         return [sentence, command]
     registered = _register(found.models[chosen], candidates[chosen], runner, run)
@@ -178,21 +181,21 @@ def _sentence(
     title, seeds = FIGURES[lead].title, f"{config.fresh_seeds} fresh seeds"
     if trial is None:
         return (
-            f"On {seeds} of the part select nothing that was tried has a better {title} than the control without "
-            "losing Coverage or copying: the control is registered"
+            f"On {seeds} and the part select, no trial has a better {title} than the control without losing Coverage "
+            "or copying training images. So the control is registered"
         )
     row = next((row for row in compared if (row.model, row.name) == (chosen, lead)), None)
     test = _difference(found.test, chosen, lead)
     interval = f" ({row.low:+.3g} to {row.high:+.3g}; {row.verdict})" if row else ""
     means = " to ".join(f"{mean_over_seeds(found.test[label], lead).value:.4g}" for label in (CONTROL, chosen))
-    parts = {"on fresh seeds of select": _difference(found.select, chosen, lead), "of test": test}
+    parts = {"on fresh seeds by select": _difference(found.select, chosen, lead), "by test": test}
     control = next((one for one in finished(study) if one.params == {"augment_run": NO_RUN} and one.values), None)
     if control is not None:
         parts = {"in the search": trial.values[0] - control.values[0], **parts}
     optimism = ", ".join(f"{where} {difference:+.3g}" for where, difference in parts.items())
     return (
-        f"{chosen} against the control, {seeds}, by the part test: {title} {means}{interval}. "
-        f"The difference {optimism}: what it lost on the way is the search's optimism"
+        f"{chosen} against the control on {seeds}, by the part test: {title} {means}{interval}. "
+        f"The difference was {optimism}; its decrease from one to the next is the optimism of the search"
     )
 
 

@@ -23,7 +23,7 @@ _SETTLED = {
         "served_sampler",
     ),
 }
-"""A search gives its own seeds, and judges by as many samples as there are held-out images."""
+"""A search sets its own seeds, and judges by as many samples as there are held-out images."""
 
 CONFIGS: tuple[type[Settings], ...] = (*(STEPS[name].config for name in _STEPS), PromoteConfig, TuneConfig, Options)
 """The configurations that the parameters fill."""

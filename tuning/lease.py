@@ -1,8 +1,9 @@
-"""Who leads a study: one command at a time makes the baselines, and confirms what leads.
+"""The lead of a study: one command at a time makes the baselines, and confirms the leading trials.
 
-The leader writes a beat into the study's attributes every few seconds. Who sees it change leaves the lead to it; who
-sees the same beat for long takes the lead over. No clocks of two machines are compared, and a beat is only ever
-written in place of the one that was seen, in one statement: so no two have the lead.
+The leader writes a heartbeat into the study's attributes every few seconds. A command that sees the heartbeat change
+leaves the lead to the leader; a command that sees the same heartbeat for long takes the lead over. The clocks of two
+machines are never compared. A heartbeat only ever replaces the one that was read, in one statement, so that two
+commands never have the lead at once.
 """
 
 import os
@@ -20,7 +21,7 @@ from tuning.storage import swap_attribute
 __all__ = ["BEAT", "FREE", "Lease"]
 
 BEAT = "beat"
-"""User attribute of a study: the run of the command that leads, and a number that it counts up; or FREE."""
+"""User attribute of a study: the run of the leading command and a number that it increases, or FREE."""
 
 FREE = ""
 _SECONDS, _MISSED, _POLL_SECONDS = 5.0, 6, 0.5
@@ -31,10 +32,10 @@ class Lease:
 
     Args:
         study: The study.
-        storage: Its address.
-        holder: Who asks: the id of the command's run.
+        storage: Address of the study's storage.
+        holder: Id of the run of the command that asks for the lead.
         say: Prints a line.
-        seconds: Between two beats; after six that were missed a leader is thought to be gone.
+        seconds: Seconds between two heartbeats; after six missed heartbeats a leader counts as dead.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Lease:
         self._n = 0
 
     def take(self) -> bool:
-        """Takes the lead if nobody has it, or if who has it shows no sign of life. Returns whether it is one's own."""
+        """Takes the lead if no command has it, or if the leader shows no sign of life. Returns whether it was taken."""
         first, began, told = self._read(), monotonic(), False
         while first != FREE and monotonic() - began < _MISSED * self.seconds:
             now = self._read()
@@ -59,7 +60,7 @@ class Lease:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Beats while its block runs, and then leaves the lead to others; if they have taken it, ends the command."""
+        """Keeps the lead while its block runs, and then frees it; ends the command if another has taken the lead."""
         done = Event()
         thread = Thread(target=self._beat, args=(done,), daemon=True)
         thread.start()
@@ -79,11 +80,11 @@ class Lease:
             try:
                 before, self._n = self._own, self._n + 1
                 if not self._swap(before, self._own):
-                    self.say(f"{'tune':<11}another command has taken the lead of this study: this one ends")
+                    self.say(f"{'tune':<11}another command has taken the lead of this study, so this command ends")
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
             except SQLAlchemyError:
-                # A storage that is away for a moment; where it stays away, the command fails by itself.
+                # The storage may be unreachable for a moment; if it stays so, the command fails elsewhere.
                 self._n -= 1
 
     def _read(self) -> str:

@@ -1,4 +1,4 @@
-"""What a person sees of a study: charts, and what was tried."""
+"""The report of a study: charts, and a table of its trials."""
 
 import warnings
 from collections import Counter
@@ -34,10 +34,10 @@ def log_study(study: Study, run: Run, config: TuneConfig) -> None:
 
 
 def trials_table(study: Study, config: TuneConfig) -> pd.DataFrame:
-    """Returns the trials, one a row."""
+    """Returns a table with one row for each trial."""
     rows = []
     for trial in study.get_trials(deepcopy=False):
-        # Of a pruned trial the storage has the last value on the way.
+        # For a pruned trial, the storage holds the last intermediate value.
         of_all_seeds = trial.values if trial.state == TrialState.COMPLETE else ()
         values = dict(zip(config.wanted, of_all_seeds, strict=False))
         rows.append({"trial": trial.number, "state": trial.state.name.lower(), **values, **trial.params})
@@ -63,7 +63,7 @@ def _charts(study: Study, config: TuneConfig) -> dict[str, go.Figure]:
     target: Callable[[FrozenTrial], float] | None = _first if len(titles) > 1 else None
     found = {"History": show.plot_optimization_history(study, target=target, target_name=titles[0])}
     if target is None:
-        found["Values on the way"] = show.plot_intermediate_values(study)
+        found["Intermediate values"] = show.plot_intermediate_values(study)
     elif len(titles) <= _MOST_AXES:
         found["Pareto front"] = show.plot_pareto_front(study, target_names=titles)
     mattered = importances(study)
@@ -83,10 +83,10 @@ def _charts(study: Study, config: TuneConfig) -> dict[str, go.Figure]:
 
 
 def importances(study: Study) -> dict[str, float]:
-    """Returns what share of the first objective's variance each parameter accounts for, largest first (fANOVA).
+    """Returns the share of the first objective's variance that each parameter explains, largest first (fANOVA).
 
-    It is of the trials that have all parameters which most trials have, and of those parameters: Optuna takes what all
-    trials have in common, and the control has next to none.
+    Only trials with all of the usual parameters count, that is, those that most trials have: Optuna uses the parameters
+    that all given trials have in common, and the control has hardly any.
     """
     alike = _alike(study)
     names = [name for name, values in _values_by_parameter(alike).items() if len(set(values)) > 1]

@@ -1,4 +1,4 @@
-"""Trials that came to no end: whose worker is gone, and what becomes of them."""
+"""Trials that didn't finish: how those of dead workers are found, and how they are tried again."""
 
 from time import monotonic
 
@@ -10,30 +10,30 @@ from optuna.trial import FrozenTrial, TrialState
 __all__ = ["MOST_TRIES", "RUN", "Stale", "tries_of", "try_again"]
 
 RUN = "run"
-"""User attribute: the MLflow run of a study or trial."""
+"""User attribute of a study or trial: the id of its MLflow run."""
 
 MOST_TRIES = 3
-"""How often parameters are tried that fail for no reason of theirs."""
+"""How often the same parameters are tried if the failures have other causes than the parameters."""
 
 _LABEL, _TRIES = "label", "tries"
 _SECONDS_TO_BEGIN = 60.0
 
 
 def tries_of(trial: FrozenTrial) -> int:
-    """Returns the how manieth try of its parameters a trial is."""
+    """Returns how often the parameters of a trial have been tried, this trial included."""
     return int(trial.user_attrs.get(_TRIES, 1))
 
 
 def try_again(study: Study, trial: FrozenTrial, *, counted: bool = True) -> bool:
-    """Puts a trial that failed in the queue again with the parameters that it had or was to have.
+    """Puts the parameters of a failed trial into the queue again.
 
     Args:
-        study: Its study.
-        trial: The trial, which has failed.
-        counted: Whether it counts as a try; there are three.
+        study: The study of the trial.
+        trial: The failed trial.
+        counted: Whether the trial counts as one of the three tries.
 
     Returns:
-        Whether it is in the queue.
+        Whether the parameters are in the queue.
     """
     tries = tries_of(trial) + counted
     if tries > MOST_TRIES:
@@ -45,7 +45,7 @@ def try_again(study: Study, trial: FrozenTrial, *, counted: bool = True) -> bool
 
 
 class Stale:
-    """Finds trials whose workers are gone, fails them, and has them tried again.
+    """Finds trials of dead workers, marks them as failed, and has them tried again.
 
     Args:
         study: The study.
@@ -56,10 +56,10 @@ class Stale:
         self._beginning: dict[int, float] = {}
 
     def fail(self) -> None:
-        """Fails those that have shown no sign of life, or have not got to their run for a minute of this worker's."""
+        """Fails trials whose worker shows no sign of life, or that this worker has seen for a minute without a run."""
         fail_stale_trials(self.study)
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            # Optuna never misses a worker that was killed before it showed that it is there.
+            # Optuna doesn't notice a worker that was killed before its first heartbeat.
             seen = self._beginning.setdefault(trial.number, monotonic())
             if RUN not in trial.user_attrs and monotonic() - seen > _SECONDS_TO_BEGIN:
                 try:

@@ -31,20 +31,20 @@ _CODE = ("augment", "finetune", "evaluate")
 
 
 class Search:
-    """A study: its trials, what is confirmed of them, and the model that is registered.
+    """A search: its trials, the confirmation of the leading ones, and the registered model.
 
     Args:
-        runner: What finds or makes runs, with the configurations.
+        runner: Finds or makes runs, and holds the configurations.
     """
 
     def __init__(self, runner: Runner) -> None:
         self.runner, self.tracker, self.say = runner, runner.tracker, runner.say
         self.config = parse(TuneConfig, runner.configs[TuneConfig].model_dump())
-        # What is wrong with the space is told before there is a run.
+        # Errors in the search space are reported before a run begins.
         _require_not_given(read_space(self.config.space, self.config.ranges), runner.configs)
 
     def run(self) -> str:
-        """Works until the study has its trials; whoever began it, or goes on with it, confirms. Returns the run's id.
+        """Works until the study has all of its trials; the leading command then confirms. Returns the id of the run.
 
         Raises:
             LdsError: Something that the user can mend is wrong.
@@ -58,7 +58,7 @@ class Search:
             study = self._open(own)
             run_id, lease = str(study.user_attrs[RUN]), Lease(study, self.config.storage, own.id, self.say)
             if run_id != own.id:
-                own.log_note(f"A worker of the study {self.config.study}, run {run_id}.")
+                own.log_note(f"This command is a worker of the study {self.config.study}, run {run_id}.")
             leads, helped = lease.take(), False
             while not leads and not helped:
                 helped = self._help(study)
@@ -97,18 +97,20 @@ class Search:
             raise ConfigError(
                 "data",
                 found=f"other images than those of the study {study.study_name}",
-                expected="the same on every machine",
-                remedy="Bring the same images, and the same tracking store by MLFLOW_TRACKING_URI.",
+                expected="the same images on every machine",
+                remedy="Give the same images, and set MLFLOW_TRACKING_URI to the same tracking store.",
             )
         self._work(study)
-        self.say(f"{TUNE:<11}nothing is left to try; the command that leads run {study.user_attrs[RUN]} confirms")
+        self.say(
+            f"{TUNE:<11}all trials are taken; the command that leads run {study.user_attrs[RUN]} confirms the best"
+        )
         return True
 
     def _data(self, parent: str) -> str:
         return self.runner.resolve("data", {}, parent=parent).digest
 
     def _work(self, study: Study) -> None:
-        self.say(f"{TUNE:<11}{len(finished(study))} of {budget_of(study)} trials are there")
+        self.say(f"{TUNE:<11}{len(finished(study))} of {budget_of(study)} trials are finished")
         numbers = list(range(number_of_workers(self.config.workers, self.runner.device)))
         self._share(partial(_work_on, self.config, study.user_attrs[RUN]), numbers)
 
@@ -121,7 +123,7 @@ class Search:
 
 
 def _require_not_given(space: Space, configs: Mapping[type[Settings], Settings]) -> None:
-    """Raises ConfigError where a parameter that is searched was also given: it would be ignored."""
+    """Raises ConfigError if a searched parameter was also given, since the given value would be ignored."""
     searched = [one.name for one in space.parameters]
     given = {
         name: value
@@ -133,15 +135,17 @@ def _require_not_given(space: Space, configs: Mapping[type[Settings], Settings])
         raise ConfigError(
             ", ".join(given),
             found=", ".join(f"{name}={value}" for name, value in given.items()),
-            expected=f"what the space {space.name} searches to be left as it is",
-            remedy=f"Give ranges={','.join(f'{name}={value}' for name, value in given.items())} to hold it there.",
+            expected=f"no value for a parameter that the space {space.name} searches",
+            remedy=f"Give ranges={','.join(f'{name}={value}' for name, value in given.items())} to fix the value.",
         )
 
 
 def _what_mattered(study: Study) -> str:
     shares = [f"{name} {share:.0%}" for name, share in importances(study).items()]
     return (
-        f"What the figure varied with: {', '.join(shares)}." if shares else "Too little was tried to say what matters."
+        f"Shares of the figure's variance by parameter: {', '.join(shares)}."
+        if shares
+        else "There are too few trials to say which parameters matter."
     )
 
 

@@ -1,4 +1,4 @@
-"""Search spaces: one readable file a kind of study, with conditions, and what is tried first."""
+"""Search spaces: a YAML file for each, with parameters, ranges, conditions, and the points that are tried first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ _BY_CONFIG: dict[type[StepConfig], set[str]] = {
     SampleConfig: {"sampler", *SamplerSettings.model_fields},
 }
 TUNABLE = {name: config for config, names in _BY_CONFIG.items() for name in names}
-"""What can be searched, and whose parameter it is. Not the steps of finetuning: budgets are to be equal."""
+"""The parameters that can be searched, with their configurations. finetune_steps isn't one: budgets must be equal."""
 
 
 class _Entry(BaseModel):
@@ -63,9 +63,9 @@ class Parameter:
     """A parameter that is searched.
 
     Attributes:
-        name: What `augment`, `finetune` or `sample` calls it.
-        distribution: Its range.
-        when: The values of other parameters that there is one for; with none there always is.
+        name: Name of the parameter in `augment`, `finetune` or `sample`.
+        distribution: Range of its values.
+        when: Values of other parameters under which this one exists; without any, it always exists.
     """
 
     name: str
@@ -75,13 +75,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What is searched.
+    """A search space.
 
     Attributes:
-        name: Of the file.
-        parameters: Each after those that it depends on.
-        first: What is tried before anything is suggested, by name.
-        suggested: Of a parameter whose other values are tried first alone: the one that is suggested.
+        name: Name of the file.
+        parameters: The parameters, each after those that it depends on.
+        first: Points, by name, that are tried before the sampler suggests any.
+        suggested: Values, by parameter, that the sampler is to suggest, where other values are only tried first.
     """
 
     name: str
@@ -91,13 +91,13 @@ class Space:
 
     @property
     def digest(self) -> str:
-        """What two studies of one name must have in common."""
+        """A digest of the parameters: two studies of the same name must have the same one."""
         lines = [f"{one.name} {one.distribution!r} {sorted(one.when.items())}" for one in self.parameters]
         lines += [f"{name} {value}" for name, value in self.suggested.items()]
         return sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     def suggest(self, trial: BaseTrial) -> dict[str, Value]:
-        """Returns a value of every parameter that there is, given those before it."""
+        """Returns a value for every parameter that exists, given the values of the parameters before it."""
         values: dict[str, Value] = {}
         for parameter in self.parameters:
             if _holds(parameter.when, values):
@@ -110,11 +110,11 @@ def read_space(name: str, ranges: str = "") -> Space:
 
     Args:
         name: One of SPACES, or the path of a YAML file.
-        ranges: What differs from it: NAME=LOW:HIGH, NAME=VALUE|VALUE or NAME=VALUE, separated by commas.
+        ranges: Changes to the space: NAME=LOW:HIGH, NAME=VALUE|VALUE or NAME=VALUE, separated by commas.
 
     Raises:
-        ConfigError: The file can't be read; or a parameter is unknown, its range empty, inverted or out of what it
-            takes, or it depends on one that comes later.
+        ConfigError: The file can't be read; a parameter is unknown or depends on a later one; or a range is empty,
+            inverted, or contains values that the parameter doesn't allow.
     """
     path = _FOLDER / f"{name}.yaml" if name in SPACES else Path(name)
     entries, first = _read(path)
@@ -129,7 +129,9 @@ def read_space(name: str, ranges: str = "") -> Space:
     for own, entry in entries.items():
         known = {one.name for one in parameters}
         if unknown := set(entry.when) - known:
-            raise _wrong(f"{own} of the space {name}", f"a condition on {min(unknown)}", "one on a parameter before it")
+            raise _wrong(
+                f"{own} of the space {name}", f"a condition on {min(unknown)}", "a condition on a parameter before it"
+            )
         if "augment_run" in entries and not {*(entries["augment_run"].choices or ())} <= {AUTO, NO_RUN}:
             raise _wrong("augment_run", f"{entries['augment_run'].choices}", f"{AUTO}, {NO_RUN} or both")
         parameters.append(Parameter(own, _distribution(own, entry), entry.when))
@@ -146,7 +148,7 @@ def _read(path: Path) -> tuple[dict[str, _Entry], Mapping[str, Mapping[str, Valu
             f"space={path}",
             found=" ".join(line.strip() for line in problem[:4]),
             expected=f"{', '.join(SPACES)}, or a YAML file with parameters",
-            remedy="tuning/spaces/augmentation.yaml is an example.",
+            remedy="See tuning/spaces/augmentation.yaml for an example.",
         ) from error
     return dict(found.parameters), found.first
 
@@ -162,7 +164,7 @@ def _parsed(ranges: str) -> dict[str, _Entry]:
         try:
             found[name.strip()] = _Entry.model_validate(values)
         except ValidationError as error:
-            raise _wrong("ranges", part, "numbers at both ends of a range") from error
+            raise _wrong("ranges", part, "numbers as both ends of a range") from error
     return found
 
 
@@ -178,7 +180,7 @@ def _distribution(name: str, entry: _Entry) -> BaseDistribution:
     if name not in TUNABLE:
         raise _wrong("the search space", name, f"a parameter that can be searched: {', '.join(sorted(TUNABLE))}")
     if (entry.choices is None) == (entry.low is None or entry.high is None):
-        raise _wrong(name, "neither or both of choices and a range", "choices, or low and high")
+        raise _wrong(name, "neither choices nor a range, or both", "either choices, or low and high")
     if entry.suggest is not None and entry.suggest not in (entry.choices or ()):
         raise _wrong(f"suggest of {name}", f"{entry.suggest}", "one of its choices")
     if entry.choices is not None:
@@ -189,7 +191,7 @@ def _distribution(name: str, entry: _Entry) -> BaseDistribution:
     assert low is not None
     assert high is not None
     if low >= high or (entry.log and low <= 0):
-        raise _wrong(name, f"{low:g} to {high:g}", "a low end below the high one, and above 0 for log")
+        raise _wrong(name, f"{low:g} to {high:g}", "low below high, and low above 0 where log is true")
     for value in (low, high):
         parse(TUNABLE[name], {name: value})
     if TUNABLE[name].model_fields[name].annotation is int:
@@ -200,7 +202,7 @@ def _distribution(name: str, entry: _Entry) -> BaseDistribution:
 def _allowed(
     parameters: list[Parameter], first: Mapping[str, Mapping[str, Value]]
 ) -> Mapping[str, Mapping[str, Value]]:
-    """Returns of what is to be tried first that which the ranges hold."""
+    """Returns the points to be tried first that lie within the ranges."""
     by_name = {one.name: one for one in parameters}
     for label, values in first.items():
         if unknown := set(values) - set(by_name):
@@ -236,4 +238,6 @@ def _holds(when: Mapping[str, tuple[Value, ...]], values: Mapping[str, Value]) -
 
 
 def _wrong(what: str, found: str, expected: str) -> ConfigError:
-    return ConfigError(what, found=found, expected=expected, remedy="Mend the space or ranges; nothing was tried.")
+    return ConfigError(
+        what, found=found, expected=expected, remedy="Correct the space or the parameter ranges; no trial has been run."
+    )

@@ -1,4 +1,4 @@
-"""Where studies are kept."""
+"""The databases that hold studies."""
 
 import json
 from collections.abc import Callable
@@ -29,15 +29,15 @@ _EXAMPLES = "a database that answers, such as sqlite:///tuning.db or postgresql+
 
 
 def open_storage(address: str, on_stale: Callable[[str], None], heartbeat_seconds: int) -> RDBStorage:
-    """Opens a storage, and lays it out where it is new.
+    """Opens a storage, and creates its tables if it is new.
 
     Args:
-        address: SQLAlchemy's, without a password: it would be in every run's parameters.
-        on_stale: Called with the MLflow run of a trial whose worker is gone; the trial is tried again.
-        heartbeat_seconds: How often a worker shows that it is there; after four times that it is thought to be gone.
+        address: SQLAlchemy address without a password, which would be logged with every run's parameters.
+        on_stale: Called with the id of the MLflow run of a trial whose worker is dead; the trial is tried again.
+        heartbeat_seconds: Seconds between two heartbeats of a worker; after four times as long it counts as dead.
 
     Raises:
-        ConfigError: It can't be reached, or has a password.
+        ConfigError: The database can't be reached, or the address has a password.
     """
     _require_no_password(address)
 
@@ -51,9 +51,9 @@ def open_storage(address: str, on_stale: Callable[[str], None], heartbeat_second
             storage = _open(address, stale, heartbeat_seconds)
             break
         except (SQLAlchemyError, StorageInternalError, ImportError, ValueError, RuntimeError) as error:
-            # Workers that start at once may lay out a new database at once, and all but one fail.
+            # When workers start at the same moment, each tries to create the tables, and all but one fail.
             if tried == _TRIES:
-                remedy = "Start it, or mend the address."
+                remedy = "Start the database, or correct the address."
                 raise ConfigError.because(error, "storage", expected=_EXAMPLES, remedy=remedy) from error
             sleep(_PAUSE_SECONDS)
     if storage.engine.dialect.name == "sqlite":
@@ -62,7 +62,7 @@ def open_storage(address: str, on_stale: Callable[[str], None], heartbeat_second
 
 
 def swap_attribute(address: str, study: str, name: str, before: str, after: str) -> bool:
-    """Sets a user attribute of a study if it has the value `before`, in one statement. Returns whether it had."""
+    """Sets a user attribute of a study in one statement, if its value is `before`. Returns whether it was."""
     of_study = sqlalchemy.select(_STUDIES.c.study_id).where(_STUDIES.c.study_name == study).scalar_subquery()
     update = (
         sqlalchemy.update(_ATTRIBUTES)
@@ -79,12 +79,12 @@ def _require_no_password(address: str) -> None:
     try:
         has_password = make_url(address).password is not None
     except ArgumentError as error:
-        raise ConfigError("storage", found=address, expected=_EXAMPLES, remedy="Mend the address.") from error
+        raise ConfigError("storage", found=address, expected=_EXAMPLES, remedy="Correct the address.") from error
     if has_password:
         raise ConfigError(
             "storage",
             found="an address with a password",
-            expected="one without, since parameters are logged",
+            expected="an address without a password, since parameters are logged",
             remedy="Put the password in ~/.pgpass or in the environment variable PGPASSWORD.",
         )
 
@@ -104,7 +104,7 @@ def _waiting(address: str) -> dict[str, int]:
 
 
 def _take_turns(engine: Engine) -> None:
-    """Makes every transaction of SQLite begin with its lock: it locks no rows, so two workers could take one trial."""
+    """Makes every SQLite transaction begin with the lock: SQLite locks no rows, so two workers could take one trial."""
 
     @event.listens_for(engine, "connect")
     def leave_beginning_to_us(connection: Any, _record: Any) -> None:

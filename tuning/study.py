@@ -1,4 +1,4 @@
-"""A study: opened or made, with what two workers of it must have in common."""
+"""Studies: how they are opened or made, and what all workers of a study must have in common."""
 
 import logging
 import warnings
@@ -33,10 +33,10 @@ __all__ = [
 ]
 
 CONSTRAINT = "nearest_ratio"
-"""User attribute of a trial: what it must have at least 1 of, not to copy."""
+"""User attribute of a trial: the nearest-neighbour ratio, which is below 1 where samples copy training images."""
 
 READY = "ready"
-"""User attribute of a study, once all that its trials begin with is there: the digest of its data."""
+"""User attribute of a study: the digest of its data, set when the baselines of all seeds exist."""
 
 _SAME, _BUDGET = "same", "trials"
 _WAIT_SECONDS = 30.0
@@ -54,21 +54,21 @@ def open_study(
     worker: int = 0,
     heartbeat_seconds: int = 10,
 ) -> Study:
-    """Returns the study of a name: that which is there, if it has the same space, code and settings; else a new one.
+    """Returns the study of a name: the existing one, if it has the same space, code and settings, or a new one.
 
     Args:
         config: The configuration.
-        space: What is searched.
+        space: The search space.
         same: What all workers of a study must have in common, by name.
         begin_run: Begins the MLflow run of a new study, and returns its id.
         on_stale: See open_storage.
-        worker: Number of the worker in its command.
+        worker: Number of the worker within its command.
         heartbeat_seconds: See open_storage.
 
     Raises:
-        ConfigError: The storage can't be reached, or has a study of this name with something else.
+        ConfigError: The storage can't be reached, or has a study of this name with another space, code or settings.
     """
-    # The project has its own lines; the charts of few trials give warnings.
+    # The project prints lines of its own, and Optuna's charts warn if there are few trials.
     optuna.logging.set_verbosity(logging.ERROR)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)
     directions = [_direction(name) for name in config.wanted]
@@ -89,14 +89,14 @@ def open_study(
         study.set_user_attr(_BUDGET, config.trials)
         study.set_user_attr(RUN, begin_run())
         study.set_user_attr(BEAT, FREE)
-        # Last: who finds it finds all the others.
+        # This attribute is set last: a worker that finds it finds all the others.
         study.set_user_attr(_SAME, same)
     study.sampler = _sampler(space, config.tune_seed + _WORKERS_APART * worker + _begun(study))
     return study
 
 
 def budget_of(study: Study) -> int:
-    """Returns how many trials the study is to have: the most that any of its commands asked for."""
+    """Returns the number of trials that the study is to have: the largest that any of its commands has given."""
     return int(study.user_attrs[_BUDGET])
 
 
@@ -106,7 +106,7 @@ def finished(study: Study) -> list[FrozenTrial]:
 
 
 def wait_for(study: Study, attribute: str, seconds: float) -> str | None:
-    """Returns a user attribute as soon as it is there, or None where it doesn't come."""
+    """Returns a user attribute as soon as it is set, or None if it is not set within some seconds."""
     while attribute not in study.user_attrs and seconds > 0:
         sleep(1)
         seconds -= 1
@@ -115,21 +115,21 @@ def wait_for(study: Study, attribute: str, seconds: float) -> str | None:
 
 
 def require_same(study: Study, same: Mapping[str, str]) -> None:
-    """Raises ConfigError where a study was begun with something else, or its beginning came to no end."""
+    """Raises ConfigError if a study was begun with other settings, or if its first command ended too early."""
     if wait_for(study, _SAME, _WAIT_SECONDS) is None:
         raise ConfigError(
             f"the study {study.study_name}",
-            found="one whose first command ended before it had begun",
-            expected="a study that was begun, or none of that name",
-            remedy="Give another name by study.",
+            found="a study whose first command ended before the study was set up",
+            expected="a complete study, or no study of this name",
+            remedy="Give another name as study.",
         )
     there = study.user_attrs[_SAME]
     if other := [name for name, value in same.items() if there.get(name) != value]:
         raise ConfigError(
             f"the study {study.study_name}",
-            found=f"one that was begun with another {', '.join(other)}",
-            expected="the same",
-            remedy="Give another name by study, or what it was begun with. It is as it was.",
+            found=f"that it was begun with another {', '.join(other)}",
+            expected="the same values as when it was begun",
+            remedy="Give another name as study, or the same values. The study was not changed.",
         )
 
 
@@ -142,17 +142,17 @@ def _sampler(space: Space, seed: int) -> BaseSampler:
 
 
 def within(space: Space, sampler: BaseSampler) -> BaseSampler:
-    """Returns a sampler that suggests what a space says is to be suggested."""
+    """Returns a sampler that suggests only the values that the space allows it to suggest."""
     return PartialFixedSampler(dict(space.suggested), sampler)
 
 
 def _pruner(config: TuneConfig) -> BasePruner:
-    """Returns what gives trials up: of one objective, those that lose to the best over parts of paired seeds."""
+    """Returns the pruner: with one objective, it ends trials that lose to the best over parts of paired seeds."""
     return WilcoxonPruner(p_threshold=0.1) if can_be_pruned(config) else NopPruner()
 
 
 def can_be_pruned(config: TuneConfig) -> bool:
-    """Says whether trials are given up on the way: there is one objective, and more than one seed to compare by."""
+    """Returns whether trials can be pruned: there is one objective, and more than one seed to compare by."""
     return len(config.wanted) == 1 and config.seeds > 1
 
 
@@ -161,7 +161,7 @@ def _direction(name: str) -> StudyDirection:
         raise ConfigError(
             "objectives",
             found=name,
-            expected=f"figures of which one way is better: {', '.join(SEARCHABLE)}",
-            remedy="Give some of them, separated by commas.",
+            expected=f"figures that have a better direction: {', '.join(SEARCHABLE)}",
+            remedy="Give one or more of these, separated by commas.",
         )
     return StudyDirection.MINIMIZE if FIGURES[name].better == "lower" else StudyDirection.MAXIMIZE

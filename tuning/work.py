@@ -1,4 +1,4 @@
-"""A worker of a study: tries parameters out until the study has its trials."""
+"""A worker of a study: it tries out parameters until the study has all of its trials."""
 
 from collections.abc import Callable, Mapping
 from time import monotonic, sleep
@@ -26,24 +26,24 @@ _ALIVE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState
 
 
 class _NotNeededError(Exception):
-    """The study has its trials without this one."""
+    """The study has enough trials without this one."""
 
 
 class _FailedError(Exception):
-    """A trial failed for no reason that its parameters give; it is tried again."""
+    """A trial failed for another reason than its parameters; it is tried again."""
 
 
 class Worker:
-    """Tries what a study suggests.
+    """Tries out the parameters that a study suggests.
 
     Args:
         study: The study.
-        space: What is searched.
-        config: How.
-        bench: What tries it out.
-        tracker: Where every trial is a run, a child of the study's.
+        space: The search space.
+        config: The configuration of the search.
+        bench: Tries out parameters.
+        tracker: Tracks every trial as a run, a child of the study's run.
         say: Prints a line.
-        refresh: Shows how far the study is; called once a minute at most.
+        refresh: Updates the charts of the study; called at most once a minute.
     """
 
     def __init__(
@@ -64,23 +64,25 @@ class Worker:
         self._sampler, self._repeating = study.sampler, 0
 
     def work(self) -> None:
-        """Tries until the study has its trials, whoever runs them.
+        """Tries out parameters until the study has all of its trials, counting those of all workers.
 
         Raises:
-            LdsError: Something that the user can mend is wrong.
-            Interrupted: The user asked to stop; the trial in hand is tried again by whoever goes on.
+            LdsError: Something is wrong that the user can correct.
+            Interrupted: The user asked to stop; the current trial is tried again when the study is continued.
         """
         stale = Stale(self.study)
         while len(finished(self.study)) < budget_of(self.study):
             alive = self.study.get_trials(deepcopy=False, states=_ALIVE)
             is_waiting = any(trial.state == TrialState.WAITING for trial in alive)
             if len(alive) >= budget_of(self.study) and not is_waiting:
-                # Others have the last ones in hand. If one of them dies, its trial is to be tried again.
+                # Other workers are running the last trials. If one of them dies, its trial is tried again.
                 stale.fail()
                 sleep(_POLL_SECONDS)
                 continue
             self._try_one()
-            self.say(f"{'tune':<11}{len(finished(self.study))} of {budget_of(self.study)}: {self._last}{self._best()}")
+            self.say(
+                f"{'tune':<11}{len(finished(self.study))} of {budget_of(self.study)} trials: {self._last}{self._best()}"
+            )
             if monotonic() - self._refreshed > _REFRESH_SECONDS:
                 self._refresh()
                 self._refreshed = monotonic()
@@ -89,14 +91,14 @@ class Worker:
         self._lost = None
         self.study.sampler = self._sampler
         if self._repeating:
-            # A sampler that comes back to one point would spend the budget on it: next is a point at random.
+            # A sampler that returns to the same point would spend the budget on it, so the next point is random.
             self.study.sampler = within(self.space, RandomSampler(seed=self.config.tune_seed + self._repeating))
         try:
             self.study.optimize(self._objective, n_trials=1, catch=(_NotNeededError, _FailedError))
         except KeyboardInterrupt as error:
             raise error.__cause__ or error from None
         except ValueError as error:
-            # Its heart had stopped for so long that others took the trial over: there is nothing to tell.
+            # Its heartbeat was missing for so long that other workers have taken the trial over.
             if "Cannot tell" not in str(error):
                 raise
         finally:
@@ -121,13 +123,15 @@ class Worker:
             self._end(run, trial, "KILLED", "pruned", str(error))
             raise
         except Interrupted as error:
-            self._end(run, trial, "KILLED", "stopped", "It is tried again by whoever goes on with the study.")
+            self._end(run, trial, "KILLED", "stopped", "It is tried again when the study is continued.")
             self._lost = trial.number, False
             raise KeyboardInterrupt from error
         except Exception as error:
             own = self._trial(trial.number)
             if own.state != TrialState.RUNNING:
-                self._end(run, trial, "KILLED", "taken over", "It showed no sign of life, and others try it again.")
+                self._end(
+                    run, trial, "KILLED", "taken over", "It showed no sign of life, so other workers try it again."
+                )
                 raise _FailedError from error
             self._end(run, trial, "FAILED", "failed", f"{type(error).__name__}: {error}")
             if isinstance(error, LdsError) or tries_of(own) >= MOST_TRIES:
@@ -138,7 +142,7 @@ class Worker:
         return found
 
     def _require_needed(self, trial: Trial) -> None:
-        """Numbers are given by the storage, one after another: so no two workers can both take the last trial."""
+        """Raises if there are enough trials: the storage numbers them, so two workers can't both take the last one."""
         before = [one for one in self.study.get_trials(deepcopy=False, states=_ALIVE) if one.number < trial.number]
         if len(before) >= budget_of(self.study):
             raise _NotNeededError
@@ -152,7 +156,7 @@ class Worker:
         for step, value in twin.intermediate_values.items():
             trial.report(value, step)
         if twin.state == TrialState.PRUNED:
-            raise TrialPruned(f"As trial {twin.number} was, which had the same parameters.")
+            raise TrialPruned(f"Trial {twin.number} with the same parameters was pruned.")
         _set_constraint(trial, twin.user_attrs[CONSTRAINT])
         return tuple(twin.values)
 
@@ -169,7 +173,7 @@ class Worker:
         except (SelectionError, TrainingError) as error:
             raise TrialPruned(str(error)) from error
         except (ConfigError, DataError) as error:
-            # What others could do fails by these parameters, and not by what the user gave.
+            # Other trials have succeeded, so these parameters are the cause, and not what the user has given.
             if self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
                 raise TrialPruned(str(error)) from error
             raise
@@ -200,20 +204,20 @@ class Worker:
         if missing := [name for name in self.config.wanted if name not in tried.figures]:
             raise ConfigError(
                 "objectives",
-                found=f"{', '.join(missing)}, which can't be measured of these images",
-                expected="figures that can",
-                remedy="Give others; an evaluation's report says what each needs.",
+                found=f"{', '.join(missing)}, which can't be measured on these images",
+                expected="figures that can be measured",
+                remedy="Give other figures; the report of an evaluation says what each figure needs.",
             )
         return tried
 
     def _prune(self, trial: Trial, part: int, figures: Figures) -> None:
-        """Reports a part of a seed, and ends a trial that is thought to lose; with several objectives none does."""
+        """Reports a part of a seed, and prunes a trial that will probably lose; with several objectives none is."""
         if len(self.config.wanted) > 1:
             return
         trial.report(figures[self.config.wanted[0]], part)
         if part < PARTS * self.config.seeds and trial.should_prune():
             seeds = f"{part / PARTS:.2g} of {self.config.seeds} seeds"
-            raise TrialPruned(f"No longer thought able to win, after {seeds}.")
+            raise TrialPruned(f"It will probably not win, judging by {seeds}.")
 
     def _log_seed(self, run: Run, seed: int, tried: Tried) -> None:
         figures = {f"seed/{name}": tried.figures[name] for name in (*self.config.wanted, CONSTRAINT)}
@@ -236,10 +240,10 @@ class Worker:
             best = self.study.best_trial
         except ValueError:
             return ""
-        return f"; best so far {best.value:.4g}, trial {best.number}"
+        return f"; the best so far is trial {best.number} with {best.value:.4g}"
 
 
 def _set_constraint(trial: Trial, nearest_ratio: float) -> None:
-    """Samples that are nearer to the training images than real images are, are copies."""
+    """Marks a trial as infeasible if its samples are nearer to the training images than real images are."""
     trial.set_user_attr(CONSTRAINT, nearest_ratio)
     trial.set_constraint(CONSTRAINT, LEAST_NEAREST_RATIO - nearest_ratio)

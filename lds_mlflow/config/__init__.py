@@ -1,7 +1,8 @@
-"""One frozen configuration a step: its parameters, their defaults, ranges and help texts.
+"""The configuration of each step: a frozen class with the parameters, their defaults, ranges and help texts.
 
-The command-line flags and MLproject mirror these classes one to one. Values may come as text; all the wrong ones are
-reported together. Parameters that end in `_run` name an upstream run: its id, a runs:/ or models:/ address, or "auto".
+The command-line flags and MLproject mirror these classes one to one. Values may be given as text, and all wrong values
+are reported together. A parameter that ends in `_run` names an upstream run by its id, by a runs:/ or models:/ address,
+or by "auto".
 """
 
 from lds_mlflow.config.ablation import AblateConfig

@@ -1,4 +1,4 @@
-"""Configuration of `ablate`."""
+"""Configuration of the step `ablate`."""
 
 from typing import Annotated
 
@@ -14,25 +14,25 @@ _ALL = "all"
 
 
 class AblateConfig(StepConfig):
-    """Run every arm of the comparison over paired seeds, and write the tables, figures and claims ledger."""
+    """Run every arm of the comparison over paired seeds, and write the tables, the figures and the ledger of claims."""
 
     arms: str = "all"
-    """Arms by name, separated by commas, or all; the arm oracle needs reserve_fraction."""
+    """Names of arms, separated by commas, or all; baseline and control always run, oracle needs reserve_fraction."""
 
     seeds: Annotated[int, Field(ge=2, le=1000)] = 5
-    """Paired seeds: each has its own baseline, which all arms of it begin with."""
+    """Number of paired seeds; each seed trains its own baseline, with which all of its arms begin."""
 
     generations: CountOrAll = 0
-    """How often to finetune on the samples of the model before, as a stress test; 0 leaves it out."""
+    """Number of times to finetune a model on the A that it has made itself, as a stress test; 0 skips the test."""
 
     workers: CountOrAll = 0
-    """Processes that share the work; 0: one a processor core, or one where there is a GPU."""
+    """Number of worker processes; 0 takes one per processor core (at most four), or one on a GPU."""
 
     margin: Fraction = MARGIN
-    """The smallest difference that matters, as a share of the figure."""
+    """Smallest difference that matters, as a share of the figure's value."""
 
     bootstrap_replicates: Replicates = 10_000
-    """Bootstrap replicates of the intervals."""
+    """Number of bootstrap replicates for confidence intervals."""
 
     @field_validator("arms")
     @classmethod
@@ -44,7 +44,7 @@ class AblateConfig(StepConfig):
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The names of the arms, in the order of the tables."""
+        """The names of the arms to run, in the order of the tables."""
         names = {BASELINE, CONTROL, *_names(self.arms)}
         return tuple(name for name in ARMS if name in names)
 

@@ -1,6 +1,6 @@
-"""The arms of the comparison: each is one way to go on from the same baseline, for as many steps.
+"""The arms of the comparison: each continues from the same baseline in its own way, for the same number of steps.
 
-An arm is one entry here and one row of every table.
+An arm is one entry of the table ARMS, and one row of every table that `ablate` writes.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ Changes = Mapping[str, str | float | bool]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to a model, and to samples of it.
+    """One arm of the comparison: how its model is made, and how samples are drawn from it.
 
     Attributes:
-        name: What the command line calls it.
-        title: What a person reads.
-        augment: Parameters of `augment` that differ from the command's; None is without A.
-        finetune: Parameters of `finetune` that differ, likewise; None is without finetuning.
-        sampler: What samples are drawn from.
-        filters: Whether it is a row of the table of filters (draft, table 1).
-        needs: What the data must have: "classes", "reserve" or nothing.
+        name: Name of the arm on the command line.
+        title: Title of the arm in tables and charts.
+        augment: Parameters of `augment` that differ from those of the command; None finetunes without A.
+        finetune: Parameters of `finetune` that differ from those of the command; None doesn't finetune.
+        sampler: Name of the sampler.
+        filters: Whether the arm is a row of the table of filters (draft, table 1).
+        needs: What the arm needs from the data: "classes", "reserve", or nothing.
     """
 
     name: str
@@ -35,10 +35,10 @@ class Arm:
 
 
 BASELINE, CONTROL, LDS, LDS_AND_SHARPNESS = "baseline", "control", "lds", "lds-sharpness"
-"""Arms that the draft's claims are about; the control is what it lacks."""
+"""Arms that the draft's claims are about, and the control, which the draft lacks."""
 
 _TOP: Changes = {"selection": "top"}
-"""The draft's top fraction, without its threshold: few latents reach that, and A would be of another size."""
+"""The draft's top fraction without its threshold, which few latents reach: A would be smaller than in other arms."""
 
 ARMS: dict[str, Arm] = {
     arm.name: arm
@@ -66,8 +66,8 @@ ARMS: dict[str, Arm] = {
         Arm("mixup", "A: MixUp", {"source": "mixup"}),
         Arm("cutmix", "A: CutMix", {"source": "cutmix"}),
         Arm("oracle", "A: more real images (oracle)", {"source": "real"}, needs="reserve"),
-        Arm("decoder", "A: LDS; the decoder alone", _TOP, {"finetune_variant": "decoder"}),
-        Arm("consistency", "A: LDS; its latents, by the encoder", _TOP, {"finetune_variant": "consistency"}),
+        Arm("decoder", "A: LDS; only the decoder is finetuned", _TOP, {"finetune_variant": "decoder"}),
+        Arm("consistency", "A: LDS; the encoder learns its latents", _TOP, {"finetune_variant": "consistency"}),
         Arm("exemplar", "without A; exemplar prior", None, {"finetune_prior": "exemplar"}),
         Arm("vamp", "without A; VampPrior", None, {"finetune_prior": "vamp"}),
         Arm("sample-gaussian", "control, sampled from a Gaussian", sampler="gaussian"),
@@ -77,4 +77,4 @@ ARMS: dict[str, Arm] = {
         Arm("lds-density", "A: LDS; sampled from the latent density", _TOP, sampler="density"),
     )
 }
-"""Every arm by name."""
+"""All arms by name."""

@@ -1,4 +1,4 @@
-"""Configuration of `augment`."""
+"""Configurations of the steps that make the augmentation set A: `encode` and `augment`."""
 
 from typing import Annotated
 
@@ -22,16 +22,16 @@ __all__ = ["AugmentConfig"]
 
 
 class AugmentConfig(StepConfig):
-    """Interpolate latents into candidates, score them by latent density, select, and decode the augmentation set A."""
+    """Interpolate latents into candidates, score them by latent density, and decode those selected into the set A."""
 
     encode_run: RunReference = "auto"
-    """Run of the step encode, or auto."""
+    """Run of the step encode; auto finds or makes one."""
 
     source: Annotated[str, OneOf(phrases(SOURCES))] = "interpolants"
     """What the augmentation set A is made of; the parameters that follow select interpolants."""
 
     augmentation_ratio: Annotated[float, Field(gt=0, le=10)] = 0.5
-    """Size of A at most, as a share of the training part; the draft's is 10,000 / 20,000."""
+    """Largest size of A, as a share of the training part; the draft's is 10,000 / 20,000 = 0.5."""
 
     candidates: Annotated[str, OneOf(phrases(CANDIDATES))] = "sampled"
     """Which candidates are scored."""
@@ -40,10 +40,10 @@ class AugmentConfig(StepConfig):
     """How a candidate lies between its parents."""
 
     parent_neighbours: CountOrAll = 0
-    """Draw the second parent among this many nearest to the first; 0 draws it among all, as the draft does."""
+    """Draw the second parent from this many nearest neighbours of the first; 0 draws from all, as the draft does."""
 
     every_alpha: bool = False
-    """Whether a pair gives all nine alphas, which is cheaper to score, or a random one."""
+    """Whether each pair gives candidates at all nine alphas, which is cheaper to score, or at one random alpha."""
 
     scorer: Annotated[str, OneOf(phrases(SCORERS))] = "exact"
     """Training latents that a candidate is scored against."""
@@ -52,49 +52,49 @@ class AugmentConfig(StepConfig):
     """Space in which density is measured."""
 
     drop_inactive: bool = False
-    """Whether dimensions with less than 0.01 of the largest variance are left out of distances."""
+    """Whether distances leave out the dimensions with less than 0.01 of the largest variance."""
 
     sigma: Sigma = DRAFTS_BANDWIDTH
-    """Bandwidth: norm/5 (the draft's: a fifth of the mean norm), scott, silverman, median, knn, loo, or a number."""
+    """Bandwidth: norm/5 (the draft's, a fifth of the mean norm), scott, silverman, median, knn, loo, or a number."""
 
     sigma_multiplier: Positive = 1.0
-    """What the bandwidth is multiplied by."""
+    """Factor by which the bandwidth is multiplied."""
 
     leave_endpoints_out: bool = False
-    """Whether a candidate's own two parents are left out of its score."""
+    """Whether a candidate's score leaves out its own two parents; the draft counts them."""
 
     selection: Annotated[str, OneOf(phrases(SELECTIONS))] = "top"
     """Rule by which candidates are kept."""
 
     top_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2
-    """Share of the candidates that top, paper, random and power keep; as many candidates are drawn as that needs."""
+    """Share of the candidates that top, paper, random and power keep; a smaller one draws more candidates."""
 
     tau: Positive = 0.28
-    """Threshold on LDS for paper and threshold; the draft's is 0.28, which few latents can reach."""
+    """Threshold on the density score for paper and threshold; the draft's is 0.28, which few latents can reach."""
 
     combine: Annotated[str, OneOf(phrases(COMBINATIONS))] = "both"
     """How the rule paper combines tau and the top fraction."""
 
     gamma: Annotated[float, Field(ge=-1, le=1)] = 1.0
-    """Exponent for power; negative favours sparse regions, 0 is random."""
+    """Exponent of the density for the rule power; negative values favour sparse regions, 0 selects at random."""
 
     mass: Fraction = 0.9
-    """Share of real latents that conformal, highest-density and typical let pass."""
+    """Share of real latents that the rules conformal, highest-density and typical let pass."""
 
     sharpest_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the selected that a second filter keeps, the sharpest (the draft's LDS + SS); 1 is without it."""
+    """Share of the selected images that a second filter keeps, the sharpest (the draft's LDS + SS); 1 keeps all."""
 
     stratify: Annotated[str, OneOf(phrases(STRATIFICATIONS))] = "none"
     """What the selection keeps the training shares of."""
 
     clusters: Annotated[int, Field(ge=2)] = 10
-    """Clusters for stratify=cluster."""
+    """Number of clusters for stratify=cluster."""
 
     max_per_parent: CountOrAll = 0
-    """How often a training image may be a parent in A; 0 is any number."""
+    """How many images of A may share a training image as a parent; 0 sets no limit."""
 
     augment_seed: Seed = 0
-    """Seed of the candidates, and of selections that draw."""
+    """Seed of everything that is drawn at random to make A."""
 
     @field_validator("interpolation")
     @classmethod

@@ -1,4 +1,4 @@
-"""What the configurations share: the kinds of their parameters, and how to run."""
+"""What the configurations share: the types of their parameters, and the options of every command."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,13 +25,13 @@ __all__ = [
 ]
 
 AUTO = "auto"
-"""The value of a parameter that names runs for: those that fit, found or made."""
+"""Value of a parameter that names runs: the matching runs are found, or made."""
 
 NO_RUN = "none"
-"""The value of a `_run` parameter for: without that input."""
+"""Value of a `_run` parameter: the step runs without this input."""
 
 NO_MODEL = "none"
-"""The value of `registered_model` for: don't register."""
+"""Value of `registered_model`: no model is registered."""
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -44,7 +44,7 @@ Replicates = Annotated[int, Field(ge=100, le=1_000_000)]
 
 def _names_a_run(value: str) -> str:
     if value == NO_RUN:
-        raise ValueError("should name a run: this input can't be left out")
+        raise ValueError("should name a run, since the step needs this input")
     return value
 
 
@@ -54,7 +54,7 @@ OptionalRunReference = Annotated[str, Field(min_length=1)]
 
 def _is_file(value: str) -> str:
     if value and not Path(value).is_file():
-        raise ValueError(f"should be a file, or empty: there is none at {value}")
+        raise ValueError(f"should be a file or empty, but there is no file at {value}")
     return value
 
 
@@ -62,29 +62,29 @@ FileOrEmpty = Annotated[str, AfterValidator(_is_file)]
 
 
 class Settings(BaseModel):
-    """Parameters, frozen; an unknown one is an error."""
+    """Parameters that can't be changed; an unknown parameter is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
 
 
 class Options(Settings):
-    """How to run, whatever the step; nothing here changes a result."""
+    """Options of every command; none of them changes a result."""
 
     reuse: bool = True
-    """Whether a finished run with the same fingerprint stands in for running a step; false: only of this command."""
+    """Whether to reuse finished runs with the same fingerprint; false reuses only what this command has made itself."""
 
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    """Where to compute: auto (a GPU where there is one), cpu, cuda or cuda:N."""
+    """Device to compute on: auto (a GPU if torch can use one), cpu, cuda or cuda:N."""
 
     work_dir: Path = Path(".lds")
-    """Folder for checkpoints of unfinished runs, and for what a server that is away hasn't taken; in the project."""
+    """Folder for checkpoints, cached features and what the tracking server hasn't received; relative to the project."""
 
     outage_minutes: NotNegative = 30
-    """Minutes to wait, at a run's end, for a tracking server that is away; what it has not taken stays in work_dir."""
+    """Minutes to wait, at the end of a run, for an unreachable tracking server; its data then stays in work_dir."""
 
     checkpoint_every: Count = 500
-    """Training steps between two checkpoints."""
+    """Number of training steps between two checkpoints."""
 
 
 class StepConfig(Settings):
-    """What a step's result depends on, beside its inputs."""
+    """Parameters on which the result of a step depends, besides its inputs."""

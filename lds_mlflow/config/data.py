@@ -10,43 +10,43 @@ __all__ = ["DataConfig"]
 
 
 class DataConfig(StepConfig):
-    """Read images, check them, and divide them into train, select and test."""
+    """Read images, check them, and divide them into the parts train, select and test."""
 
     data: str = Field("digits", min_length=1)
-    """The images: digits (embedded), a folder or zip of images, or torchvision:NAME:FOLDER."""
+    """Source of the images: digits (from scikit-learn), a folder or zip of images, or torchvision:NAME:FOLDER."""
 
     resolution: int = 0
-    """Side in pixels that every image is cropped and resized to, a power of two from 8 on; 0 leaves them."""
+    """Side in pixels to which images are cropped and resized, a power of two from 8 on; 0 keeps their size."""
 
     channels: Literal[0, 1, 3] = 0
-    """Colour channels to convert a folder's images to, 1 or 3; 0 leaves them."""
+    """Number of colour channels to which a folder's images are converted, 1 or 3; 0 keeps their channels."""
 
     label: str = ""
-    """Column of a folder's table that holds the class; empty takes the first of labels.csv."""
+    """Column of a folder's table that holds the class; empty takes the first label column of labels.csv."""
 
     attributes: FileOrEmpty = ""
-    """Table of a folder's images in place of labels.csv: comma-separated, or as list_attr_celeba.txt; with a label."""
+    """Table of classes instead of labels.csv: comma-separated, or CelebA's list_attr_celeba.txt; it needs label."""
 
     split_list: FileOrEmpty = ""
-    """Part of each image, by a splits.csv or CelebA's list_eval_partition.txt; without select, part of train is."""
+    """File of each image's part: splits.csv or CelebA's list_eval_partition.txt; missing parts are cut from train."""
 
     tolerated: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    """Share of a folder's files that may be corrupt, which are left out, and as well that may be copies of others."""
+    """Largest share of a folder's files that may be corrupt and left out, and likewise that may be copies."""
 
     limit: CountOrAll = 0
-    """Use at most this many images, beside a test part that the source declares; 0 uses all."""
+    """Largest number of images to use, not counting a test part that the source declares; 0 uses all."""
 
     select_fraction: Fraction = 0.2
-    """Share of the images for choosing between models."""
+    """Share of the images for the part select, by which settings and models are chosen."""
 
     test_fraction: Fraction = 0.2
-    """Share of the images for the final judgement, where the source declares no test part."""
+    """Share of the images for the part test, the final judgement; unused where the source declares this part."""
 
     reserve_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the images kept aside as more real data, for augment with source=real; 0 keeps none."""
+    """Share of the images kept aside as additional real images for augment with source=real; 0 keeps none."""
 
     split_seed: Seed = 0
-    """Seed of the division."""
+    """Seed of the division into parts."""
 
     @field_validator("resolution")
     @classmethod
@@ -61,7 +61,7 @@ class DataConfig(StepConfig):
         taken = {name: info.data[name] for name in ("select_fraction", "test_fraction") if name in info.data}
         if value + sum(taken.values()) >= 1:
             names = " + ".join((*taken, str(info.field_name)))
-            raise ValueError(f"should leave something to train on: {names} below 1")
+            raise ValueError(f"should leave images to train on: {names} must be below 1")
         return value
 
     @field_validator("channels", mode="before")

@@ -1,4 +1,4 @@
-"""Configurations of what draws samples and judges them: `evaluate`, `register`, `sample`."""
+"""Configurations of the steps that draw or judge samples, and of the entry point `promote`."""
 
 from typing import Annotated, Literal
 
@@ -37,17 +37,17 @@ RegisteredModel = Annotated[str, Field(pattern=r"^[^/:]+$")]
 
 
 class SamplerSettings(StepConfig):
-    """What the samplers depend on."""
+    """Parameters of the samplers."""
 
     sampler_sigma: Sigma = DRAFTS_BANDWIDTH
-    """Bandwidth of the samplers density and interpolants: a rule as for sigma, or a number."""
+    """Bandwidth of the samplers density and interpolants: a rule of the parameter sigma, or a number."""
 
     sampler_components: Count = 20
-    """Gaussians of the sampler mixture."""
+    """Number of Gaussians in the sampler mixture."""
 
 
 class SamplerConfig(SamplerSettings):
-    """How latents are drawn for samples."""
+    """The sampler that draws the latents of samples."""
 
     sampler: Annotated[str, OneOf(phrases(SAMPLERS))] = "density"
     """What latents are drawn from."""
@@ -57,34 +57,34 @@ class EvaluateConfig(SamplerConfig):
     """Measure a model's samples against held-out images: distances, neighbours, memorization and class balance."""
 
     classifier_run: OptionalRunReference = "auto"
-    """Run of the step classifier, auto, or none: no class shares."""
+    """Run of the step classifier; auto finds or makes one, none measures no class shares."""
 
     model_run: RunReference = "auto"
-    """Run of finetune or train whose model is used, or auto: finetune's."""
+    """Run of finetune or train whose model is used; auto takes that of finetune."""
 
     part: Literal["test", "select"] = "test"
-    """Held-out images: test, for judging, or select, for choosing. Nothing that chooses may read a figure of test."""
+    """Held-out part: select for choosing between models, test for judging them, by which nothing may be chosen."""
 
     samples: CountOrAll = 0
-    """How many samples to draw; 0 draws as many as there are held-out images."""
+    """Number of samples to draw; 0 draws as many as there are held-out images."""
 
     k_neighbours: Count = 5
-    """Neighbours of precision, recall, density and coverage."""
+    """Number of nearest neighbours for precision, recall, density and coverage."""
 
     features: Annotated[str, OneOf(phrases(EXTRACTORS))] = CLASSIFIER
     """Feature extractor: the classifier, Inception v3, SqueezeNet by torchvision's or Caffe's weights, or a program."""
 
     feature_weights: FileOrEmpty = ""
-    """File of the extractor's weights, or the program (TorchScript, .pt2); empty lets Inception download its own."""
+    """File of the extractor's weights or program (TorchScript, .pt2); empty lets Inception download its weights."""
 
     program_resolution: CountOrAll = 0
-    """Side in pixels at which the program takes images; 0 leaves them."""
+    """Side in pixels to which images are resized for the program; 0 keeps their size."""
 
     sample_seed: Seed = 0
-    """Seed of the first sample; the others follow."""
+    """Seed of the first sample; every further sample has the next seed."""
 
     bootstrap_replicates: Replicates = 10_000
-    """Bootstrap replicates of the intervals."""
+    """Number of bootstrap replicates for confidence intervals."""
 
     @field_validator("features")
     @classmethod
@@ -114,57 +114,57 @@ class EvaluateConfig(SamplerConfig):
 
 
 class RegisterConfig(SamplerSettings):
-    """Choose the sampler that suits a model best by the select part, and register both."""
+    """Choose the sampler that suits a model best by the part select, and register the model with it."""
 
     model_run: RunReference = "auto"
-    """Run of finetune or train whose model is used, or auto: finetune's."""
+    """Run of finetune or train whose model is used; auto takes that of finetune."""
 
     served_sampler: Annotated[str, OneOf({AUTO: "the one that the select part prefers"} | phrases(SAMPLERS))] = AUTO
     """What the registered model draws from."""
 
     registered_model: RegisteredModel = "lds-vae"
-    """Name in the model registry, or none."""
+    """Name of the model in the model registry; none neither registers nor promotes one."""
 
 
 class PromoteConfig(StepConfig):
-    """Make a registered version the champion, if it is better by the select part and loses nothing else."""
+    """Make a registered version the champion if it is better by the part select and keeps within the limits."""
 
     registered_model: RegisteredModel = "lds-vae"
-    """Name in the model registry, or none."""
+    """Name of the model in the model registry; none neither registers nor promotes one."""
 
     candidate: Annotated[str, Field(min_length=1)] = "challenger"
-    """The version to promote, by its alias or number."""
+    """Version to promote, by its alias or its number."""
 
     promote_by: Annotated[str, OneOf({name: FIGURES[name].title for name in PROMOTABLE})] = "fid"
     """Figure in which it has to be better than the champion, with the interval of the difference clear of zero."""
 
     coverage_loss: Annotated[float, Field(ge=0, le=1)] = 0.02
-    """How much lower than the champion's its Coverage may be."""
+    """How much lower than the champion's the candidate's Coverage may be."""
 
     share_gap_gain: Annotated[float, Field(ge=0, le=1)] = 0.02
-    """How much larger than the champion's its corrected class share gap may be."""
+    """How much larger than the champion's the candidate's corrected class share gap may be."""
 
     least_nearest_ratio: Annotated[float, Field(ge=0)] = LEAST_NEAREST_RATIO
-    """The least nearest-neighbour ratio; below 1 samples are nearer to the training images than real images are."""
+    """Smallest nearest-neighbour ratio allowed; below 1, samples are nearer to training images than real ones are."""
 
     rollback: bool = False
-    """Whether to restore the champion before this one instead."""
+    """Whether to restore the previous champion instead of promoting a candidate."""
 
     bootstrap_replicates: Replicates = 10_000
-    """Bootstrap replicates of the intervals."""
+    """Number of bootstrap replicates for confidence intervals."""
 
 
 class SampleConfig(SamplerConfig):
     """Draw images from a model."""
 
     model_run: RunReference = "auto"
-    """Run of finetune or train whose model is used, or auto: finetune's."""
+    """Run of finetune or train whose model is used; auto takes that of finetune."""
 
     count: Annotated[int, Field(ge=1, le=100_000)] = 64
-    """How many images to draw."""
+    """Number of images to draw."""
 
     truncation: Annotated[float, Field(gt=0, le=2)] = 1.0
-    """Scale of the latents; below 1 gives more typical images."""
+    """Factor on the distance of each latent from the mean of its distribution; below 1 gives more typical images."""
 
     sample_seed: Seed = 0
-    """Seed of the first sample; the others follow."""
+    """Seed of the first sample; every further sample has the next seed."""

@@ -1,4 +1,4 @@
-"""Configuration of `serve` and `deliver`."""
+"""Configurations of the entry points `serve` and `deliver`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,20 +11,20 @@ __all__ = ["DeliverConfig", "ServeConfig"]
 
 
 class ServeConfig(Settings):
-    """Serve a registered model: images by seed over HTTP, and a page to look at them."""
+    """Serve a registered model over HTTP: images by seed, and a gallery page to look at them."""
 
     model: Annotated[str, Field(pattern=r"^(models|runs):/.+")] = "models:/lds-vae@champion"
-    """Address of the model: models:/NAME@ALIAS or models:/NAME/VERSION."""
+    """Address of the model: models:/NAME@ALIAS, models:/NAME/VERSION, or runs:/RUN_ID/PATH."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    """Address to listen at; 0.0.0.0 is all there are."""
+    """Address to listen on; 0.0.0.0 listens on all addresses of the machine."""
 
     port: Annotated[int, Field(ge=1, le=65535)] = 5001
-    """Port to listen at."""
+    """Port to listen on."""
 
 
 class DeliverConfig(Settings):
-    """Deliver what a tracking server that was away has not taken; every other command does so before it begins."""
+    """Deliver what an unreachable tracking server hasn't received; every other command also does so when it begins."""
 
     work_dir: Path = Path(".lds")
-    """The folder that the runs worked in."""
+    """Folder that the runs used as their work_dir."""

@@ -1,4 +1,4 @@
-"""Configurations of what is trained: the baseline, the finetuned model, and the classifier."""
+"""Configurations of the steps that train a network: `train`, `finetune` and `classifier`."""
 
 from typing import Annotated, Literal
 
@@ -21,43 +21,43 @@ __all__ = ["ClassifierConfig", "DryRunConfig", "FinetuneConfig", "FitConfig", "T
 
 
 class FitConfig(StepConfig):
-    """What training and finetuning share, so that they differ in data and learning rate alone."""
+    """What training and finetuning share, so that they differ only in the data and the learning rate."""
 
     batch_size: Count = 32
-    """Images in a training step."""
+    """Number of images in a batch, over all processes together."""
 
     kl_weight: Positive = 1.0
-    """Factor on the KL term of the loss; 1 is the evidence lower bound."""
+    """Weight of the KL term of the loss; 1 gives the evidence lower bound."""
 
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
-    """Decay of the moving average of the weights, a step."""
+    """Decay of the exponential moving average of the weights, per training step."""
 
     pseudo_inputs: Count = 50
-    """Components of the prior vamp."""
+    """Number of pseudo-inputs, the components of the prior vamp."""
 
     free_bits: NotNegative = 0.0
-    """Nats a latent dimension below which the KL term costs nothing."""
+    """Lower bound of the KL term in the loss, in nats per latent dimension; 0 sets no bound."""
 
     perceptual: Literal["none", "laplacian", "squeezenet", "squeezenet-caffe", "lpips"] = "none"
-    """Distance that is added to the loss: laplacian needs no weights, squeezenet a file, lpips downloads its own."""
+    """Perceptual distance added to the loss: laplacian needs no weights, squeezenet a file, lpips downloads its own."""
 
     perceptual_weight: Positive = 1.0
-    """Nats a pixel and unit of that distance."""
+    """Weight of the perceptual distance in the loss, in nats per pixel and channel."""
 
     perceptual_weights: FileOrEmpty = ""
-    """File of SqueezeNet's weights, by torchvision's convention, or Caffe's for squeezenet-caffe."""
+    """File of SqueezeNet's weights for the perceptual distance, in torchvision's or Caffe's convention, or empty."""
 
     adversarial_weight: NotNegative = 0.0
-    """Nats a pixel that reconstructions cost which a discriminator tells from images; 0 trains none."""
+    """Weight of the adversarial term of the loss, in nats per pixel and channel; 0 trains without a discriminator."""
 
     r1_gamma: NotNegative = 1.0
-    """Factor of the penalty on that discriminator's gradient at real images (R1)."""
+    """Weight of the R1 penalty, the squared gradient of the discriminator at training images."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
-    """What convolutions are computed in; latents, losses and weights are float32 always."""
+    """Number format of the convolutions; latents, losses and weights are always float32."""
 
     compiled: bool = False
-    """Whether torch.compile makes one program of a training step; it takes a C++ compiler, and minutes at first."""
+    """Whether to compile the training step with torch.compile; it needs a C++ compiler and takes minutes at first."""
 
     @field_validator("perceptual_weights")
     @classmethod
@@ -69,10 +69,10 @@ class FitConfig(StepConfig):
 
 
 class TrainConfig(FitConfig):
-    """Train the baseline, a StyleGAN2-structured VAE, on the training part."""
+    """Train the baseline, a VAE with the architecture of StyleGAN2, on the training part."""
 
     data_run: RunReference = "auto"
-    """Run of the step data, or auto."""
+    """Run of the step data; auto finds or makes one."""
 
     preset: Literal["auto", "digits", "grey32", "colour32", "faces64", "faces64-small", "paper256"] = "auto"
     """Size of the network; auto takes the smallest that fits the images."""
@@ -81,58 +81,58 @@ class TrainConfig(FitConfig):
     """Prior of the latents: gaussian, exemplar (the latent density itself) or vamp (learned pseudo-inputs)."""
 
     train_steps: Count = 2500
-    """Training steps of the baseline."""
+    """Number of training steps of the baseline."""
 
     kl_warmup: CountOrAll = 0
-    """Training steps over which the factor on the KL term rises from 0; 0: it is whole from the first."""
+    """Number of training steps over which the weight of the KL term rises from 0; 0 uses the full weight at once."""
 
     learning_rate: Positive = 0.01
-    """Adam's step size for the baseline; the weights have equalized learning rates."""
+    """Learning rate of Adam for the baseline; the weights have equalized learning rates."""
 
     train_seed: Seed = 0
     """Seed of the baseline's initial weights, batches and noise."""
 
 
 class DryRunConfig(Settings):
-    """Whether to say what a training would take, instead of training."""
+    """Whether to estimate what a training would cost instead of training."""
 
     dry_run: bool = False
-    """Whether to print parameters, memory, speed by a short probe and hours, and to train nothing."""
+    """Whether to print parameters, memory, speed (by a short probe) and hours instead of training."""
 
 
 class FinetuneConfig(FitConfig):
-    """Finetune the baseline on train + A."""
+    """Finetune the baseline on the training part together with the augmentation set A."""
 
     augment_run: OptionalRunReference = "auto"
-    """Run of the step augment, auto, or none: finetuning on the training part alone, the control."""
+    """Run of the step augment; auto finds or makes one, none finetunes without A (the control)."""
 
     train_run: RunReference = "auto"
-    """Run of train, or of finetune for its model, or auto: train's."""
+    """Run of train or finetune whose model is used; auto takes that of train."""
 
     finetune_prior: Literal["keep", "gaussian", "exemplar", "vamp"] = "keep"
-    """Prior to finetune with, or keep: the model's own."""
+    """Prior to finetune with; keep leaves the model its own prior."""
 
     finetune_variant: Literal["whole", "decoder", "consistency"] = "whole"
-    """whole: all of the model on train + A. decoder: it alone. consistency: the encoder finds A's latents."""
+    """What is trained: whole or decoder on train + A; consistency on train, and the encoder also on A's latents."""
 
     finetune_steps: Count = 500
-    """Training steps of finetuning."""
+    """Number of training steps of finetuning."""
 
     finetune_learning_rate: Positive = 0.002
-    """Adam's step size for finetuning."""
+    """Learning rate of Adam for finetuning."""
 
     finetune_seed: Seed = 0
     """Seed of finetuning's batches and noise."""
 
 
 class ClassifierConfig(StepConfig):
-    """Train a small classifier on the training labels: the offline feature extractor."""
+    """Train a small classifier on the training labels, which serves as the offline feature extractor."""
 
     data_run: RunReference = "auto"
-    """Run of the step data, or auto."""
+    """Run of the step data; auto finds or makes one."""
 
     classifier_steps: Count = 300
-    """Training steps of the classifier, of 64 images each."""
+    """Number of training steps of the classifier, with 64 images each."""
 
     classifier_seed: Seed = 0
-    """Seed of the classifier's weights and batches."""
+    """Seed of the classifier's initial weights and batches."""

@@ -24,7 +24,7 @@ __all__ = ["AS_THEY_ARE", "Reading", "load_folder"]
 _TABLE = "labels.csv"
 _PARTS = {"train", "test"}
 _LARGEST_MEMBER = 2**28
-"""Bytes of a file in a zip, unpacked: packed it may be a thousand times smaller."""
+"""Bytes of an unpacked file of a zip archive: the packed file may be a thousand times smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class Reading:
     """How images are read.
 
     Attributes:
-        resolution: Side in pixels of the square that every image is brought to, by a central crop and an antialiased
-            resize; 0 leaves them as they are, and then they must be alike.
-        channels: 1 (grey) or 3 (colour), to which a folder's images are converted; 0 leaves them as they are.
-        label: The column of a folder's table that holds the class; "" takes the first of labels.csv.
-        attributes: A table beside a folder's images, in place of labels.csv: as that, or CelebA's list of attributes.
-        tolerated: Share of a folder's images that may be corrupt or too large, and are left out.
-        packing: Folder in which a folder's images are packed, and which an interrupted reading of the very same files
-            goes on with; None keeps them in memory.
-        on_faults: Called with what is wrong with images that are left out.
+        resolution: Side in pixels of the square to which every image is brought by a central crop and an antialiased
+            resize; 0 keeps the size of the images, which must then be equal.
+        channels: 1 (grey) or 3 (colour), to which a folder's images are converted; 0 keeps their channels.
+        label: The column of a folder's table that holds the class; "" takes the first label column of labels.csv.
+        attributes: A table to use instead of a folder's labels.csv: of the same form, or CelebA's list of attributes.
+        tolerated: Largest share of a folder's images that may be corrupt or too large; these are left out.
+        packing: Folder in which a folder's images are packed, and from which an interrupted reading of the same files
+            continues; None keeps the images in memory.
+        on_faults: Called with the faults of images that are left out.
     """
 
     resolution: int = 0
@@ -53,7 +53,7 @@ class Reading:
 
 
 AS_THEY_ARE = Reading()
-"""Images as they lie there, in memory, all of them whole."""
+"""Keeps size and channels of the images, holds them in memory, and tolerates no fault."""
 
 
 def load_folder(path: Path, reading: Reading = AS_THEY_ARE) -> ExampleSet:
@@ -64,11 +64,11 @@ def load_folder(path: Path, reading: Reading = AS_THEY_ARE) -> ExampleSet:
 
     Args:
         path: Folder or zip file.
-        reading: How to read them.
+        reading: How to read the images.
 
     Raises:
-        DataError: Nothing is there, an image can't be used, or the table doesn't fit the images.
-        DiskFullError: There is no room to pack the images.
+        DataError: The path doesn't exist, an image can't be used, or the table doesn't fit the images.
+        DiskFullError: The disk has too little free space to pack the images.
     """
     if path.is_dir():
         files: dict[str, Picture] = {name: (name, partial(_open_file, path / name)) for name in _walk(path)}
@@ -82,9 +82,9 @@ def load_folder(path: Path, reading: Reading = AS_THEY_ARE) -> ExampleSet:
             return _assemble(path, files, own, reading)
     raise DataError(
         str(path),
-        found="a file that is no zip" if path.exists() else "nothing there",
+        found="a file that is not a zip archive" if path.exists() else "neither a file nor a folder",
         expected="a folder or a zip of images",
-        remedy="Check the path; a relative one starts at the folder of the project.",
+        remedy="Check the path; a relative path starts at the project's folder.",
     )
 
 
@@ -110,7 +110,7 @@ def _assemble(path: Path, files: dict[str, Picture], own: bytes | None, reading:
             str(path),
             found="no image files",
             expected=f"files that end in {', '.join(IMG_EXTENSIONS)}",
-            remedy="Check the path.",
+            remedy="Check the path in the parameter data.",
         )
     table = _table_of(path, own, reading)
     parts: list[str] = []
@@ -153,8 +153,8 @@ def _from_table(table: _Table, names: list[str], label: str) -> tuple[list[str],
         raise DataError(
             where,
             found=f"columns {', '.join(rows.columns)}",
-            expected=f"a column {label}" if label else "a label, which says which of them is the class",
-            remedy="Name the column of the classes with the parameter label, or mend the table.",
+            expected=f"a column {label}" if label else "the parameter label, which names the column of the class",
+            remedy="Name the column of the class with the parameter label, or correct the table.",
         )
     if table.is_own:
         _require_files(rows[files], set(names), where)
@@ -166,17 +166,17 @@ def _from_table(table: _Table, names: list[str], label: str) -> tuple[list[str],
     if empty:
         raise DataError(
             f"column {chosen} of {where}",
-            found=f"no value for {len(empty)} images, such as {empty[0]}",
+            found=f"empty cells of images, such as {empty[0]} ({len(empty)} in all)",
             expected="a class for every image",
-            remedy="Fill it in, or remove those rows.",
+            remedy="Fill in the missing classes, or remove those rows.",
         )
     parts = rows["split"].fillna("").tolist() if "split" in rows.columns else []
     if not set(parts) <= _PARTS | {""}:
         raise DataError(
             f"column split of {where}",
             found=", ".join(sorted(set(parts) - _PARTS)),
-            expected="train, test, or nothing",
-            remedy="Mend the table; the select part is taken from train.",
+            expected="train, test, or an empty cell",
+            remedy="Correct the table; the part select is taken from train.",
         )
     return names, rows[chosen].tolist() if chosen else [], parts
 
@@ -189,7 +189,7 @@ def _rows_of_all(files: "pd.Series[str]", names: list[str], where: str) -> list[
             where,
             found=f"no row for {len(missing)} of {len(names)} images, such as {missing[0]}",
             expected="a row for every image",
-            remedy="Bring the whole table, or remove those images.",
+            remedy="Add the missing rows to the table, or remove those images.",
         )
     return [row for row in found if row is not None]
 
@@ -199,15 +199,15 @@ def _require_files(files: "pd.Series[str]", names: set[str], where: str) -> None
     if missing and not files.isna().any():
         raise DataError(
             where,
-            found=f"{len(missing)} files that aren't there, such as {missing[0]}",
+            found=f"files that don't exist, such as {missing[0]} ({len(missing)} in all)",
             expected="one file for every row",
-            remedy="Mend the table, or bring the files.",
+            remedy="Correct the table, or add the files.",
         )
     rows_of_files(files, [], where)
 
 
 def _is_shadow(name: str) -> bool:
-    # What macOS leaves beside the files of an archive.
+    # macOS adds such files to archives.
     return name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith("._")
 
 
@@ -228,7 +228,7 @@ def _require_small_members(archive: zipfile.ZipFile, path: Path) -> None:
             f"{large[0].filename} in {path}",
             found=f"{large[0].file_size / 2**20:,.0f} MiB, unpacked from {large[0].compress_size / 2**20:,.1f}",
             expected=f"files of at most {_LARGEST_MEMBER / 2**20:,.0f} MiB",
-            remedy="Remove it from the archive, or unpack what you trust and give the folder.",
+            remedy="Remove the file from the archive, or unpack an archive that you trust and give the folder.",
         )
 
 

@@ -173,7 +173,7 @@ def _require_usable(
             f"image{'s' if len(odd_modes) > 1 else ''} {_some(odd_modes)} of {source}",
             found=f"mode {', '.join(sorted({fault.detail for fault in odd_modes}))}",
             expected="mode L (grey) or RGB (colour)",
-            remedy="Convert them, or give channels=1 or channels=3 to have every image converted.",
+            remedy="Convert these images, or give channels=1 or channels=3 to have all images converted.",
         )
     if misfits and first is not None:
         others = {fault.name for fault in faults}
@@ -181,30 +181,30 @@ def _require_usable(
         depth, height, width = first.shape
         raise DataError(
             f"images of {source}",
-            found=f"{len(misfits)} of another size or mode than {like}, such as {misfits[0].name} "
-            f"({misfits[0].detail}): {_some(misfits)}",
-            expected=f"all {width}x{height} with {depth} channels",
-            remedy="Remove them, or give resolution and channels to have every image brought to one form.",
+            found=f"images of another size or mode than {like}, such as {misfits[0].name} "
+            f"({misfits[0].detail}); {len(misfits)} in all: {_some(misfits)}",
+            expected=f"images of {width}x{height} pixels with {depth} channels",
+            remedy="Remove these images, or give resolution and channels to bring all images to one form.",
         )
     if len(corrupt) + len(huge) <= tolerated * len(pictures) and first is not None:
         return
     if corrupt:
         raise DataError(
             f"images of {source}",
-            found=f"{len(corrupt)} that can't be decoded: {_some(corrupt)}",
-            expected=_expected("every image file to be whole", tolerated),
-            remedy="Repair or remove them.",
+            found=f"files that can't be decoded ({len(corrupt)} in all): {_some(corrupt)}",
+            expected=_expected("image files that can be decoded", tolerated),
+            remedy="Repair or remove these files.",
         )
     raise DataError(
         f"images of {source}",
-        found=f"{len(huge)} of more than {MOST_PIXELS / 1e6:.0f} million pixels: {_some(huge)}",
-        expected=_expected("pictures that fit in memory", tolerated),
-        remedy="Make them smaller, or remove them.",
+        found=f"files with more than {MOST_PIXELS / 1e6:.0f} million pixels ({len(huge)} in all): {_some(huge)}",
+        expected=_expected("images that fit in memory", tolerated),
+        remedy="Make these images smaller, or remove them.",
     )
 
 
 def _expected(rule: str, tolerated: float) -> str:
-    return f"{rule}, but for {tolerated:.1%} that are left out" if tolerated else rule
+    return f"{rule}, except for at most {tolerated:.1%}, which are left out" if tolerated else rule
 
 
 def _some(faults: list[Fault]) -> str:

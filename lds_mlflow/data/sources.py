@@ -25,8 +25,8 @@ def load_images(data: str, reading: Reading = AS_THEY_ARE) -> ExampleSet:
         reading: How to read them.
 
     Raises:
-        DataError: They can't be read, or they aren't squares with a side that is a power of two, 8 or more.
-        DiskFullError: There is no room to pack them.
+        DataError: The images can't be read, or aren't squares with a side that is a power of two of at least 8.
+        DiskFullError: The disk has too little free space to pack the images.
     """
     if data == "digits":
         images = load_digits(resolution=reading.resolution)
@@ -40,10 +40,10 @@ def load_images(data: str, reading: Reading = AS_THEY_ARE) -> ExampleSet:
 
 
 def describe_source(data: str) -> str:
-    """Returns a digest that changes when the files behind `data` do, without reading their content.
+    """Returns a digest that changes when the files that `data` names change, without reading their content.
 
     Raises:
-        DataError: Nothing is there.
+        DataError: There is no such file or folder.
     """
     if data == "digits":
         return f"scikit-learn {sklearn.__version__}"
@@ -51,9 +51,9 @@ def describe_source(data: str) -> str:
     if not path.exists():
         raise DataError(
             "data",
-            found=f"nothing at {data}",
+            found=f"neither a file nor a folder at {data}",
             expected="digits, a folder or a zip of images, or torchvision:NAME:FOLDER",
-            remedy="Check the path; a relative one starts at the folder of the project.",
+            remedy="Check the path; a relative path starts at the project's folder.",
         )
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     listing = [f"{file.relative_to(path.parent)} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
@@ -64,7 +64,7 @@ def _torchvision_parts(data: str) -> tuple[str, Path]:
     name, colon, root = data.removeprefix(_TORCHVISION).partition(":")
     if not colon:
         raise DataError(
-            "data", found=data, expected="torchvision:NAME:FOLDER", remedy="Add the folder where the set lies."
+            "data", found=data, expected="torchvision:NAME:FOLDER", remedy="Add the folder that contains the data set."
         )
     return name, Path(root)
 
@@ -76,6 +76,6 @@ def _require_model_size(images: ExampleSet) -> None:
     raise DataError(
         f"images of {images.name}",
         found=f"{width}x{height} pixels",
-        expected=f"squares with a side that is a power of two, {MIN_RESOLUTION} or more",
-        remedy="Give resolution (32, 64, ...) to have every image cropped to a square and resized.",
+        expected=f"squares with a side that is a power of two of at least {MIN_RESOLUTION}",
+        remedy="Give resolution (32, 64, ...) to crop every image to a square and resize it.",
     )

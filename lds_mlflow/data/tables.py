@@ -39,7 +39,9 @@ def read_list(path: Path, parameter: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DataError(parameter, found=f"nothing to read at {path}", expected="a file", remedy="Check it.") from error
+        raise DataError(
+            parameter, found=f"no readable file at {path}", expected="a file", remedy="Check the path."
+        ) from error
 
 
 def read_table(content: bytes, name: str) -> pd.DataFrame:
@@ -70,8 +72,8 @@ def _parsed(content: bytes, name: str, **form: Any) -> pd.DataFrame:
         raise DataError(
             name,
             found=found,
-            expected="a table of comma-separated values in UTF-8 with a row for every image, or CelebA's text",
-            remedy="Mend the table, or remove it.",
+            expected="a table of comma-separated values in UTF-8 with a row for every image, or CelebA's text file",
+            remedy="Correct the table, or remove it.",
         )
     return table
 
@@ -94,7 +96,7 @@ def column_of_files(table: pd.DataFrame, name: str) -> str:
         name,
         found=f"columns {', '.join(table.columns)}",
         expected=f"a column {_FILE_COLUMNS[0]}",
-        remedy="Name that column so, or mend the table.",
+        remedy=f"Rename the column with the file names to {_FILE_COLUMNS[0]}.",
     )
 
 
@@ -114,9 +116,9 @@ def rows_of_files(files: "pd.Series[str]", names: list[str], where: str) -> list
         found = (
             f"{files.isna().sum()} rows without a file"
             if files.isna().any()
-            else f"{len(repeated)} files that are named again, such as {repeated[0]}"
+            else f"files that are named more than once, such as {repeated[0]} ({len(repeated)} in all)"
         )
-        raise DataError(where, found=found, expected="one file for every row", remedy="Mend the table.")
+        raise DataError(where, found=found, expected="one file for every row", remedy="Correct the table.")
     by_path = {file: row for row, file in enumerate(files)}
     if not by_path.keys() & set(names):
         by_path = _by_last_part(files)
@@ -159,4 +161,4 @@ def read_parts(path: Path) -> Mapping[str, str]:
 
 def _others(parts: "pd.Series[str]") -> str:
     others = sorted(set(parts.dropna()) - {*_PARTS})
-    return f"{len(others)} other parts, such as {others[0]}"
+    return f"{len(others)} unknown parts, such as {others[0]}"

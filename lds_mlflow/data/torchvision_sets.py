@@ -37,16 +37,16 @@ def load_torchvision(name: str, root: Path, *, resolution: int = 0) -> ExampleSe
             "the torchvision set",
             found=name,
             expected=f"one of {', '.join(TORCHVISION_SETS)}",
-            remedy="Write it as torchvision:NAME:FOLDER.",
+            remedy="Give data=torchvision:NAME:FOLDER with one of these names.",
         )
     try:
         halves = [TORCHVISION_SETS[name](str(root), train=train, download=False) for train in (True, False)]
     except (RuntimeError, ValueError, AssertionError, OSError, EOFError) as error:
         raise DataError(
             f"torchvision's {name} in {root}",
-            found=str(error) or "a file that is cut short",
-            expected="its files, as torchvision lays them out",
-            remedy="Download it there with torchvision first.",
+            found=str(error) or "a truncated file",
+            expected="the files of the data set, as torchvision stores them",
+            remedy="Download the data set to this folder with torchvision first.",
         ) from error
     arrays = [_pixels(half, resolution) for half in halves]
     parts = ["train"] * len(arrays[0]) + ["test"] * len(arrays[1])

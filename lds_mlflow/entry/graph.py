@@ -128,10 +128,10 @@ SERVE = "serve"
 """The entry point that serves a registered model."""
 
 DELIVER = "deliver"
-"""The entry point that delivers what a server that was away has not taken."""
+"""The entry point that delivers the tracking data that an unreachable server has not received."""
 
 ENTRY_POINTS = (MAIN, *STEPS, PROMOTE, SERVE, DELIVER)
-"""`main`, every step, what is done with what they registered, and with what the server has not taken."""
+"""All entry points of the package: `main`, the steps, and those that use registered models or deliver tracking data."""
 
 _MAIN_STEPS = tuple(name for name in STEPS if name not in ("ablate", "sample"))
 _MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."

@@ -20,12 +20,12 @@ __all__ = [
     "write_atomically",
 ]
 
-_REMEDY = "Free some space, or point work_dir, TMPDIR or the artifact store at another disk."
+_REMEDY = "Free some space, or move work_dir, TMPDIR or the artifact store to another disk."
 _OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def digest_of_bytes(*parts: bytes | memoryview) -> str:
-    """Returns the SHA-256 of the parts one after the other, each preceded by its length in bytes."""
+    """Returns the SHA-256 of the concatenated parts, each preceded by its length in bytes."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(memoryview(part).nbytes.to_bytes(8, "big"))
@@ -40,7 +40,7 @@ def digest_of_file(path: Path) -> str:
 
 
 def require_free_space(folder: Path, n_bytes: int) -> None:
-    """Raises DiskFullError unless `n_bytes` (bytes) fit on the disk that holds `folder`."""
+    """Raises DiskFullError unless `n_bytes` bytes are free on the disk that holds `folder`."""
     free = shutil.disk_usage(folder).free
     if free < n_bytes:
         raise DiskFullError(
@@ -52,10 +52,10 @@ def require_free_space(folder: Path, n_bytes: int) -> None:
 
 
 def take_space(path: Path, n_bytes: int) -> None:
-    """Makes a file `n_bytes` (bytes) long, all of which the disk has room for: what is mapped can't fail when written.
+    """Extends a file to `n_bytes` bytes and reserves the disk space, so that writing to its memory map can't fail.
 
     Raises:
-        DiskFullError: It has not.
+        DiskFullError: The disk has too little free space.
     """
     require_free_space(path.parent, n_bytes - 512 * path.stat().st_blocks)
     with naming_a_full_disk(str(path)), path.open("r+b") as file:
@@ -67,7 +67,7 @@ def take_space(path: Path, n_bytes: int) -> None:
 
 @contextmanager
 def naming_a_full_disk(what: str) -> Iterator[None]:
-    """Turns a lack of space, while `what` is written, into DiskFullError."""
+    """Turns an error that says that the disk is full, while `what` is being written, into DiskFullError."""
     try:
         yield
     except Exception as error:
@@ -75,8 +75,8 @@ def naming_a_full_disk(what: str) -> Iterator[None]:
             raise
         raise DiskFullError(
             what,
-            found=f"no room while writing it ({error})",
-            expected="free space on its disk",
+            found=f"a full disk while it was being written ({error})",
+            expected="enough free space",
             remedy=_REMEDY,
         ) from error
 
@@ -84,10 +84,10 @@ def naming_a_full_disk(what: str) -> Iterator[None]:
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Calls `write` with a temporary path beside `path` and moves the result into place.
 
-    `write` makes a file, or a folder that replaces the one at `path`. When it fails, `path` is as it was.
+    `write` makes a file, or a folder that replaces the one at `path`. If `write` fails, `path` stays unchanged.
 
     Raises:
-        DiskFullError: There was no room for it.
+        DiskFullError: The disk has too little free space.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -106,7 +106,7 @@ def _move_into_place(new: Path, path: Path) -> None:
     if not path.is_dir():
         new.replace(path)
         return
-    # A folder can't be renamed onto another that has something in it.
+    # A folder can't be renamed to the name of a folder that isn't empty.
     old = new.with_suffix(".old")
     remove(old)
     path.rename(old)
@@ -126,7 +126,7 @@ def _flush(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, or a folder with all that is in it, if there is one."""
+    """Removes a file, or a folder with its content, if it exists."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -134,7 +134,7 @@ def remove(path: Path) -> None:
 
 
 def _is_out_of_space(error: BaseException | None) -> bool:
-    # safetensors and torch put errors of their own before the operating system's.
+    # safetensors and torch wrap the error of the operating system in errors of their own.
     if error is None:
         return False
     if isinstance(error, OSError) and error.errno in _OUT_OF_SPACE:

@@ -130,13 +130,13 @@ ALONE = Ranks()
 
 
 def device_of(wanted: str) -> str:
-    """Returns the device of this process: of several under torchrun, each has the GPU of its number on its machine.
+    """Returns the device of this process; under torchrun each process gets the GPU of its local rank.
 
     Args:
         wanted: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
 
     Raises:
-        ConfigError: There is no GPU.
+        ConfigError: A GPU is wanted, but there is none.
     """
     has_gpu = torch.cuda.is_available()
     if wanted == "cpu" or (wanted == "auto" and not has_gpu):
@@ -144,7 +144,7 @@ def device_of(wanted: str) -> str:
     if not has_gpu:
         raise ConfigError(
             "device",
-            found=f"{wanted}, and no GPU that torch can use",
+            found=f"{wanted}, but torch can use no GPU on this machine",
             expected="cpu or auto",
             remedy="Give device=cpu.",
         )
@@ -154,13 +154,13 @@ def device_of(wanted: str) -> str:
 
 
 def lead(device: str) -> Ranks:
-    """Joins the processes that torchrun started, if it did.
+    """Joins the group of processes that torchrun has started, if this process was started by torchrun.
 
     Args:
         device: "cpu" or a GPU.
 
     Returns:
-        The processes; ALONE without torchrun.
+        The group of processes, or ALONE without torchrun.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -176,12 +176,12 @@ def lead(device: str) -> Ranks:
 
 
 def follow(ranks: Ranks) -> None:
-    """Does what the leader orders until it is dismissed.
+    """Does the work that the leading process orders, until the leader dismisses this process.
 
-    A request to stop is the leader's business, who ends what is being done at a place where it can be gone on with.
+    Signals to stop are ignored: the leader receives them too, and ends the work where it can be continued later.
 
     Raises:
-        WorkerError: The leader has ended without a word.
+        WorkerError: The leader has ended without dismissing this process.
     """
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)
@@ -200,10 +200,10 @@ def _next_order() -> tuple[Callable[..., object], tuple[Any, ...]] | None:
         dist.broadcast_object_list(received, src=0)
     except RuntimeError as error:
         raise WorkerError(
-            "the first process",
-            found="that it ended before its command was done",
-            expected="that it orders until there is nothing left",
-            remedy="It says itself what was wrong.",
+            "the leading process",
+            found="that it has ended before its command was finished",
+            expected="that it runs until the command is finished",
+            remedy="See the output of that process for the reason.",
         ) from error
     order: tuple[Callable[..., object], tuple[Any, ...]] | None = received[0]
     return order

@@ -37,8 +37,9 @@ def dry_run(runner: Runner, run: Run) -> None:
             ranks=runner.ranks,
         )
         run.log_metrics({f"plan/{name}": value for name, value in (costs.measured | costs.calculated).items()})
-        work = f"{config.train_steps:,} steps of {config.batch_size}, then {finetune.finetune_steps:,} of finetuning"
-        head = f"training on {len(images):,} images, {work}, on {runner.device}"
+        batches = f"in batches of {config.batch_size}"
+        steps = f"{config.train_steps:,} training steps and {finetune.finetune_steps:,} finetuning steps {batches}"
+        head = f"{steps}, on {len(images):,} images and {runner.device}"
         run.log_note(f"**{_NAME}**: {head}\n\n```\n{costs.table()}\n```")
         run.log_tags({tags.SENTENCE: head})
         runner.say(f"{_NAME:<11}{head}\n{costs.table()}")

@@ -38,9 +38,9 @@ def inputs_of_compare(runner: Runner, config: CompareConfig, known: Runs, parent
         if name in models:
             raise ConfigError(
                 "runs",
-                found=f"two of {name}",
-                expected="each model once, or names of their own",
-                remedy="Leave one out, or give runs=NAME=RUN,NAME=RUN.",
+                found=f"two runs of the name {name}",
+                expected="a different name for each model",
+                remedy="Leave one of them out, or give names: runs=NAME=RUN,NAME=RUN.",
             )
         models[name] = found
     return {

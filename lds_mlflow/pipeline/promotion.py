@@ -83,7 +83,7 @@ def _decide(runner: Runner, config: PromoteConfig, run: Run) -> str:
         decision, evaluated = _judge(runner, config, candidate, champion, run)
         if not decision.promotes or _crown(runner, candidate, champion):
             return _note(runner, run, candidate, champion, decision=decision, evaluated=evaluated)
-        runner.say(f"{PROMOTE:<11}another version has become the champion meanwhile: deciding again")
+        runner.say(f"{PROMOTE:<11}another version has become the champion in the meantime, so the decision is repeated")
 
 
 def _judge(
@@ -92,7 +92,7 @@ def _judge(
     registered = runner.tracker.open(candidate.run_id)
     data = runner.tracker.open(registered.inputs["data"])
     if not can_be_judged(runner, data):
-        says = "not judged: the images have no classes, so evaluate by other features than the classifier's"
+        says = "not judged: the images have no classes, so another extractor than the classifier is needed (features)"
         return Decision((Limit("features", False, says),), ()), {}
     if champion is not None:
         other = runner.tracker.open(runner.tracker.open(champion.run_id).inputs["data"])
@@ -174,7 +174,7 @@ def _note(
 ) -> str:
     before = champion.number if champion else _NONE
     if decision.promotes:
-        place = f"in place of version {before}" if champion else "as the first one"
+        place = f"in place of version {before}" if champion else "as the first champion"
         verdict = f"became the champion {place}: {decision.sentence}"
     else:
         verdict = f"stays a challenger: {decision.sentence}"
@@ -198,9 +198,9 @@ def _roll_back(runner: Runner, config: PromoteConfig) -> str:
     if before is None:
         raise TrackingError(
             f"the champion before version {champion.number} of {name}",
-            found="none",
-            expected="a version that this one replaced",
-            remedy="Promote another version by candidate=NUMBER.",
+            found="no such version",
+            expected="a version that this champion has replaced",
+            remedy="Promote another version with candidate=NUMBER.",
         )
     registry.set_alias(before, CHAMPION)
     verdict = f"was rolled back: version {before.number} is the champion again"

@@ -157,9 +157,9 @@ class Runner:
         if run.step not in needed.steps:
             raise ConfigError(
                 needed.parameter,
-                found=f"{reference}, a run of {run.step or 'something else'}",
+                found=f"{reference}, a run of {run.step or 'no step of this project'}",
                 expected=f"a run of {' or '.join(needed.steps)}",
-                remedy="See the tag lds.step of a run in the MLflow UI, or give auto.",
+                remedy="The tag lds.step in the MLflow UI names the step of each run. Give another run, or auto.",
             )
         return run
 
@@ -174,8 +174,8 @@ class Runner:
                 raise ConfigError(
                     needed.parameter,
                     found=f"run {run.id}, which was made from {name} {upstream.id}",
-                    expected=f"the same {name} as the other inputs have, {before.id}",
-                    remedy="Give runs of one lineage, or auto.",
+                    expected=f"a run made from {name} {before.id}, as the other inputs are",
+                    remedy="Give runs with the same upstream runs, or auto.",
                 )
         found[needed.parameter.removesuffix("_run")] = run
 
@@ -183,7 +183,7 @@ class Runner:
         self, step: Step, config: StepConfig, inputs: dict[str, FinishedRun], fingerprint: str, run: Run
     ) -> FinishedRun:
         checkpoint_path = self.options.work_dir / "checkpoints" / f"{step.name}-{fingerprint[:16]}.pt"
-        resumes = ", going on from its checkpoint" if checkpoint_path.exists() else ""
+        resumes = ", continuing from its checkpoint" if checkpoint_path.exists() else ""
         self._say(step.name, f"running on {self.device}{resumes} (run {run.id[:8]})")
         context = Context(
             run=run,
@@ -222,7 +222,7 @@ class Runner:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            self._say(name, "waiting for another process that is running this very step")
+            self._say(name, "waiting for another process, which is running the same step")
             lock.acquire()
         try:
             yield
@@ -259,7 +259,7 @@ class Ending:
 def _stand_for(own: Run, found: FinishedRun) -> None:
     own.log_metrics({name: value for name, value in found.metrics.items() if not name.startswith("system/")})
     own.log_tags({tags.REUSED: found.id, tags.SENTENCE: found.sentence})
-    own.log_note(f"Nothing to do: {found.link} has this result. {found.sentence}.")
+    own.log_note(f"This run had nothing to do: {found.link} already has the result. {found.sentence}.")
     own.end("FINISHED")
 
 

@@ -1,4 +1,4 @@
-"""Processes that share the tasks of a command; with one worker the command does them itself."""
+"""Worker processes that share the tasks of a command; with one worker, the command does the tasks itself."""
 
 import multiprocessing
 import os
@@ -29,7 +29,7 @@ _runners: list[Runner] = []
 
 
 def number_of_workers(wanted: int, device: str) -> int:
-    """Returns how many processes to share work by; 0 is one a core, at most four, and one where there is a GPU."""
+    """Returns the number of worker processes; 0 gives one per processor core (at most four), or one on a GPU."""
     if wanted:
         return wanted
     return 1 if device != "cpu" else min(_MOST, len(os.sched_getaffinity(0)))
@@ -38,13 +38,13 @@ def number_of_workers(wanted: int, device: str) -> int:
 def share_tasks(
     runner: Runner, work: Callable[[Runner, Any], Result], tasks: Sequence[Any], n_workers: int
 ) -> Iterator[Result]:
-    """Does tasks, by some processes where there are several of both, and gives each one's result as it comes.
+    """Does tasks, in worker processes if there are several of both, and yields each result as it is ready.
 
     Args:
-        runner: The command's own; a worker has its like.
-        work: Does one task. A function of a module, which a new process can find.
-        tasks: What can be pickled.
-        n_workers: Processes.
+        runner: The runner of the command; each worker makes a similar one.
+        work: Function that does one task; it must be a function of a module, which a new process can import.
+        tasks: The tasks, which must be picklable.
+        n_workers: Number of processes.
 
     Raises:
         WorkerError: A process ended before its task was done.
@@ -71,9 +71,9 @@ def share_tasks(
     except BrokenProcessPool as error:
         raise WorkerError(
             "a worker process",
-            found="that it ended before its work was done",
-            expected="that it works until there is nothing left",
-            remedy="Run the same command again: what is done is kept. If it ran out of memory, give fewer workers.",
+            found="that it has ended before its work was finished",
+            expected="that it runs until all work is finished",
+            remedy="Run the same command again; finished runs are kept. If memory ran out, give fewer workers.",
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -60,7 +60,7 @@ def _lineage(results: AblationResults, context: Context) -> dict[str, str]:
     fid = results.test[arm][0].metrics["fid"]
     train, test = (f"{data.metrics[f'data/{part}_examples']:,.0f}" for part in ("train", "test"))
     texts = {
-        "data": f"{train} to train, {test} to test",
+        "data": f"{train} images to train on, {test} to test on",
         "train": "the baseline, a VAE",
         "encode": f"{train} latents",
         "augment": _a_in_words(context),
@@ -73,7 +73,7 @@ def _lineage(results: AblationResults, context: Context) -> dict[str, str]:
 
 def _a_in_words(context: Context) -> str:
     made = context.inputs.get(f"{LDS}-0-augment")
-    return "" if made is None else f"{made.metrics['funnel/kept_as_A']:,.0f} images A"
+    return "" if made is None else f"{made.metrics['funnel/kept_as_A']:,.0f} images as A"
 
 
 def _bands(context: Context) -> Image.Image | None:

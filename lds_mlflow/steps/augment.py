@@ -87,7 +87,7 @@ def _sentence(scored: ScoredCandidates, chosen: Selection, diagnosis: Diagnosis)
     next_to_a_parent = diagnosis.figures["augmentation/share_next_to_a_parent"]
     head = (
         f"{stages} ({chosen.rule}; sigma {scored.bandwidth.sigma:.3g}, {scored.bandwidth.effective_neighbours:.0f} "
-        f"effective neighbours); {next_to_a_parent:.0%} of A at alpha 0.1 or 0.9, next to a parent"
+        f"effective neighbours); {next_to_a_parent:.0%} of A have alpha 0.1 or 0.9, close to a parent"
     )
     certificate = [str(scored.certificate)] if scored.certificate else []
     return "\n".join([head, *certificate, *_warnings(scored, chosen, diagnosis)])

@@ -24,4 +24,4 @@ def run(config: ClassifierConfig, context: Context) -> str:
     assert select.labels_N is not None
     accuracy = (judge.classes(select.examples_N) == select.labels_N).double().mean().item()
     context.run.log_metrics({"select/accuracy": accuracy})
-    return f"{judge.name}: {accuracy:.1%} of the select part classified rightly"
+    return f"{judge.name}: {accuracy:.1%} of the part select classified correctly"

@@ -93,14 +93,14 @@ def run(config: DataConfig, context: Context) -> str:
 
 
 def _preparation(config: DataConfig) -> str:
-    return f"; brought to size: {describe_preparation(config.resolution)}" if config.resolution else ""
+    return f"; resized: {describe_preparation(config.resolution)}" if config.resolution else ""
 
 
 def _faults_note(faults: list[Fault]) -> str:
     left_out = sum(fault.kind != "copy" for fault in faults)
-    said = [f"{left_out:,} left out, since they can't be used"] if left_out else []
-    said += [f"{len(faults) - left_out:,} copies of others"] if len(faults) > left_out else []
-    return f"\nNote: of the files, {' and '.join(said)}; faults.csv names them." if said else ""
+    said = [f"{left_out:,} can't be used (left out)"] if left_out else []
+    said += [f"{len(faults) - left_out:,} are copies of others"] if len(faults) > left_out else []
+    return f"\nNote: Of the files, {' and '.join(said)}; faults.csv names them." if said else ""
 
 
 def _copies(examples: ExampleSet) -> list[Fault]:
@@ -111,9 +111,9 @@ def _require_few(copies: list[Fault], examples: ExampleSet, config: DataConfig) 
     if not config.data.startswith(_BUNDLED) and len(copies) > config.tolerated * len(examples):
         raise DataError(
             f"examples of {examples.name}",
-            found=f"{len(copies):,} of {len(examples):,} that are copies, such as {copies[0].name} {copies[0].detail}",
-            expected=f"at most {config.tolerated:.1%}; faults.csv of the run names them",
-            remedy="Remove them, or give a larger share as tolerated; copies never fall into two parts.",
+            found=f"{len(copies):,} copies among {len(examples):,} examples, such as {copies[0].name} {copies[0].detail}",
+            expected=f"copies of at most {config.tolerated:.1%}; faults.csv of the run names them",
+            remedy="Remove the copies, or raise tolerated: copies of one example always stay in the same part.",
         )
 
 
@@ -150,6 +150,6 @@ def _note(found: NearDuplicates) -> str:
         return ""
     where = ", ".join(f"{count:,} of {one} and {other}" for (one, other), count in found.counts.items() if count)
     return (
-        f"\nNote: near-duplicate pairs across the parts ({where}) make the judgement easier than it should be. "
-        f"near_duplicates.csv names the {len(found.pairs):,} closest, which can be removed from the source."
+        f"\nNote: Near-duplicate pairs across the parts ({where}) make the judgement too favourable. "
+        f"near_duplicates.csv names the {len(found.pairs):,} closest pairs, which you can remove from the source."
     )

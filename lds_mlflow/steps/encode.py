@@ -16,4 +16,4 @@ def run(_config: EncodeConfig, context: Context) -> str:
     context.run.log_value(LatentSet(mean, log_variance, train.ids_N), "latents")
     norm = mean.norm(dim=1).mean().item()
     context.run.log_metrics({"latent/mean_norm": norm})
-    return f"{len(mean):,} latents of {mean.shape[1]} dimensions, mean norm {norm:.2f}"
+    return f"{len(mean):,} latents of {mean.shape[1]} dimensions, with a mean norm of {norm:.2f}"

@@ -77,9 +77,9 @@ def _samples_wanted(config: EvaluateConfig, n_held_out: int) -> int:
     if config.samples > n_held_out:
         raise ConfigError(
             "samples",
-            found=f"{config.samples:,}, with {n_held_out:,} images in the part {config.part}",
-            expected=f"at most {n_held_out:,}, since as many held-out images are compared",
-            remedy="Give fewer or 0, or bring more images.",
+            found=f"{config.samples:,} samples, but {n_held_out:,} images in the part {config.part}",
+            expected=f"at most {n_held_out:,}, since samples are compared with the same number of held-out images",
+            remedy="Give fewer samples, or 0, or more images.",
         )
     return config.samples or n_held_out
 
@@ -93,7 +93,7 @@ def _judge(context: Context) -> FeatureClassifier | None:
 
 def _sentence(evaluation: Evaluation, model: FinishedRun, distribution: LatentDistribution) -> str:
     figures = ", ".join(_in_short(evaluation, name) for name in HEADLINES)
-    samples = f"{evaluation.n_samples:,} samples of {model.step} {model.id[:8]} from {distribution.name}"
+    samples = f"{evaluation.n_samples:,} samples of {model.step} {model.id[:8]}, drawn from {distribution.name},"
     return f"{samples} against {evaluation.part} by {evaluation.extractor}: {figures}"
 
 

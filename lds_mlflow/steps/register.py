@@ -25,13 +25,13 @@ def run(config: RegisterConfig, context: Context) -> str:
     found = {name: context.inputs[name] for name in SAMPLERS if name in context.inputs}
     evaluations = {name: evaluated.load(Evaluation, "evaluation_select") for name, evaluated in found.items()}
     if config.served_sampler != "auto":
-        chosen, why = str(config.served_sampler), "as asked for"
+        chosen, why = str(config.served_sampler), "given as served_sampler"
     elif evaluations:
         chosen = preferred(evaluations)
-        why = "the lowest FID on the select part, of those that are not too near to the training images"
+        why = "lowest FID by the part select among samplers whose samples are not too near to the training images"
         context.run.log_table(_table(evaluations), "samplers.csv")
     else:
-        chosen, why = "density", "not chosen by the select part: the images have no classes, and features=classifier"
+        chosen, why = "density", "the default: without classes, features=classifier can't compare the samplers"
     train = context.inputs["data"].load(ExampleSet, "train")
     weights = context.inputs["model"].load(ModelWeights, "model")
     codec = codec_of(weights, train, context.device)
@@ -39,7 +39,7 @@ def run(config: RegisterConfig, context: Context) -> str:
     distribution = generator_as_configured(config, chosen, codec, posterior).distribution
     context.run.log_value(distribution, "distribution")
     source = context.inputs["model"]
-    sentence = f"{source.step} {source.id[:8]}, sampled from {distribution.name} ({why})"
+    sentence = f"{source.step} {source.id[:8]}, with samples drawn from {distribution.name} ({why})"
     card = model_card(context.inputs, distribution.name, evaluations.get(chosen), context.lineage, sentence=sentence)
     context.run.log_text(card, "model_card.md")
     version = register_sampler(

@@ -109,9 +109,9 @@ class FinishedRun:
         if self.sealed and (not Path(name).parts or {*Path(name).parts} & {*self.sealed, ".."}):
             raise ProtocolError(
                 f"artifact {name} of run {self.id}",
-                found="a step that fits or chooses and wants to read it",
-                expected="that only a step that judges does, or its verdict would be worth nothing",
-                remedy="Choose by the part select.",
+                found="a step that fits or chooses, which tries to read this artifact",
+                expected="that only steps that judge read it, since it must not influence what they judge",
+                remedy="Use the part select for choices.",
             )
         uri = f"{self.entity.info.artifact_uri}/{name}"
         with ExitStack() as stack:
@@ -123,6 +123,6 @@ class FinishedRun:
                     error,
                     f"artifact {name} of run {self.id}",
                     expected="a folder that can be read",
-                    remedy="Restore it, or run with reuse=false to make it again.",
+                    remedy="Restore the artifact, or run the command with reuse=false to make it again.",
                 ) from error
             yield Path(path)

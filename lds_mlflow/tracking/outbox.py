@@ -1,4 +1,4 @@
-"""What a server that is away has not taken yet: on the disk, in order, until it is delivered."""
+"""The outbox: calls that an unreachable tracking server has not received, kept on the disk in order until delivery."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -23,13 +23,13 @@ _ENTRY, _FILES, _SERVER, _LOCK = "entry.json", "files", "server.txt", "lock"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One call of MLflow's client that writes to a run. Sent twice it leaves what it leaves when sent once.
+    """One call of MLflow's client that writes to a run. Sending it twice has the same effect as sending it once.
 
     Args:
-        call: Its name.
-        run_id: The run.
-        values: Its other arguments, as JSON has them.
-        source: The file or folder that it logs, if it does.
+        call: Name of the client's method.
+        run_id: Id of the run.
+        values: The other arguments, in a form that JSON can store.
+        source: The file or folder that the call logs, or None.
     """
 
     call: str
@@ -96,11 +96,11 @@ _CALLS: dict[str, Callable[[MlflowClient, Entry], object]] = {
 
 
 class Outbox:
-    """Entries of one process, in order. While the process lives, no other delivers them.
+    """The entries of one process, in order. While the process runs, no other process delivers them.
 
     Args:
-        folder: Where they lie; it is made with the first entry, and removed with the last.
-        server: The address of the server that they are for.
+        folder: Folder of the entries; it is made with the first entry, and removed with the last.
+        server: Address of the server that the entries are for.
     """
 
     def __init__(self, folder: Path, server: str) -> None:
@@ -110,12 +110,12 @@ class Outbox:
 
     @classmethod
     def new(cls, root: Path, server: str) -> "Outbox":
-        """Returns an empty one."""
+        """Returns an empty outbox."""
         return cls(root / uuid4().hex, server)
 
     @classmethod
     def left_behind(cls, root: Path) -> list["Outbox"]:
-        """Returns those of processes that are gone, which are now this process's."""
+        """Returns the outboxes of processes that have ended; this process now owns them."""
         found = []
         for folder in sorted(path.parent for path in root.glob(f"*/{_SERVER}")):
             # A process that is not gone holds the lock, or has just removed the folder.
@@ -129,10 +129,10 @@ class Outbox:
         return len(self._entries())
 
     def put(self, entry: Entry) -> None:
-        """Adds an entry, with copies of its files; it is on the disk afterwards, whole.
+        """Writes an entry, with copies of its files, to the disk.
 
         Raises:
-            DiskFullError: There is no room.
+            DiskFullError: The disk has too little free space.
         """
         if not self._lock.is_locked:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -142,10 +142,10 @@ class Outbox:
         self._last += 1
 
     def deliver(self, client: MlflowClient) -> int:
-        """Sends the entries in order, and forgets each that was taken. Returns their number.
+        """Sends the entries in order, and removes each that the server has received. Returns their number.
 
         Raises:
-            Exception: That of the first entry that was not taken; it and those after it are still there.
+            Exception: The error of the first entry that was not received; it and the entries after it are kept.
             ArtifactError: An entry is damaged.
         """
         entries = self._entries()
@@ -158,7 +158,7 @@ class Outbox:
         return len(entries)
 
     def release(self) -> None:
-        """Leaves the entries to other processes."""
+        """Gives up the entries, so that other processes may deliver them."""
         self._lock.release()
 
     def _entries(self) -> list[Path]:
@@ -188,6 +188,6 @@ def _read(folder: Path) -> Entry:
     raise ArtifactError(
         f"entry {folder}",
         found=found,
-        expected="a call that was to be delivered to a tracking server",
-        remedy="Remove the folder if you can do without it; those after it can be delivered then.",
+        expected="a call to be delivered to a tracking server",
+        remedy="Remove the folder if you don't need this entry; the entries after it can then be delivered.",
     )

@@ -1,4 +1,4 @@
-"""A client that loses nothing where the server is away: what it can't send lies on the disk until it can."""
+"""An MLflow client that loses nothing while the server is unreachable: unsent calls are kept on the disk."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,16 +26,16 @@ _STORES = ("boto3", "botocore")
 
 
 class PatientClient(MlflowClient):
-    """MLflow's client of a server that may go away: what is written meanwhile waits in an outbox, and training goes on.
+    """MLflow's client for a server that may become unreachable: unsent calls wait in an outbox, and work continues.
 
-    Once the server is back, what waits is delivered before anything new, in order. Readers wait as long as MLflow lets
-    them (MLFLOW_HTTP_REQUEST_MAX_RETRIES). Of one thread:
-    MLflow takes its patience from the environment of the process.
+    Once the server answers again, the waiting calls are delivered in order before any new call. Calls that read wait as
+    long as MLflow retries them (MLFLOW_HTTP_REQUEST_MAX_RETRIES). Use it from one thread only, since MLflow reads its
+    timeouts from the environment of the process.
 
     Args:
-        plain: The client that writes to it at once, or fails.
-        outbox: Where to keep what it doesn't take.
-        patience: Seconds to wait for it at the end of a run.
+        plain: The client that sends each call at once, or fails.
+        outbox: Where to keep the calls that the server doesn't receive.
+        patience: Seconds to wait for the server at the end of a run.
         say: Prints a line.
     """
 
@@ -71,7 +71,7 @@ class PatientClient(MlflowClient):
         self._send(files(run_id, Path(local_path), artifact_path))
 
     def log_artifacts(self, run_id: str, local_dir: str, artifact_path: str | None = None) -> None:
-        """Logs what a folder contains."""
+        """Logs the content of a folder."""
         self._send(files(run_id, Path(local_dir), artifact_path))
 
     def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
@@ -79,10 +79,10 @@ class PatientClient(MlflowClient):
         self._send(ending(run_id, status or "FINISHED", end_time or int(1000 * time())))
 
     def settle(self) -> None:
-        """Waits until everything is delivered, as long as there is patience.
+        """Waits until everything is delivered, for at most the seconds of `patience`.
 
         Raises:
-            TrackingError: The server stays away; everything is in the outbox.
+            TrackingError: The server is still unreachable; everything is in the outbox.
         """
         deadline = monotonic() + self.patience
         while self.outbox:
@@ -107,12 +107,12 @@ class PatientClient(MlflowClient):
             self.outbox.put(entry)
             self._postpone()
             self.say(
-                f"{strftime('%H:%M:%S')} The tracking server doesn't answer ({first_line(error)}). Work goes on; "
-                f"what is logged waits in {self.outbox.folder}."
+                f"{strftime('%H:%M:%S')} The tracking server doesn't answer ({first_line(error)}). Work continues; "
+                f"tracking data is kept in {self.outbox.folder} until the server is back."
             )
 
     def _try(self) -> bool:
-        """Delivers what waits; returns whether the server took it."""
+        """Delivers the waiting calls; returns whether the server has received them."""
         try:
             n = deliver(self.outbox, self.plain)
         except LdsError:
@@ -121,7 +121,7 @@ class PatientClient(MlflowClient):
             self._postpone()
             return False
         self._pause = _FIRST_PAUSE
-        self.say(f"{strftime('%H:%M:%S')} The tracking server is back, and has the {n:,} entries that waited.")
+        self.say(f"{strftime('%H:%M:%S')} The tracking server is back and has received {n:,} waiting entries.")
         return True
 
     def _postpone(self) -> None:
@@ -132,23 +132,23 @@ class PatientClient(MlflowClient):
         return TrackingError(
             f"tracking server {self.tracking_uri}",
             found=f"no answer for {self.patience / 60:.0f} minutes",
-            expected="that it comes back",
-            remedy=f"Nothing is lost: {len(self.outbox):,} entries lie in {self.outbox.folder}. Once it is back, run "
-            "the same command again, or `python -m lds_mlflow deliver`.",
+            expected="that the server answers again",
+            remedy=f"Nothing is lost: {len(self.outbox):,} entries are kept in {self.outbox.folder}. Once the server "
+            "is back, run the same command again, or `python -m lds_mlflow deliver`.",
         )
 
 
 def deliver(outbox: Outbox, client: MlflowClient) -> int:
-    """Delivers what waits in an outbox. Returns the number of entries.
+    """Delivers the entries of an outbox. Returns their number.
 
     Raises:
         TrackingError: The server refuses an entry.
         ArtifactError: An entry is damaged.
-        Exception: The server is away. In each case what it has not taken still waits.
+        Exception: The server is unreachable. After each of these errors, the undelivered entries are still kept.
     """
     try:
         with impatient():
-            # A server that is away is found out in seconds, whatever comes first.
+            # An unreachable server is recognised within seconds, even if the first entry is a large upload.
             client.search_experiments(max_results=1)
         with impatient(seconds=_UPLOAD_SECONDS):
             return outbox.deliver(client)
@@ -157,15 +157,15 @@ def deliver(outbox: Outbox, client: MlflowClient) -> int:
             raise
         raise TrackingError.because(
             error,
-            f"what waits in {outbox.folder}, which the server refuses",
-            expected="a server that has the runs that it is for",
-            remedy="Restore them, and run `python -m lds_mlflow deliver`.",
+            f"tracking data in {outbox.folder}, which the server refuses",
+            expected="a server that has the runs to which this data belongs",
+            remedy="Restore these runs, and run `python -m lds_mlflow deliver`.",
         ) from error
 
 
 @contextmanager
 def impatient(*, seconds: int = _ANSWER_SECONDS) -> Iterator[None]:
-    """Asks a server once, where MLflow's own patience is minutes. Of one thread at a time.
+    """Makes MLflow ask a server only once, instead of retrying for minutes. Use it from one thread at a time.
 
     Args:
         seconds: How long to wait for an answer.
@@ -183,7 +183,7 @@ def impatient(*, seconds: int = _ANSWER_SECONDS) -> Iterator[None]:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether an error is of a server that is away or can't cope, and not of what it was asked."""
+    """Whether an error says that the server is unreachable or overloaded, and not that the request was wrong."""
     known = MlflowException | ConnectionError | TimeoutError | requests.RequestException
     if not isinstance(error, known) and type(error).__module__.split(".")[0] not in _STORES:
         return False
@@ -192,7 +192,7 @@ def is_outage(error: BaseException) -> bool:
 
 
 def _status(error: BaseException | None) -> int | None:
-    # Of an answer of HTTP, if there was one; that of S3 is behind an error of boto3's own.
+    # The status of the HTTP response, if there was one; an S3 store's response is wrapped in an error of boto3.
     if error is None:
         return None
     response = getattr(error, "response", None)

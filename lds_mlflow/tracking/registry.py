@@ -28,7 +28,7 @@ NEWEST = "challenger"
 """The alias of the newest version."""
 
 CHAMPION = "champion"
-"""The alias of the version that a gate let pass: what to depend on."""
+"""The alias of the version that has passed the gate, and that others should use."""
 
 _LONGEST_DESCRIPTION = 5000
 _SECTION = "\n\n## "
@@ -141,7 +141,7 @@ class Registry:
                 f"version {reference} of the registered model {name}",
                 found="none",
                 expected="an alias or the number of a version that is registered",
-                remedy="See the models page of the MLflow UI, or register one by finetune.",
+                remedy="See the models page of the MLflow UI, or register a model with the command finetune.",
             )
         return version
 

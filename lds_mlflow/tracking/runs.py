@@ -176,7 +176,7 @@ class Run:
         """Ends the run as FINISHED, FAILED or KILLED. A finished run says what it stored.
 
         Raises:
-            TrackingError: It is finished, but the server has not taken all of it, and stays away.
+            TrackingError: The run is finished, but the server is unreachable and has not received all of its data.
         """
         if self._monitor is not None:
             self._monitor.finish()

@@ -1,7 +1,7 @@
 """The command `serve`: MLflow's scoring server of a registered model, with a gallery page, behind a guard.
 
-The guard refuses what MLflow's server would read whole into memory, or fail at with a status of 500: large bodies,
-bodies without a content type, and JSON that is nested too deeply for a parser.
+The guard refuses requests that MLflow's server would read into memory whatever their size, or answer with a status of
+500: large bodies, bodies without a content type, and JSON that is nested too deeply for a parser.
 """
 
 import json
@@ -23,7 +23,7 @@ from lds_mlflow.errors import TrackingError
 __all__ = ["Guard", "serve", "service_of"]
 
 MOST_BYTES = 2**20
-"""Of a request's body: a hundred times what 256 rows take, indented."""
+"""Largest body of a request: a hundred times the size of 256 indented rows."""
 
 _SWITCH_SECONDS = 1e-4
 """How long Python may go on with one request's JSON while another's decoding waits for it between two operations."""
@@ -35,11 +35,11 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Guard:
-    """Lets requests through that an application can be trusted with; others get a status of 4xx and a sentence.
+    """Passes safe requests on to an application; other requests are answered with a status of 4xx and a sentence.
 
     Args:
         app: The application.
-        most_bytes: Of a body.
+        most_bytes: Largest size of a request's body in bytes.
     """
 
     def __init__(self, app: App, most_bytes: int = MOST_BYTES) -> None:
@@ -100,7 +100,7 @@ def service_of(model_uri: str) -> FastAPI:
             error,
             f"model {model_uri}",
             expected="a registered model, such as models:/lds-vae@champion",
-            remedy="Register one by finetune, or set MLFLOW_TRACKING_URI to the store that has it.",
+            remedy="Register a model with the command finetune, or set MLFLOW_TRACKING_URI to the store that has it.",
         ) from error
     page = model.get_raw_model().domain.page
     if page is not None:

@@ -43,12 +43,12 @@ _KIND = ("mlflow.experimentKind", "custom_model_development")
 class Tracker:
     """One experiment of one tracking store.
 
-    As a context it turns errors of a server that went away into TrackingError.
+    Used as a context manager, it turns errors of a server that has become unreachable into TrackingError.
 
     Args:
         tracking_uri: The address of the store.
         experiment_id: MLflow's id of the experiment.
-        options: Where to keep what a server that is away doesn't take, and how long to wait for it.
+        options: Where to keep undelivered tracking data, and how long to wait for an unreachable server.
         say: Prints a line.
     """
 
@@ -65,8 +65,8 @@ class Tracker:
     def connect(cls, options: Options | None = None, say: Callable[[str], None] = _log.warning) -> "Tracker":
         """Opens the store and experiment that MLflow's environment variables name.
 
-        Without them that is a SQLite file in the current folder and MLflow's default experiment. What earlier commands
-        could not deliver to it is delivered.
+        Without these variables it opens a SQLite file in the current folder and MLflow's default experiment. Tracking
+        data that earlier commands could not deliver to the store is delivered now.
 
         Raises:
             TrackingError: The store can't be reached.
@@ -86,7 +86,7 @@ class Tracker:
         except (MlflowException, OSError) as error:
             if " 401 " in str(error):
                 raise _away(uri, error, "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.") from error
-            raise _away(uri, error, "Start the server, or set MLFLOW_TRACKING_URI to one that runs.") from error
+            raise _away(uri, error, "Start the server, or set MLFLOW_TRACKING_URI to a running server.") from error
         tracker.deliver_left_behind()
         return tracker
 
@@ -98,19 +98,20 @@ class Tracker:
     ) -> None:
         if isinstance(self.client, PatientClient) and self.client.outbox:
             self.say(
-                f"What the server has not taken lies in {self.outboxes}; `python -m lds_mlflow deliver` delivers it."
+                f"Tracking data that the server has not received is kept in {self.outboxes}; "
+                "`python -m lds_mlflow deliver` delivers it."
             )
         if error is not None and not _is_local(self.tracking_uri) and is_outage(error):
-            raise _away(self.tracking_uri, error, "Start it, and run the same command again.") from error
+            raise _away(self.tracking_uri, error, "Start the server, and run the same command again.") from error
 
     def deliver_left_behind(self, *, of_any_server: bool = False) -> int:
-        """Delivers what processes that are gone could not. Returns the number of entries.
+        """Delivers the tracking data of ended processes that was not delivered. Returns the number of entries.
 
         Args:
-            of_any_server: Also what was for a server that had another address.
+            of_any_server: Whether to deliver also the data for servers with another address.
 
         Raises:
-            TrackingError: The server refuses an entry, or is away.
+            TrackingError: The server refuses an entry, or is unreachable.
         """
         n = 0
         for outbox in Outbox.left_behind(self.outboxes):
@@ -120,21 +121,21 @@ class Tracker:
             except LdsError:
                 raise
             except Exception as error:
-                # Of MLflow, of requests, or of whatever keeps its artifacts.
+                # The error may come from MLflow, from requests, or from the client of the artifact store.
                 raise _away(self.tracking_uri, error, "Nothing is lost. Run the same command again.") from error
             finally:
                 outbox.release()
         if n:
-            self.say(f"Delivered {n:,} entries of earlier commands, which the tracking server had not taken.")
+            self.say(f"Delivered {n:,} entries of earlier commands, which the tracking server had not received.")
         return n
 
     def begin(self, name: str, *, parent: str | None, values: Mapping[str, str]) -> Run:
-        """Begins a run: the one that `mlflow run` has begun already, if it has and there is no parent, or a new one.
+        """Begins a run. Without a parent, this is the run that `mlflow run` has created, if there is one.
 
         Args:
-            name: What the UI calls it.
-            parent: Id of the run that it belongs under.
-            values: Its tags.
+            name: Name of the run in MLflow's UI.
+            parent: Id of the parent run, or None.
+            values: Tags of the run.
         """
         known = {tags.PROCESS: _process(), **values}
         handed_over = os.environ.get("MLFLOW_RUN_ID") if parent is None else None
@@ -150,10 +151,10 @@ class Tracker:
         return Run(self.client, self.tracking_uri, entity.info.run_id, self.experiment_id)
 
     def reopen(self, run_id: str) -> Run:
-        """Goes on with a run that has ended, or that nobody is at any more.
+        """Continues a run that has ended, or whose process has ended.
 
         Raises:
-            TrackingError: It isn't in this store.
+            TrackingError: The run isn't in this store.
         """
         try:
             self.client.update_run(run_id, status="RUNNING")
@@ -169,16 +170,16 @@ class Tracker:
         return run
 
     def beside(self, run_id: str) -> Run:
-        """Returns a run that another process writes too."""
+        """Returns a run to which another process also writes."""
         return Run(self.client, self.tracking_uri, run_id, self.experiment_id)
 
     def kill(self, run_id: str) -> None:
-        """Ends as KILLED a trial's run whose process is known to be gone, even if it had said that it was finished."""
+        """Ends the run of a trial whose process has ended as KILLED, even if the run was marked as finished."""
         self.client.set_tag(run_id, tags.STATE, "lost")
         self.client.set_terminated(run_id, "KILLED")
 
     def find(self, fingerprint: str, *, under: str | None = None) -> FinishedRun | None:
-        """Returns the newest finished run with a fingerprint, if need be of those under a run; or None."""
+        """Returns the newest finished run with a fingerprint, or None; with `under`, only children of that run."""
         nested = f" and tags.`{MLFLOW_PARENT_RUN_ID}` = '{under}'" if under else ""
         found = self.client.search_runs(
             [self.experiment_id],
@@ -189,7 +190,7 @@ class Tracker:
         return FinishedRun(found[0], self.tracking_uri) if found else None
 
     def end_orphans(self) -> None:
-        """Ends as KILLED what counts as running, but was begun by a process of this machine that is gone."""
+        """Ends runs as KILLED that are marked as running, but whose process on this machine has ended."""
         running = self.client.search_runs(
             [self.experiment_id],
             filter_string=f"attributes.status = 'RUNNING' and tags.`{tags.PROCESS}` LIKE '{gethostname()} %'",
@@ -215,7 +216,7 @@ class Tracker:
                 error,
                 f"run {reference}",
                 expected="the id of a run, eight or more of its first digits, or a runs:/ or models:/ address",
-                remedy="See the MLflow UI for the ids, or give auto.",
+                remedy="Look up the id in the MLflow UI, or give auto.",
             ) from error
         # A run that only reused another has no artifacts of its own.
         reused = entity.data.tags.get(tags.REUSED)
@@ -226,12 +227,12 @@ class Tracker:
                 f"run {reference}",
                 found=f"status {entity.info.status}",
                 expected="FINISHED",
-                remedy="Run its command again to finish it, or give auto.",
+                remedy="Run its command again to finish the run, or give auto.",
             )
         return FinishedRun(entity, self.tracking_uri)
 
     def next_steps(self, run_id: str, *, model: str | None) -> list[str]:
-        """Returns lines for the console: where to look at a run, and how to serve a registered model."""
+        """Returns lines for the console that say how to look at a run, and how to serve a registered model."""
         page = f"#/experiments/{self.experiment_id}/runs/{run_id}"
         if self.tracking_uri.startswith("http"):
             lines = [f"Look:   {without_passwords(self.tracking_uri)}/{page}"]
@@ -262,12 +263,12 @@ class Tracker:
 
 
 def _program() -> str:
-    # Who has only uv has no mlflow on the path.
+    # With only uv installed, there is no mlflow on the path.
     return f"uvx mlflow@{mlflow.__version__}" if which("uvx") else f"{sys.executable} -m mlflow"
 
 
 def _process() -> str:
-    # Numbers come again: the time of the start tells two processes with one number apart.
+    # Process ids are reused: the start time distinguishes two processes with the same id.
     return f"{gethostname()} {os.getpid()} {psutil.Process().create_time():.0f}"
 
 

@@ -83,15 +83,15 @@ class CheckpointFile:
             raise ArtifactError(
                 f"checkpoint {self.path}",
                 found=f"a file that can't be read ({type(error).__name__})",
-                expected="a whole checkpoint",
-                remedy="Remove it to start this step from its beginning.",
+                expected="an undamaged checkpoint",
+                remedy="Remove the file to start this step from its beginning.",
             ) from error
         if owner != self.owner:
             raise ArtifactError(
                 f"checkpoint {self.path}",
-                found=f"one of the fit {owner[:12]}",
-                expected=f"one of {self.owner[:12]}",
-                remedy="Remove it to start this step from its beginning.",
+                found=f"a checkpoint of the fit {owner[:12]}",
+                expected=f"a checkpoint of the fit {self.owner[:12]}",
+                remedy="Remove the file to start this step from its beginning.",
             )
         return checkpoint
 

@@ -129,7 +129,7 @@ class _Fit:
         if self.skipped > self.plan.max_skipped:
             raise TrainingError(
                 f"step {self.step:,} of training",
-                found=f"a loss or gradient that is not finite; so far in {self.skipped} steps",
+                found=f"a loss or gradient that is not finite, in {self.skipped} steps so far",
                 expected=f"at most {self.plan.max_skipped} such steps",
                 remedy="Lower the learning rate.",
             )

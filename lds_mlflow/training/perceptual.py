@@ -60,7 +60,7 @@ class Laplacian(nn.Module):
 class _SqueezeNet(nn.Module):
     def __init__(self, weights: Path, convention: Convention) -> None:
         super().__init__()
-        remedy = "Give perceptual_weights=PATH of such a file, or perceptual=laplacian, which needs none."
+        remedy = "Give the path of such a file as perceptual_weights, or perceptual=laplacian, which needs no file."
         self.layers = load_squeezenet(weights, remedy)[0].features.requires_grad_(False)
         self.convention = convention
 
@@ -86,8 +86,8 @@ class _Lpips(nn.Module):
             raise ArtifactError(
                 "LPIPS weights",
                 found=in_short(error),
-                expected="torch-fidelity's and torchvision's downloads, or their copies in torch's cache",
-                remedy="Run once where they can be had, or give perceptual=squeezenet with a file, or laplacian.",
+                expected="weights that torch-fidelity and torchvision can download, or copies in torch's cache",
+                remedy="Run once with access to the network, or give perceptual=squeezenet with a file, or laplacian.",
             ) from error
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ def perceptual_distance(kind: PerceptualKind, *, resolution: int, weights: Path 
         raise ConfigError(
             f"perceptual={kind}",
             found=f"images of {resolution}x{resolution}",
-            expected=f"{_LEAST_SIDE} pixels a side or more, of which the network's poolings leave something",
+            expected=f"at least {_LEAST_SIDE} pixels a side, since the network halves the images several times",
             remedy="Give perceptual=laplacian or none.",
         )
     if kind in _CONVENTIONS:

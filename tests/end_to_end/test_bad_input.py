@@ -23,7 +23,7 @@ def test_a_corrupt_image_stops_everything_before_training(start: Start, tracker:
     process = start("main", data=folder)
     _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1
-    assert "1 that can't be decoded: 1/7.png" in errors
+    assert "files that can't be decoded (1 in all): 1/7.png" in errors
     assert "Traceback" not in errors
     runs = tracker.client.search_runs([tracker.experiment_id])
     assert {run.data.tags[tags.STEP] for run in runs if tags.STEP in run.data.tags} == {"main", "data"}

@@ -183,7 +183,7 @@ def test_the_services_of_compose_work_together(
     workers = [begin(command, worker["environment"]) for _ in range(2)]
     containers += workers
     said = [_ended(one) for one in workers]
-    assert any("The same weights: " in one for one in said)
+    assert any("This command makes the same weights: " in one for one in said)
     for name, value in worker["environment"].items():
         monkeypatch.setenv(name, value)
     tracker = Tracker.connect()

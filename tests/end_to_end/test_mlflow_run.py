@@ -80,7 +80,7 @@ def test_tune_by_two_workers_ends_in_a_registered_model_that_finetune_gives_agai
     registered = tracker.open(str(version.run_id))
     assert "Study lds, " in str(version.description)
 
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("The same weights: ")]
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("This command makes the same weights: ")]
     given = dict(word.split("=", 1) for word in line.split() if "=" in word)
     again = mlflow_run("finetune", **given, reuse="false")
     assert again.returncode == 0, again.stderr

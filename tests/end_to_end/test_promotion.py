@@ -27,7 +27,7 @@ def test_of_two_machines_that_promote_at_once_only_one_is_the_first(
     found = {number: tracker.registry.get(NAME, number).tags for number in ("1", "2")}
     (first,) = [number for number, noted in found.items() if noted[tags.JUDGED_AGAINST] == "none"]
     (second,) = {"1", "2"} - {first}
-    assert found[first][tags.DECISION].startswith("became the champion as the first one")
+    assert found[first][tags.DECISION].startswith("became the champion as the first champion")
     assert found[second][tags.JUDGED_AGAINST] == first
     replaced = found[second][tags.DECISION].startswith(f"became the champion in place of version {first}")
     assert tracker.registry.get(NAME, CHAMPION).number == (second if replaced else first)

@@ -217,12 +217,12 @@ def test_a_truncated_file_is_refused(stored: Path, file: str, share: float) -> N
 def test_a_missing_file_is_told(stored: Path, file: str) -> None:
     (stored / file).unlink()
     error = _refusal(stored)
-    assert error.found == "nothing stored there"
+    assert error.found == "no stored value"
     assert file in error.expected
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    assert _refusal(tmp_path / "nowhere").found == "nothing stored there"
+    assert _refusal(tmp_path / "nowhere").found == "no stored value"
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(stored: Path, mo
 
 
 def test_a_disk_that_fills_up_midway_is_told_and_leaves_the_old_value(stored: Path) -> None:
-    with little_room(), pytest.raises(DiskFullError, match="no room while writing it"):
+    with little_room(), pytest.raises(DiskFullError, match="a full disk while it was being written"):
         save_value(ModelWeights({}, {"a": torch.zeros(10_000)}), stored)
     _assert_same(load_value(LatentSet, stored), EXAMPLES["LatentSet"])
     assert list(stored.parent.iterdir()) == [stored]

@@ -216,7 +216,7 @@ def test_a_shared_parameter_reaches_every_step_that_has_it() -> None:
 )
 def test_fractions_that_leave_nothing_to_train_on_are_refused(fractions: dict[str, float]) -> None:
     (problem,) = _problems((DataConfig,), dict(fractions))
-    assert "select_fraction + test_fraction below 1" in problem
+    assert "select_fraction + test_fraction must be below 1" in problem
 
 
 def test_fractions_that_leave_a_little_are_taken() -> None:
@@ -230,7 +230,7 @@ def test_a_wrong_fraction_is_not_blamed_on_the_other() -> None:
 @pytest.mark.parametrize("values", [{"classifier_run": "none", "features": "classifier"}, {"classifier_run": "none"}])
 def test_features_of_a_classifier_that_is_not_there_are_refused(values: dict[str, str]) -> None:
     (problem,) = _problems((EvaluateConfig,), dict(values))
-    assert problem == "features=classifier: should be another extractor where classifier_run is none"
+    assert problem.startswith("features=classifier: should be another extractor")
 
 
 def test_without_a_classifier_inception_is_taken() -> None:
@@ -241,7 +241,7 @@ def test_without_a_classifier_inception_is_taken() -> None:
 def test_a_table_that_is_not_there_is_refused(name: str) -> None:
     (problem,) = _problems((DataConfig,), {name: "/no/such/file"})
     assert problem.startswith(f"{name}=/no/such/file: ")
-    assert "there is none at /no/such/file" in problem
+    assert "there is no file at /no/such/file" in problem
 
 
 @pytest.mark.parametrize("features", ["inception", "squeezenet", "squeezenet-caffe", "program"])
@@ -254,7 +254,7 @@ def test_weights_that_are_there_are_taken(tmp_path: Path, features: str) -> None
 @pytest.mark.parametrize(
     ("features", "weights", "rule"),
     [
-        ("inception", "/no/such/file", "there is none at /no/such/file"),
+        ("inception", "/no/such/file", "there is no file at /no/such/file"),
         ("squeezenet", "", "should be a file where features is squeezenet"),
         ("squeezenet-caffe", "", "should be a file where features is squeezenet-caffe"),
         ("program", "", "should be a file where features is program"),

@@ -93,7 +93,7 @@ def test_a_class_may_have_a_name_that_means_nothing_elsewhere(folder: Path, word
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     error = refusal(tmp_path / "nowhere")
     assert error.what == str(tmp_path / "nowhere")
-    assert error.found == "nothing there"
+    assert error.found == "neither a file nor a folder"
     assert error.expected == "a folder or a zip of images"
     assert "Check the path" in error.remedy
 
@@ -113,7 +113,7 @@ def test_a_corrupt_image_is_named_with_its_file(tmp_path: Path, suffix: str) -> 
     truncate(tmp_path / "sub" / f"half.{suffix}")
     error = refusal(tmp_path)
     assert str(tmp_path) in error.what
-    assert error.found == f"1 that can't be decoded: sub/half.{suffix}"
+    assert error.found == f"files that can't be decoded (1 in all): sub/half.{suffix}"
     assert "Repair or remove" in error.remedy
 
 
@@ -126,7 +126,7 @@ def test_an_image_of_another_size_is_named_with_both_sizes(folder: Path) -> None
     save(folder / "c.png", size=(20, 10))
     error = refusal(folder)
     assert "c.png (20x10, 1 channels)" in error.found
-    assert error.expected == "all 16x16 with 1 channels"
+    assert error.expected == "images of 16x16 pixels with 1 channels"
     assert "resolution" in error.remedy
 
 
@@ -150,7 +150,7 @@ def test_a_table_without_a_column_file_is_told_its_columns(folder: Path) -> None
     assert error.what == f"labels.csv of {folder}"
     assert error.found == "columns picture, kind"
     assert error.expected == "a column file"
-    assert "mend the table" in error.remedy
+    assert "Rename the column" in error.remedy
 
 
 def test_a_label_that_is_no_column_is_told_the_columns(folder: Path) -> None:
@@ -165,22 +165,22 @@ def test_a_table_that_names_a_missing_file_is_told_which(folder: Path) -> None:
     error = refusal(table(folder, "file,kind", "a.png,x", "zebra.png,y"))
     assert error.what == f"labels.csv of {folder}"
     assert "zebra.png" in error.found
-    assert "bring the files" in error.remedy
+    assert "add the files" in error.remedy
 
 
 def test_a_row_without_a_class_is_named(folder: Path) -> None:
     error = refusal(table(folder, "file,kind", "a.png,x", "b.png,"))
     assert error.what == f"column kind of labels.csv of {folder}"
-    assert error.found == "no value for 1 images, such as b.png"
-    assert "Fill it in" in error.remedy
+    assert error.found == "empty cells of images, such as b.png (1 in all)"
+    assert "Fill in the missing classes" in error.remedy
 
 
 def test_an_unknown_split_is_named(folder: Path) -> None:
     error = refusal(table(folder, "file,kind,split", "a.png,x,train", "b.png,y,validation"))
     assert error.what == f"column split of labels.csv of {folder}"
     assert error.found == "validation"
-    assert error.expected == "train, test, or nothing"
-    assert "Mend the table" in error.remedy
+    assert error.expected == "train, test, or an empty cell"
+    assert "Correct the table" in error.remedy
 
 
 @pytest.mark.parametrize(
@@ -219,5 +219,5 @@ def test_a_labels_table_can_name_no_file_outside_its_folder(folder: Path) -> Non
     outside = folder.parent / "outside.png"
     outside.write_bytes(next(folder.rglob("*.png")).read_bytes())
     (folder / "labels.csv").write_text("file,kind\n../outside.png,a\n")
-    with pytest.raises(DataError, match=r"files that aren't there, such as \.\./outside\.png"):
+    with pytest.raises(DataError, match=r"files that don't exist, such as \.\./outside\.png"):
         load_folder(folder)

@@ -51,12 +51,12 @@ def test_corrupt_pictures_up_to_a_share_are_left_out_and_named() -> None:
 def test_more_corrupt_pictures_than_the_share_are_an_error_that_says_the_share() -> None:
     with pytest.raises(DataError) as caught:
         _pack([_corrupt("a.png"), _corrupt("b.png"), *(_picture(i) for i in range(10))], tolerated=0.1)
-    assert caught.value.found == "2 that can't be decoded: a.png, b.png"
-    assert caught.value.expected == "every image file to be whole, but for 10.0% that are left out"
+    assert caught.value.found == "files that can't be decoded (2 in all): a.png, b.png"
+    assert caught.value.expected == "image files that can be decoded, except for at most 10.0%, which are left out"
 
 
 def test_pictures_of_which_none_can_be_used_are_an_error_whatever_the_share() -> None:
-    with pytest.raises(DataError, match="2 that can't be decoded"):
+    with pytest.raises(DataError, match=r"files that can't be decoded \(2 in all\)"):
         _pack([_corrupt("a.png"), _corrupt("b.png")], tolerated=0.99)
 
 

@@ -88,33 +88,33 @@ def test_a_sixteen_bit_picture_keeps_its_shades_when_it_is_converted() -> None:
 def test_a_corrupt_picture_is_named_with_its_source() -> None:
     error = _refusal(_flat("whole.png"), _truncated("half.png"))
     assert "holiday" in error.what
-    assert error.found == "1 that can't be decoded: half.png"
+    assert error.found == "files that can't be decoded (1 in all): half.png"
     assert "Repair or remove" in error.remedy
 
 
 def test_all_corrupt_pictures_are_named_together() -> None:
     empty: BinaryIO = io.BytesIO(b"")
     error = _refusal(("a.png", lambda: empty), _flat("whole.png"), _truncated("b.png"))
-    assert error.found == "2 that can't be decoded: a.png, b.png"
+    assert error.found == "files that can't be decoded (2 in all): a.png, b.png"
 
 
 def test_of_many_corrupt_pictures_the_first_five_are_named_and_the_rest_counted() -> None:
     error = _refusal(*(_truncated(f"{i}.png") for i in range(8)))
-    assert error.found == "8 that can't be decoded: 0.png, 1.png, 2.png, 3.png, 4.png and 3 more"
+    assert error.found == "files that can't be decoded (8 in all): 0.png, 1.png, 2.png, 3.png, 4.png and 3 more"
 
 
 def test_a_picture_of_another_size_is_named_with_both_sizes() -> None:
     error = _refusal(_flat("a.png"), _flat("b.png", size=(9, 7)), _flat("c.png"))
-    assert "1 of another size or mode than a.png" in error.found
+    assert "images of another size or mode than a.png" in error.found
     assert "b.png (9x7, 3 channels)" in error.found
-    assert error.expected == "all 8x8 with 3 channels"
+    assert error.expected == "images of 8x8 pixels with 3 channels"
     assert "resolution" in error.remedy
 
 
 def test_a_grey_picture_among_colour_ones_is_named_with_its_channels() -> None:
     error = _refusal(_flat("a.png"), _flat("b.png", mode="L"))
     assert "b.png (8x8, 1 channels)" in error.found
-    assert error.expected == "all 8x8 with 3 channels"
+    assert error.expected == "images of 8x8 pixels with 3 channels"
     assert "channels" in error.remedy
 
 
@@ -162,4 +162,4 @@ def test_a_picture_that_would_take_all_memory_is_refused_before_it_is_decoded(si
     png[16:24] = struct.pack(">II", side, side)
     png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
     error = _refusal(_flat("a.png"), ("bomb.png", lambda: io.BytesIO(png)))
-    assert error.found == "1 of more than 67 million pixels: bomb.png"
+    assert error.found == "files with more than 67 million pixels (1 in all): bomb.png"

@@ -46,7 +46,7 @@ def test_sides_that_no_model_takes_are_told_with_the_remedy(tmp_path: Path, size
     error = _refusal(str(tmp_path))
     assert tmp_path.name in error.what
     assert error.found == f"{size[0]}x{size[1]} pixels"
-    assert error.expected == "squares with a side that is a power of two, 8 or more"
+    assert error.expected == "squares with a side that is a power of two of at least 8"
     assert "resolution" in error.remedy
 
 
@@ -119,6 +119,6 @@ def test_nothing_to_describe_is_told_what_could_be_given(tmp_path: Path, form: s
     data = form.format(tmp_path / "nowhere")
     with pytest.raises(DataError) as caught:
         describe_source(data)
-    assert caught.value.found == f"nothing at {data}"
+    assert caught.value.found == f"neither a file nor a folder at {data}"
     assert "digits, a folder or a zip of images, or torchvision:NAME:FOLDER" in caught.value.expected
     assert "Check the path" in caught.value.remedy

@@ -111,7 +111,7 @@ def test_too_few_images_for_a_part_are_told_with_the_part(n: int, select: float,
     assert caught.value.what == f"the split of pictures ({n} images)"
     assert all(part in caught.value.found for part in small)
     assert caught.value.expected == "at least 2 in each of train, select and test"
-    assert "Bring more images" in caught.value.remedy
+    assert "Give more images" in caught.value.remedy
     assert "select_fraction" in caught.value.remedy
 
 
@@ -204,7 +204,7 @@ def test_a_list_may_name_images_by_the_last_part_of_their_path() -> None:
 
 
 def test_a_list_of_other_images_is_refused() -> None:
-    with pytest.raises(DataError, match="none of pictures"):
+    with pytest.raises(DataError, match="none of which is in pictures"):
         declare_parts(_images(4), {"a.png": "train"})
 
 

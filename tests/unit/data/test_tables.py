@@ -78,7 +78,7 @@ def test_a_table_that_is_not_there_is_named(folder: Path, tmp_path: Path) -> Non
 
 def test_a_file_that_is_named_twice_is_named(folder: Path, tmp_path: Path) -> None:
     table = _written(tmp_path, "file,gender\na.png,f\na.png,m\n", "table.csv")
-    with pytest.raises(DataError, match=r"named again, such as a\.png"):
+    with pytest.raises(DataError, match=r"named more than once, such as a\.png"):
         load_folder(folder, Reading(attributes=table, label="gender"))
 
 

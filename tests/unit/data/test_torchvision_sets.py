@@ -118,7 +118,7 @@ def test_a_set_that_is_not_there_is_named_with_its_folder(tmp_path: Path, name: 
     error = _refusal(name, tmp_path)
     assert error.what == f"torchvision's {name} in {tmp_path}"
     assert "not found" in error.found
-    assert "Download it" in error.remedy
+    assert "Download the data set" in error.remedy
 
 
 @pytest.mark.parametrize("kept", [0, 2, 5, 1000])
@@ -129,7 +129,7 @@ def test_a_truncated_file_is_refused_with_the_set_and_its_folder(root: Path, fil
     error = _refusal("MNIST", root)
     assert error.what == f"torchvision's MNIST in {root}"
     assert error.found
-    assert "Download it" in error.remedy
+    assert "Download the data set" in error.remedy
 
 
 @pytest.mark.skipif(not (DATA / "FashionMNIST").is_dir(), reason="FashionMNIST does not lie beside the repository")

@@ -34,7 +34,7 @@ def test_a_file_that_is_no_zip_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.zip").write_text("not a zip")
     error = refusal(tmp_path / "notes.zip")
     assert error.what == str(tmp_path / "notes.zip")
-    assert error.found == "a file that is no zip"
+    assert error.found == "a file that is not a zip archive"
     assert "Check the path" in error.remedy
 
 
@@ -63,7 +63,7 @@ def test_a_corrupt_member_of_a_zip_is_named(folder: Path, compression: int) -> N
     _change(path, _member_start(path, "b.png") + 30 + len("b.png"), 7)
     error = refusal(path)
     assert str(path) in error.what
-    assert error.found == "1 that can't be decoded: b.png"
+    assert error.found == "files that can't be decoded (1 in all): b.png"
     assert "Repair or remove" in error.remedy
 
 

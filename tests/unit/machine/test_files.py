@@ -263,5 +263,5 @@ def test_a_file_that_the_system_has_no_room_for_is_told_and_leaves_the_old_one(t
         text=True,
         check=True,
     )
-    assert f"{tmp_path / 'target'}: found no room while writing it" in done.stdout
+    assert f"{tmp_path / 'target'}: found a full disk while it was being written" in done.stdout
     assert _content(tmp_path) == {"target": "old"}

@@ -67,7 +67,7 @@ def test_rows_are_computed_as_by_one_process(tmp_path: Path) -> None:
 def test_who_follows_says_in_a_sentence_that_the_leader_is_gone(tmp_path: Path) -> None:
     done = _begun("failure", tmp_path, size=2)
     assert done.returncode != 0
-    assert "WorkerError: the first process: found that it ended before its command was done" in done.stderr
+    assert "WorkerError: the leading process: found that it has ended before its command was finished" in done.stderr
 
 
 def test_a_batch_that_can_not_be_divided_among_the_processes_is_refused() -> None:
@@ -90,5 +90,5 @@ def test_of_several_processes_on_a_machine_each_has_a_gpu_of_its_own(monkeypatch
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device_of("auto") == "cpu"
-    with pytest.raises(ConfigError, match="no GPU that torch can use"):
+    with pytest.raises(ConfigError, match="torch can use no GPU"):
         device_of("cuda")

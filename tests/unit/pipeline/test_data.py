@@ -54,7 +54,7 @@ def test_what_can_not_be_used_is_left_out_and_named_and_the_division_can_be_had_
         ["05.png", "copy"],
     ]
     assert any("23 images of 8x8x3, 2 classes" in line and "Lanczos (antialiased) to 8x8" in line for line in said)
-    assert any("1 left out" in line and "1 copies of others" in line for line in said)
+    assert any("1 can't be used (left out)" in line and "1 are copies of others" in line for line in said)
 
     splits = Path(tracker.client.download_artifacts(run.id, "splits.csv"))
     again = make_pipeline("data", **settings, split_list=str(splits), split_seed=7).run("data")

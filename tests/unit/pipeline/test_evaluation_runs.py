@@ -71,8 +71,8 @@ def test_images_without_classes_are_served_from_the_latent_density_and_that_is_s
     make_pipeline: MakePipeline, unlabelled_folder: Path, tracker: Tracker
 ) -> None:
     make_pipeline("finetune", data=str(unlabelled_folder), limit=0).run("finetune")
-    assert "sampled from the latent density" in _version(tracker).description
-    assert "not chosen by the select part" in _version(tracker).description
+    assert "samples drawn from the latent density" in _version(tracker).description
+    assert "the default: without classes" in _version(tracker).description
 
 
 def test_main_shows_the_model_as_it_is_registered_beside_the_others(

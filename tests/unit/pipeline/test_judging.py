@@ -68,7 +68,7 @@ def test_the_order_of_the_runs_decides_which_is_the_reference(make_pipeline: Mak
 
 def test_one_model_twice_is_no_comparison(make_pipeline: MakePipeline) -> None:
     train = make_pipeline("train").run("train").id
-    with pytest.raises(ConfigError, match=f"two of train {train[:8]}"):
+    with pytest.raises(ConfigError, match=f"two runs of the name train {train[:8]}"):
         make_pipeline("compare", runs=f"{train},{train}").run("compare")
 
 
@@ -135,7 +135,7 @@ def test_an_evaluation_by_the_part_select_is_denied_the_test_part(
     train = make_pipeline("train").run("train").id
     code = vars(runner_module)["_CODE"]
     monkeypatch.setitem(code, "evaluate", replace(code["evaluate"], run=peek))
-    with pytest.raises(ProtocolError, match="Choose by the part select"):
+    with pytest.raises(ProtocolError, match="Use the part select for choices"):
         make_pipeline("evaluate", model_run=train, part="select").run("evaluate")
 
 
@@ -173,7 +173,7 @@ def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
 
     pipeline = make_pipeline(step, **(QUIET if step in {"finetune"} else {}))
     monkeypatch.setitem(vars(runner_module)["_CODE"], step, replace(vars(runner_module)["_CODE"][step], run=peek))
-    with pytest.raises(ProtocolError, match="Choose by the part select"):
+    with pytest.raises(ProtocolError, match="Use the part select for choices"):
         pipeline.run(step)
     failed = tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = '{step}'")[0]
     assert failed.info.status == "FAILED"

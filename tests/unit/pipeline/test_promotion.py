@@ -40,7 +40,7 @@ def test_finetune_ends_with_the_first_champion_and_the_card_says_so(
     _register(make_pipeline, 0)
     version = tracker.registry.get(NAME, CHAMPION)
     assert version.number == "1"
-    assert "became the champion as the first one" in version.description
+    assert "became the champion as the first champion" in version.description
     assert version.tags[tags.REPLACED] == version.tags[tags.JUDGED_AGAINST] == "none"
     assert tracker.open(version.tags[tags.PROMOTE_RUN]).step == "promote"
     assert tracker.open(version.tags[tags.CANDIDATE_RUN]).params["part"] == "select"

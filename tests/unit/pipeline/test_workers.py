@@ -66,7 +66,7 @@ def test_the_error_of_a_task_is_the_commands(runner: Runner) -> None:
 
 
 def test_a_worker_that_is_killed_ends_the_command_and_is_told(runner: Runner) -> None:
-    with pytest.raises(WorkerError, match="what is done is kept"):
+    with pytest.raises(WorkerError, match="finished runs are kept"):
         list(share_tasks(runner, _die, ["a", "b"], 2))
 
 

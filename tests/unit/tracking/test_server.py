@@ -97,5 +97,5 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end() -> None:
 
 @pytest.mark.usefixtures("tracker")
 def test_a_model_that_is_not_there_is_told() -> None:
-    with pytest.raises(TrackingError, match=r"models:/nobody@champion.*Register one by finetune"):
+    with pytest.raises(TrackingError, match=r"models:/nobody@champion.*Register a model with the command finetune"):
         service_of("models:/nobody@champion")

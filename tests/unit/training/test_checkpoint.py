@@ -55,7 +55,7 @@ def _refusal(file: CheckpointFile) -> ArtifactError:
         with pytest.raises(ArtifactError) as caught:
             file.load()
     assert str(file.path) in caught.value.what
-    assert caught.value.remedy == "Remove it to start this step from its beginning."
+    assert caught.value.remedy == "Remove the file to start this step from its beginning."
     return caught.value
 
 
@@ -99,7 +99,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(file: Checkpoint
 
 
 def test_a_disk_that_fills_up_midway_is_told_and_leaves_the_old_checkpoint(file: CheckpointFile, saved: bytes) -> None:
-    with little_room(), pytest.raises(DiskFullError, match="no room while writing it"):
+    with little_room(), pytest.raises(DiskFullError, match="a full disk while it was being written"):
         file.save(replace(_checkpoint(), model={"weight": torch.zeros(10_000)}))
     assert file.path.read_bytes() == saved
     assert list(file.path.parent.iterdir()) == [file.path]
@@ -107,7 +107,7 @@ def test_a_disk_that_fills_up_midway_is_told_and_leaves_the_old_checkpoint(file:
 
 def test_a_checkpoint_of_another_owner_is_refused_with_both_names(file: CheckpointFile, saved: bytes) -> None:
     error = _refusal(replace(file, owner="fedcba9876543210"))
-    assert error.found == "one of the fit 0123456789ab"
+    assert error.found == "a checkpoint of the fit 0123456789ab"
     assert error.expected == "one of fedcba987654"
     assert file.path.exists()
 
@@ -115,13 +115,13 @@ def test_a_checkpoint_of_another_owner_is_refused_with_both_names(file: Checkpoi
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
 def test_a_truncated_checkpoint_is_refused(file: CheckpointFile, saved: bytes, share: float) -> None:
     file.path.write_bytes(saved[: int(share * len(saved))])
-    assert _refusal(file).expected == "a whole checkpoint"
+    assert _refusal(file).expected == "an undamaged checkpoint"
 
 
 @pytest.mark.parametrize("length", [14, 61, 100, 195])
 def test_bytes_that_are_no_checkpoint_are_refused(file: CheckpointFile, saved: bytes, length: int) -> None:
     file.path.write_bytes(random.Random(length).randbytes(length))
-    assert _refusal(file).expected == "a whole checkpoint"
+    assert _refusal(file).expected == "an undamaged checkpoint"
 
 
 @pytest.mark.parametrize("content", [torch.zeros(3), [1], "text", None, {}, {"owner": "0123456789abcdef"}])
@@ -129,7 +129,7 @@ def test_a_file_of_torch_that_holds_something_else_is_refused(
     file: CheckpointFile, saved: bytes, content: object
 ) -> None:
     torch.save(content, file.path)
-    assert _refusal(file).expected == "a whole checkpoint"
+    assert _refusal(file).expected == "an undamaged checkpoint"
 
 
 def test_damage_is_never_told_in_torchs_own_words(file: CheckpointFile, saved: bytes) -> None:
@@ -144,7 +144,7 @@ def test_damage_is_never_told_in_torchs_own_words(file: CheckpointFile, saved: b
 def test_a_changed_number_is_not_taken_for_the_one_that_was_saved(file: CheckpointFile, saved: bytes) -> None:
     place = saved.index(NUMBERS.numpy().tobytes())
     file.path.write_bytes(_damaged(saved, place + 40))
-    assert _refusal(file).expected == "a whole checkpoint"
+    assert _refusal(file).expected == "an undamaged checkpoint"
 
 
 def _damaged(content: bytes, place: int) -> bytes:

@@ -79,7 +79,7 @@ def test_what_is_out_of_the_ranges_is_not_tried_first() -> None:
         ("top_fraction=0.1:2", "top_fraction=2"),
         ("selection=best", "selection=best"),
         ("sigmo=1:2", "found sigmo"),
-        ("sigma_multiplier=a:b", "numbers at both ends"),
+        ("sigma_multiplier=a:b", "numbers as both ends"),
         ("tau", "NAME=LOW:HIGH"),
     ],
 )
@@ -93,10 +93,10 @@ def test_a_wrong_range_is_refused_and_named(ranges: str, problem: str) -> None:
     [
         ("parameters: {}", "parameters"),
         ("parameters: {finetune_steps: {low: 1, high: 5}}", "found finetune_steps"),
-        ("parameters: {tau: {low: 0.1, high: 0.2, choices: [1.0]}}", "neither or both"),
+        ("parameters: {tau: {low: 0.1, high: 0.2, choices: [1.0]}}", "neither choices nor a range"),
         ("parameters: {tau: {low: 0.1, high: 0.2, when: {selection: [paper]}}}", "a condition on selection"),
         ("parameters: {tau: {low: -0.1, high: 0.2}}", "tau=-0.1"),
-        ("parameters: {gamma: {low: -0.1, high: 0.2, log: true}}", "above 0 for log"),
+        ("parameters: {gamma: {low: -0.1, high: 0.2, log: true}}", "above 0 where log is true"),
         ("first: {one: {sigma: loo}}\nparameters: {tau: {low: 0.1, high: 0.2}}", "found sigma"),
         ("parameters: {selection: {choices: [top, paper], suggest: best}}", "suggest of selection: found best"),
         ("parameters: [", "parsing"),

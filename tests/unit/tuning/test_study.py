@@ -68,7 +68,7 @@ def test_a_study_whose_first_command_died_too_early_is_told_apart(
 ) -> None:
     monkeypatch.setattr("tuning.study._WAIT_SECONDS", 0)
     optuna.create_study(study_name="lds", storage=study_config.storage)
-    with pytest.raises(ConfigError, match="ended before it had begun"):
+    with pytest.raises(ConfigError, match="ended before the study was set up"):
         _open(study_config, tracker)
 
 
@@ -117,7 +117,7 @@ def test_a_file_that_is_no_database_is_refused_and_kept(
 def test_only_figures_of_which_one_way_is_better_are_searched_by(
     objectives: str, study_config: TuneConfig, tracker: Tracker
 ) -> None:
-    with pytest.raises(ConfigError, match="one way is better: fid"):
+    with pytest.raises(ConfigError, match="have a better direction: fid"):
         _open(study_config, tracker, objectives=objectives)
 
 

@@ -80,7 +80,7 @@ def test_a_pruned_trial_is_answered_from_the_record_too(
     trials = worker.study.get_trials(states=(TrialState.PRUNED,))
     assert len(trials) == config.trials
     last = tracker.client.get_run(trials[-1].user_attrs["run"])
-    assert "As trial" in last.data.tags["lds.sentence"]
+    assert "with the same parameters was pruned" in last.data.tags["lds.sentence"]
 
 
 def test_a_sampler_that_repeats_itself_is_not_the_end_of_a_search(
