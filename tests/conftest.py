@@ -19,6 +19,7 @@ from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import Tracker
 from lds_mlflow.values import Evaluation
+from tests.forks import Forks, running_forks
 
 # Two test processes whose threads wait for each other's cores are many times slower than one thread each.
 torch.set_num_threads(1)
@@ -79,6 +80,13 @@ def tracker(tracking_uri: str) -> Tracker:
 def said() -> list[str]:
     """The lines that a pipeline has printed."""
     return []
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Starts commands in forked processes."""
+    with running_forks() as found:
+        yield found
 
 
 @pytest.fixture
