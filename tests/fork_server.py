@@ -19,15 +19,13 @@ __all__ = ["LARGEST_REQUEST", "Request"]
 LARGEST_REQUEST = 1 << 20
 _PRELOADED = (
     "lds_mlflow.pipeline",
+    "lds_mlflow.latent.scoring.fused",
     "lds_mlflow.tracking.server",
     "tuning.search",
-    # What these import when they are first used.
-    "torch._dynamo",
+    # What MLflow imports when it is first used.
+    "alembic.command",
+    "git",
     "mlflow.cli",
-    "mlflow.projects.backend.local",
-    "mlflow.store.tracking.sqlalchemy_store",
-    "mlflow.store.model_registry.sqlalchemy_store",
-    "mlflow.pyfunc",
 )
 
 
