@@ -2,8 +2,9 @@
 
 import resource
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import Tracker
 from lds_mlflow.values import Evaluation
+from tests.forks import Forks, running_forks
 
 # Two test processes whose threads wait for each other's cores are many times slower than one thread each.
 torch.set_num_threads(1)
@@ -41,17 +43,44 @@ MakePipeline = Callable[..., Pipeline]
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # MLflow takes seconds to lay out a database, and none to copy one.
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
+    MlflowClient(f"sqlite:///{path}").create_experiment("tests")
     return path
 
 
 @pytest.fixture
 def local_store(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of an empty SQLite file, with artifacts in a folder."""
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    client = MlflowClient(uri)
-    client.create_experiment("tests", artifact_location=(tmp_path / "artifacts").as_uri())
+    return _copied(empty_database, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def trained_database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _copied(empty_database, folder, monkeypatch)
+        for name in ("finetune", "classifier"):
+            values = {"registered_model": "none"} if name == "finetune" else {}
+            configs = tiny_configs(name, {"work_dir": folder / "work", **values})
+            Pipeline(configs, Tracker.connect(), Interruption(), lambda line: None).run(name)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def trained_store(trained_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a SQLite file with a tiny finetuned model, all that is behind it, and a classifier.
+
+    Their artifacts are every test's, to read; new runs have theirs in a folder of the test's own.
+    """
+    return _copied(trained_database, tmp_path, monkeypatch)
+
+
+def _copied(database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Copies a database of runs, and returns the address of the copy."""
+    shutil.copy(database, folder / "mlflow.db")
+    place = ((folder / "artifacts").as_uri(),)
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection, connection:
+        connection.execute("UPDATE experiments SET artifact_location = ? WHERE name = 'tests'", place)
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
     use_store(monkeypatch, uri, "tests")
     return uri
 
@@ -65,9 +94,9 @@ def use_store(monkeypatch: pytest.MonkeyPatch, uri: str, experiment: str) -> Non
 
 
 @pytest.fixture
-def tracking_uri(local_store: str) -> str:
-    """The address of a store without runs, where this test's runs and artifacts go."""
-    return local_store
+def tracking_uri(request: pytest.FixtureRequest) -> str:
+    """The address of the store where this test's runs and artifacts go: `local_store`, or what a parameter names."""
+    return str(request.getfixturevalue(getattr(request, "param", "local_store")))
 
 
 @pytest.fixture
@@ -79,6 +108,13 @@ def tracker(tracking_uri: str) -> Tracker:
 def said() -> list[str]:
     """The lines that a pipeline has printed."""
     return []
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Starts commands in forked processes."""
+    with running_forks() as found:
+        yield found
 
 
 @pytest.fixture

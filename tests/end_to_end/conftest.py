@@ -1,13 +1,16 @@
-"""Real commands in processes of their own, against a store of their own."""
+"""Commands in processes of their own, against a store of their own.
+
+A process is forked from one that has imported everything, unless how a command starts is part of what a test is of.
+"""
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
@@ -15,15 +18,35 @@ from mlflow import MlflowClient
 
 from lds_mlflow.entry.graph import ENTRY_POINTS, parameters
 from tests.conftest import TINY, use_store
+from tests.forks import Forks
 from tests.places import ROOT
 from tests.postgres import find_postgres, running_postgres
 from tests.servers import PATIENCE_SECONDS
 from tests.tracking_server import PASSWORD, USER, TrackingServer, running_s3
 from tuning.entry import PARAMETERS
 
+
+class Process(Protocol):
+    """A running command, forked or not."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | Any: ...
+
+    def poll(self) -> int | None: ...
+
+    def communicate(self, *, timeout: float | None = None) -> tuple[str, str]: ...
+
+    def send_signal(self, signum: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
-Start = Callable[..., subprocess.Popen[str]]
+Start = Callable[..., Process]
 Started = Callable[[list[str]], subprocess.Popen[str]]
 
 
@@ -72,43 +95,69 @@ def server_store(server: TrackingServer, monkeypatch: pytest.MonkeyPatch) -> str
     return server.uri
 
 
-@pytest.fixture
-def tracking_uri(request: pytest.FixtureRequest) -> str:
-    """The address of a store without runs: a SQLite file, or what `on_both_stores` and `on_the_server` say."""
-    return str(request.getfixturevalue(getattr(request, "param", "local_store")))
-
-
 on_both_stores = pytest.mark.parametrize("tracking_uri", ["local_store", "server_store"], indirect=True)
 on_the_server = pytest.mark.parametrize("tracking_uri", ["server_store"], indirect=True)
 
 
 @pytest.fixture
-def mlflow_run(tracking_uri: str, tmp_path: Path) -> Run:
-    """Runs an entry point through `mlflow run --env-manager local`, from a folder that is not the project's."""
+def mlflow_run(tracking_uri: str, tmp_path: Path, forks: Forks) -> Run:
+    """Runs an entry point through `mlflow run --env-manager local`, from a folder that is not the project's.
+
+    The launcher is forked; the command that it launches starts from nothing.
+    """
 
     def run(entry_point: str, **values: Any) -> Done:
         command = _launcher(entry_point, tmp_path / "work", values)
-        return subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE_SECONDS,
-        )
+        process = forks.begin("mlflow", *command, folder=tmp_path, environment=environment())
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        return Done(command, process.poll() or 0, output, errors)
 
     return run
 
 
 @pytest.fixture
 def launch(tracking_uri: str, tmp_path: Path, started: Started) -> Start:
-    """Starts an entry point through `mlflow run`, in a process group of its own."""
+    """Starts an entry point through `mlflow run`, in a process group of its own, all of it from nothing."""
 
-    def begin(entry_point: str, **values: Any) -> subprocess.Popen[str]:
-        return started(_launcher(entry_point, tmp_path / "work", values))
+    def begin(entry_point: str, **values: Any) -> Process:
+        return started([sys.executable, "-m", "mlflow", *_launcher(entry_point, tmp_path / "work", values)])
 
     return begin
+
+
+def _launcher(entry_point: str, work_dir: Path, values: dict[str, Any]) -> list[str]:
+    flags = [f"-P{name}={value}" for name, value in assignments(entry_point, work_dir, values).items()]
+    return ["run", str(ROOT), "-e", entry_point, "--env-manager", "local", *flags]
+
+
+@pytest.fixture
+def start(tracking_uri: str, tmp_path: Path, forks: Forks) -> Iterator[Start]:
+    """Starts commands in forked processes; none outlives its test."""
+    processes: list[Process] = []
+
+    def begin(entry_point: str, **values: Any) -> Process:
+        package, *words = _command(entry_point, tmp_path / "work", values)
+        processes.append(forks.begin(package, *words, folder=tmp_path, environment=environment()))
+        return processes[-1]
+
+    yield begin
+    _end(processes)
+
+
+@pytest.fixture
+def start_from_nothing(tracking_uri: str, tmp_path: Path, started: Started) -> Start:
+    """Starts a command as a shell does."""
+
+    def begin(entry_point: str, **values: Any) -> Process:
+        return started([sys.executable, "-m", *_command(entry_point, tmp_path / "work", values)])
+
+    return begin
+
+
+def _command(entry_point: str, work_dir: Path, values: dict[str, Any]) -> list[str]:
+    package = "lds_mlflow" if entry_point in ENTRY_POINTS else "tuning"
+    flags = [f"--{name}={value}" for name, value in assignments(entry_point, work_dir, values).items()]
+    return [package, entry_point, *flags]
 
 
 @pytest.fixture
@@ -130,23 +179,10 @@ def started(tmp_path: Path) -> Iterator[Started]:
         return process
 
     yield begin
+    _end(processes)
+
+
+def _end(processes: Sequence[Process]) -> None:
     for process in processes:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def _launcher(entry_point: str, work_dir: Path, values: dict[str, Any]) -> list[str]:
-    flags = [f"-P{name}={value}" for name, value in assignments(entry_point, work_dir, values).items()]
-    project = [str(ROOT), "-e", entry_point, "--env-manager", "local"]
-    return [sys.executable, "-m", "mlflow", "run", *project, *flags]
-
-
-@pytest.fixture
-def start(tracking_uri: str, tmp_path: Path, started: Started) -> Start:
-    """Starts a command and returns its process."""
-
-    def begin(entry_point: str, **values: Any) -> subprocess.Popen[str]:
-        flags = [f"--{name}={value}" for name, value in assignments(entry_point, tmp_path / "work", values).items()]
-        return started([sys.executable, "-m", "lds_mlflow", entry_point, *flags])
-
-    return begin

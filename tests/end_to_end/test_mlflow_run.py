@@ -4,7 +4,8 @@ import pytest
 
 from lds_mlflow.tracking import Tracker, tags
 from lds_mlflow.values import ModelWeights
-from tests.end_to_end.conftest import Run, on_both_stores, on_the_server
+from tests.end_to_end.conftest import Run, Start, on_both_stores, on_the_server
+from tests.servers import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.end_to_end
 
@@ -41,10 +42,11 @@ def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tra
     assert " running on " not in again.stdout
 
 
-def test_ablate_by_two_workers_ends_in_the_papers_tables(mlflow_run: Run, tracker: Tracker) -> None:
+def test_ablate_by_two_workers_ends_in_the_papers_tables(start: Start, tracker: Tracker) -> None:
     values = {"arms": "lds,sample-density", "seeds": 2, "workers": 2}
-    done = mlflow_run("ablate", **values)
-    assert done.returncode == 0, done.stderr
+    process = start("ablate", **values)
+    output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, errors
     runs = tracker.client.search_runs([tracker.experiment_id])
     assert {run.info.status for run in runs} == {"FINISHED"}
     (ablate,) = [run for run in runs if run.data.tags[tags.STEP] == "ablate"]
@@ -53,12 +55,12 @@ def test_ablate_by_two_workers_ends_in_the_papers_tables(mlflow_run: Run, tracke
     assert [run.data.tags[tags.STEP] for run in others].count("train") == 2
     ledger = Path(tracker.client.download_artifacts(ablate.info.run_id, "paper/claims.md")).read_text()
     assert "it is A that does" in ledger
-    assert "8 of 8 done" in done.stdout
+    assert "8 of 8 done" in output
 
 
 @on_the_server
 def test_tune_by_two_workers_ends_in_a_registered_model_that_finetune_gives_again(
-    mlflow_run: Run, tracker: Tracker, tmp_path: Path
+    start: Start, mlflow_run: Run, tracker: Tracker, tmp_path: Path
 ) -> None:
     settings = {
         "storage": f"sqlite:///{tmp_path / 'tuning.db'}",
@@ -67,8 +69,9 @@ def test_tune_by_two_workers_ends_in_a_registered_model_that_finetune_gives_agai
         "finalists": 1,
         "workers": 2,
     }
-    done = mlflow_run("tune", trials=3, ranges="augment_run=auto, selection=top|power, sigma=norm/5", **settings)
-    assert done.returncode == 0, done.stderr
+    process = start("tune", trials=3, ranges="augment_run=auto, selection=top|power, sigma=norm/5", **settings)
+    output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, errors
     runs = tracker.client.search_runs([tracker.experiment_id])
     (study,) = [run for run in runs if run.data.tags.get(tags.STEP) == "tune"]
     trials = [run for run in runs if tags.STATE in run.data.tags]
@@ -80,7 +83,7 @@ def test_tune_by_two_workers_ends_in_a_registered_model_that_finetune_gives_agai
     registered = tracker.open(str(version.run_id))
     assert "Study lds, " in str(version.description)
 
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("This command makes the same weights: ")]
+    (line,) = [line for line in output.splitlines() if line.startswith("This command makes the same weights: ")]
     given = dict(word.split("=", 1) for word in line.split() if "=" in word)
     again = mlflow_run("finetune", **given, reuse="false")
     assert again.returncode == 0, again.stderr

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,7 +11,7 @@ from mlflow import MlflowClient
 
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from tests.conftest import MakePipeline
-from tests.end_to_end.conftest import Start, on_the_server
+from tests.end_to_end.conftest import Process, Start, on_the_server
 from tests.servers import PATIENCE_SECONDS
 from tests.tracking_server import TrackingServer
 
@@ -30,7 +29,7 @@ def _train(tracker: Tracker) -> FinishedRun:
     return FinishedRun(run, tracker.tracking_uri)
 
 
-def _wait_for_checkpoint(folder: Path, process: subprocess.Popen[str], after: float = 0.0) -> None:
+def _wait_for_checkpoint(folder: Path, process: Process, after: float = 0.0) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not any(path.stat().st_mtime > after for path in (folder / "checkpoints").glob("train-*.pt")):
         assert process.poll() is None, process.communicate()[1]

@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 
 from tests.conftest import MakePipeline
-from tests.end_to_end.conftest import on_both_stores
 from tests.places import ROOT
 from tests.servers import PATIENCE_SECONDS, free_port, wait_until_it_answers
 
@@ -28,7 +27,6 @@ LOAD_AND_SAMPLE = f"""
 import pickle, sys
 def refuse(*args, **kwargs): raise AssertionError("unpickled")
 import mlflow, pandas
-from tests.places import ROOT
 pickle.loads = pickle.load = refuse
 model = mlflow.pyfunc.load_model("{URI}")
 rows = model.predict(pandas.DataFrame({{"seed": [3, 5]}}), params={{"truncation": 0.5}})
@@ -59,6 +57,7 @@ def _post(port: int, content: dict[str, Any]) -> tuple[int, Any]:
         return error.code, error.read().decode()
 
 
+@pytest.mark.parametrize("tracking_uri", ["trained_store"], indirect=True)
 def test_the_registered_model_samples_in_a_clean_process_without_unpickling(
     make_pipeline: MakePipeline, tmp_path: Path
 ) -> None:
@@ -75,7 +74,7 @@ def test_the_registered_model_samples_in_a_clean_process_without_unpickling(
     assert _picture(done.stdout.strip().splitlines()[-1]).size == (8, 8)
 
 
-@on_both_stores
+@pytest.mark.parametrize("tracking_uri", ["trained_store", "server_store"], indirect=True)
 def test_the_registered_model_is_served(make_pipeline: MakePipeline, tmp_path: Path) -> None:
     make_pipeline("finetune").run("finetune")
     port = free_port()
@@ -95,6 +94,7 @@ def test_the_registered_model_is_served(make_pipeline: MakePipeline, tmp_path: P
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium isn't installed (Debian: apt install chromium)")
+@pytest.mark.parametrize("tracking_uri", ["trained_store"], indirect=True)
 def test_the_gallery_shows_samples_with_their_densities(make_pipeline: MakePipeline, tmp_path: Path) -> None:
     make_pipeline("finetune").run("finetune")
     port = free_port()

@@ -1,4 +1,4 @@
-"""Several processes that compute as one, started by torchrun."""
+"""Several processes that compute as one, as torchrun starts them."""
 
 import json
 import os
@@ -13,46 +13,38 @@ import torch
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
 from lds_mlflow.training import FitTask, fit
+from tests.forks import Forks
 from tests.places import ROOT
 from tests.ranks_program import PLAN, fitted, images, model_with, rows
 from tests.servers import PATIENCE_SECONDS
 
 
-def _begun(what: str, folder: Path, *, size: int, stop_after: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={size}"]
-    return subprocess.run(
-        [*command, "-m", "tests.ranks_program", what, str(folder), str(stop_after)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_SECONDS,
-    )
-
-
-def _together(what: str, folder: Path, *, size: int, stop_after: int = 0) -> Any:
-    done = _begun(what, folder, size=size, stop_after=stop_after)
-    assert done.returncode == 0, done.stderr
+def _together(forks: Forks, what: str, folder: Path, *, size: int, stop_after: int = 0) -> Any:
+    processes = forks.begin_together("tests.ranks_program", what, str(folder), str(stop_after), size=size)
+    for process in processes:
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0, errors
     return json.loads((folder / "found.json").read_text())
 
 
 # With three, the order in which gradients are summed shows.
 @pytest.mark.parametrize(("kind", "size"), [("adversary", 3), ("exemplar", 2)])
 def test_a_fit_by_several_processes_that_was_stopped_resumes_to_the_same_weights(
-    kind: str, size: int, tmp_path: Path
+    forks: Forks, kind: str, size: int, tmp_path: Path
 ) -> None:
     (tmp_path / "whole").mkdir()
-    whole = _together(kind, tmp_path / "whole", size=size)
-    stopped = _together(kind, tmp_path, size=size, stop_after=7)
-    resumed = _together(kind, tmp_path, size=size)
+    whole = _together(forks, kind, tmp_path / "whole", size=size)
+    stopped = _together(forks, kind, tmp_path, size=size, stop_after=7)
+    resumed = _together(forks, kind, tmp_path, size=size)
     assert (whole["step"], stopped["step"], resumed["step"]) == (12, 7, 12)
     assert resumed == whole
 
 
 @pytest.mark.parametrize(("kind", "rounding"), [("exemplar", 1e-4), ("free bits", 1e-4), ("lower", 0.1)])
-def test_how_many_processes_there_are_changes_roundings_alone(kind: str, rounding: float, tmp_path: Path) -> None:
-    together = _together(kind, tmp_path, size=2)
+def test_how_many_processes_there_are_changes_roundings_alone(
+    forks: Forks, kind: str, rounding: float, tmp_path: Path
+) -> None:
+    together = _together(forks, kind, tmp_path, size=2)
     (tmp_path / "alone").mkdir()
     alone: Any = fitted(ALONE, kind, tmp_path / "alone", lambda step: False)
     assert len(alone["told"]) == len(together["told"]) >= 4
@@ -60,12 +52,21 @@ def test_how_many_processes_there_are_changes_roundings_alone(kind: str, roundin
         assert other == pytest.approx(one, rel=rounding)
 
 
-def test_rows_are_computed_as_by_one_process(tmp_path: Path) -> None:
-    assert _together("rows", tmp_path, size=2) == rows(ALONE)
+def test_rows_are_computed_as_by_one_process(forks: Forks, tmp_path: Path) -> None:
+    assert _together(forks, "rows", tmp_path, size=2) == rows(ALONE)
 
 
 def test_who_follows_says_in_a_sentence_that_the_leader_is_gone(tmp_path: Path) -> None:
-    done = _begun("failure", tmp_path, size=2)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*command, "-m", "tests.ranks_program", "failure", str(tmp_path), "0"],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
     assert done.returncode != 0
     assert "WorkerError: the leading process: found that it has ended before its command was finished" in done.stderr
 

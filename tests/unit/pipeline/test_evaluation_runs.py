@@ -11,6 +11,11 @@ from lds_mlflow.values import Evaluation, LatentDistribution, ModelWeights
 from tests.conftest import MakePipeline
 
 
+@pytest.fixture
+def tracking_uri(trained_store: str) -> str:
+    return trained_store
+
+
 def _names(tracker: Tracker, step: str) -> list[str]:
     runs = tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = '{step}'")
     return sorted(str(run.info.run_name) for run in runs)

@@ -20,6 +20,11 @@ from tests.conftest import MakePipeline
 from tests.unit.pipeline.conftest import QUIET, artifacts
 
 
+@pytest.fixture
+def tracking_uri(trained_store: str) -> str:
+    return trained_store
+
+
 def test_models_are_evaluated_and_compared_in_one_command(make_pipeline: MakePipeline, tracker: Tracker) -> None:
     models = [make_pipeline("train", train_seed=seed).run("train").id for seed in (0, 1)]
     run = make_pipeline("compare", runs=f"one={models[0]},other=runs:/{models[1]}").run("compare")
@@ -171,6 +176,8 @@ def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
     def peek(config: object, context: Context) -> str:
         return str(len(context.inputs["data"].load(ExampleSet, "test")))
 
+    for run in tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = '{step}'"):
+        tracker.client.delete_run(run.info.run_id)
     pipeline = make_pipeline(step, **(QUIET if step in {"finetune"} else {}))
     monkeypatch.setitem(vars(runner_module)["_CODE"], step, replace(vars(runner_module)["_CODE"][step], run=peek))
     with pytest.raises(ProtocolError, match="Use the part select for choices"):

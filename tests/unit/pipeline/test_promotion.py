@@ -11,6 +11,11 @@ from tests.conftest import MakePipeline
 NAME = "lds-vae"
 
 
+@pytest.fixture
+def tracking_uri(trained_store: str) -> str:
+    return trained_store
+
+
 def _champion(tracker: Tracker) -> str | None:
     found = tracker.registry.find(NAME, CHAMPION)
     return found.number if found else None

@@ -1,44 +1,44 @@
 """Several workers of one study, some of which are killed."""
 
+import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from lds_mlflow.tracking import Tracker
-from tests.places import ROOT
+from tests.forks import Forks
 from tests.servers import PATIENCE_SECONDS
 
-TRIALS, WORKERS, KILLED = 16, 4, 2
+TRIALS, WORKERS, KILLED = 20, 4, 2
 
 
 @pytest.mark.parametrize("kind", ["postgres", "sqlite"])
 def test_killed_workers_cost_no_trial_and_none_is_run_twice(
-    kind: str, request: pytest.FixtureRequest, tracker: Tracker, tmp_path: Path
+    kind: str, request: pytest.FixtureRequest, forks: Forks, tracker: Tracker, tmp_path: Path
 ) -> None:
     address = request.getfixturevalue("postgres") if kind == "postgres" else f"sqlite:///{tmp_path / 'tuning.db'}"
-    command = [sys.executable, "-m", "tests.unit.tuning.made_up", address, str(TRIALS)]
-    workers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(WORKERS)]
-    time.sleep(2)
-    storage = RDBStorage(address)
+    command = ["tests.unit.tuning.made_up", address, str(TRIALS)]
+    workers = [forks.begin(*command, environment=os.environ) for _ in range(WORKERS)]
     try:
+        storage = _laid_out_by_the_workers(address)
         for worker in workers[:KILLED]:
             _wait_for_a_trial(storage)
             time.sleep(random.random())
             worker.send_signal(signal.SIGKILL)
-        codes = [worker.wait(180) for worker in workers]
+        for worker in workers:
+            worker.communicate(timeout=PATIENCE_SECONDS)
     finally:
         for worker in workers:
             worker.kill()
-    assert codes[KILLED:] == [0] * (WORKERS - KILLED)
+    assert [worker.returncode for worker in workers[KILLED:]] == [0] * (WORKERS - KILLED)
     trials = optuna.load_study(study_name="lds", storage=storage).get_trials()
     storage.remove_session()
     storage.engine.dispose()
@@ -46,6 +46,19 @@ def test_killed_workers_cost_no_trial_and_none_is_run_twice(
     assert states[TrialState.COMPLETE] + states[TrialState.PRUNED] == TRIALS
     assert states[TrialState.RUNNING] == states[TrialState.WAITING] == 0
     _require_runs(tracker, trials)
+
+
+def _laid_out_by_the_workers(address: str) -> RDBStorage:
+    engine = sqlalchemy.create_engine(address)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if sqlalchemy.inspect(engine).has_table("studies"):
+            with engine.connect() as connection:
+                if connection.execute(sqlalchemy.text("SELECT * FROM studies")).first():
+                    break
+        time.sleep(0.05)
+    engine.dispose()
+    return RDBStorage(address)
 
 
 def _wait_for_a_trial(storage: RDBStorage) -> None:

@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,8 @@ from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent import score_exhaustively, score_factored
 from lds_mlflow.latent.scoring import exhaustive, tiles
 from lds_mlflow.latent.scoring.best import Best
-from tests.places import ROOT
+from tests.forks import Forks
+from tests.servers import PATIENCE_SECONDS
 from tests.unit.latent.conftest import every_interpolant, gaussian, norm_fifth, oracle
 
 
@@ -164,40 +162,13 @@ def test_ties_in_a_stream_go_to_the_lower_code() -> None:
     assert best.ranked()[1].tolist() == [1, 2, 4]
 
 
-_SCRIPT = """
-import sys, torch
-from lds_mlflow.latent import score_exhaustively
-from lds_mlflow.latent.scoring import tiles
-from lds_mlflow.machine.ranks import follow, lead
-from tests.places import ROOT
-torch.set_num_threads(1)
-tiles._LARGEST_SIDE = 16
-ranks = lead("cpu")
-if ranks.leads:
-    z = torch.randn(90, 6, generator=torch.Generator().manual_seed(3))
-    found = score_exhaustively(z, 400, sigma=0.9, leave_endpoints_out=True, ranks=ranks)
-    parents, counts = found.candidates.parents_M2, found.census.counts_B
-    torch.save({"scores": found.scores.log_lds_M, "parents": parents, "counts": counts}, sys.argv[1])
-    ranks.dismiss()
-else:
-    follow(ranks)
-"""
-
-
 @pytest.mark.parametrize("ranks", [1, 3])
-def test_ranks_return_what_one_process_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ranks: int) -> None:
-    script = tmp_path / "sweep.py"
-    script.write_text(_SCRIPT)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*torchrun, str(script), str(tmp_path / "found.pt")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+def test_ranks_return_what_one_process_does(
+    forks: Forks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ranks: int
+) -> None:
+    for process in forks.begin_together("tests.sweep_program", str(tmp_path / "found.pt"), size=ranks):
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0, errors
     monkeypatch.setattr(tiles, "_LARGEST_SIDE", 16)
     alone = score_exhaustively(gaussian(90, 6, 3), 400, sigma=0.9, leave_endpoints_out=True)
     found = torch.load(tmp_path / "found.pt", weights_only=True)
