@@ -12,7 +12,7 @@ from torch import Tensor
 from lds_mlflow.config import NO_RUN, AugmentConfig, EvaluateConfig, FinetuneConfig, StepConfig
 from lds_mlflow.domains import domain_of
 from lds_mlflow.entry.graph import STEPS, TEST_PARTS
-from lds_mlflow.metrics import ClassifierExtractor, Yardstick
+from lds_mlflow.metrics import ClassifierExtractor, RealExamples, Yardstick
 from lds_mlflow.models import Autoencoder, Codec, Trainable
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, first_sample_of, shared_runs
@@ -73,11 +73,11 @@ class _Basis:
 
     @property
     def train(self) -> ExampleSet:
-        return self.yardstick.train
+        return self.yardstick.real.train
 
     @property
     def select(self) -> ExampleSet:
-        return self.yardstick.held_out
+        return self.yardstick.real.held_out
 
 
 class TriesOut(Protocol):
@@ -191,7 +191,9 @@ class Bench:
         extractor = extractor_as_configured(evaluate, judge, train, device=runner.device, cache=None)
         select = data.load(ExampleSet, "select")
         return _Basis(
-            yardstick=Yardstick.of(select, train, extractor=extractor, judge=judge, k=evaluate.k_neighbours),
+            yardstick=Yardstick.of(
+                RealExamples(train, select), extractor=extractor, judge=judge, k=evaluate.k_neighbours
+            ),
             reserve=data.load(ExampleSet, "reserve") if "data/reserve_examples" in data.metrics else None,
             latents=runs["encode"].load(LatentSet, "latents"),
             weights=runs["train"].load(ModelWeights, "model"),

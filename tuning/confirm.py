@@ -9,6 +9,7 @@ import pandas as pd
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from lds_mlflow.choices.figures import COMPARED, FIGURES, LEAST_NEAREST_RATIO, SUMMARY
 from lds_mlflow.config import (
     NO_MODEL,
     NO_RUN,
@@ -21,7 +22,7 @@ from lds_mlflow.config import (
 )
 from lds_mlflow.entry.graph import REGISTER, STEPS
 from lds_mlflow.errors import DataError, SelectionError, TrainingError
-from lds_mlflow.metrics import COMPARED, FIGURES, Comparison, compare_over_seeds, mean_over_seeds, preferred_over_seeds
+from lds_mlflow.metrics import Comparison, compare_over_seeds, mean_over_seeds, preferred_over_seeds
 from lds_mlflow.pipeline.promotion import promote_if_new
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import Runs, SeedRuns, shared_runs
@@ -52,7 +53,9 @@ def leaders(study: Study, n: int) -> list[FrozenTrial]:
     """Returns the n trials that lead, no two alike and none that copies: by the first objective, of a Pareto front."""
     several = len(study.directions) > 1
     trials = study.best_trials if several else study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    allowed = [trial for trial in trials if trial.user_attrs.get(CONSTRAINT, 1.0) >= 1]
+    allowed = [
+        trial for trial in trials if trial.user_attrs.get(CONSTRAINT, LEAST_NEAREST_RATIO) >= LEAST_NEAREST_RATIO
+    ]
     sign = 1 if study.directions[0] == StudyDirection.MINIMIZE else -1
     found: list[FrozenTrial] = []
     for trial in sorted(allowed, key=lambda one: sign * one.values[0]):
@@ -201,7 +204,7 @@ def _table(found: _Confirmed, compared: Sequence[Comparison]) -> pd.DataFrame:
     by_pair = {(row.model, row.name): row for row in compared}
     rows = []
     for label, evaluations in found.test.items():
-        for name in ("fid", "coverage", "density", "nearest_ratio"):
+        for name in SUMMARY:
             mean, row = mean_over_seeds(evaluations, name), by_pair.get((label, name))
             rows.append(
                 {

@@ -11,7 +11,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from lds_mlflow.metrics import FIGURES
+from lds_mlflow.choices.figures import FIGURES
 from lds_mlflow.tracking import Run
 from tuning.config import TuneConfig
 

@@ -12,8 +12,8 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from lds_mlflow.choices.figures import FIGURES, SEARCHABLE
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.metrics import FIGURES
 from tuning.config import TuneConfig
 from tuning.lease import BEAT, FREE
 from tuning.retries import RUN
@@ -42,7 +42,6 @@ _SAME, _BUDGET = "same", "trials"
 _WAIT_SECONDS = 30.0
 _WORKERS_APART = 1009
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-_NOT_SEARCHED_BY = ("fid_infinity",)
 
 
 def open_study(
@@ -158,12 +157,11 @@ def can_be_pruned(config: TuneConfig) -> bool:
 
 
 def _direction(name: str) -> StudyDirection:
-    allowed = [own for own, figure in FIGURES.items() if figure.better != "neither" and own not in _NOT_SEARCHED_BY]
-    if name not in allowed:
+    if name not in SEARCHABLE:
         raise ConfigError(
             "objectives",
             found=name,
-            expected=f"figures of which one way is better: {', '.join(allowed)}",
+            expected=f"figures of which one way is better: {', '.join(SEARCHABLE)}",
             remedy="Give some of them, separated by commas.",
         )
     return StudyDirection.MINIMIZE if FIGURES[name].better == "lower" else StudyDirection.MAXIMIZE

@@ -8,8 +8,8 @@ from optuna.samplers import RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO
 from lds_mlflow.errors import ConfigError, DataError, Interrupted, LdsError, SelectionError, TrainingError
-from lds_mlflow.metrics import FIGURES
 from lds_mlflow.pictures import image_grid
 from lds_mlflow.tracking import Run, Tracker, tags
 from tuning.bench import PARTS, Costs, Figures, Tried, TriesOut
@@ -242,4 +242,4 @@ class Worker:
 def _set_constraint(trial: Trial, nearest_ratio: float) -> None:
     """Samples that are nearer to the training images than real images are, are copies."""
     trial.set_user_attr(CONSTRAINT, nearest_ratio)
-    trial.set_constraint(CONSTRAINT, 1.0 - nearest_ratio)
+    trial.set_constraint(CONSTRAINT, LEAST_NEAREST_RATIO - nearest_ratio)

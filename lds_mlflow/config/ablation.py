@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL
 from lds_mlflow.config.base import CountOrAll, Fraction, Replicates, StepConfig
 
@@ -27,7 +28,7 @@ class AblateConfig(StepConfig):
     workers: CountOrAll = 0
     """Processes that share the work; 0: one a processor core, or one where there is a GPU."""
 
-    margin: Fraction = 0.1
+    margin: Fraction = MARGIN
     """The smallest difference that matters, as a share of the figure."""
 
     bootstrap_replicates: Replicates = 10_000

@@ -4,6 +4,7 @@ import re
 
 from pydantic import field_validator
 
+from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config.base import AUTO, Fraction, Replicates, StepConfig
 
 __all__ = ["CompareConfig", "named_runs"]
@@ -15,7 +16,7 @@ class CompareConfig(StepConfig):
     runs: str = "auto"
     """RUN,RUN or NAME=RUN,NAME=RUN: of evaluate, finetune or train. auto: the baseline, the control, the finetuned."""
 
-    margin: Fraction = 0.1
+    margin: Fraction = MARGIN
     """The smallest difference that matters, as a share of the figure."""
 
     bootstrap_replicates: Replicates = 10_000

@@ -6,6 +6,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from lds_mlflow.choices import phrases
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
+from lds_mlflow.choices.extractors import CLASSIFIER, EXTRACTORS
+from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO, PROMOTABLE
 from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config.base import (
     AUTO,
@@ -69,7 +71,7 @@ class EvaluateConfig(SamplerConfig):
     k_neighbours: Count = 5
     """Neighbours of precision, recall, density and coverage."""
 
-    features: Literal["classifier", "inception", "squeezenet", "squeezenet-caffe", "program"] = "classifier"
+    features: Annotated[str, OneOf(phrases(EXTRACTORS))] = CLASSIFIER
     """Feature extractor: the classifier, Inception v3, SqueezeNet by torchvision's or Caffe's weights, or a program."""
 
     feature_weights: FileOrEmpty = ""
@@ -87,25 +89,27 @@ class EvaluateConfig(SamplerConfig):
     @field_validator("features")
     @classmethod
     def _is_at_hand(cls, value: str, info: ValidationInfo) -> str:
-        if value == "classifier" and info.data.get("classifier_run") == NO_RUN:
+        if EXTRACTORS[value].needs_judge and info.data.get("classifier_run") == NO_RUN:
             raise ValueError("should be another extractor where classifier_run is none")
         return value
 
     @field_validator("feature_weights")
     @classmethod
     def _goes_with_the_features(cls, value: str, info: ValidationInfo) -> str:
-        features = info.data.get("features")
-        if not value and features in {"squeezenet", "squeezenet-caffe", "program"}:
+        features = info.data.get("features", "")
+        file = EXTRACTORS[features].file if features in EXTRACTORS else "optional"
+        if not value and file == "required":
             raise ValueError(f"should be a file where features is {features}")
-        if value and features == "classifier":
-            raise ValueError("should be empty where features is classifier, which the project trains")
+        if value and file == "none":
+            raise ValueError(f"should be empty where features is {features}, which the project trains")
         return value
 
     @field_validator("program_resolution")
     @classmethod
     def _is_for_a_program(cls, value: int, info: ValidationInfo) -> int:
-        if value and info.data.get("features") != "program":
-            raise ValueError("should be 0 where features isn't program")
+        takers = [name for name, choice in EXTRACTORS.items() if choice.takes_resolution]
+        if value and info.data.get("features") not in takers:
+            raise ValueError(f"should be 0 where features is not {' or '.join(takers)}")
         return value
 
 
@@ -131,7 +135,7 @@ class PromoteConfig(StepConfig):
     candidate: Annotated[str, Field(min_length=1)] = "challenger"
     """The version to promote, by its alias or number."""
 
-    promote_by: Literal["fid", "kid", "precision", "recall", "coverage"] = "fid"
+    promote_by: Annotated[str, OneOf({name: FIGURES[name].title for name in PROMOTABLE})] = "fid"
     """Figure in which it has to be better than the champion, with the interval of the difference clear of zero."""
 
     coverage_loss: Annotated[float, Field(ge=0, le=1)] = 0.02
@@ -140,7 +144,7 @@ class PromoteConfig(StepConfig):
     share_gap_gain: Annotated[float, Field(ge=0, le=1)] = 0.02
     """How much larger than the champion's its corrected class share gap may be."""
 
-    least_nearest_ratio: Annotated[float, Field(ge=0)] = 1.0
+    least_nearest_ratio: Annotated[float, Field(ge=0)] = LEAST_NEAREST_RATIO
     """The least nearest-neighbour ratio; below 1 samples are nearer to the training images than real images are."""
 
     rollback: bool = False

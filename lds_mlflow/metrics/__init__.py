@@ -1,9 +1,19 @@
-"""Samples against held-out images: arrays in, figures out.
+"""Samples against held-out examples: arrays in, figures out.
 
 fid = frechet_distance(real_NF, fake_SF)                       # anyone's features, float [N, F]
 density, coverage = density_and_coverage(real_NF, fake_SF)
-measured = evaluate_samples(samples_SCHW, held_out, train, extractor=extractor)
+measured = evaluate_samples(samples_S, RealExamples(train, held_out), extractor=extractor)
 comparisons = compare_evaluations({"old": old.evaluation, "new": measured.evaluation})
+
+Only `features/` sees examples themselves; the rest knows their features, labels and qualities. Suffixes are shapes:
+
+    N  examples of a set, by itself the real ones      M  examples of another set that it is compared with
+    S  samples of a model                              T  training examples
+    F  features of an example                          K  classes
+    k  nearest neighbours                              B  examples of a batch, or rows of a tile of a table
+    P  pairs of examples                               2  the two examples of a pair
+    R  replicates of a bootstrap                       V  figures
+    C  colour channels, H, W  height and width         1  one column, for broadcasting
 """
 
 from lds_mlflow.metrics.attributes import (
@@ -15,18 +25,19 @@ from lds_mlflow.metrics.attributes import (
     share_gap_estimate,
     wilson_interval,
 )
-from lds_mlflow.metrics.balance import Balance, Features, measure_balance
+from lds_mlflow.metrics.balance import Balance, ClassLabels, Features, JudgedLabels, measure_balance
 from lds_mlflow.metrics.deciles import Deciles, quality_by_decile
 from lds_mlflow.metrics.estimates import Estimate, bootstrap_deviations
-from lds_mlflow.metrics.evaluation import Measured, evaluate_samples
+from lds_mlflow.metrics.evaluation import EvaluationSettings, RealExamples, SampleMeasurements, evaluate_samples
 from lds_mlflow.metrics.features.cache import CachedExtractor
 from lds_mlflow.metrics.features.classifier import Classifier, train_classifier
-from lds_mlflow.metrics.features.extractors import ClassifierExtractor, Extractor, InceptionExtractor
+from lds_mlflow.metrics.features.extractors import ClassifierExtractor
+from lds_mlflow.metrics.features.inception import InceptionExtractor
 from lds_mlflow.metrics.features.programs import ProgramExtractor
+from lds_mlflow.metrics.features.protocols import Extractor, Judge
 from lds_mlflow.metrics.features.scaled import ScaledExtractor
 from lds_mlflow.metrics.features.sharpness import sharpness
 from lds_mlflow.metrics.features.squeezenet import SqueezeNetExtractor
-from lds_mlflow.metrics.figures import COMPARED, FIGURES, Figure
 from lds_mlflow.metrics.frechet import (
     Extrapolation,
     frechet_distance,
@@ -37,7 +48,7 @@ from lds_mlflow.metrics.frechet import (
 from lds_mlflow.metrics.intervals import intervals_of
 from lds_mlflow.metrics.judgement.choice import is_too_near, preferred, preferred_over_seeds
 from lds_mlflow.metrics.judgement.gate import Decision, Limit, Limits, decide
-from lds_mlflow.metrics.judgement.over_seeds import OverSeeds, compare_over_seeds, mean_of_values, mean_over_seeds
+from lds_mlflow.metrics.judgement.over_seeds import MeanOverSeeds, compare_over_seeds, mean_of_values, mean_over_seeds
 from lds_mlflow.metrics.judgement.verdicts import (
     BETTER,
     NO_DIFFERENCE,
@@ -55,13 +66,12 @@ from lds_mlflow.metrics.yardstick import Yardstick
 
 __all__ = [
     "BETTER",
-    "COMPARED",
-    "FIGURES",
     "NO_DIFFERENCE",
     "TOO_FEW",
     "WORSE",
     "Balance",
     "CachedExtractor",
+    "ClassLabels",
     "Classifier",
     "ClassifierExtractor",
     "Comparison",
@@ -69,17 +79,20 @@ __all__ = [
     "Deciles",
     "Decision",
     "Estimate",
+    "EvaluationSettings",
     "Extractor",
     "Extrapolation",
     "Features",
-    "Figure",
     "InceptionExtractor",
+    "Judge",
+    "JudgedLabels",
     "Limit",
     "Limits",
-    "Measured",
+    "MeanOverSeeds",
     "Memorization",
-    "OverSeeds",
     "ProgramExtractor",
+    "RealExamples",
+    "SampleMeasurements",
     "ScaledExtractor",
     "SqueezeNetExtractor",
     "Yardstick",

@@ -1,11 +1,11 @@
-r"""How often each class occurs among samples, against how often it does among training images.
+r"""How often each class occurs among samples, against how often it does among training examples.
 
 Balance is the gap to the training shares, not to equal shares: a model that copies its data's imbalance has added none.
 
-A classifier that takes one class for another moves their shares. With C_cd the share of real images of class c that it
-takes for d (measured on images it wasn't trained on), the shares p that it should have seen to see q solve q = C^T p:
-Forman, Quantifying Counts and Costs via Classification, 2008 (for two classes Rogan & Gladen 1978). Its own error is
-then part of the interval.
+A classifier that takes one class for another moves their shares. Let C_cd be the share of the real examples of class c
+that it takes for d, measured on examples that it wasn't trained on. Where it sees the shares q, the true shares p solve
+q = C^T p: Forman, Quantifying Counts and Costs via Classification, 2008 (for two classes Rogan & Gladen 1978). The
+error of C is then part of the interval.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from scipy.optimize import nnls
 from scipy.stats import binomtest
 from torch import Tensor
 
+from lds_mlflow.choices.figures import TAILS
 from lds_mlflow.errors import DataError
 from lds_mlflow.metrics.estimates import Estimate
 
@@ -65,7 +66,7 @@ def share_gap_estimate(labels_S: Tensor, reference_K: Tensor, n_real: int) -> Es
 
 
 def confusion_counts(true_N: Tensor, judged_N: Tensor, n_classes: int) -> Tensor:
-    """Returns how many images of class c (row) the classifier takes for d (column), int64 [K, K]."""
+    """Returns how many examples of class c (row) the classifier takes for d (column), int64 [K, K]."""
     return torch.bincount(true_N * n_classes + judged_N, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
@@ -83,15 +84,15 @@ def corrected_shares(
 
     Args:
         labels_S: What the classifier takes the samples for, int64 [S].
-        confusion_KK: See `confusion_counts`; of images that the classifier wasn't trained on.
+        confusion_KK: See `confusion_counts`; of examples that the classifier wasn't trained on.
         reference_K: The shares to keep, float64 [K].
         names_K: What errors call the classes.
-        n_real: N, of the influences of real images, which are 0.
+        n_real: N, of the influences of real examples, which are 0.
         replicates: How often samples and confusion are drawn again for the intervals.
         generator: Draws them.
 
     Raises:
-        DataError: The confusion is known of no image of a class, or can't tell classes apart.
+        DataError: The confusion is known of no example of a class, or can't tell classes apart.
     """
     counts = confusion_KK.double()
     n_classes = len(counts)
@@ -102,9 +103,9 @@ def corrected_shares(
         classes = ", ".join(names_K[label] for label in unseen or alike)
         raise DataError(
             "the classifier's confusion",
-            found=f"no image of {classes}" if unseen else f"{classes}, which it can't tell apart",
-            expected="images of every class that the classifier wasn't trained on, and that it mostly knows",
-            remedy="Give the part select more images of it, or train the classifier longer.",
+            found=f"no example of {classes}" if unseen else f"{classes}, which it can't tell apart",
+            expected="examples of every class that the classifier wasn't trained on, and that it mostly knows",
+            remedy="Give the part select more examples of it, or train the classifier longer.",
         )
     seen = class_shares(labels_S, n_classes)
     shares = _solve(rates, seen)
@@ -115,7 +116,7 @@ def corrected_shares(
     again = torch.stack(
         [_solve(some_rates, some_seen) for some_rates, some_seen in zip(rates_again, drawn, strict=True)]
     )
-    low, high = again.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64), dim=0)
+    low, high = again.quantile(torch.tensor(TAILS, dtype=torch.float64), dim=0)
     return CorrectedShares(
         shares_K=shares,
         low_K=torch.minimum(low, shares),
@@ -151,7 +152,7 @@ def _not_told_apart(rates_KK: Tensor) -> list[int]:
 
 def _solve(rates_KK: Tensor, seen_K: Tensor) -> Tensor:
     found, _ = nnls(rates_KK.T.numpy(), seen_K.numpy())
-    # A confusion that was drawn again may have no image that is taken for what was seen, and then corrects nothing.
+    # A confusion that was drawn again may have no example that is taken for what was seen, and then corrects nothing.
     return torch.from_numpy(found / found.sum()) if found.any() else seen_K
 
 

@@ -1,6 +1,7 @@
-"""The balance of classes among samples: shares, the same corrected, and each class's own Frechet distance."""
+"""The balance of classes among samples: shares, corrected shares, and the Frechet distance of each class by itself."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,11 +16,10 @@ from lds_mlflow.metrics.attributes import (
     wilson_interval,
 )
 from lds_mlflow.metrics.estimates import Estimate
-from lds_mlflow.metrics.features.extractors import ClassifierExtractor
 from lds_mlflow.metrics.frechet import frechet_distance
-from lds_mlflow.values import ExampleSet, evenly_spread
+from lds_mlflow.values import evenly_spread
 
-__all__ = ["Balance", "Features", "measure_balance"]
+__all__ = ["Balance", "ClassLabels", "Features", "JudgedLabels", "measure_balance"]
 
 _FEWEST = 10
 _REPLICATES = 1000
@@ -30,9 +30,9 @@ class Features:
     """Features of the three sets of an evaluation.
 
     Attributes:
-        samples_SF: Of samples, float [S, F].
-        held_out_NF: Of as many held-out images, float [N, F].
-        train_TF: Of all training images, float [T, F].
+        samples_SF: Features of the samples, float [S, F].
+        held_out_NF: Features of as many held-out examples, float [N, F].
+        train_TF: Features of all training examples, float [T, F].
     """
 
     samples_SF: Tensor
@@ -40,18 +40,48 @@ class Features:
     train_TF: Tensor
 
 
+class JudgedLabels(NamedTuple):
+    """The true classes of real examples, beside those that a classifier takes them for.
+
+    Attributes:
+        true_N: The true class of every example, int64 [N].
+        judged_N: The class that the classifier gives it, int64 [N].
+    """
+
+    true_N: Tensor
+    judged_N: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLabels:
+    """The classes of the real examples of an evaluation.
+
+    Attributes:
+        names_K: The names of the classes.
+        train_T: The true class of every training example, int64 [T].
+        held_out: The classes of as many held-out examples as there are samples.
+        further: The classes of further real examples that the classifier was not trained on, which give its confusion.
+            None takes the held-out examples for that, and then the corrected shares have no floor.
+    """
+
+    names_K: tuple[str, ...]
+    train_T: Tensor
+    held_out: JudgedLabels
+    further: JudgedLabels | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Balance:
     """The balance of classes among samples.
 
     Attributes:
-        names_K: The classes.
-        observed_K: Share of each, as the classifier sees it, with its Wilson interval.
-        corrected: The shares corrected for its confusion, or None where that isn't known.
-        training_K: True shares of the training part, float64.
+        names_K: The names of the classes.
+        observed_K: The share of each class by the classifier's word, with the ends of its Wilson interval.
+        corrected: The shares corrected for the classifier's confusion, or None where that is not known.
+        training_K: The true shares of the training part, float64.
         estimates: class_share_gap and, with corrected shares, class_share_gap_corrected.
-        metrics: All of it by name, with class_fid/NAME and floor_class_fid/NAME of the classes of which there are
-            enough.
+        metrics: All figures by name, with class_fid/NAME and floor_class_fid/NAME for the classes that have enough
+            examples.
         notes: What could not be measured, and why.
     """
 
@@ -64,54 +94,39 @@ class Balance:
     notes: tuple[str, ...]
 
 
-def measure_balance(
-    samples_SCHW: Tensor,
-    held_out: ExampleSet,
-    train: ExampleSet,
-    features: Features,
-    *,
-    judge: ClassifierExtractor,
-    known: ExampleSet | None,
-) -> Balance:
+def measure_balance(judged_S: Tensor, labels: ClassLabels, features: Features) -> Balance:
     """Measures the class shares of samples against those of the training part.
 
     Args:
-        samples_SCHW: Samples, uint8 [S, C, H, W].
-        held_out: As many held-out images, with labels.
-        train: The training images, with labels.
-        features: Features of the three.
-        judge: Tells an image's class.
-        known: Further images with labels that the judge wasn't trained on, which give its confusion; None takes the
-            held-out ones, for which corrected shares have then no floor.
+        judged_S: The classes that the classifier gives the samples, int64 [S].
+        labels: The classes of the real examples.
+        features: The features of samples, held-out and training examples, in the order of their labels.
     """
-    assert train.labels_N is not None
-    unseen = held_out if known is None else known
-    assert unseen.labels_N is not None
-    names, n = train.class_names_K, len(held_out)
-    judged = judge.classes(samples_SCHW)
-    shares, training = class_shares(judged, len(names)), class_shares(train.labels_N, len(names))
-    estimates = {"class_share_gap": share_gap_estimate(judged, training, n)}
+    names, n = labels.names_K, len(labels.held_out.true_N)
+    shares, training = class_shares(judged_S, len(names)), class_shares(labels.train_T, len(names))
+    estimates = {"class_share_gap": share_gap_estimate(judged_S, training, n)}
     metrics = {f"class_share/{name}": shares[i].item() for i, name in enumerate(names)}
     metrics |= {f"train_class_share/{name}": training[i].item() for i, name in enumerate(names)}
-    of_real = judge.classes(held_out.examples_N)
-    metrics["floor_class_share_gap"] = share_gap_estimate(of_real, training, n).value
-    confusion = confusion_counts(unseen.labels_N, judge.classes(unseen.examples_N), len(names))
+    metrics["floor_class_share_gap"] = share_gap_estimate(labels.held_out.judged_N, training, n).value
+    unseen = labels.held_out if labels.further is None else labels.further
+    confusion = confusion_counts(unseen.true_N, unseen.judged_N, len(names))
     metrics["classifier_accuracy"] = (confusion.diagonal().sum() / confusion.sum()).item()
-    corrected, notes = _correct(judged, confusion, training, names, n)
+    corrected, notes = _correct(judged_S, confusion, training, names, n)
     if corrected:
         estimates["class_share_gap_corrected"] = corrected.gap
-        floor, _ = _correct(of_real, confusion, training, names, n)
-        if floor and known is not None:
+        floor, _ = _correct(labels.held_out.judged_N, confusion, training, names, n)
+        if floor and labels.further is not None:
             metrics["floor_class_share_gap_corrected"] = floor.gap.value
         metrics |= {f"class_share_corrected/{name}": corrected.shares_K[i].item() for i, name in enumerate(names)}
-    distances, too_few = _class_distances(judged, held_out, train, features)
+    distances, too_few = _class_distances(judged_S, labels, features)
     if too_few:
         notes += (
-            f"No distance of its own for the classes {', '.join(too_few)}: fewer than {_FEWEST} images of a set.",
+            f"The classes {', '.join(too_few)} have no distance of their own, since the samples, the held-out or the "
+            f"training examples have fewer than {_FEWEST} of them.",
         )
     return Balance(
         names_K=names,
-        observed_K=tuple((share, *wilson_interval(share, len(judged))) for share in shares.tolist()),
+        observed_K=tuple((share, *wilson_interval(share, len(judged_S))) for share in shares.tolist()),
         corrected=corrected,
         training_K=training,
         estimates=estimates,
@@ -139,18 +154,14 @@ def _correct(
     return corrected, ()
 
 
-def _class_distances(
-    judged_S: Tensor, held_out: ExampleSet, train: ExampleSet, features: Features
-) -> tuple[dict[str, float], list[str]]:
+def _class_distances(judged_S: Tensor, labels: ClassLabels, features: Features) -> tuple[dict[str, float], list[str]]:
     found: dict[str, float] = {}
     too_few = []
-    assert held_out.labels_N is not None
-    assert train.labels_N is not None
-    for label, name in enumerate(train.class_names_K):
+    for label, name in enumerate(labels.names_K):
         sets = (
-            features.held_out_NF[held_out.labels_N == label],
+            features.held_out_NF[labels.held_out.true_N == label],
             features.samples_SF[judged_S == label],
-            features.train_TF[train.labels_N == label],
+            features.train_TF[labels.train_T == label],
         )
         n = min(map(len, sets))
         if n < _FEWEST:
@@ -159,5 +170,5 @@ def _class_distances(
         real, samples, training = (rows[evenly_spread(len(rows), n)] for rows in sets)
         found[f"class_fid/{name}"] = frechet_distance(real, samples)
         found[f"floor_class_fid/{name}"] = frechet_distance(real, training)
-        found[f"class_fid_images/{name}"] = n
+        found[f"class_fid_examples/{name}"] = n
     return found, too_few

@@ -37,10 +37,10 @@ def balls_around(x_NF: Tensor, k: int) -> Balls:
     wanted, radii, following, rows_of_nearest = min(k + _SPARE, len(x_NF) - 1), [], [], []
     for tile in _tiles(x_NF, x_NF):
         own = torch.arange(tile.rows.start, tile.rows.stop, device=x_NF.device)
-        tile.partial_RM[own - tile.rows.start, own] = torch.inf
-        nearest = tile.partial_RM.topk(wanted, largest=False)
+        tile.partial_BM[own - tile.rows.start, own] = torch.inf
+        nearest = tile.partial_BM.topk(wanted, largest=False)
         kth = nearest.values[:, k - 1 : k]
-        doubt = (nearest.values - kth).abs() <= 2 * tile.rounding_R1
+        doubt = (nearest.values - kth).abs() <= 2 * tile.rounding_B1
         certain = (nearest.values < kth) & ~doubt
         pairs = torch.stack([own.repeat_interleave(doubt.sum(1)), nearest.indices[doubt]], dim=1)
         distances = torch.full_like(nearest.values, torch.inf, dtype=x_NF.dtype)
@@ -50,7 +50,7 @@ def balls_around(x_NF: Tensor, k: int) -> Balls:
         for row in doubt[:, -1].nonzero().flatten().tolist() if wanted < len(x_NF) - 1 else ():
             radius[row] = _exact_radius(x_NF, tile.rows.start + row, k)
         radii.append(radius)
-        beyond = nearest.values[:, k:] + tile.square_R1 if wanted > k else torch.full_like(kth, torch.inf)
+        beyond = nearest.values[:, k:] + tile.square_B1 if wanted > k else torch.full_like(kth, torch.inf)
         following.append(beyond[:, 0].clamp(min=0).sqrt())
         rows_of_nearest.append(nearest.indices[:, :k])
     return Balls(x_NF, torch.cat(radii), torch.cat(following), torch.cat(rows_of_nearest))
@@ -80,15 +80,15 @@ def nearest(x_NF: Tensor, y_MF: Tensor, n: int = 1) -> tuple[Tensor, Tensor]:
     """Returns the distances, ascending, of each x to its n nearest y, float64 [N, n], and their rows, int64 [N, n]."""
     wanted, distances, rows_of_nearest = min(n + _SPARE, len(y_MF)), [], []
     for tile in _tiles(x_NF, y_MF):
-        partial, indices = tile.partial_RM.topk(wanted, largest=False)
+        partial, indices = tile.partial_BM.topk(wanted, largest=False)
         own = torch.arange(tile.rows.start, tile.rows.stop, device=x_NF.device).repeat_interleave(wanted)
         pairs = torch.stack([own, indices.flatten()], dim=1)
         rising = _distances(x_NF, y_MF, pairs, torch.float64).reshape(-1, wanted).sort(1)
         distance, row_of_nearest = rising.values[:, :n], indices.gather(1, rising.indices[:, :n])
         # With doubt up to the last there may be nearer ones that were not kept.
-        limit = partial[:, min(n, wanted) - 1, None] + 2 * tile.rounding_R1
+        limit = partial[:, min(n, wanted) - 1, None] + 2 * tile.rounding_B1
         for row in (partial[:, -1:] <= limit).nonzero()[:, 0].tolist() if wanted < len(y_MF) else ():
-            some = (tile.partial_RM[row] <= limit[row]).nonzero().flatten()
+            some = (tile.partial_BM[row] <= limit[row]).nonzero().flatten()
             pairs = torch.stack([torch.full_like(some, tile.rows.start + row), some], 1)
             exact = _distances(x_NF, y_MF, pairs, torch.float64).sort()
             distance[row], row_of_nearest[row] = exact.values[:n], some[exact.indices[:n]]
@@ -98,14 +98,14 @@ def nearest(x_NF: Tensor, y_MF: Tensor, n: int = 1) -> tuple[Tensor, Tensor]:
 
 
 def _memberships(balls: Balls, points_MF: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Yields rows of balls, and which points lie in them, bool [R, M]."""
+    """Yields rows of balls, and which points lie in them, bool [B, M]."""
     for tile in _tiles(balls.centres_NF, points_MF):
-        radius_R1 = balls.radius_N[tile.rows, None].double()
-        limit_R1 = radius_R1.square() - tile.square_R1
+        radius_B1 = balls.radius_N[tile.rows, None].double()
+        limit_B1 = radius_B1.square() - tile.square_B1
         # The radius is rounded too.
-        rounding_R1 = tile.rounding_R1 + 4 * torch.finfo(torch.float32).eps * radius_R1.square()
-        inside = tile.partial_RM <= (limit_R1 + rounding_R1).float()
-        doubt = inside ^ (tile.partial_RM < (limit_R1 - rounding_R1).float())
+        rounding_B1 = tile.rounding_B1 + 4 * torch.finfo(torch.float32).eps * radius_B1.square()
+        inside = tile.partial_BM <= (limit_B1 + rounding_B1).float()
+        doubt = inside ^ (tile.partial_BM < (limit_B1 - rounding_B1).float())
         pairs = doubt.nonzero()
         pairs[:, 0] += tile.rows.start
         inside[doubt] = _distances(balls.centres_NF, points_MF, pairs) < balls.radius_N[pairs[:, 0]]
@@ -137,9 +137,9 @@ class _Tile(NamedTuple):
     """Rows of squared distances, less |x|^2, which is the same all along a row; and by how much they may be off."""
 
     rows: slice
-    partial_RM: Tensor
-    square_R1: Tensor
-    rounding_R1: Tensor
+    partial_BM: Tensor
+    square_B1: Tensor
+    rounding_B1: Tensor
 
 
 def _tiles(x_NF: Tensor, y_MF: Tensor) -> Iterator[_Tile]:

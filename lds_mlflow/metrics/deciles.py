@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import norm, spearmanr
 from torch import Tensor
 
+from lds_mlflow.choices.figures import TAILS
 from lds_mlflow.errors import DataError
 
 __all__ = ["Deciles", "quality_by_decile"]
@@ -69,11 +70,11 @@ def quality_by_decile(score_S: Tensor, quality_S: Tensor) -> Deciles:
 
 def _mean_with_interval(values: np.ndarray) -> tuple[float, float, float]:
     mean = float(values.mean())
-    half = float(norm.ppf(0.975) * values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else 0.0
+    half = float(norm.ppf(TAILS[1]) * values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else 0.0
     return mean, mean - half, mean + half
 
 
 def _fisher(correlation: float, n: int, side: int) -> float:
     z = np.arctanh(np.clip(correlation, -1 + 1e-12, 1 - 1e-12))
     error = np.sqrt((1 + correlation**2 / 2) / (n - 3))
-    return float(np.tanh(z + side * norm.ppf(0.975) * error))
+    return float(np.tanh(z + side * norm.ppf(TAILS[1]) * error))

@@ -1,14 +1,14 @@
-r"""A figure with what each image does to it, from which intervals and comparisons are made.
+r"""A figure with what each example does to it, from which intervals and comparisons are made.
 
-Let theta be a figure of N real images x_i and S samples y_j, and phi the influence of an image on it (its derivative by
-the image's weight: Hampel, The Influence Curve and Its Role in Robust Estimation, 1974). If the images are drawn again
-with weights w_i and v_j,
+Let theta be a figure of N real examples x_i and S samples y_j, and phi the influence of an example on it, which is the
+derivative of the figure by the example's weight (Hampel, The Influence Curve and Its Role in Robust Estimation, 1974).
+If the examples are drawn again with weights w_i and v_j,
 
     theta* = theta + 1/N sum_i w_i phi(x_i) + 1/S sum_j v_j phi(y_j)     to first order
 
 so a bootstrap (Efron 1979) of many figures and models at once is two matrix products, and drawing the same w and v for
-all of them makes it a paired one. The plain bootstrap, which computes the figures again, is not only slow: images that
-are drawn twice bias the Frechet distance upward, and coverage downward (fewer of them are distinct).
+all of them makes it a paired one. The plain bootstrap, which computes the figures again, is not only slow:
+examples that are drawn twice bias the Frechet distance upward, and coverage downward, since fewer are distinct.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,7 @@ class Estimate(NamedTuple):
 
     Attributes:
         value: The figure.
-        by_real_N: Influence of every real image, mean 0, float64 [N].
+        by_real_N: Influence of every real example, mean 0, float64 [N].
         by_sample_S: Influence of every sample, mean 0, float64 [S].
     """
 
@@ -36,7 +36,7 @@ class Estimate(NamedTuple):
 
     @property
     def standard_error(self) -> float:
-        """Standard deviation of the figure over draws of images, to first order."""
+        """Standard deviation of the figure over draws of examples, to first order."""
         parts = [
             rows.square().sum() / max(1, len(rows) * (len(rows) - 1)) for rows in (self.by_real_N, self.by_sample_S)
         ]
@@ -44,43 +44,43 @@ class Estimate(NamedTuple):
 
 
 def mean_estimate(value_S: Tensor, n_real: int) -> Estimate:
-    """Returns the mean of a value of every sample, [S], on which the N real images have no influence."""
+    """Returns the mean of a value of every sample, [S], on which the N real examples have no influence."""
     mean = value_S.double().mean()
     return Estimate(mean.item(), torch.zeros(n_real, dtype=torch.float64), value_S.double() - mean)
 
 
-def share_by_membership(value_P: Tensor, hanging_Q: Tensor, weight: float) -> tuple[Tensor, Tensor]:
-    """Returns the influences on a mean over rows P that depends on columns Q by sparse membership.
+def share_by_membership(value_N: Tensor, hanging_M: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    """Returns the influences on a mean over rows N that depends on columns M by sparse membership.
 
-    The mean over P of f(members of p among Q) changes by `hanging_Q` / P where one of Q is left out, a sum over the
-    rows whose value hangs on it. A row hangs on few of Q, so this sum is itself noise of the draw of P, for the most
-    part. That noise is in `value_P` already, and counted twice it would make intervals up to twice too long (as does
-    any bootstrap of both sides of a sparse table: Owen, The Pigeonhole Bootstrap, 2007). The influences of Q are
+    The mean over N of f(members of n among M) changes by `hanging_M` / N where one of M is left out, a sum over the
+    rows whose value hangs on it. A row hangs on few of M, so this sum is itself noise of the draw of N, for the most
+    part. That noise is in `value_N` already, and counted twice it would make intervals up to twice too long (as does
+    any bootstrap of both sides of a sparse table: Owen, The Pigeonhole Bootstrap, 2007). The influences of M are
     therefore shrunk to the variance that is left without it.
 
     Args:
-        value_P: Each row's value, [P].
-        hanging_Q: Sum over the rows of what they lose without a column, [Q].
+        value_N: Each row's value, [N].
+        hanging_M: Sum over the rows of what they lose without a column, [M].
         weight: What one row loses.
 
     Returns:
-        Influences of the rows, float64 [P], and of the columns, float64 [Q].
+        Influences of the rows, float64 [N], and of the columns, float64 [M].
     """
-    rows = value_P.double() - value_P.double().mean()
-    columns = hanging_Q.double() * len(hanging_Q) / len(value_P)
-    noise = weight * len(hanging_Q) / len(value_P) * columns.mean()
+    rows = value_N.double() - value_N.double().mean()
+    columns = hanging_M.double() * len(hanging_M) / len(value_N)
+    noise = weight * len(hanging_M) / len(value_N) * columns.mean()
     variance = columns.var() if len(columns) > 1 else columns.new_zeros(())
     left = (1 - noise / variance).clamp(min=0).sqrt() if variance > 0 else 0.0
     return rows, left * (columns - columns.mean())
 
 
 def bootstrap_deviations(influence_NV: Tensor, *, replicates: int, generator: torch.Generator) -> Tensor:
-    """Returns by how much figures change when the images are drawn again with replacement, float64 [R, V].
+    """Returns by how much figures change when the examples are drawn again with replacement, float64 [R, V].
 
     Args:
-        influence_NV: Influences of N images on V figures, float64.
+        influence_NV: Influences of N examples on V figures, float64.
         replicates: R.
-        generator: Draws the images: with the same state, the same draws.
+        generator: Draws the examples: with the same state, the same draws.
     """
     n = len(influence_NV)
     some = max(1, _DRAWN_AT_ONCE // n)

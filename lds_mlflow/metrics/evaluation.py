@@ -1,17 +1,16 @@
-"""All figures of one set of samples, each beside its floor: the same figure of real images."""
+"""All figures of one set of samples, each beside its floor: the same figure of real examples."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
-from lds_mlflow.metrics.balance import Balance, Features, measure_balance
+from lds_mlflow.metrics.balance import Balance, ClassLabels, Features, JudgedLabels, measure_balance
 from lds_mlflow.metrics.balls import nearest
 from lds_mlflow.metrics.estimates import Estimate, mean_estimate
-from lds_mlflow.metrics.features.extractors import ClassifierExtractor, Extractor
-from lds_mlflow.metrics.features.sharpness import sharpness
+from lds_mlflow.metrics.features.protocols import Extractor, Judge
 from lds_mlflow.metrics.frechet import Extrapolation, frechet_estimate, frechet_without_bias
 from lds_mlflow.metrics.intervals import intervals_of
 from lds_mlflow.metrics.kernel import kernel_distance
@@ -20,22 +19,71 @@ from lds_mlflow.metrics.neighbours import neighbour_estimates
 from lds_mlflow.metrics.vendi import vendi_score
 from lds_mlflow.values import Evaluation, ExampleSet, evenly_spread
 
-__all__ = ["Measured", "evaluate_samples", "require_finite"]
+__all__ = [
+    "DISTANCE_TO_HELD_OUT",
+    "EvaluationSettings",
+    "Quality",
+    "RealExamples",
+    "SampleMeasurements",
+    "class_labels",
+    "evaluate_samples",
+    "require_finite",
+]
+
+DISTANCE_TO_HELD_OUT = "distance_to_held_out"
+"""The quality that samples of every kind have: their distance to the nearest held-out example; lower is better."""
+
+Quality = Callable[[Tensor], Tensor]
+"""Maps examples, [N, ...], to the quality of each, float64 [N]."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """An evaluation, with what pictures of it need.
+class RealExamples:
+    """The real examples that samples are measured against.
+
+    Attributes:
+        train: The training examples: they give the floor, the class shares to keep, and what could be memorized.
+        held_out: Examples that nothing was fitted or chosen on.
+        further: Further examples that neither the model nor the judge was trained on. They give the judge's confusion,
+            which the held-out ones give where there are none, and the floor of memorization, which is then left out.
+    """
+
+    train: ExampleSet
+    held_out: ExampleSet
+    further: ExampleSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """What an evaluation depends on beside its samples, real examples and extractor.
+
+    Attributes:
+        part: The part of the data that the held-out examples are: "select" or "test".
+        first_seed: Seed of the first sample.
+        k: Neighbours of precision, recall, density and coverage.
+        replicates: Bootstrap replicates of the intervals.
+    """
+
+    part: str = "test"
+    first_seed: int = 0
+    k: int = 5
+    replicates: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SampleMeasurements:
+    """An evaluation, with what its pictures need.
 
     Attributes:
         evaluation: The figures.
-        held_out: The held-out images that were used.
-        extrapolation: The Frechet distance by number of images, or None where there are too few.
-        balance: The balance of classes, or None where there are none.
-        nearest_train_S: Row of each sample's nearest training image, int64.
-        closeness_S: Distance of each sample to it, over that image's distance to its nearest other, float64.
-        quality_S: Of each sample: its distance to the nearest held-out image ("distance_to_held_out", lower is better),
-            and its sharpness ("sharpness"), float64.
+        held_out: The held-out examples that were used.
+        extrapolation: The Frechet distance by number of examples, or None where there are too few.
+        balance: The balance of classes, or None where there are no classes.
+        nearest_train_S: Row of each sample's nearest training example, int64.
+        closeness_S: Distance of each sample to that example, divided by the distance of that example to its nearest
+            other, float64.
+        quality_S: Qualities of each sample by name, float64: its distance to the nearest held-out example
+            (DISTANCE_TO_HELD_OUT), and those that were asked for.
         notes: What could not be measured, and why.
     """
 
@@ -50,110 +98,123 @@ class Measured:
 
 
 def evaluate_samples(
-    samples_SCHW: Tensor,
-    held_out: ExampleSet,
-    train: ExampleSet,
+    samples_S: Tensor,
+    real: RealExamples,
     *,
     extractor: Extractor,
-    judge: ClassifierExtractor | None = None,
-    known: ExampleSet | None = None,
-    part: str = "test",
-    first_seed: int = 0,
-    k: int = 5,
-    replicates: int = 10_000,
-) -> Measured:
-    """Measures samples against as many held-out images.
+    judge: Judge | None = None,
+    qualities: Mapping[str, Quality] | None = None,
+    settings: EvaluationSettings | None = None,
+) -> SampleMeasurements:
+    """Measures samples against as many held-out examples.
 
     Args:
-        samples_SCHW: Samples, uint8 [S, C, H, W].
-        held_out: Real images that nothing was fitted or chosen on.
-        train: The training images: they give the floor, the class shares to keep, and what could be memorized.
-        extractor: What turns images into features.
-        judge: What tells an image's class, or None where there are no classes.
-        known: Further real images that neither the model nor the judge was trained on: they give the judge's confusion,
-            which else the held-out ones do, and the floor of memorization, which else is left out.
-        part: The part that the held-out images are.
-        first_seed: Seed of the first sample.
-        k: Neighbours of precision, recall, density and coverage.
-        replicates: Bootstrap replicates.
+        samples_S: Samples, [S, ...], of the shape of the real examples.
+        real: What they are measured against.
+        extractor: Turns examples into features.
+        judge: Tells the class of an example; None where there are no classes.
+        qualities: Further qualities of an example by name; the mean of each is a figure. None is without.
+        settings: The part, the seed, the neighbours and the replicates; None takes the defaults.
 
     Returns:
-        The figures of FIGURES that could be measured; with `floor_` before them the same of as many training images, or
-        of all where they are fewer, in place of samples, for memorization of the known ones; and the figures of
-        measure_balance.
+        The figures of FIGURES and the qualities that could be measured, and the figures of measure_balance. With
+        `floor_` before its name stands the same figure of as many training examples in place of samples, or of all of
+        them where they are fewer; for memorization, of the further examples.
 
     Raises:
-        DataError: There are too few images for a figure, or a feature is not finite.
+        DataError: There are too few examples for a figure, or a feature is not finite.
     """
-    n = min(len(samples_SCHW), len(held_out))
-    samples, real = samples_SCHW[:n], held_out.spread(n)
+    settings, qualities = settings or EvaluationSettings(), qualities or {}
+    n = min(len(samples_S), len(real.held_out))
+    samples, held_out, train, k = samples_S[:n], real.held_out.spread(n), real.train, settings.k
     features = Features(
         samples_SF=extractor.features(samples),
-        held_out_NF=extractor.features(real.examples_N),
+        held_out_NF=extractor.features(held_out.examples_N),
         train_TF=extractor.features(train.examples_N),
     )
     require_finite(features, extractor.name)
     copied = memorization(features.samples_SF, features.train_TF, features.held_out_NF)
-    estimates = _estimates(features.held_out_NF, features.samples_SF, samples, k) | copied.estimates
-    floor = _floor(features, train, evenly_spread(len(train), min(n, len(train))), k)
-    if known is not None:
-        of_known = extractor.features(known.spread(n).examples_N)
-        floor |= memorization(of_known, features.train_TF, features.held_out_NF).figures
+    quality_S = {name: quality(samples) for name, quality in qualities.items()}
+    estimates = _estimates(features.held_out_NF, features.samples_SF, quality_S, k) | copied.estimates
+    floor = _floor(features, train, evenly_spread(len(train), min(n, len(train))), qualities, k)
+    if real.further is not None:
+        of_further = extractor.features(real.further.spread(n).examples_N)
+        floor |= memorization(of_further, features.train_TF, features.held_out_NF).figures
     extrapolation = _without_bias(features.held_out_NF, features.samples_SF)
     metrics = copied.figures | ({"fid_infinity": extrapolation.value} if extrapolation else {})
     balance = None
     if judge is not None and len(train.class_names_K) > 1:
-        balance = measure_balance(samples, real, train, features, judge=judge, known=known)
+        labels = class_labels(RealExamples(train, held_out, real.further), judge)
+        balance = measure_balance(judge.classes(samples), labels, features)
         estimates |= balance.estimates
         metrics |= balance.metrics
     metrics |= {name: estimate.value for name, estimate in estimates.items()}
-    return Measured(
+    return SampleMeasurements(
         evaluation=Evaluation(
             extractor=extractor.name,
             resize=extractor.resize,
-            part=part,
-            held_out_digest=real.digest,
-            first_seed=first_seed,
+            part=settings.part,
+            held_out_digest=held_out.digest,
+            first_seed=settings.first_seed,
             n_samples=n,
             settings={
                 "k_neighbours": str(k),
-                "training images": train.digest,
-                "further real images": known.digest if known is not None else "none",
-                "judge": judge.name if judge is not None else "none",
+                "training examples": train.digest,
+                "further real examples": "none" if real.further is None else real.further.digest,
+                "judge": "none" if judge is None else judge.name,
             },
             metrics=metrics | {f"floor_{name}": value for name, value in floor.items()},
-            intervals=intervals_of(estimates, replicates=replicates, seed=0) | _share_intervals(balance),
+            intervals=intervals_of(estimates, replicates=settings.replicates, seed=0) | _share_intervals(balance),
             by_real={name: estimate.by_real_N for name, estimate in estimates.items()},
             by_sample={name: estimate.by_sample_S for name, estimate in estimates.items()},
         ),
-        held_out=real,
+        held_out=held_out,
         extrapolation=extrapolation,
         balance=balance,
         nearest_train_S=copied.nearest_train_S,
         closeness_S=copied.closeness_S,
         quality_S={
-            "distance_to_held_out": nearest(features.samples_SF, features.held_out_NF)[0][:, 0],
-            "sharpness": sharpness(samples),
+            DISTANCE_TO_HELD_OUT: nearest(features.samples_SF, features.held_out_NF)[0][:, 0],
+            **quality_S,
         },
         notes=_notes(extrapolation, features, balance),
     )
 
 
-def _estimates(real_NF: Tensor, other_NF: Tensor, other_NCHW: Tensor, k: int) -> dict[str, Estimate]:
-    """Returns what can be measured of any set of images beside real ones."""
+def class_labels(real: RealExamples, judge: Judge) -> ClassLabels:
+    """Returns the classes of real examples with labels, beside those that a judge takes them for."""
+    assert real.train.labels_N is not None
+    return ClassLabels(
+        names_K=real.train.class_names_K,
+        train_T=real.train.labels_N,
+        held_out=_judged(real.held_out, judge),
+        further=None if real.further is None else _judged(real.further, judge),
+    )
+
+
+def _judged(examples: ExampleSet, judge: Judge) -> JudgedLabels:
+    assert examples.labels_N is not None
+    return JudgedLabels(examples.labels_N, judge.classes(examples.examples_N))
+
+
+def _estimates(real_NF: Tensor, other_MF: Tensor, quality_M: Mapping[str, Tensor], k: int) -> dict[str, Estimate]:
+    """Returns what can be measured of any set of examples beside real ones."""
     return {
-        "fid": frechet_estimate(real_NF, other_NF),
-        "kid": kernel_distance(real_NF, other_NF),
-        **neighbour_estimates(real_NF, other_NF, k=k),
-        "vendi": vendi_score(other_NF, n_real=len(real_NF)),
-        "sharpness": mean_estimate(sharpness(other_NCHW), len(real_NF)),
+        "fid": frechet_estimate(real_NF, other_MF),
+        "kid": kernel_distance(real_NF, other_MF),
+        **neighbour_estimates(real_NF, other_MF, k=k),
+        "vendi": vendi_score(other_MF, n_real=len(real_NF)),
+        **{name: mean_estimate(values, len(real_NF)) for name, values in quality_M.items()},
     }
 
 
-def _floor(features: Features, train: ExampleSet, rows_N: Tensor, k: int) -> dict[str, float]:
-    """Returns the figures of some training images in place of samples."""
-    alike = features.train_TF[rows_N]
-    estimates = _estimates(features.held_out_NF, alike, train.examples_N[rows_N], k)
+def _floor(
+    features: Features, train: ExampleSet, rows_M: Tensor, qualities: Mapping[str, Quality], k: int
+) -> dict[str, float]:
+    """Returns the figures of some training examples in place of samples."""
+    alike, examples = features.train_TF[rows_M], train.examples_N[rows_M]
+    quality_M = {name: quality(examples) for name, quality in qualities.items()}
+    estimates = _estimates(features.held_out_NF, alike, quality_M, k)
     extrapolation = _without_bias(features.held_out_NF, alike)
     floor = {name: estimate.value for name, estimate in estimates.items()}
     return floor | ({"fid_infinity": extrapolation.value} if extrapolation else {})
@@ -166,13 +227,13 @@ def _without_bias(real_NF: Tensor, other_NF: Tensor) -> Extrapolation | None:
 def _notes(extrapolation: Extrapolation | None, features: Features, balance: Balance | None) -> tuple[str, ...]:
     n, f = features.samples_SF.shape
     few = (
-        f"No FID at infinite samples: it takes more than {2 * f:,} samples and held-out images for {f:,} features, and "
-        f"there are {n:,}.",
+        f"There is no FID at infinite samples: with {f:,} features it takes more than {2 * f:,} samples and as many "
+        f"held-out examples, and there are {n:,}.",
     )
     n_train = len(features.train_TF)
     short = (
-        f"The floor is of all {n_train:,} training images, fewer than the {n:,} samples: its FID has more bias, and "
-        "its Coverage is lower than as many would give.",
+        f"The floor is of all {n_train:,} training examples, fewer than the {n:,} samples: its FID has more bias, and "
+        "its Coverage is lower than as many examples would give.",
     )
     return (() if extrapolation else few) + (short if n_train < n else ()) + (balance.notes if balance else ())
 
@@ -188,8 +249,8 @@ def require_finite(features: Features, name: str) -> None:
     """Raises DataError where one of the features by the extractor of a name is not finite."""
     sets: Mapping[str, Tensor] = {
         "samples": features.samples_SF,
-        "held-out images": features.held_out_NF,
-        "training images": features.train_TF,
+        "held-out examples": features.held_out_NF,
+        "training examples": features.train_TF,
     }
     for what, rows in sets.items():
         if not rows.isfinite().all():

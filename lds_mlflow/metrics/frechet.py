@@ -9,7 +9,7 @@ With any factors S_x = A^T A and S_y = B^T B the eigenvalues of S_x S_y are the 
 trace of the root is their sum. No root of a matrix that isn't symmetric is taken. A set of more rows than features
 has the Cholesky factor of its covariance; a set of fewer is its own factor, and nothing of it is lost to rounding.
 
-It is biased: of n images of each set it is too large by about c / n, where c depends on the model. So figures of
+It is biased: of n examples of each set it is too large by about c / n, where c depends on the model. So figures of
 different n can't be compared, and what n -> infinity would give is extrapolated (Chong & Forsyth, Effectively
 Unbiased FID and Inception Score, 2020).
 """
@@ -30,12 +30,12 @@ _SIZES, _DRAWS = 6, 5
 
 
 class Extrapolation(NamedTuple):
-    """A distance extrapolated to infinitely many images.
+    """A distance extrapolated to infinitely many examples.
 
     Attributes:
         value: The distance, in squared feature units; it may be below 0 by chance.
-        slope: c: how much of it n images of each set add, times n.
-        sizes: Numbers of images of each set at which it was measured.
+        slope: c: how much of it n examples of each set add, times n.
+        sizes: Numbers of examples of each set at which it was measured.
         distances: What was measured, in the mean of several draws.
     """
 
@@ -67,13 +67,14 @@ def frechet_trace(covariance_x_FF: Tensor, covariance_y_FF: Tensor) -> float:
 
 
 def frechet_estimate(real_NF: Tensor, fake_MF: Tensor) -> Estimate:
-    """Returns the Frechet distance with the influence of every image.
+    """Returns the Frechet distance with the influence of every example.
 
-    With a centred image c = x - mu_x, and m = B c, it is 2 c.(mu_x - mu_y) + |c|^2 - m^T (B S_x B^T)^(-1/2) m less its
-    mean: the derivatives of the distance's terms, the last that of the roots of the eigenvalues of B S_x B^T.
+    With a centred example c = x - mu_x, and m = B c, the influence is 2 c.(mu_x - mu_y) + |c|^2
+    - m^T (B S_x B^T)^(-1/2) m less the mean of that: the derivatives of the distance's terms, the last of them that of
+    the roots of the eigenvalues of B S_x B^T.
 
     Args:
-        real_NF: Features of real images, float [N, F].
+        real_NF: Features of real examples, float [N, F].
         fake_MF: Features of samples, float [M, F].
 
     Raises:
@@ -85,18 +86,19 @@ def frechet_estimate(real_NF: Tensor, fake_MF: Tensor) -> Estimate:
 
 
 def frechet_without_bias(x_NF: Tensor, y_MF: Tensor, *, generator: torch.Generator) -> Extrapolation | None:
-    """Extrapolates the Frechet distance to infinitely many images, by a line in 1/n through six sizes from half on.
+    """Extrapolates the Frechet distance to infinitely many examples, by a line in 1/n through six sizes from half on.
 
-    Unlike Chong & Forsyth, who hold the real images fixed, this takes n of both sets: the bias by the real images goes
-    too, and real images against real ones give about 0.
+    Unlike Chong & Forsyth, who hold the real examples fixed, this takes n of both sets. So the bias by the real
+    examples goes too, and real examples against real ones give about 0.
 
     Args:
         x_NF: Features, float [N, F].
         y_MF: Features, float [N, F].
-        generator: Draws which images are left out.
+        generator: Draws which examples are left out.
 
     Returns:
-        The extrapolation, or None where half of the images are no more than the features: the bias isn't linear there.
+        The extrapolation, or None where half of the examples are no more than the features, since the bias isn't linear
+        there.
 
     Raises:
         DataError: A set has fewer than two rows, or a feature is not finite.

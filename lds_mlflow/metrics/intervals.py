@@ -6,21 +6,21 @@ from math import inf, log
 import torch
 from torch import Tensor
 
+from lds_mlflow.choices.figures import TAILS, figure_named
 from lds_mlflow.metrics.attributes import wilson_interval
 from lds_mlflow.metrics.estimates import Estimate, bootstrap_deviations
-from lds_mlflow.metrics.figures import FIGURES
 
 __all__ = ["deviations_of", "interval_around", "intervals_of"]
 
 _DIGITS = 12
-_NONE_SEEN = -log(0.025)
+_NONE_SEEN = -log(TAILS[0])
 """How many of n are still likely, by an interval of 95 %, where none was seen."""
 
 
 def intervals_of(estimates: Mapping[str, Estimate], *, replicates: int, seed: int) -> dict[str, tuple[float, float]]:
-    """Returns the 95 % interval of every estimate by its name in FIGURES.
+    """Returns the 95 % interval of every estimate by the name of its figure.
 
-    By bootstrap; of a share by Wilson's, with as many images as its standard error is worth, which holds near 0 and 1
+    By bootstrap; of a share by Wilson's, with as many examples as its standard error is worth, which holds near 0 and 1
     too.
     """
     by_real = [estimate.by_real_N for estimate in estimates.values()]
@@ -28,14 +28,14 @@ def intervals_of(estimates: Mapping[str, Estimate], *, replicates: int, seed: in
     around = deviations_of(by_real, by_sample, replicates=replicates, seed=seed)
     return {
         name: _interval_of_share(estimate)
-        if FIGURES[name].is_share
-        else interval_around(estimate.value, around[:, i], least=FIGURES[name].least)
+        if figure_named(name).is_share
+        else interval_around(estimate.value, around[:, i], least=figure_named(name).least)
         for i, (name, estimate) in enumerate(estimates.items())
     }
 
 
 def deviations_of(by_real: Sequence[Tensor], by_sample: Sequence[Tensor], *, replicates: int, seed: int) -> Tensor:
-    """Returns by how much V figures change with the images that are drawn, the same for all, float64 [R, V]."""
+    """Returns by how much V figures change with the examples that are drawn, the same for all, float64 [R, V]."""
     generator = torch.Generator().manual_seed(seed)
     of_real, of_samples = (
         bootstrap_deviations(torch.stack(tuple(influences), 1), replicates=replicates, generator=generator)
@@ -49,11 +49,11 @@ def interval_around(value: float, around_R: Tensor, *, share_of: int = 0, least:
 
     Args:
         value: What was measured.
-        around_R: By how much it changes with the images.
-        share_of: Of how many images it is a share; 0 if it isn't one. What was seen of none of them can still be.
+        around_R: By how much it changes with the examples.
+        share_of: Of how many examples it is a share; 0 if it isn't one. What was seen of none of them can still be.
         least: What the value can't be below.
     """
-    low, high = around_R.quantile(torch.tensor([0.025, 0.975], dtype=around_R.dtype)).tolist()
+    low, high = around_R.quantile(torch.tensor(TAILS, dtype=around_R.dtype)).tolist()
     unseen = _NONE_SEEN / share_of if share_of else 0.0
     return round(max(least, value + min(low, -unseen)), _DIGITS), round(value + max(high, unseen), _DIGITS)
 

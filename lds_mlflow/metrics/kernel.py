@@ -4,7 +4,7 @@ r"""The kernel distance (KID) between two sets of features.
     k(a, b) = (a.b / F + 1)^3
 
 the unbiased estimate of the squared maximum mean discrepancy: Binkowski et al., Demystifying MMD GANs, 2018. Being
-unbiased it may be below 0, and figures of different numbers of images can be compared. It depends on the scale of the
+unbiased it may be below 0, and figures of different numbers of examples can be compared. It depends on the scale of the
 features and on their origin. All pairs are used, where torch-fidelity averages over random subsets.
 """
 
@@ -20,10 +20,10 @@ _TILE_ENTRIES = 2**22
 
 
 def kernel_distance(real_NF: Tensor, fake_MF: Tensor) -> Estimate:
-    """Returns the kernel distance of two sets of features with the influence of every image.
+    """Returns the kernel distance of two sets of features with the influence of every example.
 
     Args:
-        real_NF: Features of real images, float [N, F].
+        real_NF: Features of real examples, float [N, F].
         fake_MF: Features of samples, float [M, F].
 
     Raises:
@@ -32,7 +32,7 @@ def kernel_distance(real_NF: Tensor, fake_MF: Tensor) -> Estimate:
     if min(len(real_NF), len(fake_MF)) < 2 or not (real_NF.isfinite().all() and fake_MF.isfinite().all()):
         raise DataError(
             "the kernel distance",
-            found=f"{len(real_NF)} real images and {len(fake_MF)} samples, or features that are not finite",
+            found=f"{len(real_NF)} real examples and {len(fake_MF)} samples, or features that are not finite",
             expected="at least 2 of each, of finite numbers",
             remedy="Evaluate more samples, of a model whose training has not diverged.",
         )

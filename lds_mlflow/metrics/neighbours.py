@@ -1,6 +1,6 @@
 r"""Fidelity and diversity by neighbours in feature space.
 
-With B(x) the open ball around x that reaches to the k-th nearest other point of x's own set, N real images x_i and M
+With B(x) the open ball around x that reaches to the k-th nearest other point of x's own set, N real examples x_i and M
 samples y_j:
 
     precision = 1/M sum_j [y_j in some B(x_i)]       density  = 1/(k M) sum_j sum_i [y_j in B(x_i)]
@@ -8,13 +8,13 @@ samples y_j:
 
 Precision and recall: Kynkaanniemi et al., Improved Precision and Recall Metric for Assessing Generative Models, 2019.
 Density and coverage: Naeem et al., Reliable Fidelity and Diversity Metrics for Generative Models, 2020, equations 3, 4.
-Density can exceed 1, and rises when samples crowd where real images are dense; coverage is a share: two numbers.
+Density can exceed 1, and rises when samples crowd where real examples are dense; coverage is a share: two numbers.
 
 The clipped ones (Salvy, Talbot & Thirion, Enhanced Generative Model Evaluation with Clipped Density and Coverage, 2026)
-let no image count for more than one: with the radii of B' at most their median, c_j the balls B' around y_j, d_i the
-samples in B(x_i), and mean[.] over the images of a set,
+let no example count for more than one: with the radii of B' at most their median, c_j the balls B' around y_j, d_i the
+samples in B(x_i), and mean[.] over the examples of a set,
 
-    clipped density  = min(1, mean[min(1, c_j / k)] / the same of the real images, each without its own ball)
+    clipped density  = min(1, mean[min(1, c_j / k)] / the same of the real examples, each without its own ball)
     clipped coverage = m / M   where   E[min(1, J_m / k)] = mean[min(1, d_i / k)],   J_m ~ BetaBinomial(m, k, N - k)
 
 J_m is how many of m samples of the real distribution a ball holds. So the score is the share of samples that, were they
@@ -56,15 +56,15 @@ class PrecisionRecall(NamedTuple):
 
 
 def density_and_coverage(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> DensityCoverage:
-    """Measures samples by how many balls of real images they lie in, and how many balls they reach.
+    """Measures samples by how many balls of real examples they lie in, and how many balls they reach.
 
     Args:
-        real_NF: Features of real images, float [N, F].
+        real_NF: Features of real examples, float [N, F].
         fake_MF: Features of samples, float [M, F].
         k: Which neighbour sets the radius of a ball.
 
     Raises:
-        DataError: There are k real images or fewer, or no samples, or a feature is not finite.
+        DataError: There are k real examples or fewer, or no samples, or a feature is not finite.
     """
     _require("density and coverage", real_NF, fake_MF, needed_real=k + 1, needed_fake=1, k=k)
     real, fake = comparable(real_NF, fake_MF)
@@ -73,15 +73,15 @@ def density_and_coverage(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> Den
 
 
 def precision_and_recall(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> PrecisionRecall:
-    """Measures which samples lie among the real images, and which real images among the samples.
+    """Measures which samples lie among the real examples, and which real examples among the samples.
 
     Args:
-        real_NF: Features of real images, float [N, F].
+        real_NF: Features of real examples, float [N, F].
         fake_MF: Features of samples, float [M, F].
         k: Which neighbour sets the radius of a ball.
 
     Raises:
-        DataError: There are k real images or samples, or fewer, or a feature is not finite.
+        DataError: There are k real examples or samples, or fewer, or a feature is not finite.
     """
     _require("precision and recall", real_NF, fake_MF, needed_real=k + 1, needed_fake=k + 1, k=k)
     real, fake = comparable(real_NF, fake_MF)
@@ -92,16 +92,16 @@ def precision_and_recall(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> Pre
 def neighbour_estimates(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> dict[str, Estimate]:
     """Returns precision, recall, density, coverage, clipped_density and clipped_coverage with their influences.
 
-    The influences of real images on density take in that the balls around an image's neighbours grow where it is left
-    out; on the others balls are held fixed, which simulations found to be nearer to the truth.
+    The influences of real examples on density allow for the balls around an example's neighbours, which grow where that
+    example is left out. For the other figures the balls are held fixed, which simulations found nearer to the truth.
 
     Args:
-        real_NF: Features of real images, float [N, F].
+        real_NF: Features of real examples, float [N, F].
         fake_MF: Features of samples, float [M, F].
         k: Which neighbour sets the radius of a ball.
 
     Raises:
-        DataError: There are k real images or samples, or fewer, or a feature is not finite.
+        DataError: There are k real examples or samples, or fewer, or a feature is not finite.
     """
     _require("neighbours", real_NF, fake_MF, needed_real=k + 1, needed_fake=k + 1, k=k)
     real, fake = comparable(real_NF, fake_MF)
@@ -142,7 +142,7 @@ def _density(around_real: Balls, fake_MF: Tensor, held_N: Tensor, within_M: Tens
 def _clipped_density(around_real: Balls, fake_MF: Tensor) -> Estimate:
     k = around_real.nearest_Nk.shape[1]
     radius_N = around_real.radius_N.clamp(max=around_real.radius_N.quantile(0.5))
-    # Closed balls: each real image's k-th neighbour counts, or real images would have less than samples like them.
+    # Closed balls: each real example's k-th neighbour counts, or real examples would have less than samples like them.
     clipped = around_real._replace(radius_N=radius_N.nextafter(torch.full_like(radius_N, torch.inf)))
     _, within_M = count_inside(clipped, fake_MF)
     _, within_N = count_inside(clipped, clipped.centres_NF)
@@ -180,9 +180,9 @@ def _require(what: str, real_NF: Tensor, fake_MF: Tensor, *, needed_real: int, n
         many = f"more than k = {k}"
         raise DataError(
             what,
-            found=f"{len(real_NF)} real images and {len(fake_MF)} samples",
-            expected=f"{many} real images, and {'a sample' if needed_fake == 1 else f'{many} samples'}",
-            remedy="Bring more held-out images, or lower k_neighbours.",
+            found=f"{len(real_NF)} real examples and {len(fake_MF)} samples",
+            expected=f"{many} real examples, and {'a sample' if needed_fake == 1 else f'{many} samples'}",
+            remedy="Bring more held-out examples, or lower k_neighbours.",
         )
     # A sum is finite only if all of it is, and takes no table of its own.
     if not (real_NF.sum(1).isfinite().all() and fake_MF.sum(1).isfinite().all()):

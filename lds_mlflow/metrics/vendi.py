@@ -1,9 +1,9 @@
-r"""The Vendi score: how many different images a set is worth (Friedman & Dieng, The Vendi Score, 2023).
+r"""The Vendi score: how many different examples a set is worth (Friedman & Dieng, The Vendi Score, 2023).
 
     VS = exp(-sum_k l_k log l_k)     with the eigenvalues l_k of K / n, K the cosine similarities of the features
 
-the exponential of an entropy: 1 where all images are alike, n where no two have anything in common. It knows no real
-images, so a model of noise has a high one: it is read beside the score of real images.
+the exponential of an entropy: 1 where all examples are alike, n where no two have anything in common. It knows no real
+examples, so a model of noise has a high one: it is read beside the score of real examples.
 """
 
 import torch
@@ -21,7 +21,7 @@ def vendi_score(features_SF: Tensor, *, n_real: int = 0) -> Estimate:
 
     Args:
         features_SF: Features of samples.
-        n_real: N, of the influences of real images, which are 0.
+        n_real: N, of the influences of real examples, which are 0.
 
     Raises:
         DataError: A feature is not finite, or all are 0.

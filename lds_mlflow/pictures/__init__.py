@@ -2,6 +2,8 @@
 
 from lds_mlflow.pictures.ablation_charts import generations_chart, pipeline_chart, table_picture
 from lds_mlflow.pictures.charts import (
+    REAL_EXAMPLES,
+    Interval,
     alpha_chart,
     census_chart,
     comparison_chart,
@@ -19,6 +21,8 @@ from lds_mlflow.pictures.evaluation_charts import (
 from lds_mlflow.pictures.grids import image_grid, paired_grid, score_bands
 
 __all__ = [
+    "REAL_EXAMPLES",
+    "Interval",
     "alpha_chart",
     "census_chart",
     "comparison_chart",

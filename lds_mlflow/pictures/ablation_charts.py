@@ -8,15 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.transforms import Bbox
 
-from lds_mlflow.pictures.charts import BLUE, GREY
+from lds_mlflow.pictures.charts import BLUE, GREY, Interval
 
 __all__ = ["generations_chart", "pipeline_chart", "table_picture"]
 
 _CELL, _CHARACTER_INCHES, _LINE_INCHES, _PAD_INCHES = 30, 0.075, 0.19, 0.14
 _BOX_WIDTH, _BOX_HEIGHT = 0.86, 0.62
-
-Interval = tuple[float, float, float]
-"""A figure with the low and the high end of its interval."""
 
 
 def table_picture(table: pd.DataFrame, title: str) -> Figure:

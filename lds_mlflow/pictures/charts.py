@@ -8,6 +8,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 __all__ = [
+    "BLUE",
+    "GREY",
+    "ORANGE",
+    "REAL_EXAMPLES",
+    "Curves",
+    "Interval",
     "alpha_chart",
     "census_chart",
     "comparison_chart",
@@ -20,7 +26,14 @@ BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#a0aec0"
 _BINS = 60
 _NARROWEST = 1e-3
 
+REAL_EXAMPLES = "real examples"
+"""What every table and chart calls the real examples that models are held against."""
+
 Curves = Sequence[tuple[int, Mapping[str, float]]]
+"""Steps of a training, each with figures by name."""
+
+Interval = tuple[float, float, float]
+"""A figure with the low and the high end of its interval, which are nan where it has none."""
 
 
 def curves_chart(history: Curves, labels: Mapping[str, str], title: str) -> Figure:
@@ -121,13 +134,13 @@ def comparison_chart(
     """Draws models side by side.
 
     Args:
-        rows: Figures by name, by model; "real images" is drawn as the floor.
+        rows: Figures by name, by model; REAL_EXAMPLES is drawn as the floor.
         names: Which figures to draw, with the title of each.
         intervals: 95 % intervals by name, by model; a model may lack them.
     """
     figure = Figure(figsize=(1.6 + 3.2 * len(names), 3), layout="constrained")
     models = list(rows)
-    colors = [GREY if model == "real images" else BLUE for model in models]
+    colors = [GREY if model == REAL_EXAMPLES else BLUE for model in models]
     panels = figure.subplots(1, len(names), squeeze=False, sharey=True).flat
     for axes, (name, title) in zip(panels, names.items(), strict=True):
         values = [rows[model][name] for model in models]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
-from lds_mlflow.pictures.charts import BLUE, GREY, ORANGE
+from lds_mlflow.pictures.charts import BLUE, GREY, ORANGE, REAL_EXAMPLES, Interval
 
 __all__ = [
     "corrected_share_chart",
@@ -31,22 +31,19 @@ _NAME_LINES = 2
 _PANEL_COLUMNS = 3
 _ROW_INCHES = 0.4
 
-Interval = tuple[float, float, float]
-"""A figure with the low and the high end of its interval, which may be nan for none."""
-
 
 def tradeoff_chart(points: Mapping[str, tuple[Interval, Interval]], floor: tuple[float, float]) -> Figure:
-    """Draws how close models' samples are to real images against how many of those they reach.
+    """Draws how close models' samples are to real examples against how many of those they reach.
 
     Args:
         points: Density and Coverage, by model.
-        floor: Density and Coverage of real images.
+        floor: Density and Coverage of real examples.
     """
     figure = Figure(figsize=(7, max(4, _ROW_INCHES * len(points))), layout="constrained")
     axes = figure.subplots()
     axes.axvline(floor[0], color=GREY, linestyle="--", linewidth=1)
     axes.axhline(floor[1], color=GREY, linestyle="--", linewidth=1)
-    axes.plot(*floor, color=GREY, marker="*", markersize=12, linestyle="none", label="real images")
+    axes.plot(*floor, color=GREY, marker="*", markersize=12, linestyle="none", label=REAL_EXAMPLES)
     for (name, (density, coverage)), color, marker in zip(
         points.items(), cycle(_MODEL_COLORS), cycle(_MODEL_MARKERS), strict=False
     ):
@@ -91,7 +88,7 @@ def difference_chart(rows: Sequence[tuple[str, float, float, float, str]], title
 
     Args:
         rows: What differs, the difference, the low and the high end of its interval, and the verdict: "better", "worse"
-            or another. The three numbers are shares of the reference's figure.
+            or another one. The three numbers are shares of the reference's figure.
         title: Above it all.
     """
     figure = Figure(figsize=(8, 1.3 + _ROW_INCHES * len(rows)), layout="constrained")
@@ -133,7 +130,7 @@ def corrected_share_chart(
         share, error = _with_errors(shares)
         axes.errorbar(share, places + shift, xerr=error, fmt="o", color=color, markersize=4, capsize=2, label=label)
     _name_rows(axes, names)
-    axes.set(xlabel="share of the images, with 95 % interval", title="Classes of the samples")
+    axes.set(xlabel="share of the samples, with 95 % interval", title="Classes of the samples")
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
 

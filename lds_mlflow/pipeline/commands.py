@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
+from lds_mlflow.choices.figures import COMPARED
 from lds_mlflow.config import NO_MODEL, RegisterConfig, Settings, parse
 from lds_mlflow.entry.graph import ABLATE, COMPARE, MAIN, PROMOTE, REGISTER, STEPS, steps_behind
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks
-from lds_mlflow.metrics import COMPARED
 from lds_mlflow.pipeline.ablation_runs import inputs_of_ablate
 from lds_mlflow.pipeline.dry_run import dry_run
 from lds_mlflow.pipeline.evaluation_runs import inputs_of_compare, inputs_of_register

@@ -11,6 +11,7 @@ from time import sleep
 
 from filelock import FileLock
 
+from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config import NO_MODEL, PromoteConfig, parse
 from lds_mlflow.entry.graph import PROMOTE
 from lds_mlflow.errors import TrackingError
@@ -116,7 +117,7 @@ def _judge(
     )
     if decision.comparisons:
         run.log_table(comparison_table(decision.comparisons), "comparison.csv")
-        run.log_report(comparison_report(evaluations, decision.comparisons, margin=0.1))
+        run.log_report(comparison_report(evaluations, decision.comparisons, MARGIN))
     return decision, runs
 
 

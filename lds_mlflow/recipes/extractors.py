@@ -2,21 +2,14 @@
 
 from pathlib import Path
 
+from lds_mlflow.choices import call
+from lds_mlflow.choices.extractors import EXTRACTORS
 from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.machine.ranks import ALONE, Ranks
-from lds_mlflow.metrics import (
-    CachedExtractor,
-    ClassifierExtractor,
-    Extractor,
-    InceptionExtractor,
-    ProgramExtractor,
-    ScaledExtractor,
-    SqueezeNetExtractor,
-)
-from lds_mlflow.models.pretrained import Convention
+from lds_mlflow.metrics import CachedExtractor, ClassifierExtractor, Extractor, ScaledExtractor
 from lds_mlflow.values import ExampleSet
 
-__all__ = ["extractor_as_configured"]
+__all__ = ["extractor_as_configured", "judge_as_extractor"]
 
 
 def extractor_as_configured(
@@ -30,21 +23,32 @@ def extractor_as_configured(
 ) -> Extractor:
     """Returns the feature extractor of a configuration.
 
-    All but Inception, whose features the FID is defined by, are scaled by a constant that the training images give.
+    Args:
+        config: Names the extractor, and the file of its weights.
+        judge: The classifier that the project trains, or None where there is none.
+        train: The training examples, which give the scale of the features where the extractor is scaled.
+        device: Where to compute.
+        cache: The folder in which features are kept, or None to keep none.
+        ranks: The processes that share the examples.
+
+    Raises:
+        ArtifactError: The file is missing, or does not fit the extractor.
+        DataError: The features of the training examples are all 0, or not finite.
     """
-    weights = Path(config.feature_weights) if config.feature_weights else None
-    if config.features == "inception":
-        return _kept(InceptionExtractor(weights, device, ranks=ranks), cache)
-    if weights is None:
-        assert judge is not None
-        own: Extractor = judge
-    elif config.features == "program":
-        own = ProgramExtractor(weights, device, config.program_resolution)
-    else:
-        convention: Convention = "caffe" if config.features == "squeezenet-caffe" else "torchvision"
-        own = SqueezeNetExtractor(weights, device, convention, ranks=ranks)
-    return ScaledExtractor.fitted(_kept(own, cache), train.examples_N)
+    known = {
+        "file": Path(config.feature_weights) if config.feature_weights else None,
+        "device": device,
+        "ranks": ranks,
+        "judge": judge,
+        "program_resolution": config.program_resolution,
+    }
+    choice = EXTRACTORS[config.features]
+    plain: Extractor = call(choice, known.__getitem__)
+    kept = CachedExtractor(plain, cache) if cache else plain
+    return ScaledExtractor.fitted(kept, train.examples_N) if choice.is_scaled else kept
 
 
-def _kept(extractor: Extractor, cache: Path | None) -> Extractor:
-    return CachedExtractor(extractor, cache) if cache else extractor
+def judge_as_extractor(judge: ClassifierExtractor | None) -> Extractor:
+    """Returns the classifier that the project trains as a feature extractor; the configuration requires one."""
+    assert judge is not None
+    return judge

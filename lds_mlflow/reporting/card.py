@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from lds_mlflow.metrics import FIGURES
+from lds_mlflow.choices.figures import FIGURES, SUMMARY
+from lds_mlflow.pictures import REAL_EXAMPLES
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import Evaluation
 
 __all__ = ["model_card"]
 
-_SHOWN = ("fid", "coverage", "density", "nearest_ratio", "class_share_gap_corrected")
+_SHOWN = (*SUMMARY, "class_share_gap_corrected")
 _STEPS = ("train", "augment", "finetune")
 _PARAMETERS = {
     "train": ("preset", "prior", "train_steps", "learning_rate", "batch_size", "train_seed"),
@@ -19,11 +20,16 @@ _PARAMETERS = {
     "finetune": ("finetune_variant", "finetune_steps", "finetune_learning_rate", "finetune_prior", "finetune_seed"),
 }
 _LIMITS = """\
-- The figures are by the part select, which the sampler (and in a search the parameters) was chosen by: \
-they are too good. The part test is for judging, by `evaluate` and `compare`.
-- One training run: another seed makes another model.
-- It draws what its training images have, with their gaps and skews. A latent that lies densely is typical, not true.
-- It holds the latents of its training images, from which those can be decoded roughly."""
+- The figures are measured on the part select, by which the sampler was chosen, and in a search the parameters too. So \
+they are better than they should be. Judge the model on the part test, by `evaluate` and `compare`.
+- The model is the result of one training run: another seed makes another model.
+- Its samples have what its training examples have, with their gaps and skews. A latent in a dense region is typical, \
+which does not make its sample true.
+- It holds the latents of its training examples, from which these can be decoded roughly."""
+
+_LICENCES = (
+    "The code is under Apache-2.0. Weights and samples derive from the training examples, and are under their terms."
+)
 
 
 def model_card(
@@ -32,11 +38,11 @@ def model_card(
     """Returns a model's card in Markdown.
 
     Args:
-        inputs: The runs that it was made from, by their steps.
+        inputs: The runs that the model was made from, by their steps.
         sampler: What it is sampled from, in words.
-        evaluation: What the part select says of it, or None.
-        lineage: The runs with links.
-        sentence: What it is, in a sentence.
+        evaluation: Its evaluation by the part select, or None where there is none.
+        lineage: The runs that led to it, with links, in Markdown.
+        sentence: What the model is, in a sentence.
     """
     data = inputs["data"]
     steps = {name: inputs[name] for name in _STEPS if name in inputs}
@@ -49,7 +55,7 @@ def model_card(
         "Parameters": "\n".join(_parameters_of(name, run) for name, run in steps.items()),
         "Figures": _figures(evaluation),
         "Limits": _LIMITS,
-        "Licences": "The code: Apache-2.0. Weights and samples come from the training images, under their terms.",
+        "Licences": _LICENCES,
         "Lineage": lineage,
     }
     return "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in parts.items())
@@ -62,8 +68,8 @@ def _parameters_of(name: str, run: FinishedRun) -> str:
 
 def _figures(evaluation: Evaluation | None) -> str:
     if evaluation is None:
-        return "None: it was registered without being evaluated by the part select."
-    lines = ["| figure | samples | 95 % interval | real images |", "|---|---|---|---|"]
+        return "There are none: the model was registered without being evaluated on the part select."
+    lines = [f"| figure | samples | 95 % interval | {REAL_EXAMPLES} |", "|---|---|---|---|"]
     for name in _SHOWN:
         if name in evaluation.metrics:
             low, high = evaluation.intervals[name]
@@ -72,4 +78,6 @@ def _figures(evaluation: Evaluation | None) -> str:
             value = evaluation.metrics[name]
             lines.append(f"| {FIGURES[name].title} | {value:.3g} | {low:.3g} to {high:.3g} | {real} |")
     n, extractor = evaluation.n_samples, evaluation.extractor
-    return "\n".join([*lines, "", f"{n:,} samples against as many images of the part select, by {extractor}."])
+    return "\n".join(
+        [*lines, "", f"{n:,} samples against as many examples of the part select, by the features of {extractor}."]
+    )

@@ -5,32 +5,32 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lds_mlflow.metrics import FIGURES, NO_DIFFERENCE, TOO_FEW, Comparison
-from lds_mlflow.pictures import comparison_chart, difference_chart, tradeoff_chart
+from lds_mlflow.choices.figures import FIGURES, HEADLINES, LEVEL
+from lds_mlflow.metrics import NO_DIFFERENCE, TOO_FEW, Comparison
+from lds_mlflow.pictures import REAL_EXAMPLES, Interval, comparison_chart, difference_chart, tradeoff_chart
 from lds_mlflow.pictures.report import Bold, Report
-from lds_mlflow.reporting.evaluation import figures_table
+from lds_mlflow.reporting.evaluation import DENSITY_CAVEAT, figures_table
 from lds_mlflow.values import Evaluation
 
 __all__ = ["comparison_note", "comparison_report", "comparison_table", "models_chart", "verdicts_in_words"]
 
 _ONE_SEED = (
-    "Each model is one training run: a verdict speaks of these models, and not of how they were trained. For that, "
-    "train each way with several seeds."
+    "Each model is one training run, so a verdict speaks of these models and not of the ways in which they were "
+    "trained. To compare ways of training, train each of them with several seeds."
 )
 _READ = (
-    "Difference: model less reference, with its 95 % interval by itself. p is corrected for all comparisons below "
-    "(Holm); a verdict takes p < 0.05."
+    "The difference is that of the model less that of the reference, with a 95 % interval for this difference alone. p "
+    f"is corrected for all comparisons in this table by Holm's method. A verdict takes p < {LEVEL}."
 )
-_CHARTED = ("fid", "density", "coverage")
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """Returns the comparisons as they are, one a row."""
+    """Returns the comparisons, one in each row, with all that is known of them."""
     return pd.DataFrame([comparison._asdict() for comparison in comparisons])
 
 
 def verdicts_in_words(evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison]) -> str:
-    """Returns a line a pair of models: what is better, what is worse, and what can't be told."""
+    """Returns a line for each pair of models: what is better, what is worse, and what can't be told."""
     return "\n".join(_of_pair(pair, rows, evaluations[pair[0]]) for pair, rows in _by_pair(comparisons).items())
 
 
@@ -50,11 +50,11 @@ def comparison_report(
         report.paragraph(Bold(line))
     report.paragraph(_ONE_SEED)
     report.paragraph(
-        f"{first.n_samples:,} samples each, of the same seeds, against the same images of the part {first.part}, by "
-        f"the features of {first.extractor} (resize: {first.resize}). What isn't significant is called no difference "
-        f"where its interval holds 0 and lies within {margin:.0%} of the figure, else too few samples to tell. FID is "
-        "biased by few images, by how much depends on the model: its verdict has to hold at infinite samples too, and "
-        "there is none where that can't be extrapolated."
+        f"Each model has {first.n_samples:,} samples of the same seeds, measured against the same examples of the part "
+        f"{first.part} by the features of {first.extractor} (resize: {first.resize}). A difference that is not "
+        f"significant is called no difference seen where its interval lies within {margin:.0%} of the figure, and too "
+        "few samples to tell where it does not. Few examples bias FID, by an amount that depends on the model. So its "
+        "verdict has to hold at infinite samples too, and there is no verdict where that can't be extrapolated."
     )
     report.table(_words(comparisons), _READ)
     for (model, reference), rows in _by_pair(comparisons).items():
@@ -66,21 +66,21 @@ def comparison_report(
 
 
 def _add_models(report: Report, evaluations: Mapping[str, Evaluation]) -> None:
-    real = _side_by_side(evaluations)["real images"]
+    real = _side_by_side(evaluations)[REAL_EXAMPLES]
     points = {
         label: (_interval(found, "density"), _interval(found, "coverage")) for label, found in evaluations.items()
     }
     chart = tradeoff_chart(points, (real["density"], real["coverage"]))
-    report.picture("pictures/tradeoff.png", chart, "Density rises where samples crowd: don't read it alone.")
+    report.picture("pictures/tradeoff.png", chart, DENSITY_CAVEAT)
     report.picture("pictures/comparison.png", models_chart(evaluations), "The models side by side.")
     for label, found in evaluations.items():
         report.heading(label)
-        report.table(figures_table(found), f"{label}: all figures, beside those of real images.")
+        report.table(figures_table(found), f"All figures of {label}, beside those of {REAL_EXAMPLES}.")
 
 
 def models_chart(evaluations: Mapping[str, Evaluation]) -> Figure:
-    """Draws the models side by side, beside real images."""
-    titles = {name: f"{FIGURES[name].title}{_arrow(name)}" for name in _CHARTED}
+    """Draws the headline figures of the models side by side, beside those of real examples."""
+    titles = {name: f"{FIGURES[name].title}{_arrow(name)}" for name in HEADLINES}
     intervals = {label: found.intervals for label, found in evaluations.items()}
     return comparison_chart(_side_by_side(evaluations), titles, intervals)
 
@@ -92,21 +92,21 @@ def comparison_note(evaluations: Mapping[str, Evaluation], links: Mapping[str, s
         evaluations: The evaluations, by the models' names.
         links: Where each is found, in Markdown, by the same names.
     """
-    lines = [f"| model | {' | '.join(FIGURES[name].title for name in _CHARTED)} | run |", "|---" * 5 + "|"]
+    lines = [f"| model | {' | '.join(FIGURES[name].title for name in HEADLINES)} | run |", "|---" * 5 + "|"]
     for label, figures in _side_by_side(evaluations).items():
         lines.append(
-            f"| {label} | {' | '.join(f'{figures[name]:.3g}' for name in _CHARTED)} | {links.get(label, '')} |"
+            f"| {label} | {' | '.join(f'{figures[name]:.3g}' for name in HEADLINES)} | {links.get(label, '')} |"
         )
     return "\n".join(lines)
 
 
 def _side_by_side(evaluations: Mapping[str, Evaluation]) -> dict[str, Mapping[str, float]]:
     floor = next(iter(evaluations.values())).metrics
-    real = {name: floor[f"floor_{name}"] for name in _CHARTED}
-    return {"real images": real, **{label: found.metrics for label, found in evaluations.items()}}
+    real = {name: floor[f"floor_{name}"] for name in HEADLINES}
+    return {REAL_EXAMPLES: real, **{label: found.metrics for label, found in evaluations.items()}}
 
 
-def _interval(evaluation: Evaluation, name: str) -> tuple[float, float, float]:
+def _interval(evaluation: Evaluation, name: str) -> Interval:
     return (evaluation.metrics[name], *evaluation.intervals[name])
 
 
@@ -124,7 +124,12 @@ def _words(comparisons: Sequence[Comparison]) -> pd.DataFrame:
             f"{row.reference_value:.4g}",
             f"{row.difference:+.3g} ({row.low:+.3g} to {row.high:+.3g})",
             f"{row.p_corrected:.2g}",
-            row.verdict + (f" (some {row.samples_needed:,} and as many real ones would)" if row.samples_needed else ""),
+            row.verdict
+            + (
+                f" (about {row.samples_needed:,} samples and as many held-out examples would tell)"
+                if row.samples_needed
+                else ""
+            ),
         )
         for row in comparisons
     ]

@@ -1,20 +1,20 @@
 """What a person reads of an evaluation."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
+from lds_mlflow.choices.figures import FIGURES, figure_named
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent import bandwidth, log_density
-from lds_mlflow.metrics import (
-    FIGURES,
-    Deciles,
-    Measured,
-    quality_by_decile,
-)
+from lds_mlflow.metrics import Deciles, SampleMeasurements, quality_by_decile
+from lds_mlflow.metrics.evaluation import DISTANCE_TO_HELD_OUT
 from lds_mlflow.pictures import (
+    REAL_EXAMPLES,
     corrected_share_chart,
     decile_chart,
     image_grid,
@@ -25,22 +25,26 @@ from lds_mlflow.pictures import (
 from lds_mlflow.pictures.report import Report
 from lds_mlflow.values import Evaluation, ExampleSet
 
-__all__ = ["deciles_of_samples", "figures_table", "report_of"]
+__all__ = ["DENSITY_CAVEAT", "deciles_of_samples", "figures_table", "report_of"]
 
 _SHOWN = 64
-_QUALITIES = {
-    "distance_to_held_out": "distance to the nearest held-out image (lower is better)",
-    "sharpness": "sharpness",
-}
-_FLOORS = "Real images: the same figure of training images in place of samples; for memorization, of the part select."
+_QUALITY_TITLES = {DISTANCE_TO_HELD_OUT: "distance to the nearest held-out example (lower is better)"}
+_FLOORS = (
+    "The column of real examples has the same figure of training examples in place of samples; for memorization, that "
+    "of the part select."
+)
+DENSITY_CAVEAT = "Density rises where samples crowd, so read it beside Coverage."
+"""The caption of every chart of Density and Coverage."""
 
 
-def deciles_of_samples(z_SD: Tensor, z_ND: Tensor, measured: Measured) -> dict[str, Deciles]:
-    """Returns the qualities of samples by decile of their log LDS (draft, figure 2); none where there are too few.
+def deciles_of_samples(z_SD: Tensor, z_ND: Tensor, measured: SampleMeasurements) -> dict[str, Deciles]:
+    """Returns the qualities of samples by decile of their log LDS (draft, figure 2).
+
+    Where there are too few samples for that, or their scores are not finite, there are none.
 
     Args:
         z_SD: Latents of the samples.
-        z_ND: Posterior means of the training images.
+        z_ND: Posterior means of the training examples.
         measured: The samples' evaluation.
     """
     scores = log_density(z_SD, z_ND, sigma=bandwidth(z_ND, DRAFTS_BANDWIDTH).sigma)
@@ -51,7 +55,7 @@ def deciles_of_samples(z_SD: Tensor, z_ND: Tensor, measured: Measured) -> dict[s
 
 
 def figures_table(evaluation: Evaluation) -> pd.DataFrame:
-    """Returns the figures in words, one a row."""
+    """Returns the figures in words, one in each row."""
     rows = [
         (
             figure.title,
@@ -61,18 +65,19 @@ def figures_table(evaluation: Evaluation) -> pd.DataFrame:
             "" if figure.better == "neither" else figure.better,
             figure.says,
         )
-        for name, figure in FIGURES.items()
+        for name, figure in {name: figure_named(name) for name in (*FIGURES, *evaluation.by_real)}.items()
         if name in evaluation.metrics
     ]
-    return pd.DataFrame(rows, columns=["figure", "samples", "95 % interval", "real images", "better", "what it says"])
+    return pd.DataFrame(rows, columns=["figure", "samples", "95 % interval", REAL_EXAMPLES, "better", "what it says"])
 
 
 def report_of(
-    measured: Measured,
+    measured: SampleMeasurements,
     samples_SCHW: Tensor,
     train: ExampleSet,
     deciles: dict[str, Deciles],
     *,
+    qualities: Mapping[str, str],
     title: str,
     sentence: str,
 ) -> Report:
@@ -80,18 +85,19 @@ def report_of(
 
     Args:
         measured: The evaluation.
-        samples_SCHW: The samples that it is of.
-        train: The training images.
+        samples_SCHW: The samples that were evaluated, uint8 [S, C, H, W].
+        train: The training examples.
         deciles: Qualities by decile of log LDS, by name.
-        title: Of the report.
-        sentence: What came out, in a sentence.
+        qualities: What people call the qualities that were asked for, by name.
+        title: The title of the report.
+        sentence: The result in a sentence.
     """
     evaluation, report = measured.evaluation, Report(title)
     report.paragraph(sentence + ".")
     report.paragraph(
-        f"{evaluation.n_samples:,} samples (seeds {evaluation.first_seed} and on) against as many images of the part "
+        f"{evaluation.n_samples:,} samples (seeds {evaluation.first_seed} and on) against as many examples of the part "
         f"{evaluation.part}, by the features of {evaluation.extractor} (resize: {evaluation.resize}). Figures of "
-        "another extractor, of another number of samples or of other held-out images are not comparable with these."
+        "another extractor, another number of samples or other held-out examples can't be compared with these."
     )
     report.table(figures_table(evaluation), _FLOORS)
     for note in measured.notes:
@@ -99,50 +105,51 @@ def report_of(
     report.heading("Samples")
     report.picture("pictures/samples.png", image_grid(samples_SCHW[:_SHOWN]), "Samples of consecutive seeds.")
     real = measured.held_out.spread(_SHOWN).examples_N
-    report.picture(f"pictures/real_{evaluation.part}.png", image_grid(real), "Held-out images.")
+    report.picture(f"pictures/real_{evaluation.part}.png", image_grid(real), "Held-out examples.")
     _add_neighbours(report, measured, samples_SCHW, train)
     report.heading("Fidelity against variety")
-    report.picture(
-        "pictures/tradeoff.png", _tradeoff(evaluation), "Density rises where samples crowd: don't read it alone."
-    )
+    report.picture("pictures/tradeoff.png", _tradeoff(evaluation), DENSITY_CAVEAT)
     if measured.extrapolation:
         line = measured.extrapolation
         chart = infinity_chart(line.sizes, line.distances, line.value, line.slope)
-        report.picture("pictures/fid_by_samples.png", chart, "What the Frechet distance owes to the number of images.")
+        report.picture(
+            "pictures/fid_by_samples.png", chart, "How much of the Frechet distance is due to the number of examples."
+        )
     _add_balance(report, measured)
     if deciles:
-        _add_deciles(report, deciles)
+        _add_deciles(report, deciles, _QUALITY_TITLES | dict(qualities))
     else:
-        report.paragraph("No quality by latent density: it takes 20 samples of finite latents.")
+        report.paragraph("Quality by latent density is not measured: it takes 20 samples with finite latents.")
     return report
 
 
-def _add_neighbours(report: Report, measured: Measured, samples_SCHW: Tensor, train: ExampleSet) -> None:
+def _add_neighbours(report: Report, measured: SampleMeasurements, samples_SCHW: Tensor, train: ExampleSet) -> None:
     nearest = train.examples_N[measured.nearest_train_S]
     shown = slice(_SHOWN)
     report.picture(
         "pictures/nearest_training.png",
         paired_grid(samples_SCHW[shown], nearest[shown]),
-        "Samples, and right below each the training image that is nearest to it in feature space.",
+        "Samples, and right below each the training example that is nearest to it in feature space.",
     )
     closest = torch.argsort(measured.closeness_S)[shown]
     report.picture(
         "pictures/closest_pairs.png",
         paired_grid(samples_SCHW[closest], nearest[closest]),
-        "The same of the samples that are likeliest to be copies: nearest to a training image, for how near its own "
-        f"nearest other is. {int((measured.closeness_S <= 1).sum()):,} of {len(nearest):,} are no farther than that.",
+        "The same of the samples that are likeliest to be copies. They are the nearest to a training example, in "
+        "relation to the distance from that example to its own nearest other. Of "
+        f"{len(nearest):,} samples {int((measured.closeness_S <= 1).sum()):,} are no farther from it than that.",
     )
 
 
-def _add_balance(report: Report, measured: Measured) -> None:
+def _add_balance(report: Report, measured: SampleMeasurements) -> None:
     balance, metrics = measured.balance, measured.evaluation.metrics
     if balance is None:
         return
     report.heading("Balance of the classes")
     report.paragraph(
-        "Samples have no labels: the classifier gives them one. It is right for "
-        f"{metrics['classifier_accuracy']:.1%} of images that it wasn't trained on"
-        + (", and its confusion is corrected for." if balance.corrected else ".")
+        "Samples have no labels, so the classifier gives each of them one. It is right for "
+        f"{metrics['classifier_accuracy']:.1%} of the examples that it wasn't trained on"
+        + (", and the shares are corrected for its confusion." if balance.corrected else ".")
     )
     found = balance.corrected
     corrected = (
@@ -161,7 +168,7 @@ def _add_balance(report: Report, measured: Measured) -> None:
             f"{corrected[i][0]:.3f} ({corrected[i][1]:.3f} to {corrected[i][2]:.3f})" if found else "",
             _number(metrics.get(f"class_fid/{name}")),
             _number(metrics.get(f"floor_class_fid/{name}")),
-            _number(metrics.get(f"class_fid_images/{name}")),
+            _number(metrics.get(f"class_fid_examples/{name}")),
         )
         for i, (name, (seen, low, high)) in enumerate(zip(balance.names_K, balance.observed_K, strict=True))
     ]
@@ -171,25 +178,25 @@ def _add_balance(report: Report, measured: Measured) -> None:
         "samples, as seen",
         "samples, corrected",
         "FID of the class",
-        "of real images",
-        "by images",
+        f"FID of {REAL_EXAMPLES}",
+        "examples of each",
     ]
     report.table(
         pd.DataFrame(rows, columns=columns),
-        "Shares with 95 % intervals. Frechet distances of a class are to be compared with that of real images alone.",
+        "Shares have 95 % intervals. Compare the FID of a class only with that of real examples of the class.",
     )
 
 
-def _add_deciles(report: Report, deciles: dict[str, Deciles]) -> None:
+def _add_deciles(report: Report, deciles: dict[str, Deciles], titles: Mapping[str, str]) -> None:
     report.heading("Quality by latent density")
-    found = "; ".join(f"{_QUALITIES[name]}: {decile}" for name, decile in deciles.items())
+    found = "; ".join(f"{titles[name]}: {decile}" for name, decile in deciles.items())
     report.paragraph(
-        "The draft's figure 2 shows that samples of a high latent density score look better. Measured, by the rank "
-        f"correlation of log LDS with a sample's quality (95 % interval): {found}."
+        "The draft's figure 2 shows that samples of a high latent density score look better. The rank correlation of "
+        f"log LDS with a sample's quality measures that (with a 95 % interval): {found}."
     )
-    panels = {f"{_QUALITIES[name]}\n{decile}": decile.means for name, decile in deciles.items()}
+    panels = {f"{titles[name]}\n{decile}": decile.means for name, decile in deciles.items()}
     chart = decile_chart(next(iter(deciles.values())).edges, panels, "Quality of the samples by latent density score")
-    report.picture("pictures/quality_by_lds.png", chart, "Mean quality of each tenth of the samples by log LDS.")
+    report.picture("pictures/quality_by_lds.png", chart, "Mean quality of the samples in each tenth by log LDS.")
 
 
 def _tradeoff(evaluation: Evaluation) -> Figure:

@@ -6,7 +6,14 @@ from PIL import Image
 
 from lds_mlflow.config import AblateConfig
 from lds_mlflow.config.arms import ARMS, CONTROL, LDS
-from lds_mlflow.reporting.ablation import ArmsRead, Document, documents_of, read_arms, report_of_ablation, sentence_of
+from lds_mlflow.reporting.ablation import (
+    AblationResults,
+    Document,
+    documents_of,
+    read_results,
+    report_of_ablation,
+    sentence_of,
+)
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.tracking.context import Context
 
@@ -15,14 +22,14 @@ __all__ = ["run"]
 
 def run(config: AblateConfig, context: Context) -> str:
     """Logs every table and figure under `paper`, and a report; every arm's figures are logged by its name."""
-    read = read_arms(context.inputs, config.wanted, config.seeds, config.margin)
-    documents = documents_of(read, _lineage(read, context), _bands(context))
+    results = read_results(context.inputs, config.wanted, config.seeds, config.margin)
+    documents = documents_of(results, _lineage(results, context), _bands(context))
     for document in documents:
         _log(document, context)
-    for arm in read.test:
-        context.run.log_metrics(_figures(read, arm))
-    context.run.log_report(report_of_ablation(read, documents))
-    return sentence_of(read)
+    for arm in results.test:
+        context.run.log_metrics(_figures(results, arm))
+    context.run.log_report(report_of_ablation(results, documents))
+    return sentence_of(results)
 
 
 def _log(document: Document, context: Context) -> None:
@@ -34,23 +41,23 @@ def _log(document: Document, context: Context) -> None:
         context.run.log_table(document.table, f"paper/{document.name}.csv")
 
 
-def _figures(read: ArmsRead, arm: str) -> dict[str, float]:
+def _figures(results: AblationResults, arm: str) -> dict[str, float]:
     figures: dict[str, float] = {}
     for name in ("fid", "density", "coverage", "nearest_ratio"):
-        found = read.mean(arm, name)
+        found = results.mean(arm, name)
         assert found is not None
         figures |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-        row = read.against_control.get((arm, name))
+        row = results.against_control.get((arm, name))
         if row is not None:
             figures |= {f"{name}_minus_{CONTROL}": row.difference, f"{name}_p": row.p_corrected}
-    return read.test[arm][0].placed(figures, arm)
+    return results.test[arm][0].placed(figures, arm)
 
 
-def _lineage(read: ArmsRead, context: Context) -> dict[str, str]:
-    arm = LDS if LDS in read.test else CONTROL
+def _lineage(results: AblationResults, context: Context) -> dict[str, str]:
+    arm = LDS if LDS in results.test else CONTROL
     judged = context.inputs[f"{arm}-0-test"]
     data = context.inputs["data"]
-    fid = read.test[arm][0].metrics["fid"]
+    fid = results.test[arm][0].metrics["fid"]
     train, test = (f"{data.metrics[f'data/{part}_examples']:,.0f}" for part in ("train", "test"))
     texts = {
         "data": f"{train} to train, {test} to test",

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from lds_mlflow.choices.figures import FIGURES, HEADLINES
 from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.files import digest_of_file
-from lds_mlflow.metrics import FIGURES, ClassifierExtractor, evaluate_samples
+from lds_mlflow.metrics import ClassifierExtractor, EvaluationSettings, RealExamples, evaluate_samples, sharpness
+from lds_mlflow.pictures import REAL_EXAMPLES
 from lds_mlflow.recipes.extractors import extractor_as_configured
 from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.recipes.samplers import generator_as_configured
@@ -38,15 +40,16 @@ def run(config: EvaluateConfig, context: Context) -> str:
     samples = codec.decode(z_SD, ranks=context.ranks)
     measured = evaluate_samples(
         samples,
-        held_out,
-        train,
+        RealExamples(train, held_out, data.load(ExampleSet, "select") if config.part == "test" else None),
         extractor=extractor,
         judge=judge,
-        known=data.load(ExampleSet, "select") if config.part == "test" else None,
-        part=config.part,
-        first_seed=config.sample_seed,
-        k=config.k_neighbours,
-        replicates=config.bootstrap_replicates,
+        qualities={"sharpness": sharpness},
+        settings=EvaluationSettings(
+            part=config.part,
+            first_seed=config.sample_seed,
+            k=config.k_neighbours,
+            replicates=config.bootstrap_replicates,
+        ),
     )
     evaluation = measured.evaluation
     context.run.log_value(evaluation, f"evaluation_{config.part}")
@@ -55,7 +58,11 @@ def run(config: EvaluateConfig, context: Context) -> str:
     context.run.log_metrics(evaluation.named() | evaluation.placed(correlations))
     sentence = _sentence(evaluation, context.inputs["model"], generator.distribution)
     title = f"Evaluation of {context.inputs['model'].step} {context.inputs['model'].id[:8]}"
-    context.run.log_report(report_of(measured, samples, train, deciles, title=title, sentence=sentence))
+    context.run.log_report(
+        report_of(
+            measured, samples, train, deciles, qualities={"sharpness": "sharpness"}, title=title, sentence=sentence
+        )
+    )
     return sentence
 
 
@@ -78,7 +85,7 @@ def _judge(context: Context) -> ClassifierExtractor | None:
 
 
 def _sentence(evaluation: Evaluation, model: FinishedRun, distribution: LatentDistribution) -> str:
-    figures = ", ".join(_in_short(evaluation, name) for name in ("fid", "density", "coverage"))
+    figures = ", ".join(_in_short(evaluation, name) for name in HEADLINES)
     samples = f"{evaluation.n_samples:,} samples of {model.step} {model.id[:8]} from {distribution.name}"
     return f"{samples} against {evaluation.part} by {evaluation.extractor}: {figures}"
 
@@ -86,4 +93,4 @@ def _sentence(evaluation: Evaluation, model: FinishedRun, distribution: LatentDi
 def _in_short(evaluation: Evaluation, name: str) -> str:
     value, (low, high) = evaluation.metrics[name], evaluation.intervals[name]
     floor = evaluation.metrics[f"floor_{name}"]
-    return f"{FIGURES[name].title} {value:.3g} ({low:.3g} to {high:.3g}; real images {floor:.3g})"
+    return f"{FIGURES[name].title} {value:.3g} ({low:.3g} to {high:.3g}; {REAL_EXAMPLES} {floor:.3g})"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from lds_mlflow.choices.figures import SUMMARY
 from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import RegisterConfig
 from lds_mlflow.metrics import preferred
@@ -57,8 +58,5 @@ def run(config: RegisterConfig, context: Context) -> str:
 
 
 def _table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
-    rows = [
-        (sampler, *(evaluation.metrics[name] for name in ("fid", "coverage", "density", "nearest_ratio")))
-        for sampler, evaluation in evaluations.items()
-    ]
-    return pd.DataFrame(rows, columns=["sampler", "fid", "coverage", "density", "nearest_ratio"])
+    rows = [(sampler, *(evaluation.metrics[name] for name in SUMMARY)) for sampler, evaluation in evaluations.items()]
+    return pd.DataFrame(rows, columns=["sampler", *SUMMARY])

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lds_mlflow.machine.files import digest_of_bytes, write_atomically
-from lds_mlflow.metrics.features.extractors import Extractor
+from lds_mlflow.metrics.features.protocols import Extractor
 from lds_mlflow.values import content_of
 
 __all__ = ["CachedExtractor"]

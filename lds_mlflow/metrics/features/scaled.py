@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_bytes
-from lds_mlflow.metrics.features.extractors import Extractor
+from lds_mlflow.metrics.features.protocols import Extractor
 
 __all__ = ["ScaledExtractor"]
 

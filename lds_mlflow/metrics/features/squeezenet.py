@@ -4,6 +4,7 @@ Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and
 torchvision's squeezenet1_0. What its weights expect of a pixel depends on who trained them.
 """
 
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -14,8 +15,7 @@ from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.metrics.features.resizing import describe_resize, resize_images
 from lds_mlflow.models.pretrained import Convention, as_trained_on, load_squeezenet, side_of
 
-__all__ = ["SqueezeNetExtractor"]
-
+__all__ = ["SqueezeNetExtractor", "caffe_squeezenet", "torchvision_squeezenet"]
 
 _BATCH = 32
 
@@ -54,3 +54,10 @@ class SqueezeNetExtractor(nn.Module):
     def features(self, images_NCHW: Tensor) -> Tensor:
         """See Extractor. Grey images are repeated to three channels."""
         return in_batches(self, images_NCHW, _BATCH, "SqueezeNet features", ranks=self.ranks)
+
+
+caffe_squeezenet = partial(SqueezeNetExtractor, convention="caffe")
+"""SqueezeNet with weights that Caffe trained."""
+
+torchvision_squeezenet = partial(SqueezeNetExtractor, convention="torchvision")
+"""SqueezeNet with weights that torchvision trained."""

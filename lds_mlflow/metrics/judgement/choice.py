@@ -1,26 +1,29 @@
-"""Which of several ways is preferred by the select part."""
+"""Which of several models, samplers or arms the part select prefers."""
 
 from collections.abc import Mapping, Sequence
 
+from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO
 from lds_mlflow.errors import ProtocolError
-from lds_mlflow.metrics.figures import FIGURES
 from lds_mlflow.values import Evaluation
 
 __all__ = ["is_too_near", "preferred", "preferred_over_seeds", "require_select"]
 
 
 def is_too_near(evaluation: Evaluation) -> bool:
-    """Says whether samples are nearer to the training images, in the mean, than real images are: they are copies."""
-    return evaluation.metrics["nearest_ratio"] < 1
+    """Says whether samples are copies: in the mean nearer to the training examples than real examples are."""
+    return evaluation.metrics["nearest_ratio"] < LEAST_NEAREST_RATIO
 
 
 def preferred(evaluations: Mapping[str, Evaluation]) -> str:
-    """Returns the name with the lowest FID among those whose samples aren't too near to the training images.
+    """Returns the name with the lowest FID among those whose samples aren't too near to the training examples.
 
-    If all are, the one that is so the least.
+    Where the samples of all names are too near, it is the name whose samples are the farthest.
+
+    Args:
+        evaluations: Evaluations by the part select, by name.
 
     Raises:
-        ProtocolError: One was made by the test part, which is for judging alone.
+        ProtocolError: An evaluation was made by the part test, which is only for judging.
     """
     for evaluation in evaluations.values():
         require_select(evaluation)
@@ -33,8 +36,8 @@ def preferred(evaluations: Mapping[str, Evaluation]) -> str:
 def preferred_over_seeds(arms: Mapping[str, Sequence[Evaluation]], reference: str, figure: str = "fid") -> str:
     """Returns the arm with the best mean of a figure over seeds among those that lose nothing else.
 
-    An arm is in question if its mean coverage is not below the reference's, and its samples are not nearer to the
-    training images, in the mean, than real images are. The reference is always.
+    An arm may be chosen if its mean coverage is not below the reference's, and its samples are, in the mean, not nearer
+    to the training examples than real examples are. The reference may always be chosen.
 
     Args:
         arms: Evaluations by the part select, one a seed.
@@ -42,7 +45,7 @@ def preferred_over_seeds(arms: Mapping[str, Sequence[Evaluation]], reference: st
         figure: The figure, one of FIGURES of which one way is better.
 
     Raises:
-        ProtocolError: One was made by the test part.
+        ProtocolError: An evaluation was made by the part test.
     """
     means = {
         arm: {
@@ -56,14 +59,15 @@ def preferred_over_seeds(arms: Mapping[str, Sequence[Evaluation]], reference: st
     allowed = [
         arm
         for arm, mean in means.items()
-        if arm == reference or (mean["nearest_ratio"] >= 1 and mean["coverage"] >= means[reference]["coverage"])
+        if arm == reference
+        or (mean["nearest_ratio"] >= LEAST_NEAREST_RATIO and mean["coverage"] >= means[reference]["coverage"])
     ]
     sign = -1 if FIGURES[figure].better == "higher" else 1
     return min(allowed, key=lambda arm: sign * means[arm][figure])
 
 
 def require_select(evaluation: Evaluation) -> None:
-    """Raises ProtocolError where an evaluation was made by the test part, which is for judging alone."""
+    """Raises ProtocolError where an evaluation was made by the part test, which is only for judging."""
     if evaluation.part != "select":
         raise ProtocolError(
             "a choice",

@@ -1,13 +1,13 @@
 """Whether a model may take another's place, by the select part.
 
 One figure has to be better, with the interval of the paired difference clear of zero; and nothing else may be lost for
-it: coverage, the distance to the training images, and the balance of classes stay within limits.
+it: coverage, the distance to the training examples, and the balance of classes stay within limits.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from lds_mlflow.metrics.figures import FIGURES
+from lds_mlflow.choices.figures import FIGURES, MARGIN
 from lds_mlflow.metrics.judgement.choice import require_select
 from lds_mlflow.metrics.judgement.verdicts import BETTER, Comparison, compare_evaluations, verdict_of
 from lds_mlflow.values import Evaluation
@@ -15,7 +15,6 @@ from lds_mlflow.values import Evaluation
 __all__ = ["Decision", "Limit", "Limits", "decide"]
 
 _BIAS = "class_share_gap_corrected"
-_MARGIN = 0.1
 
 
 class Limits(NamedTuple):
@@ -24,8 +23,8 @@ class Limits(NamedTuple):
     Attributes:
         coverage_loss: How much lower than the champion's its Coverage may be.
         share_gap_gain: How much larger its corrected class share gap may be.
-        least_nearest_ratio: The least nearest-neighbour ratio: below 1 samples are nearer to the training images than
-            other real images are.
+        least_nearest_ratio: The least nearest-neighbour ratio: below 1 samples are nearer to the training examples than
+            other real examples are.
     """
 
     coverage_loss: float
@@ -78,14 +77,14 @@ def decide(
     Args:
         candidate: By the part select.
         champion: The same of the model whose place it would take, or None where there is none: then the candidate has
-            but to keep its distance from the training images.
+            but to keep its distance from the training examples.
         figure: What it has to be better in, one of COMPARED of which one way is better.
         limits: What else it has to keep.
         replicates: Bootstrap replicates.
 
     Raises:
         ProtocolError: An evaluation was made by the test part.
-        DataError: The two weren't made by the same images, seeds and extractor.
+        DataError: The two weren't made by the same examples, seeds and extractor.
     """
     require_select(candidate)
     copies = _no_copies(candidate, limits)
@@ -101,7 +100,7 @@ def decide(
 
 def _is_better(row: Comparison) -> Limit:
     # One figure is asked, and named beforehand: its p is corrected for no others.
-    verdict = verdict_of(row._replace(p_corrected=row.p), _MARGIN)
+    verdict = verdict_of(row._replace(p_corrected=row.p), MARGIN)
     title, holds = FIGURES[row.name].title, verdict == BETTER
     clear = "better" if holds else f"not clearly better ({verdict})"
     ends = f"{row.low:+.3g} to {row.high:+.3g}"

@@ -1,9 +1,10 @@
 r"""What several training seeds say of a way to train (evaluation protocol: at least five paired seeds).
 
-All arms of a seed begin with the same baseline and draw the same samples' seeds; all seeds are judged by the same real
-images. So a mean over seeds of a difference d has two errors: the seeds', whose part is var(d) / S and has the samples'
-own noise in it, and that of the draw of the real images, which is common to all seeds and known from their influences.
-The interval is Student's with S - 1 degrees of freedom: what few seeds can bear, even where they vary little by luck.
+All arms of a training seed begin with the same baseline, and their samples are drawn by the same seeds; all of them are
+judged by the same real examples. So the mean over n seeds of a difference d has two errors. That of the seeds is
+var(d) / n, which holds the noise of the samples too. That of the draw of the real examples is common to all seeds, and
+known from their influences. The interval is Student's with n - 1 degrees of freedom, which is honest about few seeds,
+even where these vary little by luck.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,19 +15,19 @@ import torch
 from scipy.stats import t as student
 from torch import Tensor
 
+from lds_mlflow.choices.figures import COMPARED, FIGURES, LEVEL, MARGIN
 from lds_mlflow.errors import DataError
-from lds_mlflow.metrics.figures import COMPARED, FIGURES
 from lds_mlflow.metrics.judgement.verdicts import Comparison, holm, require_comparable, verdict_of
 from lds_mlflow.values import Evaluation
 
-__all__ = ["OverSeeds", "compare_over_seeds", "mean_of_values", "mean_over_seeds"]
+__all__ = ["MeanOverSeeds", "compare_over_seeds", "mean_of_values", "mean_over_seeds"]
 
 Seeds = Sequence[Evaluation]
-_LEVEL = 0.05
 _HALF_WIDTH = 1.96
+"""Standard errors from the middle of a 95 % interval to its ends."""
 
 
-class OverSeeds(NamedTuple):
+class MeanOverSeeds(NamedTuple):
     """A mean over seeds with its 95 % interval, and the probability of one as far from 0 if there were none."""
 
     value: float
@@ -35,11 +36,11 @@ class OverSeeds(NamedTuple):
     p: float
 
 
-def mean_over_seeds(evaluations: Seeds, name: str) -> OverSeeds:
+def mean_over_seeds(evaluations: Seeds, name: str) -> MeanOverSeeds:
     """Returns the mean of a figure over training seeds.
 
     Args:
-        evaluations: One a seed, two or more, all by the same real images.
+        evaluations: One a seed, two or more, all by the same real examples.
         name: A figure of theirs.
     """
     values = torch.tensor([found.metrics[name] for found in evaluations], dtype=torch.float64)
@@ -53,13 +54,13 @@ def mean_over_seeds(evaluations: Seeds, name: str) -> OverSeeds:
     return mean_of_values(values.tolist())
 
 
-def mean_of_values(values: Sequence[float]) -> OverSeeds:
+def mean_of_values(values: Sequence[float]) -> MeanOverSeeds:
     """Returns the mean of one value a seed, with Student's interval."""
     return _interval(torch.tensor(values, dtype=torch.float64), 0.0)
 
 
 def compare_over_seeds(
-    arms: Mapping[str, Seeds], reference: str, *, margin: float = 0.1, names: Sequence[str] = COMPARED
+    arms: Mapping[str, Seeds], reference: str, *, margin: float = MARGIN, names: Sequence[str] = COMPARED
 ) -> list[Comparison]:
     """Compares every arm with a reference, by every figure that all have.
 
@@ -106,18 +107,18 @@ def _compare(name: str, arm: str, reference: str, arms: Mapping[str, Seeds]) -> 
     )
 
 
-def _interval(value_S: Tensor, variance_of_real: float) -> OverSeeds:
-    n = len(value_S)
-    mean, of_seeds = value_S.mean().item(), (value_S.var() / n).item()
+def _interval(values: Tensor, variance_of_real: float) -> MeanOverSeeds:
+    n = len(values)
+    mean, of_seeds = values.mean().item(), (values.var() / n).item()
     variance = of_seeds + variance_of_real
     if variance == 0:
-        return OverSeeds(mean, mean, mean, float(mean == 0))
+        return MeanOverSeeds(mean, mean, mean, float(mean == 0))
     freedom, error = n - 1, sqrt(variance)
-    half = float(student.isf(_LEVEL / 2, freedom)) * error
-    return OverSeeds(mean, mean - half, mean + half, 2 * float(student.sf(abs(mean) / error, freedom)))
+    half = float(student.isf(LEVEL / 2, freedom)) * error
+    return MeanOverSeeds(mean, mean - half, mean + half, 2 * float(student.sf(abs(mean) / error, freedom)))
 
 
-def _in_range(name: str, mean: OverSeeds) -> OverSeeds:
+def _in_range(name: str, mean: MeanOverSeeds) -> MeanOverSeeds:
     figure = FIGURES[name]
     return mean._replace(low=max(mean.low, figure.least), high=min(mean.high, 1.0) if figure.is_share else mean.high)
 
@@ -146,7 +147,7 @@ def _require_paired(arms: Mapping[str, Seeds]) -> None:
         if len({(found.held_out_digest, found.extractor) for found in seeds}) != 1:
             raise DataError(
                 f"the seeds of {arm}",
-                found="different held-out images or feature extractors",
+                found="different held-out examples or feature extractors",
                 expected="the same for all",
                 remedy="Evaluate them with the same data and classifier.",
             )

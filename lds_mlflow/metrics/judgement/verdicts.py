@@ -1,7 +1,7 @@
 """Which of two models is better, by how much, and how sure that is (evaluation protocol).
 
-All models are measured by the same held-out images and the same seeds, and all differences are bootstrapped by the same
-draws of both. A verdict is about these models: another training seed makes others.
+All models are measured by the same held-out examples and the same seeds, and all differences are bootstrapped by the
+same draws of both. A verdict is about these models: another training seed makes other models.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from typing import NamedTuple
 from scipy.stats import norm
 from torch import Tensor
 
+from lds_mlflow.choices.figures import COMPARED, FIGURES, LEVEL, MARGIN, TAILS
 from lds_mlflow.errors import DataError
-from lds_mlflow.metrics.figures import COMPARED, FIGURES
 from lds_mlflow.metrics.intervals import deviations_of, interval_around
 from lds_mlflow.values import Evaluation
 
@@ -31,7 +31,7 @@ __all__ = [
 
 BETTER, WORSE, NO_DIFFERENCE, TOO_FEW = "better", "worse", "no difference seen", "too few samples to tell"
 
-_LEVEL, _POWER = 0.05, 0.8
+_POWER = 0.8
 _MOST_NEEDED = 1_000_000
 
 
@@ -45,14 +45,14 @@ class Comparison(NamedTuple):
         value: The figure of the model.
         reference_value: The figure of the reference.
         difference: The first less the second.
-        without_bias: The difference of what both would be of infinitely many images, for figures that are biased by
+        without_bias: The difference of what both would be of infinitely many examples, for figures that are biased by
             few; nan where it isn't known, or the same.
         low: Lower end of the difference's 95 % interval, by itself.
         high: Upper end.
         p: Probability of a difference as large if there were none, by the normal distribution.
         p_corrected: The same, corrected for all comparisons (Holm 1979).
         verdict: better, worse (higher or lower where neither is better), no difference seen, too few samples to tell.
-        samples_needed: About how many samples, and as many held-out images, would tell four times of five; 0 where
+        samples_needed: About how many samples, and as many held-out examples, would tell four times of five; 0 where
             these do, or where more of them may not help.
     """
 
@@ -72,7 +72,7 @@ class Comparison(NamedTuple):
 
 
 def compare_evaluations(
-    evaluations: Mapping[str, Evaluation], *, margin: float = 0.1, replicates: int = 10_000, seed: int = 0
+    evaluations: Mapping[str, Evaluation], *, margin: float = MARGIN, replicates: int = 10_000, seed: int = 0
 ) -> list[Comparison]:
     """Compares every model with every one before it, by every figure of COMPARED that all have.
 
@@ -85,7 +85,7 @@ def compare_evaluations(
         seed: Of the bootstrap.
 
     Raises:
-        DataError: There are fewer than two, or they weren't made by the same images, seeds and extractor.
+        DataError: There are fewer than two, or they weren't made by the same examples, seeds and extractor.
     """
     require_comparable(evaluations)
     names = [name for name in COMPARED if all(name in found.by_sample for found in evaluations.values())]
@@ -167,28 +167,28 @@ def verdict_of(comparison: Comparison, margin: float) -> str:
         shift = comparison.without_bias - comparison.difference
         ends += [comparison.low + shift, comparison.high + shift]
     is_clear = all(end > 0 for end in ends) or all(end < 0 for end in ends)
-    if comparison.p_corrected < _LEVEL and is_clear:
+    if comparison.p_corrected < LEVEL and is_clear:
         way = "lower" if comparison.difference < 0 else "higher"
         right = BETTER if way == figure.better else WORSE
         return way if figure.better == "neither" else right
     matters = _matters(comparison, margin)
-    if all(abs(end) <= matters for end in ends) and comparison.p >= _LEVEL:
+    if all(abs(end) <= matters for end in ends) and comparison.p >= LEVEL:
         return NO_DIFFERENCE
     return TOO_FEW
 
 
 def _needed(comparison: Comparison, matters: float, n: int, n_comparisons: int) -> int:
-    error = (comparison.high - comparison.low) / 2 / norm.isf(0.025)
+    error = (comparison.high - comparison.low) / 2 / norm.isf(TAILS[0])
     effect = max(abs(comparison.difference), matters)
     if not effect:
         return 0
-    errors = norm.isf(_LEVEL / 2 / n_comparisons) + norm.isf(1 - _POWER)
+    errors = norm.isf(LEVEL / 2 / n_comparisons) + norm.isf(1 - _POWER)
     needed = ceil(n * min(float(errors * error / effect) ** 2, _MOST_NEEDED))
     return needed if n < needed <= _MOST_NEEDED else 0
 
 
 def require_comparable(evaluations: Mapping[str, Evaluation]) -> None:
-    """Raises DataError where there are fewer than two, or they weren't made in the same way by the same images."""
+    """Raises DataError where there are fewer than two, or they weren't made in the same way by the same examples."""
     if len(evaluations) < 2:
         raise DataError(
             "a comparison",
@@ -202,7 +202,7 @@ def require_comparable(evaluations: Mapping[str, Evaluation]) -> None:
             ("extractor", "feature extractor"),
             ("resize", "resizing"),
             ("part", "part of the data"),
-            ("held_out_digest", "held-out images (digest)"),
+            ("held_out_digest", "held-out examples (digest)"),
             ("n_samples", "number of samples"),
             ("first_seed", "sample seed"),
             ("settings", "settings"),
@@ -212,6 +212,6 @@ def require_comparable(evaluations: Mapping[str, Evaluation]) -> None:
                 raise DataError(
                     f"the comparison of {name} with {first}",
                     found=f"{meaning} {other} and {one}",
-                    expected="models measured in the same way, by the same images and seeds",
+                    expected="models measured in the same way, by the same examples and seeds",
                     remedy="Evaluate both with the same data, classifier, features, samples, seed and k_neighbours.",
                 )

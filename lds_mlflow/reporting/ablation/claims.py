@@ -1,4 +1,4 @@
-"""The claims ledger: what the draft says, beside what was measured, with a verdict."""
+"""The claims ledger: what the draft claims, beside what was measured, with a verdict."""
 
 from collections.abc import Iterator
 from math import exp, log
@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from lds_mlflow.choices.figures import LEVEL
 from lds_mlflow.config.arms import BASELINE, CONTROL, LDS, LDS_AND_SHARPNESS
-from lds_mlflow.metrics import Comparison, OverSeeds, mean_of_values
-from lds_mlflow.reporting.ablation.results import ArmsRead
+from lds_mlflow.metrics import Comparison, MeanOverSeeds, mean_of_values
+from lds_mlflow.reporting.ablation.results import AblationResults
 
 __all__ = ["NOT_REPRODUCED", "NOT_TESTABLE", "OPPOSITE", "REPRODUCED", "Claim", "ledger"]
 
 REPRODUCED, NOT_REPRODUCED, OPPOSITE = "reproduced", "not reproduced", "opposite"
 NOT_TESTABLE = "not testable here"
 
-_LEVEL = 0.05
 _TAU, _TOP = 0.28, 0.2
 _KEPT = 0.05
 
@@ -24,13 +24,13 @@ class Claim(NamedTuple):
     """A claim of the draft.
 
     Attributes:
-        claim: What it says, and where.
-        draft: Its figures.
-        ours: What was measured.
-        interval: The 95 % interval of that.
-        p: Its p value, of this claim alone.
+        claim: What the draft claims, and where.
+        draft: The figures that the draft gives.
+        ours: What was measured here.
+        interval: The 95 % interval of what was measured.
+        p: The p value of what was measured, not corrected for other claims.
         verdict: reproduced, not reproduced, opposite, or not testable here.
-        why: What to know about the verdict.
+        why: What a reader should know about the verdict.
     """
 
     claim: str
@@ -42,15 +42,16 @@ class Claim(NamedTuple):
     why: str
 
 
-def ledger(read: ArmsRead) -> pd.DataFrame:
-    """Returns all claims of the draft, one a row."""
-    return pd.DataFrame([*_finetuning(read), *_sharpness(read), *_balance(read), *_density(read), *_beyond()])
+def ledger(results: AblationResults) -> pd.DataFrame:
+    """Returns all claims of the draft, one in each row."""
+    groups = (_finetuning(results), _sharpness(results), _balance(results), _density(results), _beyond())
+    return pd.DataFrame([claim for group in groups for claim in group])
 
 
-def _finetuning(read: ArmsRead) -> Iterator[Claim]:
-    told = "It says nothing of A: the control tells what as many steps without A do."
+def _finetuning(results: AblationResults) -> Iterator[Claim]:
+    told = "This does not show that A helps: the next line compares with as many steps without A."
     yield _difference(
-        read,
+        results,
         "Finetuning on train + A lowers FID (table 2)",
         "5.50 to 4.20",
         (LDS, BASELINE),
@@ -58,35 +59,35 @@ def _finetuning(read: ArmsRead) -> Iterator[Claim]:
         why=told,
     )
     yield _difference(
-        read,
-        "... and it is A that does (implied by section 5)",
+        results,
+        "The set A is what lowers FID (implied by section 5)",
         "no control",
         (LDS, CONTROL),
         ("fid", "lower"),
-        why="Against as many steps without A.",
+        why="Compared with the control, which has as many steps without A.",
     )
     for name, way in (("density", "higher"), ("coverage", "higher")):
         yield _difference(
-            read, f"Finetuning raises D&C (table 2): {name}", "0.52 to 0.58", (LDS, BASELINE), (name, way), why=told
+            results, f"Finetuning raises D&C (table 2): {name}", "0.52 to 0.58", (LDS, BASELINE), (name, way), why=told
         )
         yield _difference(
-            read,
-            f"... and it is A that does: {name}",
+            results,
+            f"The set A is what raises D&C: {name}",
             "no control",
             (LDS, CONTROL),
             (name, way),
-            why="Against as many steps without A.",
+            why="Compared with the control, which has as many steps without A.",
         )
 
 
-def _sharpness(read: ArmsRead) -> Iterator[Claim]:
+def _sharpness(results: AblationResults) -> Iterator[Claim]:
     pair = (LDS_AND_SHARPNESS, LDS)
     yield _difference(
-        read, "LDS + sharpness has a lower FID than LDS (table 1)", "4.15 and 4.20", pair, ("fid", "lower")
+        results, "LDS + sharpness has a lower FID than LDS (table 1)", "4.15 and 4.20", pair, ("fid", "lower")
     )
     for name in ("density", "coverage"):
         yield _difference(
-            read,
+            results,
             f"LDS + sharpness has a lower D&C than LDS (table 1): {name}",
             "0.45 and 0.58",
             pair,
@@ -94,79 +95,82 @@ def _sharpness(read: ArmsRead) -> Iterator[Claim]:
         )
 
 
-def _balance(read: ArmsRead) -> Iterator[Claim]:
+def _balance(results: AblationResults) -> Iterator[Claim]:
     skews = "LDS + sharpness makes most samples women (table 1)"
     keeps = "LDS alone keeps the sexes balanced (table 1)"
-    share = read.share_of_women
+    share = results.share_of_women
     if share is None:
         for claim, draft in ((skews, "92 %, against 51 %"), (keeps, "51 %")):
-            yield _untested(claim, draft, "The images have no classes female and male.")
+            yield _untested(claim, draft, "The data has no classes of women and men.")
         return
-    yield _skew(read, share, skews)
-    yield _kept(read, share, keeps)
+    yield _skew(results, share, skews)
+    yield _kept(results, share, keeps)
 
 
-def _skew(read: ArmsRead, share: str, claim: str) -> Claim:
-    pairs = _paired(read, LDS_AND_SHARPNESS, LDS, share)
+def _skew(results: AblationResults, share: str, claim: str) -> Claim:
+    pairs = _paired(results, LDS_AND_SHARPNESS, LDS, share)
     if pairs is None:
-        return _untested(claim, "92 %, against 51 %", "The arms were left out, or their shares couldn't be corrected.")
+        return _untested(claim, "92 %, against 51 %", "An arm was left out, or its shares could not be corrected.")
     found = mean_of_values(pairs)
     return Claim(
         claim,
         "92 %, against 51 %",
-        f"{found.value:+.3f} in the share of women, corrected",
+        f"difference of {found.value:+.3f} in the corrected share of women",
         f"{found.low:+.3f} to {found.high:+.3f}",
         f"{found.p:.2g}",
         _verdict(found, "higher"),
-        "Over seeds; the classifier's error is common to both.",
+        "The interval is over seeds. Both arms have the same error of the classifier.",
     )
 
 
-def _kept(read: ArmsRead, share: str, claim: str) -> Claim:
-    pairs, levels = _paired(read, LDS, CONTROL, share), read.mean(LDS, share) if LDS in read.test else None
+def _kept(results: AblationResults, share: str, claim: str) -> Claim:
+    pairs, levels = _paired(results, LDS, CONTROL, share), results.mean(LDS, share) if LDS in results.test else None
     if pairs is None or levels is None:
-        return _untested(claim, "51 %", "The arms were left out, or their shares couldn't be corrected.")
+        return _untested(claim, "51 %", "An arm was left out, or its shares could not be corrected.")
     found = mean_of_values(pairs)
-    training = read.test[LDS][0].metrics[share.replace("class_share_corrected", "train_class_share")]
+    training = results.test[LDS][0].metrics[share.replace("class_share_corrected", "train_class_share")]
     return Claim(
         claim,
         "51 %",
-        f"{found.value:+.3f} in the share of women, corrected, against the control",
+        f"difference of {found.value:+.3f} from the control in the corrected share of women",
         f"{found.low:+.3f} to {found.high:+.3f}",
         f"{found.p:.2g}",
         _kept_verdict(found),
-        f"The shares themselves: {levels.value:.3f} ({levels.low:.3f} to {levels.high:.3f}), of the training images "
-        f"{training:.3f}. Kept is within {_KEPT} of the control.",
+        f"The share itself is {levels.value:.3f} ({levels.low:.3f} to {levels.high:.3f}), and {training:.3f} among the "
+        f"training examples. Balance counts as kept within {_KEPT} of the control.",
     )
 
 
-def _kept_verdict(found: OverSeeds) -> str:
+def _kept_verdict(found: MeanOverSeeds) -> str:
     if max(abs(found.low), abs(found.high)) <= _KEPT:
         return REPRODUCED
-    return OPPOSITE if min(abs(found.low), abs(found.high)) > _KEPT and found.p < _LEVEL else NOT_REPRODUCED
+    return OPPOSITE if min(abs(found.low), abs(found.high)) > _KEPT and found.p < LEVEL else NOT_REPRODUCED
 
 
-def _density(read: ArmsRead) -> Iterator[Claim]:
-    if len(read.correlations) == read.seeds:
-        found = mean_of_values(read.correlations)
+def _density(results: AblationResults) -> Iterator[Claim]:
+    if len(results.correlations) == results.seeds:
+        found = mean_of_values(results.correlations)
         yield Claim(
             "Samples of high LDS look better (figure 2)",
             "by eye",
-            f"rank correlation of log LDS with the distance to held-out images {found.value:+.3f}",
+            f"rank correlation of {found.value:+.3f} between log LDS and the distance to held-out examples",
             f"{found.low:+.3f} to {found.high:+.3f}",
             f"{found.p:.2g}",
             _verdict(found, "lower"),
-            "Of the baseline's samples. Nearer is not more various: dense samples are the common ones.",
+            "Measured on the baseline's samples. Those near real examples need not vary: dense ones are common.",
         )
-    if LDS in read.augmentations:
-        yield _reach(read)
+    if LDS in results.augmentations:
+        yield _reach(results)
 
 
-def _reach(read: ArmsRead) -> Claim:
-    highest = [run.metrics["log_lds/max"] for run in read.augmentations[LDS]]
-    tenth = [run.metrics["log_lds/q90"] for run in read.augmentations[LDS]]
+def _reach(results: AblationResults) -> Claim:
+    highest = [run.metrics["log_lds/max"] for run in results.augmentations[LDS]]
+    tenth = [run.metrics["log_lds/q90"] for run in results.augmentations[LDS]]
     if max(highest) < log(_TAU):
-        verdict, why = NOT_REPRODUCED, "No candidate is above the threshold, so A is the top fifth without it."
+        verdict, why = (
+            NOT_REPRODUCED,
+            "No candidate is above the threshold, so A is the densest fifth without it.",
+        )
     elif min(tenth) < log(_TAU):
         verdict, why = NOT_REPRODUCED, "Fewer than a tenth of the candidates are above the threshold."
     else:
@@ -186,19 +190,19 @@ def _beyond() -> Iterator[Claim]:
     yield _untested(
         "FID 5.50 and 4.20 on CelebA-HQ (tables 1 and 2)",
         "5.50, 4.20",
-        "Other images, and another extractor than Inception, give figures that can't be compared.",
+        "Figures of other data, or of another extractor than Inception, can't be compared with these.",
     )
-    yield _untested("The method works beyond images (section 6.1)", "named", "There are no other domains here.")
+    yield _untested("The method works beyond images (section 6.1)", "named", "No other kind of data was tried here.")
 
 
 def _difference(
-    read: ArmsRead, claim: str, draft: str, pair: tuple[str, str], figure: tuple[str, str], *, why: str = ""
+    results: AblationResults, claim: str, draft: str, pair: tuple[str, str], figure: tuple[str, str], *, why: str = ""
 ) -> Claim:
     arm, reference = pair
-    if arm not in read.test or reference not in read.test:
+    if arm not in results.test or reference not in results.test:
         return _untested(claim, draft, "An arm was left out.")
     name, way = figure
-    row = read.compared(arm, reference)[name]
+    row = results.compared(arm, reference)[name]
     without = _beyond_bias(row)
     return Claim(
         claim,
@@ -206,7 +210,7 @@ def _difference(
         f"{row.reference_value:.3g} to {row.value:.3g} ({row.difference:+.3g})",
         f"{row.low:+.3g} to {row.high:+.3g}",
         f"{row.p:.2g}",
-        _verdict(OverSeeds(row.difference, row.low, row.high, row.p), way),
+        _verdict(MeanOverSeeds(row.difference, row.low, row.high, row.p), way),
         " ".join(part for part in (why, without) if part),
     )
 
@@ -215,20 +219,20 @@ def _beyond_bias(row: Comparison) -> str:
     if row.name != "fid":
         return ""
     if row.without_bias != row.without_bias:
-        return "FID at infinite samples isn't known, so few images may bias it."
-    return f"At infinite samples {row.without_bias:+.3g}."
+        return "FID at infinite samples is not known, so this difference may be a bias of few examples."
+    return f"At infinite samples the difference is {row.without_bias:+.3g}."
 
 
-def _verdict(found: OverSeeds, way: str) -> str:
-    if found.p >= _LEVEL:
+def _verdict(found: MeanOverSeeds, way: str) -> str:
+    if found.p >= LEVEL:
         return NOT_REPRODUCED
     return REPRODUCED if (found.value < 0) == (way == "lower") else OPPOSITE
 
 
-def _paired(read: ArmsRead, arm: str, reference: str, name: str) -> list[float] | None:
-    if arm not in read.test or reference not in read.test:
+def _paired(results: AblationResults, arm: str, reference: str, name: str) -> list[float] | None:
+    if arm not in results.test or reference not in results.test:
         return None
-    pairs = list(zip(read.test[arm], read.test[reference], strict=True))
+    pairs = list(zip(results.test[arm], results.test[reference], strict=True))
     if any(name not in found.metrics for pair in pairs for found in pair):
         return None
     return [one.metrics[name] - other.metrics[name] for one, other in pairs]

@@ -1,17 +1,19 @@
-"""The evaluations of all arms, and what they say of each."""
+"""The evaluations of all arms over seeds, and what they say of each arm."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
+from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL
-from lds_mlflow.metrics import Comparison, OverSeeds, compare_over_seeds, mean_over_seeds, preferred_over_seeds
+from lds_mlflow.metrics import Comparison, MeanOverSeeds, compare_over_seeds, mean_over_seeds, preferred_over_seeds
+from lds_mlflow.metrics.evaluation import DISTANCE_TO_HELD_OUT
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import Evaluation
 
-__all__ = ["ArmsRead", "read_arms"]
+__all__ = ["AblationResults", "read_results"]
 
 _CLASS_SHARES = "class_shares.csv"
 _WOMEN = ("female", "woman", "women")
@@ -21,18 +23,19 @@ Evaluations = dict[str, tuple[Evaluation, ...]]
 
 
 @dataclass(frozen=True)
-class ArmsRead:
+class AblationResults:
     """The evaluations of all arms over seeds.
 
     Attributes:
         seeds: How many seeds there are.
-        select: Evaluations by the part select, one a seed, by arm.
-        test: By the part test, likewise.
-        left_out: Arms that were asked for and are not there.
-        augmentations: The runs that made A, one a seed, by arm.
-        women_of_A: Share of women among the images A, by the nearer parent, one a seed, by arm of interpolants.
-        correlations: Rank correlation of a baseline sample's log LDS with its distance to the held-out images, by seed.
-        generations: Evaluations by the part test of each generation of finetuning on one's own samples, from 1 on.
+        select: Evaluations by the part select, one for each seed, by arm.
+        test: Evaluations by the part test, one for each seed, by arm.
+        left_out: Arms that were asked for and have no evaluations.
+        augmentations: The runs that made A, one for each seed, by arm.
+        women_of_A: Share of women in A by the class of the nearer parent, one for each seed, by arm of interpolants.
+        correlations: Rank correlation of log LDS with the distance to the held-out examples over the baseline's
+            samples, one for each seed.
+        generations: Evaluations by the part test of each generation of finetuning on a model's own samples, from 1 on.
         margin: The difference that matters, as a share of a figure.
     """
 
@@ -44,27 +47,31 @@ class ArmsRead:
     women_of_A: dict[str, tuple[float, ...]]
     correlations: tuple[float, ...]
     generations: tuple[tuple[Evaluation, ...], ...] = ()
-    margin: float = 0.1
-    _means: dict[tuple[str, str], OverSeeds] = field(default_factory=dict)
+    margin: float = MARGIN
+
+    @property
+    def first(self) -> Evaluation:
+        """The control's evaluation of the first seed, for what all evaluations have in common."""
+        return self.test[CONTROL][0]
 
     @cached_property
     def against_control(self) -> dict[tuple[str, str], Comparison]:
-        """Every arm but the control compared with it by the part test, by arm and figure."""
+        """Every other arm compared with the control by the part test, by arm and figure."""
         return {(row.model, row.name): row for row in compare_over_seeds(self.test, CONTROL, margin=self.margin)}
 
     @cached_property
     def chosen(self) -> str:
-        """The arm that the part select prefers. The oracle, which has more real data, is out of the question."""
+        """The arm that the part select prefers; never the oracle, which has more real data."""
         return preferred_over_seeds(
             {arm: seeds for arm, seeds in self.select.items() if ARMS[arm].needs != "reserve"}, CONTROL
         )
 
     def compared(self, arm: str, reference: str) -> dict[str, Comparison]:
-        """Returns one arm compared with another by the part test, by figure, with p values for that alone."""
+        """Returns one arm compared with another by the part test, by figure; p is not corrected for other arms."""
         pair = {reference: self.test[reference], arm: self.test[arm]}
         return {row.name: row for row in compare_over_seeds(pair, reference, margin=self.margin)}
 
-    def mean(self, arm: str, name: str) -> OverSeeds | None:
+    def mean(self, arm: str, name: str) -> MeanOverSeeds | None:
         """Returns an arm's mean of a figure by the part test, or None where it wasn't measured for every seed."""
         if any(name not in found.metrics for found in self.test[arm]):
             return None
@@ -78,14 +85,16 @@ class ArmsRead:
         return women[0].replace("train_class_share/", "class_share_corrected/") if women else None
 
 
-def read_arms(inputs: Mapping[str, FinishedRun], wanted: Sequence[str], seeds: int, margin: float) -> ArmsRead:
-    """Reads the runs of an ablation, named ARM-SEED-PART.
+def read_results(
+    inputs: Mapping[str, FinishedRun], wanted: Sequence[str], seeds: int, margin: float
+) -> AblationResults:
+    """Reads the runs of an ablation.
 
     Args:
-        inputs: The runs.
+        inputs: The runs, by the names ARM-SEED-PART and ARM-SEED-augment.
         wanted: The arms that were asked for.
-        seeds: How many seeds.
-        margin: The difference that matters.
+        seeds: How many seeds there are.
+        margin: The difference that matters, as a share of a figure.
     """
     by_part: dict[str, Evaluations] = {
         part: {
@@ -102,7 +111,7 @@ def read_arms(inputs: Mapping[str, FinishedRun], wanted: Sequence[str], seeds: i
     }
     women = {arm: tuple(share for run in runs for share in _women_of(run)) for arm, runs in augmentations.items()}
     last = max((int(name.split("-")[0].removeprefix(_GENERATION)) for name in inputs if _GENERATION in name), default=0)
-    return ArmsRead(
+    return AblationResults(
         seeds=seeds,
         select=by_part["select"],
         test=by_part["test"],
@@ -113,7 +122,7 @@ def read_arms(inputs: Mapping[str, FinishedRun], wanted: Sequence[str], seeds: i
             value
             for seed in range(seeds)
             for name, value in inputs[f"{BASELINE}-{seed}-test"].metrics.items()
-            if name.endswith("/distance_to_held_out_by_lds")
+            if name.endswith(f"/{DISTANCE_TO_HELD_OUT}_by_lds")
         ),
         generations=tuple(
             tuple(

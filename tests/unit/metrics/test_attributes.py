@@ -174,7 +174,7 @@ def test_the_influences_of_samples_on_the_corrected_gap_are_what_leaving_them_ou
     assert found.by_real_N.tolist() == [0, 0, 0, 0]
 
 
-def test_few_images_of_a_class_make_the_intervals_wider() -> None:
+def test_few_examples_of_a_class_make_the_intervals_wider() -> None:
     labels_S = _exactly(RATES.T @ TRUE, 1000)
     few, many = (_correct(labels_S, (n * RATES).round().long(), replicates=500) for n in (20, 2000))
     assert (few.high_K - few.low_K > 1.5 * (many.high_K - many.low_K)).all()
@@ -209,7 +209,7 @@ def test_corrected_shares_are_shares_within_their_intervals(
 
 
 def test_a_confusion_that_could_have_missed_what_was_seen_still_has_intervals() -> None:
-    # Drawn again, the one image of class 0 that was taken for it is often not among them.
+    # Drawn again, the one example of class 0 that was taken for it is often not among them.
     found = _correct(torch.zeros(10, dtype=torch.int64), torch.tensor([[1, 1], [0, 2]]), replicates=200)
     assert found.shares_K.tolist() == pytest.approx([1, 0])
     assert found.low_K.isfinite().all()
@@ -220,8 +220,8 @@ def test_a_class_of_which_no_confusion_is_known_is_named() -> None:
     with pytest.raises(DataError) as caught:
         _correct(torch.tensor([0, 1, 2, 3]), torch.tensor([[5, 0, 0, 0], [0, 0, 0, 0], [0, 0, 5, 0], [0, 0, 0, 0]]))
     assert caught.value.what == "the classifier's confusion"
-    assert caught.value.found == "no image of class 1, class 3"
-    assert "Give the part select more images of it" in caught.value.remedy
+    assert caught.value.found == "no example of class 1, class 3"
+    assert "Give the part select more examples of it" in caught.value.remedy
 
 
 def test_classes_that_the_classifier_cannot_tell_apart_are_named() -> None:

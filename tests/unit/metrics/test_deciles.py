@@ -27,7 +27,7 @@ def test_means_and_edges_can_be_done_by_hand() -> None:
     assert found.means[-1][1:] == pytest.approx((found.means[-1][0] - half, found.means[-1][0] + half))
 
 
-def test_deciles_differ_by_at_most_one_image_and_hold_all() -> None:
+def test_deciles_differ_by_at_most_one_example_and_hold_all() -> None:
     found = quality_by_decile(torch.arange(25).double(), torch.arange(25).double())
     sizes = [high - low + 1 for low, high in found.edges]
     assert sum(sizes) == 25

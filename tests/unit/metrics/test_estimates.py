@@ -28,7 +28,7 @@ def test_the_standard_error_of_a_mean_is_the_one_of_the_books() -> None:
     assert mean_estimate(values, n_real=2).standard_error == pytest.approx(values.std().item() / 2)
 
 
-def test_the_errors_by_real_images_and_by_samples_add_as_squares() -> None:
+def test_the_errors_by_real_examples_and_by_samples_add_as_squares() -> None:
     real, samples = _influences(30)[:, 0], _influences(50, seed=1)[:, 0]
     none = torch.zeros(9, dtype=torch.float64)
     both, first, second = Estimate(0, real, samples), Estimate(0, real, none), Estimate(0, none, samples)
@@ -36,7 +36,7 @@ def test_the_errors_by_real_images_and_by_samples_add_as_squares() -> None:
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_an_image_alone_has_no_error(n: int) -> None:
+def test_an_example_alone_has_no_error(n: int) -> None:
     assert Estimate(1, torch.zeros(n).double(), torch.zeros(n).double()).standard_error == 0
 
 
@@ -46,14 +46,14 @@ def test_deviations_have_a_row_a_replicate_and_a_column_a_figure() -> None:
     assert found.dtype == torch.float64
 
 
-def test_a_deviation_is_the_mean_influence_of_the_images_that_are_drawn() -> None:
+def test_a_deviation_is_the_mean_influence_of_the_examples_that_are_drawn() -> None:
     influences = _influences(30, 2)
     found = bootstrap_deviations(influences, replicates=5, generator=_generator())
     drawn = torch.randint(30, (5, 30), generator=_generator())
     torch.testing.assert_close(found, influences[drawn].mean(1))
 
 
-def test_the_same_state_draws_the_same_images_for_other_figures() -> None:
+def test_the_same_state_draws_the_same_examples_for_other_figures() -> None:
     influences = _influences(40, 3)
     together = bootstrap_deviations(influences, replicates=50, generator=_generator())
     alone = bootstrap_deviations(influences[:, 1:2], replicates=50, generator=_generator())

@@ -4,13 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from lds_mlflow.choices.figures import COMPARED, FIGURES
 from lds_mlflow.data import load_digits
 from lds_mlflow.errors import DataError
 from lds_mlflow.metrics import (
-    COMPARED,
-    FIGURES,
     ClassifierExtractor,
-    Measured,
+    EvaluationSettings,
+    RealExamples,
+    SampleMeasurements,
     evaluate_samples,
     sharpness,
     train_classifier,
@@ -18,6 +19,7 @@ from lds_mlflow.metrics import (
 from lds_mlflow.values import Evaluation, ExampleSet
 
 N = 400
+FEW_REPLICATES = EvaluationSettings(replicates=200)
 
 
 class BrightnessExtractor:
@@ -33,7 +35,7 @@ class BrightnessExtractor:
 
 @pytest.fixture(scope="module")
 def parts() -> list[ExampleSet]:
-    """Training images, held-out images and further real images: four hundred digits each."""
+    """Training examples, held-out examples and further real examples: four hundred digits each."""
     digits = load_digits()
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))
     return [digits.take(part) for part in order[: 3 * N].split(N)]
@@ -48,13 +50,21 @@ def _evaluate(samples_SCHW: Tensor, parts: list[ExampleSet], judge: ClassifierEx
     return _measure(samples_SCHW, parts, judge).evaluation.metrics
 
 
-def _measure(samples_SCHW: Tensor, parts: list[ExampleSet], extractor: ClassifierExtractor, **changes: Any) -> Measured:
-    settings: dict[str, Any] = {"extractor": extractor, "judge": extractor, "replicates": 200}
-    return evaluate_samples(samples_SCHW, parts[1], parts[0], **settings | changes)
+def _measure(
+    samples_SCHW: Tensor,
+    parts: list[ExampleSet],
+    extractor: ClassifierExtractor,
+    *,
+    further: ExampleSet | None = None,
+    **changes: Any,
+) -> SampleMeasurements:
+    given: dict[str, Any] = {"extractor": extractor, "judge": extractor, "qualities": {"sharpness": sharpness}}
+    real = RealExamples(parts[0], parts[1], further)
+    return evaluate_samples(samples_SCHW, real, **given | {"settings": FEW_REPLICATES} | changes)
 
 
 def test_every_figure_has_its_floor(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
-    metrics = _measure(parts[2].examples_N, parts, judge, known=parts[2]).evaluation.metrics
+    metrics = _measure(parts[2].examples_N, parts, judge, further=parts[2]).evaluation.metrics
     assert {f"floor_{name}" for name in FIGURES} <= set(metrics)
     assert set(FIGURES) <= set(metrics)
 
@@ -73,7 +83,7 @@ def test_what_is_compared_has_influences_and_an_interval_around_it(
         assert abs(found.by_sample[name].mean()) < 1e-9 * (1 + found.by_sample[name].abs().max()), name
 
 
-def test_without_labels_there_are_no_classes_and_without_further_images_no_floor_of_memorization(
+def test_without_labels_there_are_no_classes_and_without_further_examples_no_floor_of_memorization(
     parts: list[ExampleSet], judge: ClassifierExtractor
 ) -> None:
     found = _measure(parts[2].examples_N, parts, judge, judge=None)
@@ -82,7 +92,7 @@ def test_without_labels_there_are_no_classes_and_without_further_images_no_floor
     assert "floor_authenticity" not in found.evaluation.metrics
 
 
-def test_copies_of_training_images_show_as_such_and_not_as_quality(
+def test_copies_of_training_examples_show_as_such_and_not_as_quality(
     parts: list[ExampleSet], judge: ClassifierExtractor
 ) -> None:
     copies, fresh = (_measure(parts[i].examples_N, parts, judge) for i in (0, 2))
@@ -91,7 +101,7 @@ def test_copies_of_training_images_show_as_such_and_not_as_quality(
     assert metrics["nearest_ratio"] == 0
     assert metrics["data_copying"] < -3
     assert copies.nearest_train_S.tolist() == list(range(N))
-    # A distance to held-out images knows nothing of it.
+    # A distance to held-out examples knows nothing of it.
     assert metrics["fid"] < 1.5 * fresh.evaluation.metrics["fid"]
     assert fresh.evaluation.metrics["authenticity"] > 0.3
 
@@ -102,7 +112,7 @@ def test_the_order_of_the_samples_changes_nothing(parts: list[ExampleSet], judge
         _evaluate(parts[2].examples_N, parts, judge),
         _evaluate(parts[2].examples_N[order], parts, judge),
     )
-    # The extrapolation draws by place, and of a class as many samples are taken as there are real images.
+    # The extrapolation draws by place, and of a class as many samples are taken as there are real examples.
     by_place = {name for name in found if name.startswith("class_fid") or "infinity" in name}
     assert {name: shuffled[name] for name in shuffled if name not in by_place} == pytest.approx(
         {name: found[name] for name in found if name not in by_place}, rel=1e-4
@@ -110,11 +120,13 @@ def test_the_order_of_the_samples_changes_nothing(parts: list[ExampleSet], judge
 
 
 def test_a_density_that_rises_under_blur_is_why_no_verdict_rests_on_it(parts: list[ExampleSet]) -> None:
-    # Towards the mean image, samples lie in the balls of more and more real images.
+    # Towards the mean example, samples lie in the balls of more and more real examples.
     real = parts[2].examples_N.float()
     blurred = (0.6 * real + 0.4 * real.mean(0)).to(torch.uint8)
     found = [
-        evaluate_samples(x, parts[1], parts[0], extractor=_Pixels(), replicates=100).evaluation.metrics
+        evaluate_samples(
+            x, RealExamples(parts[0], parts[1]), extractor=_Pixels(), settings=FEW_REPLICATES
+        ).evaluation.metrics
         for x in (parts[2].examples_N, blurred)
     ]
     assert found[1]["density"] > 1.2 * found[0]["density"]
@@ -129,7 +141,7 @@ def test_features_that_are_not_finite_are_named(parts: list[ExampleSet]) -> None
             return super().features(images_NCHW).index_fill(0, torch.tensor([1]), torch.nan)
 
     with pytest.raises(DataError, match="1 of 400 that are not finite"):
-        evaluate_samples(parts[2].examples_N, parts[1], parts[0], extractor=Broken())
+        evaluate_samples(parts[2].examples_N, RealExamples(parts[0], parts[1]), extractor=Broken())
 
 
 def test_few_samples_say_what_could_not_be_measured(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
@@ -147,7 +159,7 @@ class _Pixels:
         return images_NCHW.float().flatten(1) / 255
 
 
-def test_real_images_measure_about_as_their_floor(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
+def test_real_examples_measure_about_as_their_floor(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
     metrics = _evaluate(parts[2].examples_N, parts, judge)
     assert metrics["fid"] < 2 * metrics["floor_fid"]
     assert metrics["coverage"] == pytest.approx(metrics["floor_coverage"], abs=0.05)
@@ -156,7 +168,7 @@ def test_real_images_measure_about_as_their_floor(parts: list[ExampleSet], judge
     assert metrics["class_share_gap"] < 0.12
 
 
-def test_training_images_as_samples_are_the_floor(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
+def test_training_examples_as_samples_are_the_floor(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
     metrics = _evaluate(parts[0].examples_N, parts, judge)
     assert all(
         metrics[name] == metrics[f"floor_{name}"] for name in ("fid", "precision", "recall", "density", "coverage")
@@ -226,25 +238,25 @@ def _shades(*brightness: int) -> ExampleSet:
 
 
 def _evaluate_shades(samples: ExampleSet, held_out: ExampleSet, train: ExampleSet) -> Evaluation:
-    settings: dict[str, Any] = {"extractor": BrightnessExtractor(), "k": 3, "replicates": 100}
-    return evaluate_samples(samples.examples_N, held_out, train, **settings).evaluation
+    real, settings = RealExamples(train, held_out), EvaluationSettings(k=3, replicates=100)
+    return evaluate_samples(samples.examples_N, real, extractor=BrightnessExtractor(), settings=settings).evaluation
 
 
-def test_as_many_samples_as_held_out_images_are_compared() -> None:
+def test_as_many_samples_as_held_out_examples_are_compared() -> None:
     large, small = _shades(*range(20)), _shades(*range(8))
     assert _evaluate_shades(large, large, small).n_samples == 20
     assert _evaluate_shades(large, small, large).n_samples == 8
     assert _evaluate_shades(small, large, large).n_samples == 8
 
 
-def test_training_images_in_the_order_of_their_classes_give_an_honest_floor() -> None:
+def test_training_examples_in_the_order_of_their_classes_give_an_honest_floor() -> None:
     dark, bright = list(range(0, 40, 2)), list(range(200, 240, 2))
     mixed = [shade for pair in zip(dark, bright, strict=True) for shade in pair]
     metrics = _evaluate_shades(_shades(*mixed[:20]), _shades(*mixed[:20]), _shades(*dark, *bright)).metrics
     assert metrics["floor_fid"] < 0.01
 
 
-def test_held_out_images_in_the_order_of_their_classes_are_compared_with_all_classes() -> None:
+def test_held_out_examples_in_the_order_of_their_classes_are_compared_with_all_classes() -> None:
     dark, bright = list(range(0, 40, 2)), list(range(200, 240, 2))
     mixed = [shade for pair in zip(dark, bright, strict=True) for shade in pair]
     metrics = _evaluate_shades(_shades(*mixed[:20]), _shades(*dark, *bright), _shades(*mixed)).metrics
@@ -252,23 +264,65 @@ def test_held_out_images_in_the_order_of_their_classes_are_compared_with_all_cla
     assert metrics["floor_fid"] < 0.01
 
 
-def test_too_few_images_for_the_neighbours_are_refused() -> None:
+def test_too_few_examples_for_the_neighbours_are_refused() -> None:
     few = _shades(1, 2, 3)
     with pytest.raises(DataError) as caught:
         _evaluate_shades(few, few, few)
-    assert "3 real images" in caught.value.found
+    assert "3 real examples" in caught.value.found
     assert "k = 3" in caught.value.expected
     assert "lower k_neighbours" in caught.value.remedy
 
 
-def test_where_training_images_are_few_all_are_the_floor_and_a_note_says_so(
+def test_where_training_examples_are_few_all_are_the_floor_and_a_note_says_so(
     parts: list[ExampleSet], judge: ClassifierExtractor
 ) -> None:
     few = [parts[0].take(torch.arange(100)), parts[1]]
     measured = _measure(parts[2].examples_N, few, judge)
     assert measured.evaluation.n_samples == N
-    assert any("The floor is of all 100 training images, fewer than the 400 samples" in note for note in measured.notes)
+    assert any(
+        "The floor is of all 100 training examples, fewer than the 400 samples" in note for note in measured.notes
+    )
     assert measured.evaluation.metrics["floor_sharpness"] == pytest.approx(
         sharpness(few[0].examples_N).mean().item(), rel=1e-6
     )
     assert not any("The floor" in note for note in _measure(parts[2].examples_N, parts, judge).notes)
+
+
+class Numbers:
+    """An extractor of examples that are no examples: vectors, whose numbers are their features."""
+
+    name = "numbers"
+    resize = "none"
+
+    def features(self, examples_N: Tensor) -> Tensor:
+        return examples_N.float()
+
+
+def _vectors(n: int, seed: int) -> ExampleSet:
+    values = torch.randn(n, 3, generator=torch.Generator().manual_seed(seed))
+    return ExampleSet("vectors", values, tuple(map(str, range(n))))
+
+
+def test_examples_need_not_be_examples() -> None:
+    real = RealExamples(_vectors(60, 0), _vectors(40, 1))
+    found = evaluate_samples(
+        _vectors(40, 2).examples_N,
+        real,
+        extractor=Numbers(),
+        qualities={"length": lambda x_NF: x_NF.double().norm(dim=1)},
+        settings=EvaluationSettings(part="select", first_seed=9, k=3, replicates=100),
+    )
+    evaluation = found.evaluation
+    assert (evaluation.part, evaluation.first_seed, evaluation.settings["k_neighbours"]) == ("select", 9, "3")
+    assert set(found.quality_S) == {"distance_to_held_out", "length"}
+    assert evaluation.metrics["length"] == found.quality_S["length"].mean().item()
+    low, high = evaluation.intervals["length"]
+    assert low < evaluation.metrics["length"] < high
+    assert "floor_length" in evaluation.metrics
+
+
+def test_without_qualities_there_is_only_the_distance_to_held_out_examples() -> None:
+    real = RealExamples(_vectors(60, 0), _vectors(40, 1))
+    found = evaluate_samples(_vectors(40, 2).examples_N, real, extractor=Numbers(), settings=FEW_REPLICATES)
+    assert set(found.quality_S) == {"distance_to_held_out"}
+    assert "sharpness" not in found.evaluation.metrics

@@ -81,7 +81,7 @@ def test_single_precision_features_lose_no_digits() -> None:
     assert frechet_distance(x, y) == pytest.approx(frechet_distance(x.double(), y.double()), rel=1e-9)
 
 
-def test_real_images_are_near_other_real_images(halves: tuple[Tensor, Tensor]) -> None:
+def test_real_examples_are_near_other_real_examples(halves: tuple[Tensor, Tensor]) -> None:
     real, other = halves
     assert _of_pixels(real, other) < 0.02 * _of_pixels(real, torch.rand(real.shape))
 
@@ -132,7 +132,7 @@ def test_the_distance_with_influences_is_the_one_without() -> None:
 
 
 def _weighted_distance(x: Tensor, weight_N: Tensor, y: Tensor) -> float:
-    """The distance where images of the first set count by weights that sum to one."""
+    """The distance where examples of the first set count by weights that sum to one."""
     mean, n = weight_N @ x, len(x)
     a = (x - mean) * (weight_N * n / (n - 1)).sqrt()[:, None]
     b = (y - y.mean(0)) / (len(y) - 1) ** 0.5
@@ -159,8 +159,8 @@ def test_an_influence_is_the_derivative_by_the_weight_of_an_image(n: int, m: int
 
 @pytest.mark.parametrize(("n", "m", "f"), [(100, 90, 5), (80, 85, 100), (80, 60, 70), (60, 80, 70)])
 @pytest.mark.parametrize("side", ["real", "fake"])
-def test_an_influence_is_what_leaving_the_image_out_changes(n: int, m: int, f: int, side: str) -> None:
-    # To first order: of fewer images than features, where these have a spectrum that falls, as those of images do.
+def test_an_influence_is_what_leaving_the_example_out_changes(n: int, m: int, f: int, side: str) -> None:
+    # To first order: of fewer examples than features, where these have a spectrum that falls, as those of examples do.
     deviations = 1 / torch.arange(1, f + 1)
     x, y = deviations * _features(n, f), deviations * (1.5 * _features(m, f, seed=1) + 0.3)
     found = frechet_estimate(x, y)
@@ -184,7 +184,7 @@ def test_influences_have_a_mean_of_zero_and_one_entry_an_image(n: int, f: int) -
         assert influences.std() > 0
 
 
-def test_the_standard_error_is_about_the_spread_over_draws_of_images() -> None:
+def test_the_standard_error_is_about_the_spread_over_draws_of_examples() -> None:
     found = [frechet_estimate(_features(200, 4, seed), 1.2 * _features(150, 4, 1000 + seed) + 1) for seed in range(150)]
     spread = np.std([estimate.value for estimate in found])
     assert np.mean([estimate.standard_error for estimate in found]) == pytest.approx(spread, rel=0.2)
@@ -241,7 +241,7 @@ def test_other_gaussians_are_at_about_the_distance_that_is_known() -> None:
     assert found.mean() == pytest.approx(truth, rel=0.05)
 
 
-def test_what_was_measured_goes_from_half_of_the_images_to_all_of_them() -> None:
+def test_what_was_measured_goes_from_half_of_the_examples_to_all_of_them() -> None:
     x, y = _features(100), 1.5 * _features(100, seed=1)
     found = _without_bias(x, y)
     assert found.sizes == (50, 60, 70, 80, 90, 100)
@@ -265,11 +265,11 @@ def test_the_generator_alone_decides_what_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(("n", "m"), [(11, 100), (100, 11), (10, 10), (2, 2)])
-def test_half_of_the_images_no_more_than_the_features_are_too_few(n: int, m: int) -> None:
+def test_half_of_the_examples_no_more_than_the_features_are_too_few(n: int, m: int) -> None:
     assert frechet_without_bias(_features(n), _features(m, seed=1), generator=torch.Generator()) is None
 
 
-def test_half_of_the_images_more_than_the_features_are_enough() -> None:
+def test_half_of_the_examples_more_than_the_features_are_enough() -> None:
     assert frechet_without_bias(_features(12), _features(12, seed=1), generator=torch.Generator()) is not None
 
 

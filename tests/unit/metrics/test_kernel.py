@@ -29,7 +29,7 @@ def test_draws_of_one_distribution_are_at_no_distance_in_the_mean_and_some_are_b
     assert found.min() < 0 < found.max()
 
 
-def test_the_distance_does_not_shrink_with_the_number_of_images() -> None:
+def test_the_distance_does_not_shrink_with_the_number_of_examples() -> None:
     few, many = (
         np.mean([kernel_distance(_gaussian(n, seed=i), 1.3 * _gaussian(n, seed=1000 + i)).value for i in range(draws)])
         for n, draws in ((15, 600), (300, 30))
@@ -55,7 +55,7 @@ def test_the_distance_is_symmetric_and_so_are_its_influences(n: int, m: int, see
 
 @laws
 @given(seed=st.integers(0, 99))
-def test_the_order_of_images_changes_the_order_of_influences_alone(seed: int) -> None:
+def test_the_order_of_examples_changes_the_order_of_influences_alone(seed: int) -> None:
     x, y = _gaussian(30, seed=seed), 2 * _gaussian(20, seed=seed + 1)
     straight, flipped = kernel_distance(x, y), kernel_distance(x.flip(0), y.flip(0))
     assert flipped.value == pytest.approx(straight.value, rel=1e-9, abs=1e-9)
@@ -89,7 +89,7 @@ def test_influences_have_a_mean_of_zero() -> None:
 
 
 @pytest.mark.parametrize("side", ["real", "fake"])
-def test_an_influence_is_what_leaving_the_image_out_changes(side: Literal["real", "fake"]) -> None:
+def test_an_influence_is_what_leaving_the_example_out_changes(side: Literal["real", "fake"]) -> None:
     x, y = _gaussian(80), 1.5 * _gaussian(70, seed=1) + 0.5
     found = kernel_distance(x, y)
     rows, influences = (x, found.by_real_N) if side == "real" else (y, found.by_sample_S)
@@ -106,10 +106,10 @@ def test_an_influence_is_what_leaving_the_image_out_changes(side: Literal["real"
 @pytest.mark.parametrize(
     ("bad", "found"),
     [
-        (torch.zeros(1, 4), "1 real images and 9 samples, or features that are not finite"),
-        (torch.zeros(0, 4), "0 real images and 9 samples, or features that are not finite"),
-        (torch.full((9, 4), torch.nan), "9 real images and 9 samples, or features that are not finite"),
-        (torch.full((9, 4), torch.inf), "9 real images and 9 samples, or features that are not finite"),
+        (torch.zeros(1, 4), "1 real examples and 9 samples, or features that are not finite"),
+        (torch.zeros(0, 4), "0 real examples and 9 samples, or features that are not finite"),
+        (torch.full((9, 4), torch.nan), "9 real examples and 9 samples, or features that are not finite"),
+        (torch.full((9, 4), torch.inf), "9 real examples and 9 samples, or features that are not finite"),
     ],
     ids=["one row", "no row", "not a number", "infinite"],
 )

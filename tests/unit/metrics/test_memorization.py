@@ -25,7 +25,7 @@ def held_out() -> Tensor:
 
 @pytest.fixture(scope="module")
 def copied(train: Tensor, held_out: Tensor) -> Memorization:
-    """What training images in reverse are found to be, all but exactly."""
+    """What training examples in reverse are found to be, all but exactly."""
     return memorization(train.flip(0) + 1e-3 * _gaussian(N, seed=3), train, held_out)
 
 
@@ -42,7 +42,7 @@ def _distances(x_NF: Tensor, y_MF: Tensor) -> Tensor:
     return (x_NF.double()[:, None] - y_MF.double()).square().sum(2).sqrt()
 
 
-def test_copies_of_training_images_are_found(copied: Memorization) -> None:
+def test_copies_of_training_examples_are_found(copied: Memorization) -> None:
     found = _values(copied)
     assert found["authenticity"] < 0.01
     assert found["nearest_ratio"] < 0.01
@@ -60,15 +60,15 @@ def test_exact_copies_are_at_no_distance(train: Tensor, held_out: Tensor) -> Non
     assert exact.closeness_S.tolist() == [0.0] * N
 
 
-def test_fresh_images_are_no_nearer_than_held_out_ones(fresh: Memorization) -> None:
+def test_fresh_examples_are_no_nearer_than_held_out_ones(fresh: Memorization) -> None:
     found = _values(fresh)
-    # An image's nearest other is as far away as a fresh image's, in the mean over rows that are often the nearest.
+    # An example's nearest other is as far away as a fresh example's, in the mean over rows that are often the nearest.
     assert 0.4 < found["authenticity"] < 0.8
     assert found["nearest_ratio"] == pytest.approx(1, abs=3 * fresh.estimates["nearest_ratio"].standard_error)
     assert abs(fresh.data_copying) < 2
 
 
-def test_some_copies_among_fresh_images_are_the_closest_ones(train: Tensor, held_out: Tensor) -> None:
+def test_some_copies_among_fresh_examples_are_the_closest_ones(train: Tensor, held_out: Tensor) -> None:
     some = torch.cat([train[:20] + 1e-3 * _gaussian(20, seed=3), _gaussian(N - 20, seed=4)])
     found = memorization(some, train, held_out)
     assert sorted(found.closeness_S.argsort()[:20].tolist()) == list(range(20))
@@ -95,7 +95,7 @@ def test_closeness_is_the_distance_over_that_to_the_next_training_image(fresh: M
 def test_the_ratio_can_be_done_by_hand_with_its_influences() -> None:
     train, held_out = torch.tensor([[0.0], [10.0]]), torch.tensor([[2.0], [14.0]])
     found = memorization(torch.tensor([[1.0], [11.0], [14.0]]), train, held_out).estimates["nearest_ratio"]
-    # Samples lie at 1, 1 and 4, held-out images at 2 and 4.
+    # Samples lie at 1, 1 and 4, held-out examples at 2 and 4.
     assert found.value == pytest.approx(2 / 3)
     assert found.by_sample_S.tolist() == pytest.approx([-1 / 3, -1 / 3, 2 / 3])
     assert found.by_real_N.tolist() == pytest.approx([2 / 9, -2 / 9])
@@ -109,7 +109,7 @@ def test_influences_have_a_mean_of_zero_and_one_entry_an_image(fresh: Memorizati
         assert estimate.by_sample_S.std() > 0
 
 
-def test_duplicates_among_training_images_leave_no_spacing_and_do_no_harm(held_out: Tensor) -> None:
+def test_duplicates_among_training_examples_leave_no_spacing_and_do_no_harm(held_out: Tensor) -> None:
     doubled = _gaussian(N // 2, seed=1).repeat(2, 1)
     found = memorization(torch.cat([doubled[:10], _gaussian(N - 10, seed=4)]), doubled, held_out)
     assert found.closeness_S[:10].tolist() == [0.0] * 10
@@ -118,13 +118,13 @@ def test_duplicates_among_training_images_leave_no_spacing_and_do_no_harm(held_o
     assert _values(found)["authenticity"] == pytest.approx(1 - 10 / N)
 
 
-def test_training_images_that_are_all_alike_do_no_harm(held_out: Tensor) -> None:
+def test_training_examples_that_are_all_alike_do_no_harm(held_out: Tensor) -> None:
     found = memorization(_gaussian(N, seed=4), torch.ones(50, 6), held_out)
     assert _values(found)["authenticity"] == 1
     assert abs(found.data_copying) < 3
 
 
-def test_fewer_training_images_than_cells_are_enough(held_out: Tensor) -> None:
+def test_fewer_training_examples_than_cells_are_enough(held_out: Tensor) -> None:
     found = memorization(_gaussian(N, seed=4), torch.tensor([[0.0] * 6, [1.0] * 6]), held_out)
     assert abs(found.data_copying) < 3
     assert set(found.nearest_train_S.tolist()) == {0, 1}
@@ -161,7 +161,7 @@ def test_one_cell_has_the_z_score_of_the_mann_whitney_test(shift: float, levels:
     assert data_copying(x, y, _cell(60), _cell(50)) == pytest.approx(_mann_whitney_z(x, y), rel=1e-6, abs=1e-9)
 
 
-def test_cells_weigh_as_many_held_out_images_as_they_hold() -> None:
+def test_cells_weigh_as_many_held_out_examples_as_they_hold() -> None:
     x, y = _gaussian(90, 1, seed=0)[:, 0], _gaussian(100, 1, seed=1)[:, 0]
     x[60:] += 1
     first, second = _mann_whitney_z(x[:60], y[:20]), _mann_whitney_z(x[60:], y[20:])
@@ -169,13 +169,13 @@ def test_cells_weigh_as_many_held_out_images_as_they_hold() -> None:
     assert data_copying(x, y, *cells) == pytest.approx(0.2 * first + 0.8 * second, rel=1e-6)
 
 
-def test_a_cell_of_few_images_of_either_kind_is_left_out() -> None:
+def test_a_cell_of_few_examples_of_either_kind_is_left_out() -> None:
     x, y = _gaussian(79, 1, seed=0)[:, 0], _gaussian(79, 1, seed=1)[:, 0]
     cells = torch.cat([_cell(40, 0), _cell(20, 1), _cell(19, 2)]), torch.cat([_cell(40, 0), _cell(19, 1), _cell(20, 2)])
     assert data_copying(x, y, *cells) == pytest.approx(_mann_whitney_z(x[:40], y[:40]), rel=1e-6)
 
 
-def test_without_a_cell_of_enough_images_all_are_one() -> None:
+def test_without_a_cell_of_enough_examples_all_are_one() -> None:
     x, y = _gaussian(38, 1, seed=0)[:, 0], _gaussian(38, 1, seed=1)[:, 0] + 1
     cells = torch.cat([_cell(19, 0), _cell(19, 1)]), torch.cat([_cell(19, 0), _cell(19, 1)])
     assert data_copying(x, y, *cells) == pytest.approx(_mann_whitney_z(x, y), rel=1e-6)

@@ -39,14 +39,14 @@ def test_a_ball_is_open_and_its_own_centre_is_inside() -> None:
     assert density_and_coverage(real, torch.tensor([[0.0]]), k=1) == (1.0, 0.5)
 
 
-def test_real_images_have_a_density_about_one_and_cover_nearly_all() -> None:
+def test_real_examples_have_a_density_about_one_and_cover_nearly_all() -> None:
     # For two samples of one distribution coverage is 1 - 2^-k in the mean (Naeem et al., lemma 2): 0.969 for k = 5.
     found = density_and_coverage(_gaussian(600), _gaussian(600, seed=1))
     assert found.density == pytest.approx(1, abs=0.08)
     assert found.coverage == pytest.approx(1 - 2**-5, abs=0.03)
 
 
-def test_copies_of_the_real_images_cover_all_of_them() -> None:
+def test_copies_of_the_real_examples_cover_all_of_them() -> None:
     assert density_and_coverage(_gaussian(50), _gaussian(50)).coverage == 1
 
 
@@ -58,7 +58,7 @@ def test_dropping_modes_lowers_coverage_by_their_share_and_not_density() -> None
     assert found[2].density > 0.9 * found[0].density
 
 
-def test_crowding_where_real_images_are_dense_raises_density_above_one_and_lowers_coverage() -> None:
+def test_crowding_where_real_examples_are_dense_raises_density_above_one_and_lowers_coverage() -> None:
     real = _gaussian(500, 8)
     crowded = density_and_coverage(real, 0.4 * _gaussian(500, 8, seed=1))
     spread = density_and_coverage(real, _gaussian(500, 8, seed=1))
@@ -140,18 +140,18 @@ def test_features_that_are_not_finite_are_refused(metric: Callable[[Tensor, Tens
 def test_both_ways_need_more_than_k_of_both(metric: Callable[..., object], n: int, m: int) -> None:
     with pytest.raises(DataError) as caught:
         metric(_gaussian(n), _gaussian(m), k=5)
-    assert caught.value.found == f"{n} real images and {m} samples"
-    assert caught.value.expected == "more than k = 5 real images, and more than k = 5 samples"
+    assert caught.value.found == f"{n} real examples and {m} samples"
+    assert caught.value.expected == "more than k = 5 real examples, and more than k = 5 samples"
 
 
 @pytest.mark.parametrize(("n", "m"), [(5, 10), (0, 10), (20, 0)])
-def test_too_few_images_are_refused_with_the_rule(n: int, m: int) -> None:
+def test_too_few_examples_are_refused_with_the_rule(n: int, m: int) -> None:
     with pytest.raises(DataError) as caught:
         density_and_coverage(_gaussian(n), _gaussian(m), k=5)
     assert caught.value.what == "density and coverage"
-    assert caught.value.found == f"{n} real images and {m} samples"
-    assert caught.value.expected == "more than k = 5 real images, and a sample"
-    assert "Bring more held-out images, or lower k_neighbours" in caught.value.remedy
+    assert caught.value.found == f"{n} real examples and {m} samples"
+    assert caught.value.expected == "more than k = 5 real examples, and a sample"
+    assert "Bring more held-out examples, or lower k_neighbours" in caught.value.remedy
 
 
 def _estimates(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, float]:
@@ -160,7 +160,7 @@ def _estimates(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, float]:
 
 def _dense_clipped_density(real: Tensor, fake: Tensor, k: int) -> float:
     among, across = cdist(real.numpy(), real.numpy()), cdist(fake.numpy(), real.numpy())
-    # The first of a row is the image itself.
+    # The first of a row is the example itself.
     radius = np.sort(among, axis=1)[:, k]
     clipped = np.minimum(radius, np.median(radius))
     of_real = np.minimum(1, ((among <= clipped).sum(1) - 1) / k).mean()
@@ -190,7 +190,7 @@ def test_the_clipped_ones_are_those_of_their_definition(n: int, m: int, k: int, 
 
 def test_the_clipped_ones_of_a_case_that_can_be_counted_by_hand() -> None:
     # With k = 1 the balls around 0, 1, 2 and 10 have the radii 1, 1, 1 and 8, clipped to 1. Closed, they hold a
-    # neighbour of every real image but the last: 3/4. 2.5 and 3 are held, 6 is not: 2/3.
+    # neighbour of every real example but the last: 3/4. 2.5 and 3 are held, 6 is not: 2/3.
     real, fake = torch.tensor([[0.0], [1.0], [2.0], [10.0]]), torch.tensor([[2.5], [3.0], [6.0]])
     found = _estimates(real, fake, 1)
     assert found["clipped_density"] == pytest.approx(2 / 3 / (3 / 4))
@@ -199,7 +199,7 @@ def test_the_clipped_ones_of_a_case_that_can_be_counted_by_hand() -> None:
     assert found["clipped_coverage"] == pytest.approx(1)
 
 
-def test_real_images_have_about_one_of_both_clipped_ones() -> None:
+def test_real_examples_have_about_one_of_both_clipped_ones() -> None:
     found = _estimates(_gaussian(600), _gaussian(600, seed=1))
     assert found["clipped_density"] == pytest.approx(1, abs=0.08)
     assert found["clipped_coverage"] == pytest.approx(1, abs=0.08)
@@ -216,7 +216,7 @@ def test_bad_samples_lower_both_clipped_ones_by_their_share(bad: float) -> None:
     assert found["coverage"] > 1 - bad + 0.1
 
 
-def test_outliers_among_real_images_do_not_make_bad_samples_good() -> None:
+def test_outliers_among_real_examples_do_not_make_bad_samples_good() -> None:
     real, fake = _gaussian(600), _gaussian(600, seed=1)
     fake[:300] = 25 * fake[:300]
     strayed = torch.cat([50 * real[:30], real[30:]])
@@ -263,7 +263,7 @@ def test_influences_have_a_mean_of_zero_and_shares_stay_shares(n: int, m: int, k
         assert 0 <= estimate.value <= (n / k if name == "density" else 1)
 
 
-def test_standard_errors_are_about_the_spread_over_draws_of_images() -> None:
+def test_standard_errors_are_about_the_spread_over_draws_of_examples() -> None:
     values: dict[str, list[float]] = {}
     errors: dict[str, list[float]] = {}
     for seed in range(80):
@@ -276,7 +276,7 @@ def test_standard_errors_are_about_the_spread_over_draws_of_images() -> None:
         assert 0.75 < np.mean(errors[name]) / np.std(some) < 1.35, name
 
 
-def test_the_influence_of_a_real_image_on_density_is_what_leaving_it_out_changes() -> None:
+def test_the_influence_of_a_real_example_on_density_is_what_leaving_it_out_changes() -> None:
     # The balls of those that it was a neighbour of grow to the next one.
     real, fake, k = _gaussian(80), 0.8 * _gaussian(70, seed=1) + 0.3, 3
     found = neighbour_estimates(real, fake, k=k)["density"]
@@ -285,7 +285,7 @@ def test_the_influence_of_a_real_image_on_density_is_what_leaving_it_out_changes
     np.testing.assert_allclose(-found.by_real_N.numpy() / 80, changes - changes.mean(), atol=1e-12)
 
 
-def test_with_no_more_real_images_than_a_ball_reaches_to_none_grows() -> None:
+def test_with_no_more_real_examples_than_a_ball_reaches_to_none_grows() -> None:
     real, fake = _gaussian(6), _gaussian(20, seed=1)
     found = neighbour_estimates(real, fake, k=5)["density"]
     held = torch.from_numpy(cdist(real, fake) < cdist(real, real).max(1, keepdims=True)).double().sum(1)

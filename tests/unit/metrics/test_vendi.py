@@ -21,7 +21,7 @@ def _gaussian(n: int, f: int = 4, seed: int = 0) -> Tensor:
 
 
 def _oracle(features_SF: Tensor, weight_S: Tensor | None = None) -> float:
-    """The exponential of the entropy of the eigenvalues of all similarities, each image by its weight."""
+    """The exponential of the entropy of the eigenvalues of all similarities, each example by its weight."""
     equal = torch.full((len(features_SF),), 1 / len(features_SF), dtype=torch.float64)
     weights = equal if weight_S is None else weight_S
     directions = functional.normalize(features_SF.double(), dim=1) * weights.sqrt()[:, None]
@@ -30,16 +30,16 @@ def _oracle(features_SF: Tensor, weight_S: Tensor | None = None) -> float:
     return float(np.exp(-(kept * np.log(kept)).sum()))
 
 
-def test_copies_of_one_image_are_worth_one() -> None:
+def test_copies_of_one_example_are_worth_one() -> None:
     assert vendi_score(torch.tensor([[3.0, 1.0, 2.0]]).repeat(20, 1)).value == pytest.approx(1)
 
 
-def test_an_image_alone_is_worth_one() -> None:
+def test_an_example_alone_is_worth_one() -> None:
     assert vendi_score(torch.tensor([[3.0, 1.0, 2.0]])).value == pytest.approx(1)
 
 
 @pytest.mark.parametrize("n", [2, 7])
-def test_images_that_have_nothing_in_common_are_worth_as_many_as_they_are(n: int) -> None:
+def test_examples_that_have_nothing_in_common_are_worth_as_many_as_they_are(n: int) -> None:
     assert vendi_score(5 * torch.eye(n, 9)).value == pytest.approx(n)
 
 
@@ -49,7 +49,7 @@ def test_unequal_groups_of_copies_are_worth_the_exponential_of_their_entropy() -
 
 
 @pytest.mark.parametrize(("n", "f"), [(12, 40), (40, 12), (25, 25), (200, 3)])
-def test_any_images_are_worth_the_entropy_of_the_eigenvalues_of_all_their_similarities(n: int, f: int) -> None:
+def test_any_examples_are_worth_the_entropy_of_the_eigenvalues_of_all_their_similarities(n: int, f: int) -> None:
     features = _gaussian(n, f) + 0.5
     assert vendi_score(features).value == pytest.approx(_oracle(features), rel=1e-9)
 
@@ -67,7 +67,7 @@ def test_scale_order_and_rotation_change_nothing(seed: int, scale: float) -> Non
 
 @laws
 @given(n=st.integers(1, 20), f=st.integers(1, 20), seed=st.integers(0, 99))
-def test_a_score_is_at_least_one_and_at_most_the_images_and_the_features(n: int, f: int, seed: int) -> None:
+def test_a_score_is_at_least_one_and_at_most_the_examples_and_the_features(n: int, f: int, seed: int) -> None:
     assert 1 - 1e-9 <= vendi_score(_gaussian(n, f, seed)).value <= min(n, f) + 1e-9
 
 
@@ -96,7 +96,7 @@ def test_an_influence_is_the_derivative_by_the_weight_of_an_image(n: int, f: int
     assert found.by_sample_S.mean().item() == pytest.approx(0, abs=1e-9)
 
 
-def test_an_influence_is_what_leaving_the_image_out_changes() -> None:
+def test_an_influence_is_what_leaving_the_example_out_changes() -> None:
     features = _gaussian(100, 5) + 0.5
     found = vendi_score(features)
     changes = [vendi_score(torch.cat([features[:i], features[i + 1 :]])).value - found.value for i in range(100)]
@@ -105,7 +105,7 @@ def test_an_influence_is_what_leaving_the_image_out_changes() -> None:
     assert np.polyfit(predicted, changes, 1)[0] == pytest.approx(1, abs=0.05)
 
 
-def test_real_images_have_no_influence() -> None:
+def test_real_examples_have_no_influence() -> None:
     assert vendi_score(_gaussian(10), n_real=7).by_real_N.tolist() == [0.0] * 7
     assert vendi_score(_gaussian(10)).by_real_N.shape == (0,)
 

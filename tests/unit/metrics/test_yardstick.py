@@ -3,9 +3,17 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lds_mlflow.choices.figures import FIGURES
 from lds_mlflow.data import load_digits
 from lds_mlflow.errors import DataError
-from lds_mlflow.metrics import FIGURES, ClassifierExtractor, Yardstick, evaluate_samples, train_classifier
+from lds_mlflow.metrics import (
+    ClassifierExtractor,
+    EvaluationSettings,
+    RealExamples,
+    Yardstick,
+    evaluate_samples,
+    train_classifier,
+)
 from lds_mlflow.values import ExampleSet
 
 N = 150
@@ -14,7 +22,7 @@ NAMES = [name for name in FIGURES if name not in ("fid_infinity", "vendi", "shar
 
 @pytest.fixture(scope="module")
 def parts() -> list[ExampleSet]:
-    """Training images, held-out images and samples."""
+    """Training examples, held-out examples and samples."""
     digits = load_digits()
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))
     return [digits.take(part) for part in order[: 3 * N].split(N)]
@@ -27,14 +35,16 @@ def judge(parts: list[ExampleSet]) -> ClassifierExtractor:
 
 @pytest.fixture(scope="module")
 def yardstick(parts: list[ExampleSet], judge: ClassifierExtractor) -> Yardstick:
-    return Yardstick.of(parts[1], parts[0], extractor=judge, judge=judge, k=5)
+    return Yardstick.of(RealExamples(parts[0], parts[1]), extractor=judge, judge=judge, k=5)
 
 
 def test_every_single_figure_is_that_of_an_evaluation(
     parts: list[ExampleSet], judge: ClassifierExtractor, yardstick: Yardstick
 ) -> None:
     samples = parts[2].examples_N
-    whole = evaluate_samples(samples, parts[1], parts[0], extractor=judge, judge=judge, replicates=100)
+    settings = EvaluationSettings(replicates=100)
+    real = RealExamples(parts[0], parts[1])
+    whole = evaluate_samples(samples, real, extractor=judge, judge=judge, settings=settings)
     for name in NAMES:
         assert yardstick.measure(samples, [name]) == {name: whole.evaluation.metrics[name]}, name
 
@@ -43,11 +53,11 @@ def test_figures_come_in_the_order_that_they_were_asked_for(parts: list[ExampleS
     assert list(yardstick.measure(parts[2].examples_N, ["coverage", "fid"])) == ["coverage", "fid"]
 
 
-def test_what_images_without_classes_do_not_have_is_left_out(
+def test_what_examples_without_classes_do_not_have_is_left_out(
     parts: list[ExampleSet], judge: ClassifierExtractor
 ) -> None:
     held_out, train = (replace(part, labels_N=None, class_names_K=()) for part in parts[:2])
-    bare = Yardstick.of(held_out, train, extractor=judge, judge=None, k=5)
+    bare = Yardstick.of(RealExamples(train, held_out), extractor=judge, judge=None, k=5)
     assert list(bare.measure(parts[2].examples_N, ["fid", "class_share_gap"])) == ["fid"]
 
 
@@ -57,6 +67,8 @@ class _Diverged(ClassifierExtractor):
 
 
 def test_features_that_are_not_finite_are_told(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
-    broken = Yardstick.of(parts[1], parts[0], extractor=_Diverged(judge.model.to_weights()), judge=judge, k=5)
+    broken = Yardstick.of(
+        RealExamples(parts[0], parts[1]), extractor=_Diverged(judge.model.to_weights()), judge=judge, k=5
+    )
     with pytest.raises(DataError, match="not finite"):
         broken.measure(parts[2].examples_N, ["fid"])

@@ -140,14 +140,14 @@ def test_a_comparison_has_one_axis_a_figure_and_one_bar_a_model() -> None:
     assert [text.get_text() for text in figure.axes[1].texts] == ["0.5", "0.75"]
 
 
-def test_real_images_are_grey_in_a_comparison() -> None:
-    figure = comparison_chart({"real images": {"fid": 1.0}, "baseline": {"fid": 2.0}}, {"fid": "FID"}, {})
+def test_real_examples_are_grey_in_a_comparison() -> None:
+    figure = comparison_chart({"real examples": {"fid": 1.0}, "baseline": {"fid": 2.0}}, {"fid": "FID"}, {})
     floor, model = (np.ptp(to_rgb(bar.get_facecolor())) for bar in figure.axes[0].patches)
     assert floor < 0.2 < model
 
 
 def test_a_comparison_shows_intervals_and_nothing_of_it_leaves_the_picture() -> None:
-    rows = {"real images": {"coverage": 0.975}, "finetuned by mixture": {"coverage": 0.928}}
+    rows = {"real examples": {"coverage": 0.975}, "finetuned by mixture": {"coverage": 0.928}}
     figure = comparison_chart(
         rows, {"coverage": "Coverage (higher is better)"}, {"finetuned by mixture": {"coverage": (0.866, 0.97)}}
     )

@@ -82,18 +82,18 @@ def _shares(n: int) -> list[Interval]:
     return [(1 / n, 0.9 / n, 1.1 / n)] * n
 
 
-def test_a_tradeoff_has_a_point_a_model_and_one_for_real_images() -> None:
+def test_a_tradeoff_has_a_point_a_model_and_one_for_real_examples() -> None:
     points = {"baseline": ((0.8, 0.7, 0.9), (0.6, 0.5, 0.7)), "finetuned": ((0.9, 0.8, 1.0), (0.5, 0.4, 0.6))}
     figure = tradeoff_chart(points, (1.0, 0.95))
     (axes,) = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Density", "Coverage")
-    assert _legend(figure) == ["real images", "baseline", "finetuned"]
+    assert _legend(figure) == ["real examples", "baseline", "finetuned"]
     assert [_points(bars) for bars in _bars(figure)] == [[[0.8, 0.6]], [[0.9, 0.5]]]
     assert _ends(_bars(figure)[0], axis=0, direction=0) == [[0.7, 0.9]]
     assert _ends(_bars(figure)[0], axis=1, direction=1) == [[0.5, 0.7]]
 
 
-def test_real_images_are_grey_with_dashed_lines_in_a_tradeoff() -> None:
+def test_real_examples_are_grey_with_dashed_lines_in_a_tradeoff() -> None:
     figure = tradeoff_chart({"baseline": ((0.8, 0.7, 0.9), (0.6, 0.5, 0.7))}, (1.0, 0.95))
     lines = [line for line in figure.axes[0].lines if line.get_color() == GREY]
     assert [line.get_linestyle() for line in lines] == ["--", "--", "None"]
@@ -197,7 +197,7 @@ def test_class_shares_stand_beside_those_of_training() -> None:
     assert [[share for share, _ in _points(bars)] for bars in _bars(figure)] == [[0.7, 0.3], [0.65, 0.35]]
     assert [_ends(bars, axis=0)[1] for bars in _bars(figure)] == [[0.2, 0.4], [0.2, 0.5]]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
-    assert axes.get_xlabel() == "share of the images, with 95 % interval"
+    assert axes.get_xlabel() == "share of the samples, with 95 % interval"
     assert set(_legend(figure)) == {
         "training part",
         "samples, as the classifier sees them",

@@ -39,7 +39,7 @@ def test_the_report_says_what_a_verdict_is_about_and_shows_every_pair_and_model(
     text = report.markdown()
     assert "Each model is one training run" in text
     assert "within 10% of the figure" in text
-    assert "some 900 and as many real ones would" in text
+    assert "about 900 samples and as many held-out examples would" in text
     assert [name for name, _ in report.pictures] == [
         "pictures/new_against_old.png",
         "pictures/tradeoff.png",
@@ -54,8 +54,8 @@ def test_a_figure_of_the_reference_of_zero_has_no_share_and_is_left_out_of_the_p
     assert len(report.pictures) == 3
 
 
-def test_the_note_has_a_row_a_model_beside_real_images_with_a_link_to_each() -> None:
+def test_the_note_has_a_row_a_model_beside_real_examples_with_a_link_to_each() -> None:
     lines = comparison_note(_evaluations(), {"new": "[evaluate 1](#/1)"}).splitlines()
     assert lines[0] == "| model | FID | Density | Coverage | run |"
-    assert lines[2] == "| real images | 0.5 | 0.5 | 0.5 |  |"
+    assert lines[2] == "| real examples | 0.5 | 0.5 | 0.5 |  |"
     assert lines[4] == "| new | 0.5 | 0.5 | 0.5 | [evaluate 1](#/1) |"

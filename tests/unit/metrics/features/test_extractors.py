@@ -13,7 +13,8 @@ from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d
 
 from lds_mlflow.errors import ArtifactError
 from lds_mlflow.metrics import Classifier, ClassifierExtractor, InceptionExtractor
-from lds_mlflow.metrics import features as features_module
+from lds_mlflow.metrics.features import extractors
+from lds_mlflow.metrics.features import inception as inception_module
 from lds_mlflow.metrics.features.resizing import resize_images
 
 SUFFIXES = (".pth", ".safetensors")
@@ -47,7 +48,7 @@ def test_the_classifier_tells_a_class_an_image() -> None:
 def test_neither_order_nor_batch_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     extractor, images = _classifier(), _images(7, channels=1, side=8)
     whole = extractor.features(images)
-    monkeypatch.setattr(features_module, "_BATCH", 3)
+    monkeypatch.setattr(extractors, "_BATCH", 3)
     torch.testing.assert_close(extractor.features(images.flip(0)).flip(0), whole)
 
 
@@ -138,7 +139,7 @@ def test_neither_order_nor_batch_matters_to_inception(
 ) -> None:
     images = _images(3)
     whole = inception.features(images)
-    monkeypatch.setattr(features_module, "_INCEPTION_BATCH", 2)
+    monkeypatch.setattr(inception_module, "_BATCH", 2)
     torch.testing.assert_close(inception.features(images.flip(0)).flip(0), whole, rtol=1e-4, atol=1e-5)
 
 

@@ -42,7 +42,7 @@ def test_who_is_clearly_better_and_loses_nothing_is_promoted() -> None:
     [
         ({"fid": 9.99, "fid_infinity": 8.99}, "fid"),
         ({"fid": 12.0, "fid_infinity": 11.0}, "fid"),
-        # Better by its bias alone: of infinitely many images it would be worse.
+        # Better by its bias alone: of infinitely many examples it would be worse.
         ({"fid": 8.0, "fid_infinity": 9.5}, "fid"),
         ({"fid": 8.0, "fid_infinity": 7.0, "coverage": 0.77}, "coverage"),
         ({"fid": 8.0, "fid_infinity": 7.0, "nearest_ratio": 0.99}, "nearest_ratio"),
@@ -101,7 +101,7 @@ def test_the_test_part_decides_nothing(which: int) -> None:
         decide(pair[0], pair[1], figure="fid", limits=LIMITS)
 
 
-def test_figures_of_other_images_are_not_compared() -> None:
+def test_figures_of_other_examples_are_not_compared() -> None:
     other = an_evaluation(part="select", held_out_digest="other", metrics={"nearest_ratio": 1.0})
-    with pytest.raises(DataError, match="held-out images"):
+    with pytest.raises(DataError, match="held-out examples"):
         decide(_evaluation(), other, figure="fid", limits=LIMITS)

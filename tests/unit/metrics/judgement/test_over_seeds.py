@@ -23,7 +23,7 @@ FIVE = (5.0, 5.1, 4.9, 5.05, 4.95)
 
 
 def _seeds(values: Sequence[float], *, noise: torch.Tensor = NO_NOISE, **changes: object) -> list[Evaluation]:
-    """One evaluation a seed, with KID of these values and the influence of the real images `noise`."""
+    """One evaluation a seed, with KID of these values and the influence of the real examples `noise`."""
     return [
         an_evaluation(
             metrics={"kid": value}, intervals={}, by_real={"kid": noise}, by_sample={"kid": NO_NOISE}, **changes
@@ -37,7 +37,7 @@ def _compare(ours: list[Evaluation], theirs: list[Evaluation]) -> str:
     return row.verdict
 
 
-def test_without_noise_of_the_images_it_is_the_paired_t_test() -> None:
+def test_without_noise_of_the_examples_it_is_the_paired_t_test() -> None:
     ours, theirs = (4.0, 4.4, 3.9, 4.2, 4.1), FIVE
     (row,) = compare_over_seeds({"control": _seeds(theirs), "arm": _seeds(ours)}, "control")
     reference = ttest_rel(ours, theirs)
@@ -47,7 +47,7 @@ def test_without_noise_of_the_images_it_is_the_paired_t_test() -> None:
     assert row.p == pytest.approx(reference.pvalue)
 
 
-def test_the_draw_of_the_real_images_widens_the_interval() -> None:
+def test_the_draw_of_the_real_examples_widens_the_interval() -> None:
     noise = torch.tensor([0.5, -0.5, 0.5, -0.5], dtype=torch.float64)
     sure = compare_over_seeds({"control": _seeds(FIVE), "arm": _seeds((4.0, 4.4, 3.9, 4.2, 4.1))}, "control")[0]
     unsure = compare_over_seeds(
@@ -77,7 +77,7 @@ def test_p_values_are_corrected_for_the_number_of_arms() -> None:
         assert row.p_corrected == pytest.approx(min(1, 10 * row.p))
 
 
-def test_fid_that_few_images_may_bias_has_a_verdict_only_if_it_holds_without() -> None:
+def test_fid_that_few_examples_may_bias_has_a_verdict_only_if_it_holds_without() -> None:
     def seeds(fid: float, infinite: float) -> list[Evaluation]:
         return [
             an_evaluation(
@@ -125,9 +125,9 @@ def test_seeds_that_are_too_few_or_not_paired_are_refused(ours: tuple[float, ...
         compare_over_seeds({"control": _seeds(theirs), "arm": _seeds(ours)}, "control")
 
 
-def test_seeds_that_were_judged_by_other_images_are_refused() -> None:
+def test_seeds_that_were_judged_by_other_examples_are_refused() -> None:
     with pytest.raises(DataError, match="held-out"):
         compare_over_seeds({"control": _seeds(FIVE), "arm": _seeds(FIVE, held_out_digest="other")}, "control")
     mixed = _seeds(FIVE[:2]) + _seeds(FIVE[2:], held_out_digest="other")
-    with pytest.raises(DataError, match="different held-out images"):
+    with pytest.raises(DataError, match="different held-out examples"):
         compare_over_seeds({"control": mixed, "arm": mixed}, "control")

@@ -100,7 +100,7 @@ def test_no_number_is_given_where_more_samples_would_be_no_answer() -> None:
     assert both_zero.samples_needed == 0
 
 
-def test_a_fid_that_only_the_bias_of_few_images_makes_better_is_no_better() -> None:
+def test_a_fid_that_only_the_bias_of_few_examples_makes_better_is_no_better() -> None:
     biased = _compare(_of("fid", 10.0, 0.1 * _shared(0), bias=9), _of("fid", 8.0, 0.1 * _shared(1), bias=1))
     assert biased.p_corrected < 0.01
     assert biased.without_bias == pytest.approx(7 - 1)
@@ -114,7 +114,7 @@ def test_a_fid_whose_bias_is_not_known_has_no_verdict() -> None:
 
 
 def test_a_model_that_has_shrunk_is_not_called_better_for_the_smaller_bias_of_its_distance() -> None:
-    # The first model is exact; the second varies too little, which lowers the distance of few images all the same.
+    # The first model is exact; the second varies too little, which lowers the distance of few examples all the same.
     generator = torch.Generator().manual_seed(0)
     real, exact, shrunk = torch.randn(3, 300, 64, generator=generator)
     models = {}
@@ -158,7 +158,7 @@ def test_a_hint_that_does_not_survive_the_correction_is_not_called_no_difference
 
 
 def test_what_two_models_share_cancels() -> None:
-    # The same seeds and real images: most of each figure's error is common to both.
+    # The same seeds and real examples: most of each figure's error is common to both.
     common, real = _shared(0), _shared(1)
     old, new = (_of("fid", 10 + shift, 3 * common + 0.1 * _shared(2 + i), real) for i, shift in enumerate((0, 0.2)))
     paired = _compare(old, new)
@@ -178,9 +178,9 @@ def test_all_pairs_are_compared_and_the_correction_knows_how_many_there_are() ->
     assert all(row.p_corrected >= row.p for row in found)
 
 
-def test_what_was_seen_of_no_image_can_still_be_of_some() -> None:
+def test_what_was_seen_of_no_example_can_still_be_of_some() -> None:
     found = _compare(_of("coverage", 1.0, 0 * _shared(0)), _of("coverage", 1.0, 0 * _shared(1)))
-    # Of N images, none with probability 0.025 where it is of a share of 3.69 / N.
+    # Of N examples, none with probability 0.025 where it is of a share of 3.69 / N.
     assert (1 - found.high) ** N == pytest.approx(0.025, rel=0.05)
     assert found.low == -found.high
     assert found.p == 1
@@ -203,7 +203,7 @@ def test_only_what_all_models_have_is_compared() -> None:
         ("extractor", "inception-v3-1", "feature extractor inception-v3-1 and classifier-12ab"),
         ("resize", "to 299", "resizing"),
         ("part", "select", "part of the data select and test"),
-        ("held_out_digest", "5", "held-out images"),
+        ("held_out_digest", "5", "held-out examples"),
         ("n_samples", 5, "number of samples 5 and 4"),
         ("first_seed", 7, "sample seed 7 and 0"),
         ("settings", {"k_neighbours": "3"}, "settings {'k_neighbours': '3'}"),
@@ -237,7 +237,7 @@ def test_holm_never_lowers_a_p_value_nor_changes_their_order(p_values: list[floa
     )
 
 
-def test_the_interval_of_a_share_of_all_images_does_not_shrink_to_a_point() -> None:
+def test_the_interval_of_a_share_of_all_examples_does_not_shrink_to_a_point() -> None:
     nothing = torch.zeros(N, dtype=torch.float64)
     low, high = intervals_of({"coverage": Estimate(1.0, nothing, nothing)}, replicates=100, seed=0)["coverage"]
     assert high == 1
@@ -249,7 +249,7 @@ _SIMULATIONS = 200
 
 
 def _draw(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Real images and the samples of two models of the same seeds, one of which varies a little more."""
+    """Real examples and the samples of two models of the same seeds, one of which varies a little more."""
     scales = torch.logspace(0, -1, 6)
     real, seeds, noise = torch.randn(3, 150, 6, generator=generator)
     return scales * real, scales * 0.8 * seeds + 0.1, scales * (0.8 * seeds + 0.3 * noise)
@@ -274,13 +274,13 @@ def simulations() -> list[tuple[dict[str, Estimate], dict[str, Estimate]]]:
 def test_intervals_hold_the_true_figure_about_as_often_as_they_say(
     simulations: list[tuple[dict[str, Estimate], dict[str, Estimate]]], name: str
 ) -> None:
-    # The true figure: its mean over draws of as many images.
+    # The true figure: its mean over draws of as many examples.
     truth = sum(one[name].value for one, _ in simulations) / _SIMULATIONS
     held = 0
     for one, _ in simulations:
         low, high = intervals_of({name: one[name]}, replicates=300, seed=0)[name]
         held += low <= truth <= high
-    # 95 %, less what 200 simulations and 150 images leave open; density's are known to be too long.
+    # 95 %, less what 200 simulations and 150 examples leave open; density's are known to be too long.
     assert held / _SIMULATIONS >= 0.89
     assert held / _SIMULATIONS <= 0.995 or name == "density"
 
@@ -304,5 +304,5 @@ def test_intervals_of_paired_differences_hold_the_true_one_about_as_often_as_the
         compared = _compare(old, new, replicates=300)
         held += compared.low <= truth <= compared.high
     assert held / _SIMULATIONS >= 0.89
-    # Of shares of 150 images an interval is never shorter than what was seen of none allows.
+    # Of shares of 150 examples an interval is never shorter than what was seen of none allows.
     assert held / _SIMULATIONS <= 0.995 or name not in {"fid", "kid"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from lds_mlflow.reporting.ablation import ArmsRead
+from lds_mlflow.reporting.ablation import AblationResults
 from lds_mlflow.values import Evaluation
 from tests.conftest import an_evaluation
 
@@ -44,7 +44,7 @@ def shuffled(evaluations: Any) -> Any:
     return (*evaluations[2:], *evaluations[:2])
 
 
-def arms_read(**changes: Any) -> ArmsRead:
+def ablation_results(**changes: Any) -> AblationResults:
     """The baseline, the control, the draft's arm (worse), LDS + sharpness, and sampling from the density (better)."""
     values = {
         "baseline": (5.0, {}),
@@ -67,4 +67,4 @@ def arms_read(**changes: Any) -> ArmsRead:
         "women_of_A": {"lds": (0.5, 0.52, 0.48, 0.5, 0.5)},
         "correlations": (-0.3, -0.31, -0.29, -0.3, -0.32),
     }
-    return ArmsRead(**fields | changes)
+    return AblationResults(**fields | changes)

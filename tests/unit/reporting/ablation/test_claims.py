@@ -5,7 +5,7 @@ import pytest
 
 from lds_mlflow.reporting.ablation import ledger
 from lds_mlflow.reporting.ablation.claims import NOT_REPRODUCED, NOT_TESTABLE, OPPOSITE, REPRODUCED
-from tests.unit.reporting.ablation.conftest import arm, arms_read, shuffled
+from tests.unit.reporting.ablation.conftest import ablation_results, arm, shuffled
 
 
 def _verdict(table: pd.DataFrame, claim: str) -> str:
@@ -14,36 +14,36 @@ def _verdict(table: pd.DataFrame, claim: str) -> str:
 
 
 def test_the_drafts_gain_over_no_finetuning_is_told_from_what_a_does() -> None:
-    table = ledger(arms_read())
+    table = ledger(ablation_results())
     assert _verdict(table, "lowers FID (table 2)") == REPRODUCED
-    assert _verdict(table, "it is A that does (implied") == OPPOSITE
-    assert _verdict(table, "it is A that does: coverage") == OPPOSITE
-    assert _verdict(table, "it is A that does: density") == REPRODUCED
+    assert _verdict(table, "is what lowers FID (implied") == OPPOSITE
+    assert _verdict(table, "is what raises D&C: coverage") == OPPOSITE
+    assert _verdict(table, "is what raises D&C: density") == REPRODUCED
 
 
 def test_a_claim_that_the_seeds_neither_bear_out_nor_contradict_is_not_reproduced() -> None:
-    read = arms_read()
-    alike = {**read.test, "lds": arm(4.0)}
-    assert _verdict(ledger(replace(read, test=alike)), "it is A that does (implied") == NOT_REPRODUCED
+    results = ablation_results()
+    alike = {**results.test, "lds": arm(4.0)}
+    assert _verdict(ledger(replace(results, test=alike)), "is what lowers FID (implied") == NOT_REPRODUCED
 
 
 def test_the_claims_about_women_are_judged_by_corrected_shares_of_paired_seeds() -> None:
-    read = arms_read()
-    table = ledger(read)
+    results = ablation_results()
+    table = ledger(results)
     assert _verdict(table, "makes most samples women") == REPRODUCED
     assert _verdict(table, "keeps the sexes balanced") == REPRODUCED
-    skewed = {**read.test, "lds": arm(4.5, women=0.7)}
-    assert _verdict(ledger(replace(read, test=skewed)), "keeps the sexes balanced") == OPPOSITE
-    unsure = {**read.test, "lds": shuffled(arm(4.5, women=0.7))[:3] + arm(4.5, women=0.3)[:2]}
-    assert _verdict(ledger(replace(read, test=unsure)), "keeps the sexes balanced") == NOT_REPRODUCED
-    balanced = {**read.test, "lds-sharpness": shuffled(arm(4.8, women=0.5))}
-    assert _verdict(ledger(replace(read, test=balanced)), "makes most samples women") == NOT_REPRODUCED
+    skewed = {**results.test, "lds": arm(4.5, women=0.7)}
+    assert _verdict(ledger(replace(results, test=skewed)), "keeps the sexes balanced") == OPPOSITE
+    unsure = {**results.test, "lds": shuffled(arm(4.5, women=0.7))[:3] + arm(4.5, women=0.3)[:2]}
+    assert _verdict(ledger(replace(results, test=unsure)), "keeps the sexes balanced") == NOT_REPRODUCED
+    balanced = {**results.test, "lds-sharpness": shuffled(arm(4.8, women=0.5))}
+    assert _verdict(ledger(replace(results, test=balanced)), "makes most samples women") == NOT_REPRODUCED
 
 
 def test_claims_whose_arms_are_not_there_are_not_testable() -> None:
-    read = arms_read()
-    few = {name: read.test[name] for name in ("baseline", "control")}
-    table = ledger(replace(read, test=few))
+    results = ablation_results()
+    few = {name: results.test[name] for name in ("baseline", "control")}
+    table = ledger(replace(results, test=few))
     assert set(table[table["claim"].str.contains("table")]["verdict"]) == {NOT_TESTABLE}
     assert _verdict(table, "Samples of high LDS look better") == REPRODUCED
 
@@ -53,11 +53,11 @@ def test_claims_whose_arms_are_not_there_are_not_testable() -> None:
     [((0.3, 0.31, 0.29, 0.3, 0.3), OPPOSITE), ((0.3, -0.3, 0.2, -0.2, 0.0), NOT_REPRODUCED)],
 )
 def test_figure_2_is_judged_by_the_correlation(correlations: tuple[float, ...], verdict: str) -> None:
-    assert _verdict(ledger(arms_read(correlations=correlations)), "Samples of high LDS look better") == verdict
+    assert _verdict(ledger(ablation_results(correlations=correlations)), "Samples of high LDS look better") == verdict
 
 
 def test_every_claim_has_the_drafts_figure_and_a_reason_where_it_has_no_figure_of_ours() -> None:
-    table = ledger(arms_read())
+    table = ledger(ablation_results())
     assert (table["draft"] != "").all()
     untested = table[table["verdict"] == NOT_TESTABLE]
     assert len(untested) >= 2

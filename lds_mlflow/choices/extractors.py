@@ -1,0 +1,68 @@
+"""Feature extractors: functions or classes that give an `lds_mlflow.metrics.Extractor`.
+
+An argument is given by what `lds_mlflow.recipes.extractors` knows: the file of weights or None, the device, the ranks
+that share the work, the judge (the classifier that the project trains) or None, and the parameter program_resolution.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lds_mlflow.choices.choice import Choice
+
+__all__ = ["CLASSIFIER", "EXTRACTORS", "ExtractorChoice"]
+
+CLASSIFIER = "classifier"
+"""The extractor that needs no file and no download, and the default everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractorChoice(Choice):
+    """A feature extractor.
+
+    Attributes:
+        file: Whether it must have a file of weights or of a program, may have one, or must have none.
+        is_scaled: Whether its features are divided by a constant that the training examples give.
+        needs_judge: Whether it is the classifier that the project trains.
+        takes_resolution: Whether it can be told the side in pixels at which it takes images.
+    """
+
+    file: Literal["required", "optional", "none"] = "required"
+    is_scaled: bool = True
+    needs_judge: bool = False
+    takes_resolution: bool = False
+
+
+_NETWORK = {"weights": "file", "device": "device", "ranks": "ranks"}
+
+EXTRACTORS = {
+    CLASSIFIER: ExtractorChoice(
+        "the classifier that the project trains",
+        "lds_mlflow.recipes.extractors:judge_as_extractor",
+        {"judge": "judge"},
+        file="none",
+        needs_judge=True,
+    ),
+    # The FID is defined by Inception's features as they are.
+    "inception": ExtractorChoice(
+        "Inception v3, whose weights are downloaded where there is no file of them",
+        "lds_mlflow.metrics.features.inception:InceptionExtractor",
+        _NETWORK,
+        file="optional",
+        is_scaled=False,
+    ),
+    "squeezenet": ExtractorChoice(
+        "SqueezeNet 1.0 with torchvision's weights",
+        "lds_mlflow.metrics.features.squeezenet:torchvision_squeezenet",
+        _NETWORK,
+    ),
+    "squeezenet-caffe": ExtractorChoice(
+        "SqueezeNet 1.0 with Caffe's weights", "lds_mlflow.metrics.features.squeezenet:caffe_squeezenet", _NETWORK
+    ),
+    "program": ExtractorChoice(
+        "a program (TorchScript, .pt2)",
+        "lds_mlflow.metrics.features.programs:ProgramExtractor",
+        {"path": "file", "device": "device", "side": "program_resolution"},
+        takes_resolution=True,
+    ),
+}
+"""The extractors by name."""

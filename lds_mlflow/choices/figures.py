@@ -1,0 +1,203 @@
+"""The figures of an evaluation in words, and the limits by which they are judged.
+
+This is the only list of figures: what models are compared, searched, promoted and shown by is read from it.
+"""
+
+from math import inf
+from typing import Literal, NamedTuple
+
+__all__ = [
+    "COMPARED",
+    "FIGURES",
+    "HEADLINES",
+    "LEAST_NEAREST_RATIO",
+    "LEVEL",
+    "MARGIN",
+    "PROMOTABLE",
+    "SEARCHABLE",
+    "SUMMARY",
+    "TAILS",
+    "Better",
+    "Family",
+    "Figure",
+    "figure_named",
+]
+
+LEVEL = 0.05
+"""Significance level of every verdict, and one minus the confidence of every interval."""
+
+TAILS = (LEVEL / 2, 1 - LEVEL / 2)
+"""The quantiles at which an interval begins and ends."""
+
+MARGIN = 0.1
+"""The smallest difference that matters, as a share of the larger of the two figures, unless another is given."""
+
+LEAST_NEAREST_RATIO = 1.0
+"""Samples of a lower nearest-neighbour ratio are too near to the training examples: they are copies."""
+
+Better = Literal["lower", "higher", "neither"]
+Family = Literal["frechet", "extrapolation", "kernel", "neighbours", "variety", "quality", "copies", "classes"]
+
+
+class Figure(NamedTuple):
+    """A figure of an evaluation.
+
+    Attributes:
+        title: What people call it.
+        family: What it is computed by; figures of one family are computed together.
+        better: Which way is better; "neither" where a model can be wrong on both sides.
+        says: What it says, in a sentence.
+        least: The lowest value that it can have.
+        is_share: Whether it is a share of examples, 0..1.
+        is_biased: Whether few examples make it larger, by an amount that depends on the model. The figure without that
+            bias is called NAME_infinity.
+        is_compared: Whether models are compared by it.
+    """
+
+    title: str
+    family: Family
+    better: Better
+    says: str
+    least: float = 0.0
+    is_share: bool = False
+    is_biased: bool = False
+    is_compared: bool = False
+
+
+FIGURES: dict[str, Figure] = {
+    "fid": Figure(
+        "FID",
+        "frechet",
+        "lower",
+        "Frechet distance to the held-out examples. Few examples bias it upward.",
+        is_biased=True,
+        is_compared=True,
+    ),
+    "fid_infinity": Figure(
+        "FID at infinite samples",
+        "extrapolation",
+        "lower",
+        "Frechet distance extrapolated to infinitely many examples, where it has no bias.",
+    ),
+    "kid": Figure(
+        "KID",
+        "kernel",
+        "lower",
+        "Kernel distance to the held-out examples. It has no bias, and is 0 in the mean where both are alike.",
+        least=-inf,
+        is_compared=True,
+    ),
+    "precision": Figure(
+        "Precision",
+        "neighbours",
+        "higher",
+        "Share of the samples that lie among the real examples.",
+        is_share=True,
+        is_compared=True,
+    ),
+    "recall": Figure(
+        "Recall",
+        "neighbours",
+        "higher",
+        "Share of the real examples that lie among the samples.",
+        is_share=True,
+        is_compared=True,
+    ),
+    "density": Figure(
+        "Density",
+        "neighbours",
+        "neither",
+        "How many real examples a sample lies next to, divided by k. It rises where samples crowd or blur, so more is "
+        "not better.",
+        is_compared=True,
+    ),
+    "coverage": Figure(
+        "Coverage",
+        "neighbours",
+        "higher",
+        "Share of the real examples with a sample nearby.",
+        is_share=True,
+        is_compared=True,
+    ),
+    "clipped_density": Figure(
+        "Clipped Density",
+        "neighbours",
+        "higher",
+        "Share of the samples that are as near to real examples as real examples are to each other.",
+        is_share=True,
+    ),
+    "clipped_coverage": Figure(
+        "Clipped Coverage",
+        "neighbours",
+        "higher",
+        "Share of the samples that would cover as much if they were real examples and the rest were nothing.",
+        is_share=True,
+    ),
+    "vendi": Figure("Vendi score", "variety", "neither", "How many different examples the samples are worth."),
+    "sharpness": Figure(
+        "Sharpness", "quality", "neither", "Mean variance of the Laplacian of a sample, in squared grey levels."
+    ),
+    "authenticity": Figure(
+        "Authenticity",
+        "copies",
+        "neither",
+        "Share of the samples that are farther from their nearest training example than that is from its own nearest.",
+        is_share=True,
+        is_compared=True,
+    ),
+    "nearest_ratio": Figure(
+        "Nearest-neighbour ratio",
+        "copies",
+        "neither",
+        "Mean distance of the samples to the training examples, divided by that of the held-out examples. Below "
+        f"{LEAST_NEAREST_RATIO:g} samples are too near.",
+    ),
+    "data_copying": Figure(
+        "C_T",
+        "copies",
+        "neither",
+        "Weighted mean of the z scores of the test of data-copying. Below -3 samples are copies, above 3 the model "
+        "underfits.",
+    ),
+    "class_share_gap": Figure(
+        "Class share gap",
+        "classes",
+        "lower",
+        "Share of the samples that would have to change class to have the class shares of the training part. Chance "
+        "alone makes it larger than 0.",
+    ),
+    "class_share_gap_corrected": Figure(
+        "Class share gap (corrected)",
+        "classes",
+        "lower",
+        "The class share gap, corrected for the classifier's confusion.",
+        is_compared=True,
+    ),
+}
+"""Every figure by name, in the order in which it is shown."""
+
+COMPARED = tuple(name for name, figure in FIGURES.items() if figure.is_compared)
+"""What models are compared by. The rest is correlated with these, and each more would cost the others power."""
+
+SEARCHABLE = tuple(
+    name for name, figure in FIGURES.items() if figure.better != "neither" and figure.family != "extrapolation"
+)
+"""What a search may optimize: one way is better, and it can be measured by itself."""
+
+PROMOTABLE = tuple(name for name in COMPARED if name in SEARCHABLE and FIGURES[name].family != "classes")
+"""What a candidate may be promoted by: it is compared, one way is better, and it needs no classes."""
+
+HEADLINES = ("fid", "density", "coverage")
+"""What a sentence or a chart has room for."""
+
+SUMMARY = ("fid", "coverage", "density", "nearest_ratio")
+"""What a small table has room for: quality, and whether samples are copies."""
+
+
+def figure_named(name: str) -> Figure:
+    """Returns a figure of an evaluation by its name.
+
+    One that is not in FIGURES is the mean of a quality that a kind of examples brings: any number, of which neither way
+    is better.
+    """
+    return FIGURES.get(name) or Figure(name, "quality", "neither", f"Mean {name} of the samples.", least=-inf)
