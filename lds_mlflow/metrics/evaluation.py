@@ -22,7 +22,7 @@ from lds_mlflow.values import Evaluation, ExampleSet, evenly_spread
 __all__ = [
     "DISTANCE_TO_HELD_OUT",
     "EvaluationSettings",
-    "Quality",
+    "QualityMeasure",
     "RealExamples",
     "SampleMeasurements",
     "class_labels",
@@ -33,7 +33,7 @@ __all__ = [
 DISTANCE_TO_HELD_OUT = "distance_to_held_out"
 """The quality that samples of every kind have: their distance to the nearest held-out example; lower is better."""
 
-Quality = Callable[[Tensor], Tensor]
+QualityMeasure = Callable[[Tensor], Tensor]
 """Maps examples, [N, ...], to the quality of each, float64 [N]."""
 
 
@@ -103,7 +103,7 @@ def evaluate_samples(
     *,
     extractor: Extractor,
     judge: Judge | None = None,
-    qualities: Mapping[str, Quality] | None = None,
+    qualities: Mapping[str, QualityMeasure] | None = None,
     settings: EvaluationSettings | None = None,
 ) -> SampleMeasurements:
     """Measures samples against as many held-out examples.
@@ -209,7 +209,7 @@ def _estimates(real_NF: Tensor, other_MF: Tensor, quality_M: Mapping[str, Tensor
 
 
 def _floor(
-    features: Features, train: ExampleSet, rows_M: Tensor, qualities: Mapping[str, Quality], k: int
+    features: Features, train: ExampleSet, rows_M: Tensor, qualities: Mapping[str, QualityMeasure], k: int
 ) -> dict[str, float]:
     """Returns the figures of some training examples in place of samples."""
     alike, examples = features.train_TF[rows_M], train.examples_N[rows_M]

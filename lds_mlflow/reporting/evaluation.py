@@ -76,6 +76,7 @@ def report_of(
     train: ExampleSet,
     deciles: dict[str, Deciles],
     *,
+    qualities: Mapping[str, str],
     title: str,
     sentence: str,
 ) -> Report:

@@ -111,7 +111,7 @@ def _require_few(copies: list[Fault], examples: ExampleSet, config: DataConfig) 
     if not config.data.startswith(_BUNDLED) and len(copies) > config.tolerated * len(examples):
         raise DataError(
             f"examples of {examples.name}",
-            found=f"{len(copies):,} copies among {len(examples):,} examples, such as {copies[0].name} {copies[0].detail}",
+            found=f"{len(copies):,} copies among {len(examples):,}, such as {copies[0].name} {copies[0].detail}",
             expected=f"copies of at most {config.tolerated:.1%}; faults.csv of the run names them",
             remedy="Remove the copies, or raise tolerated: copies of one example always stay in the same part.",
         )
