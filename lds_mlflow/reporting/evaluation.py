@@ -76,7 +76,6 @@ def report_of(
     train: ExampleSet,
     deciles: dict[str, Deciles],
     *,
-    qualities: Mapping[str, str],
     title: str,
     sentence: str,
 ) -> Report:
