@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lds_mlflow.config.base import Count, CountOrAll, Replicates, Seed, StepConfig
+from lds_mlflow.config.base import Count, CountOrAll, Declared, Replicates, Seed, StepConfig
 
 __all__ = ["TuneConfig"]
 
@@ -12,22 +12,22 @@ __all__ = ["TuneConfig"]
 class TuneConfig(StepConfig):
     """Search what augment, finetune and the samplers take; confirm what leads on fresh seeds, and register the best."""
 
-    study: Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=100)] = "lds"
+    study: Declared[Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=100)]] = "lds"
     """Name of the study. The same name goes on with it, or adds a worker to it."""
 
-    storage: str = "sqlite:///tuning.db"
+    storage: Declared[str] = "sqlite:///tuning.db"
     """Where the study is kept, as an SQLAlchemy address; several machines need PostgreSQL (postgresql+psycopg://...)."""
 
-    space: str = "augmentation"
+    space: Declared[str] = "augmentation"
     """What is searched: augmentation, finetuning, sampling (files in tuning/spaces), or a YAML file like them."""
 
-    ranges: str = ""
+    ranges: Declared[str] = ""
     """What differs from the space: NAME=LOW:HIGH, NAME=VALUE|VALUE or NAME=VALUE, separated by commas."""
 
-    objectives: Annotated[str, Field(pattern=r"^\w+(\s*,\s*\w+)*$")] = "fid"
+    objectives: Declared[Annotated[str, Field(pattern=r"^\w+(\s*,\s*\w+)*$")]] = "fid"
     """Figures of the part select, by commas: fid, kid, precision, recall, coverage, class_share_gap, ..."""
 
-    trials: Count = 50
+    trials: Declared[Count] = 50
     """Trials of the whole study, whoever runs them; a larger number goes on with a finished study."""
 
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
@@ -39,7 +39,7 @@ class TuneConfig(StepConfig):
     fresh_seeds: Annotated[int, Field(ge=2, le=100)] = 5
     """Seeds of that; no trial has seen them."""
 
-    workers: CountOrAll = 0
+    workers: Declared[CountOrAll] = 0
     """Processes that share the work; 0: one a processor core, or one where there is a GPU."""
 
     tune_seed: Seed = 0

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL
-from lds_mlflow.config.base import CountOrAll, Fraction, Replicates, StepConfig
+from lds_mlflow.config.base import CountOrAll, Declared, Fraction, Replicates, StepConfig
 
 __all__ = ["AblateConfig"]
 
@@ -16,16 +16,16 @@ _ALL = "all"
 class AblateConfig(StepConfig):
     """Run every arm of the comparison over paired seeds, and write the tables, figures and claims ledger."""
 
-    arms: str = "all"
+    arms: Declared[str] = "all"
     """Arms by name, separated by commas, or all; the arm oracle needs reserve_fraction."""
 
-    seeds: Annotated[int, Field(ge=2, le=1000)] = 5
+    seeds: Declared[Annotated[int, Field(ge=2, le=1000)]] = 5
     """Paired seeds: each has its own baseline, which all arms of it begin with."""
 
-    generations: CountOrAll = 0
+    generations: Declared[CountOrAll] = 0
     """How often to finetune on the samples of the model before, as a stress test; 0 leaves it out."""
 
-    workers: CountOrAll = 0
+    workers: Declared[CountOrAll] = 0
     """Processes that share the work; 0: one a processor core, or one where there is a GPU."""
 
     margin: Fraction = MARGIN

@@ -1,9 +1,10 @@
 """What the configurations share: the kinds of their parameters, and how to run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 __all__ = [
     "AUTO",
@@ -11,6 +12,7 @@ __all__ = [
     "NO_RUN",
     "Count",
     "CountOrAll",
+    "Declared",
     "FileOrEmpty",
     "Fraction",
     "NotNegative",
@@ -22,6 +24,7 @@ __all__ = [
     "Seed",
     "Settings",
     "StepConfig",
+    "is_declared",
 ]
 
 AUTO = "auto"
@@ -32,6 +35,11 @@ NO_RUN = "none"
 
 NO_MODEL = "none"
 """The value of `registered_model` for: don't register."""
+
+T = TypeVar("T")
+_DECLARED = "declared in MLproject"
+Declared = Annotated[T, _DECLARED]
+"""The type of a parameter that MLproject lists, since people set it; every other one can be set as well."""
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -70,13 +78,13 @@ class Settings(BaseModel):
 class Options(Settings):
     """How to run, whatever the step; nothing here changes a result."""
 
-    reuse: bool = True
+    reuse: Declared[bool] = True
     """Whether a finished run with the same fingerprint stands in for running a step; false: only of this command."""
 
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: Declared[str] = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Where to compute: auto (a GPU where there is one), cpu, cuda or cuda:N."""
 
-    work_dir: Path = Path(".lds")
+    work_dir: Declared[Path] = Path(".lds")
     """Folder for checkpoints of unfinished runs, and for what a server that is away hasn't taken; in the project."""
 
     outage_minutes: NotNegative = 30
@@ -88,3 +96,8 @@ class Options(Settings):
 
 class StepConfig(Settings):
     """What a step's result depends on, beside its inputs."""
+
+
+def is_declared(field: FieldInfo) -> bool:
+    """Says whether MLproject lists a parameter."""
+    return _DECLARED in field.metadata

@@ -14,6 +14,7 @@ from lds_mlflow.config.base import (
     NO_RUN,
     Count,
     CountOrAll,
+    Declared,
     FileOrEmpty,
     OptionalRunReference,
     Replicates,
@@ -49,7 +50,7 @@ class SamplerSettings(StepConfig):
 class SamplerConfig(SamplerSettings):
     """How latents are drawn for samples."""
 
-    sampler: Annotated[str, OneOf(phrases(SAMPLERS))] = "density"
+    sampler: Declared[Annotated[str, OneOf(phrases(SAMPLERS))]] = "density"
     """What latents are drawn from."""
 
 
@@ -62,7 +63,7 @@ class EvaluateConfig(SamplerConfig):
     model_run: RunReference = "auto"
     """Run of finetune or train whose model is used, or auto: finetune's."""
 
-    part: Literal["test", "select"] = "test"
+    part: Declared[Literal["test", "select"]] = "test"
     """Held-out images: test, for judging, or select, for choosing. Nothing that chooses may read a figure of test."""
 
     samples: CountOrAll = 0
@@ -71,7 +72,7 @@ class EvaluateConfig(SamplerConfig):
     k_neighbours: Count = 5
     """Neighbours of precision, recall, density and coverage."""
 
-    features: Annotated[str, OneOf(phrases(EXTRACTORS))] = CLASSIFIER
+    features: Declared[Annotated[str, OneOf(phrases(EXTRACTORS))]] = CLASSIFIER
     """Feature extractor: the classifier, Inception v3, SqueezeNet by torchvision's or Caffe's weights, or a program."""
 
     feature_weights: FileOrEmpty = ""
@@ -122,17 +123,17 @@ class RegisterConfig(SamplerSettings):
     served_sampler: Annotated[str, OneOf({AUTO: "the one that the select part prefers"} | phrases(SAMPLERS))] = AUTO
     """What the registered model draws from."""
 
-    registered_model: RegisteredModel = "lds-vae"
+    registered_model: Declared[RegisteredModel] = "lds-vae"
     """Name in the model registry, or none."""
 
 
 class PromoteConfig(StepConfig):
     """Make a registered version the champion, if it is better by the select part and loses nothing else."""
 
-    registered_model: RegisteredModel = "lds-vae"
+    registered_model: Declared[RegisteredModel] = "lds-vae"
     """Name in the model registry, or none."""
 
-    candidate: Annotated[str, Field(min_length=1)] = "challenger"
+    candidate: Declared[Annotated[str, Field(min_length=1)]] = "challenger"
     """The version to promote, by its alias or number."""
 
     promote_by: Annotated[str, OneOf({name: FIGURES[name].title for name in PROMOTABLE})] = "fid"
@@ -147,7 +148,7 @@ class PromoteConfig(StepConfig):
     least_nearest_ratio: Annotated[float, Field(ge=0)] = LEAST_NEAREST_RATIO
     """The least nearest-neighbour ratio; below 1 samples are nearer to the training images than real images are."""
 
-    rollback: bool = False
+    rollback: Declared[bool] = False
     """Whether to restore the champion before this one instead."""
 
     bootstrap_replicates: Replicates = 10_000
@@ -160,10 +161,10 @@ class SampleConfig(SamplerConfig):
     model_run: RunReference = "auto"
     """Run of finetune or train whose model is used, or auto: finetune's."""
 
-    count: Annotated[int, Field(ge=1, le=100_000)] = 64
+    count: Declared[Annotated[int, Field(ge=1, le=100_000)]] = 64
     """How many images to draw."""
 
-    truncation: Annotated[float, Field(gt=0, le=2)] = 1.0
+    truncation: Declared[Annotated[float, Field(gt=0, le=2)]] = 1.0
     """Scale of the latents; below 1 gives more typical images."""
 
     sample_seed: Seed = 0
