@@ -36,12 +36,12 @@ from optuna.trial import TrialState
 from optuna_integration.mlflow import MLflowCallback
 
 from lds_mlflow.config import NO_RUN, parse_all
-from lds_mlflow.entry.graph import parameters
+from lds_mlflow.entry.points import ENTRY_POINTS
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import Tracker, tags
 from tuning.bench import Bench, Costs
-from tuning.entry import CONFIGS
+from tuning.entry import TUNE
 from tuning.space import read_space
 from tuning.study import CONSTRAINT
 
@@ -131,7 +131,7 @@ def _by_launcher(settings: Mapping[str, Any], n: int, folder: Path) -> tuple[flo
         }
         for entry_point in ("finetune", "evaluate"):
             child = tracker.begin(entry_point, parent=parent.id, values={})
-            known = {name: str(value) for name, value in values.items() if name in parameters(entry_point)}
+            known = {name: str(value) for name, value in values.items() if name in ENTRY_POINTS[entry_point].parameters}
             known |= {"part": "select"} if entry_point == "evaluate" else {}
             mlflow.projects.run(
                 str(_ROOT),
@@ -158,7 +158,7 @@ def _by_callback(settings: Mapping[str, Any], n: int) -> tuple[float, str]:
     os.environ["TQDM_DISABLE"] = "1"
     tracker = Tracker.connect()
     parent = tracker.begin("callback", parent=None, values={})
-    runner = Pipeline(parse_all(CONFIGS, settings), tracker, Interruption(), lambda line: None).runner
+    runner = Pipeline(parse_all(TUNE.configs, settings), tracker, Interruption(), lambda line: None).runner
     bench, space = (
         Bench(runner, parent.id, ("fid", CONSTRAINT)),
         read_space("augmentation", f"augment_run=auto, {_RANGES}"),

@@ -1,7 +1,6 @@
 """The commands, one an entry point, generated from the configurations."""
 
 import os
-from collections.abc import Mapping
 from functools import partial
 from time import monotonic
 
@@ -9,17 +8,16 @@ import click
 
 from lds_mlflow.config import (
     NO_MODEL,
+    Configs,
     DeliverConfig,
     DryRunConfig,
     Options,
     PromoteConfig,
     RegisterConfig,
     ServeConfig,
-    parse,
-    parse_all,
 )
 from lds_mlflow.entry.flags import command
-from lds_mlflow.entry.graph import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE, configs_behind, help_text, parameters
+from lds_mlflow.entry.points import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE
 
 __all__ = ["cli"]
 
@@ -32,16 +30,15 @@ def cli() -> None:
     """
 
 
-def _run(entry_point: str, values: Mapping[str, str]) -> None:
+def _run(entry_point: str, configs: Configs) -> None:
     started = monotonic()
-    configs = parse_all(configs_behind(entry_point), values)
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
     from lds_mlflow.machine.interrupts import Interruption
     from lds_mlflow.machine.ranks import device_of, follow, lead
     from lds_mlflow.pipeline import Pipeline
     from lds_mlflow.tracking import Tracker
 
-    options = parse(Options, configs[Options].model_dump())
+    options = configs[Options]
     ranks = lead(device_of(options.device))
     if not ranks.leads:
         follow(ranks)
@@ -51,28 +48,27 @@ def _run(entry_point: str, values: Mapping[str, str]) -> None:
         pipeline = Pipeline(configs, tracker, interruption, click.echo, ranks=ranks)
         whole = {MAIN: pipeline.main, PROMOTE: pipeline.promote}
         planned = configs.get(DryRunConfig)
-        if isinstance(planned, DryRunConfig) and planned.dry_run:
+        if planned is not None and planned.dry_run:
             whole[entry_point] = pipeline.dry_run
         run_id = whole[entry_point]().id if entry_point in whole else pipeline.run(entry_point).id
     ranks.dismiss()
     click.echo(f"\n{entry_point} finished in {monotonic() - started:.0f} s.")
     registering = configs.get(RegisterConfig) or configs.get(PromoteConfig)
-    model = registering.registered_model if isinstance(registering, RegisterConfig | PromoteConfig) else NO_MODEL
+    model = registering.registered_model if registering else NO_MODEL
     for line in tracker.next_steps(run_id, model=None if model == NO_MODEL else model):
         click.echo(line)
 
 
-def _serve(values: Mapping[str, str]) -> None:
-    config = parse(ServeConfig, values)
+def _serve(configs: Configs) -> None:
     from lds_mlflow.tracking.server import serve
 
-    serve(config, click.echo)
+    serve(configs[ServeConfig], click.echo)
 
 
-def _deliver(values: Mapping[str, str]) -> None:
-    config = parse(DeliverConfig, values)
+def _deliver(configs: Configs) -> None:
     from lds_mlflow.tracking import Tracker
 
+    config = configs[DeliverConfig]
     with Tracker.connect(Options(work_dir=config.work_dir), click.echo) as tracker:
         n = tracker.deliver_left_behind(of_any_server=True)
     click.echo(
@@ -83,9 +79,8 @@ def _deliver(values: Mapping[str, str]) -> None:
 
 
 _APART = {SERVE: _serve, DELIVER: _deliver}
-for _entry_point in ENTRY_POINTS:
-    _action = _APART.get(_entry_point) or partial(_run, _entry_point)
-    cli.add_command(command(_entry_point, parameters(_entry_point), help_text(_entry_point), _action))
+for _name, _point in ENTRY_POINTS.items():
+    cli.add_command(command(_point, _APART.get(_name) or partial(_run, _name)))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ import torch
 from mlflow import MlflowClient
 from PIL import Image
 
-from lds_mlflow.config import Settings, parse_all
-from lds_mlflow.entry.graph import configs_behind
+from lds_mlflow.config import Configs, parse_all
+from lds_mlflow.entry.points import ENTRY_POINTS
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import Tracker
@@ -128,8 +128,8 @@ def make_pipeline(tracker: Tracker, tmp_path: Path, said: list[str]) -> MakePipe
     return make
 
 
-def tiny_configs(entry_point: str, changes: Mapping[str, Any]) -> dict[type[Settings], Settings]:
-    kinds = configs_behind(entry_point)
+def tiny_configs(entry_point: str, changes: Mapping[str, Any]) -> Configs:
+    kinds = ENTRY_POINTS[entry_point].configs
     known = {name for kind in kinds for name in kind.model_fields}
     return parse_all(kinds, {name: value for name, value in TINY.items() if name in known} | dict(changes))
 

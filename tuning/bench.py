@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lds_mlflow.config import NO_RUN, AugmentConfig, EvaluateConfig, FinetuneConfig, StepConfig
 from lds_mlflow.domains import domain_of
-from lds_mlflow.entry.graph import STEPS, TEST_PARTS
+from lds_mlflow.entry.graph import TEST_PARTS
 from lds_mlflow.metrics import RealExamples, Yardstick
 from lds_mlflow.models import Autoencoder, Codec, Trainable
 from lds_mlflow.pipeline.runner import Runner
@@ -128,8 +128,8 @@ class Bench:
             TrainingError: Finetuning diverged.
         """
         basis, device = self.basis(seed), self.runner.device
-        finetune = self._config(FinetuneConfig, "finetune", {**values, "finetune_seed": seed})
-        evaluate = self._config(EvaluateConfig, "evaluate", {**values, "part": "select"})
+        finetune = self._config(FinetuneConfig, {**values, "finetune_seed": seed})
+        evaluate = self._config(EvaluateConfig, {**values, "part": "select"})
         augmentation = None if finetune.augment_run == NO_RUN else self._augmentation(values, seed)
         checkpoint_every = ceil(finetune.finetune_steps / PARTS)
         request = finetuning_as_configured(
@@ -155,7 +155,7 @@ class Bench:
 
     def _augmentation(self, values: Mapping[str, Value], seed: int) -> AugmentationSet:
         basis = self.basis(seed)
-        config = self._config(AugmentConfig, "augment", {**values, "augment_seed": seed})
+        config = self._config(AugmentConfig, {**values, "augment_seed": seed})
         codec = codec_of(basis.weights, basis.train, self.runner.device)
         ingredients = Ingredients(
             basis.latents, codec, basis.train, held_out=lambda: basis.select, reserve=lambda: basis.reserve
@@ -173,11 +173,8 @@ class Bench:
         costs.sampling += monotonic() - started
         return basis.yardstick.measure(samples, self.measured), samples
 
-    def _config(self, kind: type[C], step: str, values: Mapping[str, Value | str]) -> C:
-        changes = {name: value for name, value in values.items() if name in kind.model_fields}
-        config = self.runner.config(STEPS[step], changes)
-        assert isinstance(config, kind)
-        return config
+    def _config(self, kind: type[C], values: Mapping[str, Value | str]) -> C:
+        return self.runner.config(kind, {name: value for name, value in values.items() if name in kind.model_fields})
 
     def _open(self, seed: int) -> _Basis:
         runner = self.runner
@@ -187,7 +184,7 @@ class Bench:
         judge = None
         if "classifier" in runs:
             judge = judge_of(runs["classifier"].load(ModelWeights, "classifier"), runner.device)
-        evaluate = self._config(EvaluateConfig, "evaluate", {"part": "select"})
+        evaluate = self._config(EvaluateConfig, {"part": "select"})
         extractor = extractor_as_configured(evaluate, judge, train, device=runner.device, cache=None)
         select = data.load(ExampleSet, "select")
         return _Basis(

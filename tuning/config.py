@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lds_mlflow.config.base import Count, CountOrAll, Replicates, Seed, StepConfig
+from lds_mlflow.config.base import Count, CountOrAll, Declared, Replicates, Seed, StepConfig
 
 __all__ = ["TuneConfig"]
 
@@ -12,22 +12,22 @@ __all__ = ["TuneConfig"]
 class TuneConfig(StepConfig):
     """Search settings of augment, finetune and the samplers, confirm the leading ones, and register the best."""
 
-    study: Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=100)] = "lds"
+    study: Declared[Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=100)]] = "lds"
     """Name of the study; the same name continues a study, or adds a worker to it."""
 
-    storage: str = "sqlite:///tuning.db"
+    storage: Declared[str] = "sqlite:///tuning.db"
     """Database of the study, as an SQLAlchemy address; several machines need PostgreSQL (postgresql+psycopg://...)."""
 
-    space: str = "augmentation"
+    space: Declared[str] = "augmentation"
     """Search space: augmentation, finetuning or sampling (files in tuning/spaces), or a YAML file of the same form."""
 
-    ranges: str = ""
+    ranges: Declared[str] = ""
     """Changes to the search space: NAME=LOW:HIGH, NAME=VALUE|VALUE or NAME=VALUE, separated by commas; empty: none."""
 
-    objectives: Annotated[str, Field(pattern=r"^\w+(\s*,\s*\w+)*$")] = "fid"
+    objectives: Declared[Annotated[str, Field(pattern=r"^\w+(\s*,\s*\w+)*$")]] = "fid"
     """Figures of the part select to optimise: fid, kid, precision, recall, coverage, ..., separated by commas."""
 
-    trials: Count = 50
+    trials: Declared[Count] = 50
     """Number of trials of the study over all workers; a larger number continues a finished study."""
 
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
@@ -39,7 +39,7 @@ class TuneConfig(StepConfig):
     fresh_seeds: Annotated[int, Field(ge=2, le=100)] = 5
     """Number of fresh seeds for the finalists, which no trial has used."""
 
-    workers: CountOrAll = 0
+    workers: Declared[CountOrAll] = 0
     """Number of worker processes; 0 takes one per processor core (at most four), or one on a GPU."""
 
     tune_seed: Seed = 0

@@ -18,14 +18,16 @@ from lds_mlflow.config import (
     EvaluateConfig,
     FinetuneConfig,
     Options,
+    RegisterConfig,
+    SamplerSettings,
     TrainConfig,
 )
-from lds_mlflow.entry.graph import REGISTER, STEPS
+from lds_mlflow.entry.graph import REGISTER
 from lds_mlflow.errors import DataError, SelectionError, TrainingError
 from lds_mlflow.metrics import Comparison, compare_over_seeds, mean_over_seeds, preferred_over_seeds
 from lds_mlflow.pipeline.promotion import promote_if_new
 from lds_mlflow.pipeline.runner import Runner
-from lds_mlflow.pipeline.seed_runs import Runs, SeedRuns, shared_runs
+from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
 from lds_mlflow.tracking import FinishedRun, Run
 from lds_mlflow.values import Evaluation
@@ -93,7 +95,7 @@ def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run) -> list[
     run.log_table(_table(found, compared), "study/confirmed.csv")
     run.log_metrics(_figures(found))
     command = f"This command makes the same weights: {_command(candidates[chosen], config.seeds, runner)}"
-    if runner.config(STEPS[REGISTER], {}).model_dump()["registered_model"] == NO_MODEL:
+    if runner.configs[RegisterConfig].registered_model == NO_MODEL:
         return [sentence, command]
     registered = _register(found.models[chosen], candidates[chosen], runner, run)
     _note(registered, f"Study {config.study}, {chosen}. {sentence}.\n\n{command}", runner)
@@ -132,7 +134,7 @@ def _run_baseline(parent: str, runner: Runner, seed: int) -> dict[str, str]:
 def _run_task(parent: str, runner: Runner, task: Task) -> dict[str, str]:
     label, values, seed = task
     runs = SeedRuns(runner, shared_runs(runner, {}, parent), seed, parent)
-    known: Runs = runs.baseline()
+    known = runs.baseline()
     name = f"{label} seed {seed}"
     try:
         if values.get("augment_run") != NO_RUN:
@@ -151,14 +153,14 @@ def _of(kind: type[AugmentConfig | FinetuneConfig | EvaluateConfig], values: Map
 
 
 def _register(models: Sequence[FinishedRun], values: Mapping[str, Value], runner: Runner, run: Run) -> FinishedRun:
-    sampler = runner.config(STEPS["evaluate"], _of(EvaluateConfig, values)).model_dump()
-    changes = {name: sampler[name] for name in ("sampler_sigma", "sampler_components")}
+    sampler = runner.config(EvaluateConfig, _of(EvaluateConfig, values))
+    changes = sampler.model_dump(include=set(SamplerSettings.model_fields))
     return runner.resolve(
         REGISTER,
         {},
         parent=run.id,
         label="the best",
-        changes={"model_run": models[0].id, "served_sampler": sampler["sampler"], **changes},
+        changes={"model_run": models[0].id, "served_sampler": sampler.sampler, **changes},
     )
 
 

@@ -1,32 +1,21 @@
-"""The entry point `tune`: its configurations and parameters."""
+"""The entry point `tune`: what it takes."""
 
-from lds_mlflow.config import Options, PromoteConfig, Settings
-from lds_mlflow.entry.graph import STEPS, fields_of
+from lds_mlflow.config import Options, PromoteConfig
+from lds_mlflow.entry.graph import REFERENCES, REGISTER, steps_behind
+from lds_mlflow.entry.points import EntryPoint, configs_of
 from tuning.config import TuneConfig
 
-__all__ = ["CONFIGS", "PARAMETERS", "TUNE"]
+__all__ = ["TUNE"]
 
-TUNE = "tune"
+_SEEDS = {"train_seed", "augment_seed", "finetune_seed", "sample_seed"}
+_SETTLED = REFERENCES | _SEEDS | {"candidate", "rollback", "part", "samples", "served_sampler"}
+"""A search gives its own seeds, and judges by as many samples as there are held-out examples."""
 
-_STEPS = ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate", "register")
-_SETTLED = {
-    *(name for step in _STEPS for name in STEPS[step].references),
-    *(
-        "candidate",
-        "rollback",
-        "part",
-        "samples",
-        "train_seed",
-        "augment_seed",
-        "finetune_seed",
-        "sample_seed",
-        "served_sampler",
-    ),
-}
-"""A search sets its own seeds, and judges by as many samples as there are held-out images."""
-
-CONFIGS: tuple[type[Settings], ...] = (*(STEPS[name].config for name in _STEPS), PromoteConfig, TuneConfig, Options)
-"""The configurations that the parameters fill."""
-
-PARAMETERS = fields_of(CONFIGS, _SETTLED)
-"""All parameters by name."""
+TUNE = EntryPoint(
+    "tune",
+    str(TuneConfig.__doc__),
+    (Options, *configs_of(steps_behind(REGISTER)), PromoteConfig, TuneConfig),
+    settles=_SETTLED,
+    package="tuning",
+)
+"""The entry point that searches."""

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lds_mlflow.entry.graph import ENTRY_POINTS, parameters
 from lds_mlflow.entry.mlproject import IN_A_CONTAINER, ON_THIS_MACHINE, mlproject
-from tuning.entry import PARAMETERS, TUNE
+from lds_mlflow.entry.points import ENTRY_POINTS
+from tuning.entry import TUNE
 
 __all__ = ["mlprojects"]
 
 
 def mlprojects() -> Mapping[str, str]:
     """Returns the texts of the MLproject files by their paths within the project."""
-    steps = {name: ("lds_mlflow", parameters(name)) for name in ENTRY_POINTS}
-    points = {**steps, TUNE: ("tuning", PARAMETERS)}
+    points = (*ENTRY_POINTS.values(), TUNE)
     return {"MLproject": mlproject(points, ON_THIS_MACHINE), "containers/MLproject": mlproject(points, IN_A_CONTAINER)}
 
 

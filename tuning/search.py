@@ -1,13 +1,13 @@
 """The command `tune`: a study from its beginning to a registered model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from optuna.study import Study
 
-from lds_mlflow.config import Settings, parse
-from lds_mlflow.entry.fingerprint import code_digest
-from lds_mlflow.entry.graph import STEPS
+from lds_mlflow.config import Configs
+from lds_mlflow.entry.fingerprint import digest_of_step_code
+from lds_mlflow.entry.graph import STEPS, steps_behind
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.pipeline.runner import Ending, Runner
@@ -27,7 +27,9 @@ from tuning.work import Worker
 __all__ = ["Search"]
 
 _WAIT_SECONDS = 5.0
-_CODE = ("augment", "finetune", "evaluate")
+_LABEL = TUNE.name
+_STEPS = [STEPS[name] for name in steps_behind("evaluate")]
+"""What a trial's figures depend on."""
 
 
 class Search:
@@ -39,7 +41,7 @@ class Search:
 
     def __init__(self, runner: Runner) -> None:
         self.runner, self.tracker, self.say = runner, runner.tracker, runner.say
-        self.config = parse(TuneConfig, runner.configs[TuneConfig].model_dump())
+        self.config = runner.configs[TuneConfig]
         # Errors in the search space are reported before a run begins.
         _require_not_given(read_space(self.config.space, self.config.ranges), runner.configs)
 
@@ -52,7 +54,7 @@ class Search:
         """
         self.tracker.end_orphans()
         own = self.tracker.begin(
-            f"{TUNE} {self.config.study}", parent=None, values={tags.STEP: TUNE, tags.STUDY: self.config.study}
+            f"{_LABEL} {self.config.study}", parent=None, values={tags.STEP: _LABEL, tags.STUDY: self.config.study}
         )
         with Ending(own):
             study = self._open(own)
@@ -89,7 +91,7 @@ class Search:
 
     def _help(self, study: Study) -> bool:
         """Works for the command that leads, on the same baselines, if they are there. Returns whether they were."""
-        self.say(f"{TUNE:<11}waiting for the baselines of run {study.user_attrs[RUN]}")
+        self.say(f"{_LABEL:<11}waiting for the baselines of run {study.user_attrs[RUN]}")
         digest = wait_for(study, READY, _WAIT_SECONDS)
         if digest is None:
             return False
@@ -102,7 +104,7 @@ class Search:
             )
         self._work(study)
         self.say(
-            f"{TUNE:<11}all trials are taken; the command that leads run {study.user_attrs[RUN]} confirms the best"
+            f"{_LABEL:<11}all trials are taken; the command that leads run {study.user_attrs[RUN]} confirms the best"
         )
         return True
 
@@ -110,7 +112,7 @@ class Search:
         return self.runner.resolve("data", {}, parent=parent).digest
 
     def _work(self, study: Study) -> None:
-        self.say(f"{TUNE:<11}{len(finished(study))} of {budget_of(study)} trials are finished")
+        self.say(f"{_LABEL:<11}{len(finished(study))} of {budget_of(study)} trials are finished")
         numbers = list(range(number_of_workers(self.config.workers, self.runner.device)))
         self._share(partial(_work_on, self.config, study.user_attrs[RUN]), numbers)
 
@@ -122,14 +124,14 @@ class Search:
         return _open(self.config, self.runner, lambda: own.id)
 
 
-def _require_not_given(space: Space, configs: Mapping[type[Settings], Settings]) -> None:
+def _require_not_given(space: Space, configs: Configs) -> None:
     """Raises ConfigError if a searched parameter was also given, since the given value would be ignored."""
     searched = [one.name for one in space.parameters]
     given = {
         name: value
-        for kind, config in configs.items()
+        for config in configs.all
         for name, value in config
-        if name in searched and value != kind.model_fields[name].default
+        if name in searched and value != type(config).model_fields[name].default
     }
     if given:
         raise ConfigError(
@@ -152,11 +154,11 @@ def _what_mattered(study: Study) -> str:
 def _open(config: TuneConfig, runner: Runner, begin_run: Callable[[], str], worker: int = 0) -> Study:
     space = read_space(config.space, config.ranges)
     settings = {
-        f"{name} settings": digest_of_bytes(runner.config(STEPS[name], {}).model_dump_json().encode())
-        for name in ("data", "train", "augment", "finetune", "classifier", "evaluate")
+        f"{step.name} settings": digest_of_bytes(runner.configs[step.config].model_dump_json().encode())
+        for step in _STEPS
     }
     same = {
-        "code": code_digest(tuple(STEPS[name].module for name in _CODE)),
+        "code": digest_of_step_code(*_STEPS),
         **settings,
         "seeds": str(config.seeds),
     }

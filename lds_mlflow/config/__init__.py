@@ -7,7 +7,7 @@ or by "auto".
 
 from lds_mlflow.config.ablation import AblateConfig
 from lds_mlflow.config.augmentation import AugmentConfig
-from lds_mlflow.config.base import AUTO, NO_MODEL, NO_RUN, Options, Settings, StepConfig
+from lds_mlflow.config.base import AUTO, NO_MODEL, NO_RUN, Options, Settings, StepConfig, is_declared
 from lds_mlflow.config.choice import choices_of, help_of
 from lds_mlflow.config.comparison import CompareConfig, named_runs
 from lds_mlflow.config.data import DataConfig
@@ -19,7 +19,7 @@ from lds_mlflow.config.judgement import (
     SampleConfig,
     SamplerSettings,
 )
-from lds_mlflow.config.parsing import parse, parse_all
+from lds_mlflow.config.parsing import Configs, parse, parse_all
 from lds_mlflow.config.server import DeliverConfig, ServeConfig
 from lds_mlflow.config.training import ClassifierConfig, DryRunConfig, FinetuneConfig, FitConfig, TrainConfig
 
@@ -31,6 +31,7 @@ __all__ = [
     "AugmentConfig",
     "ClassifierConfig",
     "CompareConfig",
+    "Configs",
     "DataConfig",
     "DeliverConfig",
     "DryRunConfig",
@@ -49,6 +50,7 @@ __all__ = [
     "TrainConfig",
     "choices_of",
     "help_of",
+    "is_declared",
     "named_runs",
     "parse",
     "parse_all",

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL
-from lds_mlflow.config.base import CountOrAll, Fraction, Replicates, StepConfig
+from lds_mlflow.config.base import CountOrAll, Declared, Fraction, Replicates, StepConfig
 
 __all__ = ["AblateConfig"]
 
@@ -16,16 +16,16 @@ _ALL = "all"
 class AblateConfig(StepConfig):
     """Run every arm of the comparison over paired seeds, and write the tables, the figures and the ledger of claims."""
 
-    arms: str = "all"
+    arms: Declared[str] = "all"
     """Names of arms, separated by commas, or all; baseline and control always run, oracle needs reserve_fraction."""
 
-    seeds: Annotated[int, Field(ge=2, le=1000)] = 5
+    seeds: Declared[Annotated[int, Field(ge=2, le=1000)]] = 5
     """Number of paired seeds; each seed trains its own baseline, with which all of its arms begin."""
 
-    generations: CountOrAll = 0
+    generations: Declared[CountOrAll] = 0
     """Number of times to finetune a model on the A that it has made itself, as a stress test; 0 skips the test."""
 
-    workers: CountOrAll = 0
+    workers: Declared[CountOrAll] = 0
     """Number of worker processes; 0 takes one per processor core (at most four), or one on a GPU."""
 
     margin: Fraction = MARGIN

@@ -14,7 +14,7 @@ from lds_mlflow.choices.selections import SELECTIONS
 from lds_mlflow.choices.sources import SOURCES
 from lds_mlflow.choices.spaces import SPACES
 from lds_mlflow.choices.stratifications import STRATIFICATIONS
-from lds_mlflow.config.base import CountOrAll, Fraction, Positive, RunReference, Seed, StepConfig
+from lds_mlflow.config.base import CountOrAll, Declared, Fraction, Positive, RunReference, Seed, StepConfig
 from lds_mlflow.config.choice import OneOf
 from lds_mlflow.config.sigma import Sigma
 
@@ -63,10 +63,10 @@ class AugmentConfig(StepConfig):
     leave_endpoints_out: bool = False
     """Whether a candidate's score leaves out its own two parents; the draft counts them."""
 
-    selection: Annotated[str, OneOf(phrases(SELECTIONS))] = "top"
+    selection: Declared[Annotated[str, OneOf(phrases(SELECTIONS))]] = "top"
     """Rule by which candidates are kept."""
 
-    top_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2
+    top_fraction: Declared[Annotated[float, Field(gt=0, le=1)]] = 0.2
     """Share of the candidates that top, paper, random and power keep; a smaller one draws more candidates."""
 
     tau: Positive = 0.28

@@ -1,9 +1,10 @@
 """What the configurations share: the types of their parameters, and the options of every command."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 __all__ = [
     "AUTO",
@@ -11,6 +12,7 @@ __all__ = [
     "NO_RUN",
     "Count",
     "CountOrAll",
+    "Declared",
     "FileOrEmpty",
     "Fraction",
     "NotNegative",
@@ -22,6 +24,7 @@ __all__ = [
     "Seed",
     "Settings",
     "StepConfig",
+    "is_declared",
 ]
 
 AUTO = "auto"
@@ -32,6 +35,11 @@ NO_RUN = "none"
 
 NO_MODEL = "none"
 """Value of `registered_model`: no model is registered."""
+
+T = TypeVar("T")
+_DECLARED = "declared in MLproject"
+Declared = Annotated[T, _DECLARED]
+"""The type of a parameter that MLproject lists, since people set it; every other one can be set as well."""
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -70,13 +78,13 @@ class Settings(BaseModel):
 class Options(Settings):
     """Options of every command; none of them changes a result."""
 
-    reuse: bool = True
+    reuse: Declared[bool] = True
     """Whether to reuse finished runs with the same fingerprint; false reuses only what this command has made itself."""
 
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: Declared[str] = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Device to compute on: auto (a GPU if torch can use one), cpu, cuda or cuda:N."""
 
-    work_dir: Path = Path(".lds")
+    work_dir: Declared[Path] = Path(".lds")
     """Folder for checkpoints, cached features and what the tracking server hasn't received; relative to the project."""
 
     outage_minutes: NotNegative = 30
@@ -88,3 +96,8 @@ class Options(Settings):
 
 class StepConfig(Settings):
     """Parameters on which the result of a step depends, besides its inputs."""
+
+
+def is_declared(field: FieldInfo) -> bool:
+    """Says whether MLproject lists a parameter."""
+    return _DECLARED in field.metadata

@@ -14,6 +14,7 @@ from lds_mlflow.config.base import (
     NO_RUN,
     Count,
     CountOrAll,
+    Declared,
     FileOrEmpty,
     OptionalRunReference,
     Replicates,
@@ -49,7 +50,7 @@ class SamplerSettings(StepConfig):
 class SamplerConfig(SamplerSettings):
     """The sampler that draws the latents of samples."""
 
-    sampler: Annotated[str, OneOf(phrases(SAMPLERS))] = "density"
+    sampler: Declared[Annotated[str, OneOf(phrases(SAMPLERS))]] = "density"
     """What latents are drawn from."""
 
 
@@ -62,7 +63,7 @@ class EvaluateConfig(SamplerConfig):
     model_run: RunReference = "auto"
     """Run of finetune or train whose model is used; auto takes that of finetune."""
 
-    part: Literal["test", "select"] = "test"
+    part: Declared[Literal["test", "select"]] = "test"
     """Held-out part: select for choosing between models, test for judging them, by which nothing may be chosen."""
 
     samples: CountOrAll = 0
@@ -71,7 +72,7 @@ class EvaluateConfig(SamplerConfig):
     k_neighbours: Count = 5
     """Number of nearest neighbours for precision, recall, density and coverage."""
 
-    features: Annotated[str, OneOf(phrases(EXTRACTORS))] = CLASSIFIER
+    features: Declared[Annotated[str, OneOf(phrases(EXTRACTORS))]] = CLASSIFIER
     """Feature extractor: the classifier, Inception v3, SqueezeNet by torchvision's or Caffe's weights, or a program."""
 
     feature_weights: FileOrEmpty = ""
@@ -122,17 +123,17 @@ class RegisterConfig(SamplerSettings):
     served_sampler: Annotated[str, OneOf({AUTO: "the one that the select part prefers"} | phrases(SAMPLERS))] = AUTO
     """What the registered model draws from."""
 
-    registered_model: RegisteredModel = "lds-vae"
+    registered_model: Declared[RegisteredModel] = "lds-vae"
     """Name of the model in the model registry; none neither registers nor promotes one."""
 
 
 class PromoteConfig(StepConfig):
     """Make a registered version the champion if it is better by the part select and keeps within the limits."""
 
-    registered_model: RegisteredModel = "lds-vae"
+    registered_model: Declared[RegisteredModel] = "lds-vae"
     """Name of the model in the model registry; none neither registers nor promotes one."""
 
-    candidate: Annotated[str, Field(min_length=1)] = "challenger"
+    candidate: Declared[Annotated[str, Field(min_length=1)]] = "challenger"
     """Version to promote, by its alias or its number."""
 
     promote_by: Annotated[str, OneOf({name: FIGURES[name].title for name in PROMOTABLE})] = "fid"
@@ -147,7 +148,7 @@ class PromoteConfig(StepConfig):
     least_nearest_ratio: Annotated[float, Field(ge=0)] = LEAST_NEAREST_RATIO
     """Smallest nearest-neighbour ratio allowed; below 1, samples are nearer to training images than real ones are."""
 
-    rollback: bool = False
+    rollback: Declared[bool] = False
     """Whether to restore the previous champion instead of promoting a candidate."""
 
     bootstrap_replicates: Replicates = 10_000
@@ -160,10 +161,10 @@ class SampleConfig(SamplerConfig):
     model_run: RunReference = "auto"
     """Run of finetune or train whose model is used; auto takes that of finetune."""
 
-    count: Annotated[int, Field(ge=1, le=100_000)] = 64
+    count: Declared[Annotated[int, Field(ge=1, le=100_000)]] = 64
     """Number of images to draw."""
 
-    truncation: Annotated[float, Field(gt=0, le=2)] = 1.0
+    truncation: Declared[Annotated[float, Field(gt=0, le=2)]] = 1.0
     """Factor on the distance of each latent from the mean of its distribution; below 1 gives more typical images."""
 
     sample_seed: Seed = 0

@@ -1,6 +1,8 @@
 """Values that may be text -> configurations, with all that is wrong reported together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -8,9 +10,31 @@ from pydantic import ValidationError
 from lds_mlflow.config.base import Settings
 from lds_mlflow.errors import ConfigError
 
-__all__ = ["parse", "parse_all"]
+__all__ = ["Configs", "parse", "parse_all"]
 
 C = TypeVar("C", bound=Settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Configs:
+    """Configurations, at most one of a kind.
+
+    Attributes:
+        all: The configurations.
+    """
+
+    all: tuple[Settings, ...]
+
+    def __getitem__(self, kind: type[C]) -> C:
+        """Returns the configuration of a kind; raises KeyError where there is none."""
+        found = self.get(kind)
+        if found is None:
+            raise KeyError(kind.__name__)
+        return found
+
+    def get(self, kind: type[C]) -> C | None:
+        """Returns the configuration of a kind, or None where there is none."""
+        return next((config for config in self.all if isinstance(config, kind)), None)
 
 
 def parse(kind: type[C], values: Mapping[str, Any]) -> C:
@@ -19,31 +43,37 @@ def parse(kind: type[C], values: Mapping[str, Any]) -> C:
     Raises:
         ConfigError: Some are wrong; the message names all of them.
     """
-    parsed = parse_all((kind,), values)[kind]
-    assert isinstance(parsed, kind)
-    return parsed
+    return parse_all((kind,), values)[kind]
 
 
-def parse_all(kinds: Iterable[type[Settings]], values: Mapping[str, Any]) -> dict[type[Settings], Settings]:
+def parse_all(
+    kinds: Iterable[type[Settings]], values: Mapping[str, Any], known: Collection[str] | None = None
+) -> Configs:
     """Checks values, which may be text, against several configurations that share parameters.
 
+    Args:
+        kinds: The kinds of the configurations.
+        values: The values by the parameters' names; a parameter without one has its default.
+        known: The parameters that may be given; None for all that the configurations have.
+
     Returns:
-        Each kind with its configuration; what no value is given for has its default.
+        A configuration of each kind.
 
     Raises:
-        ConfigError: Some are wrong or belong to none; the message names all of them.
+        ConfigError: Some are wrong or not known; the message names all of them.
     """
-    parsed: dict[type[Settings], Settings] = {}
-    unknown = dict(values)
+    kinds = tuple(kinds)
+    if known is None:
+        known = {name for kind in kinds for name in kind.model_fields}
+    parsed: list[Settings] = []
     problems: dict[str, None] = {}
     for kind in kinds:
-        own = {name: value for name, value in values.items() if name in kind.model_fields}
-        unknown = {name: value for name, value in unknown.items() if name not in own}
+        own = {name: value for name, value in values.items() if name in known and name in kind.model_fields}
         try:
-            parsed[kind] = kind(**own)
+            parsed.append(kind(**own))
         except ValidationError as error:
             problems |= dict.fromkeys(_describe(problem) for problem in error.errors())
-    problems |= dict.fromkeys(f"{name}: there is no such parameter" for name in unknown)
+    problems |= dict.fromkeys(_unknown(name, known) for name in values if name not in known)
     if problems:
         raise ConfigError(
             f"{len(problems)} wrong parameter{'s' if len(problems) > 1 else ''}",
@@ -51,7 +81,12 @@ def parse_all(kinds: Iterable[type[Settings]], values: Mapping[str, Any]) -> dic
             expected="values in range",
             remedy="Nothing was computed. --help lists every parameter with its default.",
         )
-    return parsed
+    return Configs(tuple(parsed))
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    nearest = get_close_matches(name, known, n=1)
+    return f"there is no parameter {name}" + (f"; the nearest is {nearest[0]}" if nearest else "")
 
 
 def _describe(problem: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lds_mlflow.config.base import Settings
+from lds_mlflow.config.base import Declared, Settings
 
 __all__ = ["DeliverConfig", "ServeConfig"]
 
@@ -13,18 +13,18 @@ __all__ = ["DeliverConfig", "ServeConfig"]
 class ServeConfig(Settings):
     """Serve a registered model over HTTP: images by seed, and a gallery page to look at them."""
 
-    model: Annotated[str, Field(pattern=r"^(models|runs):/.+")] = "models:/lds-vae@champion"
+    model: Declared[Annotated[str, Field(pattern=r"^(models|runs):/.+")]] = "models:/lds-vae@champion"
     """Address of the model: models:/NAME@ALIAS, models:/NAME/VERSION, or runs:/RUN_ID/PATH."""
 
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    host: Declared[Annotated[str, Field(min_length=1)]] = "127.0.0.1"
     """Address to listen on; 0.0.0.0 listens on all addresses of the machine."""
 
-    port: Annotated[int, Field(ge=1, le=65535)] = 5001
+    port: Declared[Annotated[int, Field(ge=1, le=65535)]] = 5001
     """Port to listen on."""
 
 
 class DeliverConfig(Settings):
     """Deliver what an unreachable tracking server hasn't received; every other command also does so when it begins."""
 
-    work_dir: Path = Path(".lds")
+    work_dir: Declared[Path] = Path(".lds")
     """Folder that the runs used as their work_dir."""

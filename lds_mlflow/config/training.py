@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from lds_mlflow.config.base import (
     Count,
     CountOrAll,
+    Declared,
     FileOrEmpty,
     NotNegative,
     OptionalRunReference,
@@ -80,7 +81,7 @@ class TrainConfig(FitConfig):
     prior: Literal["gaussian", "exemplar", "vamp"] = "gaussian"
     """Prior of the latents: gaussian, exemplar (the latent density itself) or vamp (learned pseudo-inputs)."""
 
-    train_steps: Count = 2500
+    train_steps: Declared[Count] = 2500
     """Number of training steps of the baseline."""
 
     kl_warmup: CountOrAll = 0
@@ -96,7 +97,7 @@ class TrainConfig(FitConfig):
 class DryRunConfig(Settings):
     """Whether to estimate what a training would cost instead of training."""
 
-    dry_run: bool = False
+    dry_run: Declared[bool] = False
     """Whether to print parameters, memory, speed (by a short probe) and hours instead of training."""
 
 
@@ -115,7 +116,7 @@ class FinetuneConfig(FitConfig):
     finetune_variant: Literal["whole", "decoder", "consistency"] = "whole"
     """What is trained: whole or decoder on train + A; consistency on train, and the encoder also on A's latents."""
 
-    finetune_steps: Count = 500
+    finetune_steps: Declared[Count] = 500
     """Number of training steps of finetuning."""
 
     finetune_learning_rate: Positive = 0.002

@@ -2,18 +2,20 @@
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from lds_mlflow.config import StepConfig
 from lds_mlflow.entry.graph import Step
-from lds_mlflow.entry.imports import imported_modules, path_of
+from lds_mlflow.entry.imports import Package
 from lds_mlflow.machine.files import digest_of_bytes
 
-__all__ = ["code_digest", "fingerprint_of", "modules_behind"]
+__all__ = ["digest_of_code", "digest_of_feature_code", "digest_of_step_code", "fingerprint_of", "modules_behind"]
 
-_NOT_FOLLOWED = ("lds_mlflow.tracking",)
-"""The room that stores and logs what a step hands to it; how it does so changes no result."""
+_NOT_FOLLOWED = ("lds_mlflow.tracking", "lds_mlflow.pictures")
+"""The rooms that store, log and draw what a step hands to them. How they do so changes no result."""
+
+_FEATURES = "lds_mlflow.metrics.features"
 
 
 def fingerprint_of(step: Step, config: StepConfig, inputs: Mapping[str, str], outside: str) -> str:
@@ -25,39 +27,51 @@ def fingerprint_of(step: Step, config: StepConfig, inputs: Mapping[str, str], ou
         inputs: Digest of the result of every step that it reads from, by name.
         outside: Digest of what it reads from outside the pipeline, or "".
     """
+    named = {f"{place} {name}": digest for place, (name, digest) in enumerate(inputs.items())}
     identity = {
         "step": step.name,
         "config": config.model_dump(mode="json", exclude=step.references),
-        "inputs": dict(sorted(inputs.items())),
+        "inputs": named if step.ordered else dict(sorted(inputs.items())),
         "outside": outside,
-        "code": code_digest((step.module,)),
+        "code": digest_of_step_code(step),
     }
     return digest_of_bytes(json.dumps(identity, sort_keys=True).encode())
 
 
-def code_digest(modules: tuple[str, ...]) -> str:
-    """Returns the digest of what modules do, and all that they import: comments and docstrings don't count."""
-    return digest_of_bytes(*(_meaning(module) for module in modules_behind(modules)))
+def digest_of_step_code(*steps: Step) -> str:
+    """Returns the digest of the code that the results of some steps depend on."""
+    return digest_of_code(_package(), (step.module for step in steps))
 
 
-def modules_behind(modules: tuple[str, ...]) -> list[str]:
-    """Returns the modules of the package whose code the results of some modules depend on, those included."""
-    return imported_modules(modules, leaving_out=_NOT_FOLLOWED)
+def digest_of_feature_code() -> str:
+    """Returns the digest of the code that the features of examples depend on."""
+    return digest_of_code(_package(), _package().below(_FEATURES))
+
+
+def digest_of_code(package: Package, modules: Iterable[str]) -> str:
+    """Returns the digest of what modules and all that they import do; comments and docstrings don't count."""
+    behind = modules_behind(package, modules)
+    return digest_of_bytes(*(f"{module} {_meaning(package.sources[module])}".encode() for module in behind))
+
+
+def modules_behind(package: Package, modules: Iterable[str]) -> list[str]:
+    """Returns the modules whose code the results of some modules depend on, those modules included."""
+    return package.imported_by(modules, leaving_out=_NOT_FOLLOWED)
 
 
 @cache
-def _meaning(module: str) -> bytes:
-    path = path_of(module)
-    assert path is not None, module
-    tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
-    return f"{module} {ast.dump(tree)}".encode()
+def _package() -> Package:
+    # Read once: a process runs the code that it began with, whatever happens to the files.
+    return Package.read()
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
+@cache
+def _meaning(source: str) -> str:
+    tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [statement for statement in node.body if not _is_text(statement)]
-    return tree
+    return ast.dump(tree)
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -1,9 +1,8 @@
-"""The graph of steps: what each reads, and what its result depends on."""
+"""The graph of steps: what each reads, makes and settles. All that is special about a step is a field of it."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from pydantic.fields import FieldInfo
+from typing import Any
 
 from lds_mlflow.config import (
     AblateConfig,
@@ -11,39 +10,28 @@ from lds_mlflow.config import (
     ClassifierConfig,
     CompareConfig,
     DataConfig,
-    DeliverConfig,
     DryRunConfig,
     EncodeConfig,
     EvaluateConfig,
     FinetuneConfig,
-    Options,
-    PromoteConfig,
     RegisterConfig,
     SampleConfig,
-    ServeConfig,
     Settings,
     StepConfig,
     TrainConfig,
 )
+from lds_mlflow.config.arms import ARMS
 
 __all__ = [
-    "ABLATE",
     "COMPARE",
-    "DELIVER",
-    "ENTRY_POINTS",
-    "MAIN",
-    "PROMOTE",
+    "MODELS",
+    "REFERENCES",
     "REGISTER",
-    "SERVE",
-    "SETTLED",
+    "REGISTERING",
     "STEPS",
     "TEST_PARTS",
     "Input",
     "Step",
-    "configs_behind",
-    "fields_of",
-    "help_text",
-    "parameters",
     "steps_behind",
 ]
 
@@ -55,12 +43,24 @@ class Input:
     Attributes:
         parameter: The parameter that names it.
         steps: The steps whose runs will do; "auto" makes one of the first.
-        many: Whether it names several, each of which has upstream runs of its own.
+        stands_for: The step whose result it serves as, whichever step it is of; "" for its own.
     """
 
     parameter: str
     steps: tuple[str, ...]
-    many: bool = False
+    stands_for: str = ""
+
+
+def _never(_config: Any) -> bool:
+    return False
+
+
+def _always(_config: Any) -> bool:
+    return True
+
+
+def _by_the_test_part(config: EvaluateConfig) -> bool:
+    return config.part == "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +71,30 @@ class Step:
         name: Its name, which is its entry point's.
         config: Its parameters.
         inputs: What it reads, in the order in which it is made.
-        judges: Whether it may read the test part. Nothing may be fitted or chosen by what it finds.
+        makes: Steps that its command may also run to find what it reads, beside those that `inputs` leads to.
+        of_several: Whether it reads the runs of several models, so that its command names no run upstream of them.
+        ordered: Whether the order of its inputs matters to its result.
+        judges: Says of a configuration whether the step may read the test part. Nothing may be fitted or chosen by
+            what such a step finds.
+        registers: Whether its command goes on to register the model that it made, and to promote it.
+        also_takes: Configurations that its command takes beside those of the steps that it may run.
+        settles: Parameters that its command sets by itself, and does not take.
     """
 
     name: str
     config: type[StepConfig]
-    inputs: tuple[Input, ...]
-    judges: bool = False
+    inputs: tuple[Input, ...] = ()
+    makes: tuple[str, ...] = ()
+    of_several: bool = False
+    ordered: bool = False
+    judges: Callable[[Any], bool] = _never
+    registers: bool = False
+    also_takes: tuple[type[Settings], ...] = ()
+    settles: frozenset[str] = frozenset()
 
     @property
     def module(self) -> str:
-        """The full name of the module that runs it."""
+        """The full name of the module that runs it: its function `run`, and `outside` where it reads files."""
         return f"lds_mlflow.steps.{self.name}"
 
     @property
@@ -90,136 +103,76 @@ class Step:
         return {needed.parameter for needed in self.inputs}
 
 
-_DATA = Input("data_run", ("data",))
-_TRAIN = Input("train_run", ("train",))
-_BEGUN_WITH = Input("train_run", ("train", "finetune"))
-_MODEL = Input("model_run", ("finetune", "train"))
+COMPARE = "compare"
+"""The step that says which of several models is better; it is the last of the whole pipeline."""
 
-STEPS: dict[str, Step] = {
-    step.name: step
-    for step in (
-        Step("data", DataConfig, ()),
-        Step("train", TrainConfig, (_DATA,)),
-        Step("encode", EncodeConfig, (_BEGUN_WITH,)),
-        Step("augment", AugmentConfig, (Input("encode_run", ("encode",)),)),
-        Step("finetune", FinetuneConfig, (Input("augment_run", ("augment",)), _BEGUN_WITH)),
-        Step("classifier", ClassifierConfig, (_DATA,)),
-        Step("evaluate", EvaluateConfig, (Input("classifier_run", ("classifier",)), _MODEL), judges=True),
-        Step("compare", CompareConfig, (Input("runs", ("evaluate", "finetune", "train"), many=True),), judges=True),
-        Step("register", RegisterConfig, (_MODEL,)),
-        Step("ablate", AblateConfig, (), judges=True),
-        Step("sample", SampleConfig, (_MODEL,)),
-    )
-}
+REGISTER = "register"
+"""The step that chooses a sampler for a model, and registers both."""
 
-COMPARE, REGISTER, ABLATE = "compare", "register", "ablate"
-"""The steps that read what several others made."""
+REGISTERING = frozenset({"sampler", "candidate", "rollback"})
+"""Parameters that a command which ends with registering and promoting sets by itself."""
 
 TEST_PARTS = ("test", "evaluation_test")
 """Artifacts that only steps that judge may read: the test part, and what was measured by it."""
 
-MAIN = "main"
-"""The entry point that runs the whole pipeline."""
+MODELS = Input("runs", ("evaluate", "finetune", "train"))
+"""The models that `compare` reads, or their evaluations."""
 
-PROMOTE = "promote"
-"""The entry point that decides on a registered version: no step, since its result depends on the registry."""
+_DATA = Input("data_run", ("data",))
+_BEGUN_WITH = Input("train_run", ("train", "finetune"), stands_for="train")
+_MODEL = Input("model_run", ("finetune", "train"))
 
-SERVE = "serve"
-"""The entry point that serves a registered model."""
+_VARIED_BY_ARMS = {name for arm in ARMS.values() for changes in (arm.augment, arm.finetune) for name in changes or {}}
+_OF_OTHER_RULES = {"combine", "tau", "mass", "clusters"}
+"""Parameters of selection rules that no arm uses."""
 
-DELIVER = "deliver"
-"""The entry point that delivers the tracking data that an unreachable server has not received."""
-
-ENTRY_POINTS = (MAIN, *STEPS, PROMOTE, SERVE, DELIVER)
-"""All entry points of the package: `main`, the steps, and those that use registered models or deliver tracking data."""
-
-_MAIN_STEPS = tuple(name for name in STEPS if name not in ("ablate", "sample"))
-_MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
-_BEHIND: dict[str, tuple[str, ...]] = {
-    MAIN: _MAIN_STEPS,
-    "finetune": ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate", "register"),
-    "register": ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate", "register"),
-    "ablate": ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate", "ablate"),
-    PROMOTE: ("classifier", "evaluate"),
-}
-_PROMOTING = (MAIN, "finetune", PROMOTE)
-_APART: dict[str, type[Settings]] = {SERVE: ServeConfig, DELIVER: DeliverConfig}
-
-
-_REFERENCES = {name for step in STEPS.values() for name in step.references}
-SETTLED: dict[str, set[str]] = {
-    MAIN: {*_REFERENCES, "sampler", "candidate", "rollback"},
-    COMPARE: _REFERENCES - STEPS[COMPARE].references,
-    "finetune": {"model_run", "part", "sampler", "candidate", "rollback"},
-    PROMOTE: {*_REFERENCES, "part", "sampler", "sampler_sigma", "sampler_components", "samples", "sample_seed"},
-    REGISTER: {"part", "sampler"},
-    ABLATE: {
-        *_REFERENCES,
-        *("part", "sampler", "prior", "train_seed", "augment_seed", "finetune_seed", "sample_seed"),
-        *(
-            "source",
-            "selection",
-            "combine",
-            "tau",
-            "mass",
-            "clusters",
-            "gamma",
-            "leave_endpoints_out",
-            "parent_neighbours",
-            "sharpest_fraction",
+STEPS: dict[str, Step] = {
+    step.name: step
+    for step in (
+        Step("data", DataConfig),
+        Step("train", TrainConfig, (_DATA,), also_takes=(DryRunConfig,)),
+        Step("encode", EncodeConfig, (_BEGUN_WITH,)),
+        Step("augment", AugmentConfig, (Input("encode_run", ("encode",)),)),
+        Step(
+            "finetune",
+            FinetuneConfig,
+            (Input("augment_run", ("augment",)), _BEGUN_WITH),
+            registers=True,
+            settles=REGISTERING | {"model_run", "part"},
         ),
-        *("stratify", "finetune_prior", "finetune_variant"),
-    },
+        Step("classifier", ClassifierConfig, (_DATA,)),
+        Step("evaluate", EvaluateConfig, (Input("classifier_run", ("classifier",)), _MODEL), judges=_by_the_test_part),
+        Step(COMPARE, CompareConfig, (MODELS,), of_several=True, ordered=True, judges=_always),
+        Step(REGISTER, RegisterConfig, (_MODEL,), makes=("evaluate",), settles=frozenset({"part", "sampler"})),
+        Step(
+            "ablate",
+            AblateConfig,
+            makes=("evaluate",),
+            of_several=True,
+            judges=_always,
+            settles=frozenset(
+                {
+                    *_VARIED_BY_ARMS,
+                    *_OF_OTHER_RULES,
+                    *("part", "sampler", "prior", "train_seed", "augment_seed", "finetune_seed", "sample_seed"),
+                }
+            ),
+        ),
+        Step("sample", SampleConfig, (_MODEL,)),
+    )
 }
-"""The parameters that an entry point settles by itself, and does not take."""
+
+REFERENCES = frozenset(name for step in STEPS.values() for name in step.references)
+"""All parameters that name upstream runs."""
 
 
-def steps_behind(entry_point: str) -> tuple[str, ...]:
-    """Returns the steps that an entry point may have to run, upstream first; `finetune` ends with registering."""
-    if entry_point in _BEHIND:
-        return _BEHIND[entry_point]
-    found: list[str] = []
-    for needed in STEPS[entry_point].inputs:
-        found += [name for name in _upstream(needed.steps[0]) if name not in found]
-    return (*found, entry_point)
-
-
-def _upstream(name: str) -> tuple[str, ...]:
-    found: list[str] = []
-    for needed in STEPS[name].inputs:
-        found += [step for step in _upstream(needed.steps[0]) if step not in found]
-    return (*found, name)
-
-
-def configs_behind(entry_point: str) -> tuple[type[Settings], ...]:
-    """Returns the configurations that an entry point's parameters fill: those of its steps, and the options."""
-    if entry_point in _APART:
-        return (_APART[entry_point],)
-    promotes = (PromoteConfig,) if entry_point in _PROMOTING else ()
-    plans = (DryRunConfig,) if entry_point == "train" else ()
-    return (*(STEPS[name].config for name in steps_behind(entry_point)), *promotes, *plans, Options)
-
-
-def parameters(entry_point: str) -> dict[str, FieldInfo]:
-    """Returns all parameters of an entry point by name: of its own step, of the steps behind it, and the options.
-
-    Those that it settles by itself are not among them: `main`, for one, makes every run, so it takes none.
-    """
-    return fields_of(configs_behind(entry_point), SETTLED.get(entry_point, set()))
-
-
-def fields_of(configs: Sequence[type[Settings]], settled: Set[str]) -> dict[str, FieldInfo]:
-    """Returns the parameters of configurations by name, but those that are settled; the options, the last, stay so."""
-    *steps, options = configs
-    found: dict[str, FieldInfo] = {}
-    for config in (*reversed(steps), options):
-        found |= {name: field for name, field in config.model_fields.items() if name not in found}
-    return {name: field for name, field in found.items() if name not in settled}
-
-
-def help_text(entry_point: str) -> str:
-    """Returns what an entry point does, in a sentence."""
-    if entry_point == MAIN:
-        return _MAIN_HELP
-    others: dict[str, type[Settings]] = {PROMOTE: PromoteConfig, **_APART}
-    return str((others.get(entry_point) or STEPS[entry_point].config).__doc__)
+def steps_behind(*names: str) -> tuple[str, ...]:
+    """Returns the steps that the commands of some steps may have to run, upstream first, those included."""
+    found: set[str] = set()
+    waiting = [*names, *(REGISTER for name in names if STEPS[name].registers)]
+    while waiting:
+        step = STEPS[waiting.pop()]
+        if step.name not in found:
+            found.add(step.name)
+            waiting += [*(needed.steps[0] for needed in step.inputs), *step.makes]
+    return tuple(name for name in STEPS if name in found)

@@ -1,90 +1,118 @@
-"""Which modules of the package a module imports, directly or through others, read from the source alone."""
+"""Which modules of a package a module imports, directly or through others, read from the source alone."""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Self
 
-__all__ = ["PACKAGE", "imported_modules", "path_of"]
+__all__ = ["THIS_PACKAGE", "Package"]
 
-PACKAGE = Path(__file__).parents[1]
-"""The folder of the package."""
+THIS_PACKAGE = Path(__file__).parents[1]
+"""The folder of the package that this module is in."""
+
+_INIT = "__init__"
+_DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(:[A-Za-z_]\w*)?")
 
 
-def imported_modules(roots: tuple[str, ...], leaving_out: tuple[str, ...] = (), folder: Path = PACKAGE) -> list[str]:
-    """Returns modules and every module of the package that they import, transitively and sorted.
+@dataclass(frozen=True, slots=True)
+class Package:
+    """The source of a package, module by module.
 
-    A name that a package's `__init__` only passes on counts as imported from the module that defines it, so that
-    `from lds_mlflow.latent import select` reaches one module of that room and not all of them. A module that is named
-    in a string, as `import_module` takes it or as MODULE:NAME, counts too.
-
-    Args:
-        roots: Full names of the modules to begin with.
-        leaving_out: Full names of modules and packages that are not followed.
-        folder: The folder of the package; its name is the package's.
+    Attributes:
+        sources: The text of every module, by its full name; a folder's `__init__` ends in `.__init__`.
     """
-    reached: set[str] = set()
-    waiting = list(roots)
-    while waiting:
-        module = waiting.pop()
-        if module in reached or any(module == name or module.startswith(f"{name}.") for name in leaving_out):
-            continue
-        reached.add(module)
-        waiting += _imports_of(module, folder)
-    return sorted(reached)
 
+    sources: Mapping[str, str]
 
-def path_of(module: str, folder: Path = PACKAGE) -> Path | None:
-    """Returns the file of a module of the package, or None where the package has no such module."""
-    package, *parts = module.split(".")
-    if package != folder.name:
-        return None
-    place = folder.joinpath(*parts)
-    candidates = (place.with_suffix(".py"), place / "__init__.py") if parts else (place / "__init__.py",)
-    return next((path for path in candidates if path.is_file()), None)
+    @classmethod
+    def read(cls, folder: Path = THIS_PACKAGE) -> Self:
+        """Reads every module below a folder, whose name is the package's."""
+        return cls(
+            {
+                ".".join(path.relative_to(folder.parent).with_suffix("").parts): path.read_text(encoding="utf-8")
+                for path in sorted(folder.rglob("*.py"))
+            }
+        )
+
+    def below(self, name: str) -> list[str]:
+        """Returns all modules of a folder of the package, by the folder's full name."""
+        return [module for module in self.sources if module.startswith(f"{name}.")]
+
+    def imported_by(self, modules: Iterable[str], leaving_out: tuple[str, ...] = ()) -> list[str]:
+        """Returns some modules and every module of the package that they import, transitively and sorted.
+
+        A name that an `__init__` only passes on counts as imported from the module that defines it, so that
+        `from lds_mlflow.latent import select` reaches one module of that folder and not all of them. A module that a
+        string names, as `import_module` takes it or as MODULE:NAME, counts too.
+
+        Args:
+            modules: Full names of the modules to begin with.
+            leaving_out: Full names of modules and folders that are not followed.
+
+        Raises:
+            KeyError: The package has no such module.
+        """
+        reached: set[str] = set()
+        waiting = list(modules)
+        while waiting:
+            module = waiting.pop()
+            if module in reached or any(module == name or module.startswith(f"{name}.") for name in leaving_out):
+                continue
+            reached.add(module)
+            for name in _names_in(self.sources[module], module):
+                waiting += self._defining(name)
+        return sorted(reached)
+
+    def _defining(self, name: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+        """Yields the module that a dotted name stands for, or that defines what the name stands for."""
+        if name in seen:
+            return
+        room, _, last = name.rpartition(".")
+        init = f"{room}.{_INIT}"
+        if name in self.sources:
+            yield name
+        elif f"{name}.{_INIT}" in self.sources:
+            yield f"{name}.{_INIT}"
+        elif init in self.sources:
+            passed_on = _passed_on(self.sources[init], init)
+            if last in passed_on:
+                yield from self._defining(passed_on[last], seen | {name})
+            else:
+                yield init
+        elif room:
+            # A class or a constant of a module, or an attribute of one.
+            yield from self._defining(room, seen | {name})
 
 
 @cache
-def _imports_of(module: str, folder: Path) -> tuple[str, ...]:
-    path = path_of(module, folder)
-    assert path is not None, module
-    return tuple(dict.fromkeys(_found_in(ast.parse(path.read_text(encoding="utf-8")), folder)))
-
-
-def _found_in(tree: ast.Module, folder: Path) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                yield from _definition_of(node.module, alias.name, folder)
+def _names_in(source: str, module: str) -> tuple[str, ...]:
+    """Returns the dotted names of what a module may import: of modules, and of what it takes from them."""
+    found: dict[str, None] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            found |= dict.fromkeys(f"{_origin(node, module)}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if path_of(alias.name, folder))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            # A table names what is imported when it is chosen as MODULE:NAME.
-            module, _, _ = node.value.partition(":")
-            is_module = module.startswith(f"{folder.name}.") and path_of(module, folder)
-            yield from (module,) if is_module else ()
-
-
-def _definition_of(module: str, name: str, folder: Path) -> Iterator[str]:
-    """Yields the module that defines a name which is imported from another."""
-    path = path_of(module, folder)
-    if path is None:
-        return
-    if path_of(f"{module}.{name}", folder):
-        yield f"{module}.{name}"
-    elif path.name == "__init__.py" and name in _passed_on(path):
-        yield from _definition_of(*_passed_on(path)[name], folder)
-    else:
-        yield module
+            found |= dict.fromkeys(alias.name for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _DOTTED_NAME.fullmatch(node.value):
+            found[node.value.replace(":", ".")] = None
+    return tuple(found)
 
 
 @cache
-def _passed_on(path: Path) -> dict[str, tuple[str, str]]:
-    """Returns the names that an `__init__` imports, each with the module that it is from and its name there."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _passed_on(source: str, module: str) -> dict[str, str]:
+    """Returns the names that an `__init__` imports, each with the dotted name that it stands for."""
     return {
-        alias.asname or alias.name: (node.module, alias.name)
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module
+        alias.asname or alias.name: f"{_origin(node, module)}.{alias.name}"
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
+
+
+def _origin(node: ast.ImportFrom, module: str) -> str:
+    """Returns the full name of the module that a `from` imports from, written out where it is relative."""
+    above = module.split(".")[: -node.level] if node.level else []
+    return ".".join([*above, *([node.module] if node.module else [])])

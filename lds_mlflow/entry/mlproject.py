@@ -1,17 +1,22 @@
-"""MLproject, written from the configurations."""
+"""MLproject, written from the entry points."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 from pydantic.fields import FieldInfo
 
-from lds_mlflow.config import help_of
+from lds_mlflow.config import choices_of
+from lds_mlflow.entry.points import EntryPoint
 
 __all__ = ["IN_A_CONTAINER", "ON_THIS_MACHINE", "Surroundings", "mlproject"]
 
-_HEAD = "# Written by `python -m tuning.mlproject` from the configurations; edit those.\n"
+_HEAD = """\
+# Written by `python -m tuning.mlproject` from the configurations; edit those.
+# These are the parameters that people set most. -P sets any other as well: `python -m lds_mlflow ENTRY_POINT --help`
+# lists all of them, for the entry point tune `python -m tuning tune --help`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +49,41 @@ IN_A_CONTAINER = Surroundings(
 )
 
 
-def mlproject(entry_points: Mapping[str, tuple[str, Mapping[str, FieldInfo]]], surroundings: Surroundings) -> str:
+def mlproject(points: Iterable[EntryPoint], surroundings: Surroundings) -> str:
     """Returns the text of an MLproject file.
 
     Args:
-        entry_points: By name, the package that runs each, and its parameters.
+        points: The entry points.
         surroundings: What it runs in.
     """
-    content = {
-        "name": surroundings.name,
-        **surroundings.environment,
-        "entry_points": {name: _entry_point(name, *how, surroundings) for name, how in entry_points.items()},
-    }
-    return _HEAD + yaml.safe_dump(content, sort_keys=False, width=120)
+    head = yaml.safe_dump({"name": surroundings.name, **surroundings.environment}, sort_keys=False)
+    return "\n".join([f"{_HEAD}{head}\nentry_points:", *(_entry_point(point, surroundings) for point in points)])
 
 
-def _entry_point(
-    name: str, package: str, fields: Mapping[str, FieldInfo], surroundings: Surroundings
-) -> dict[str, Any]:
-    flags = " ".join(f"--{field}={{{field}}}" for field in fields)
+def _entry_point(point: EntryPoint, surroundings: Surroundings) -> str:
+    flags = "".join(f" --{name}={{{name}}}" for name in point.declared)
     # exec: signals reach the program itself, and not a shell in front of it.
     start = "exec " if surroundings.by_shell else ""
-    return {
-        "parameters": {
-            field: {
-                "type": _type(info.default),
-                "default": surroundings.defaults.get(field, _plain(info.default)),
-                "help": help_of(info),
-            }
-            for field, info in fields.items()
-        },
-        "command": f"{start}python -m {package} {name} {flags}",
-    }
+    # One line a parameter: people look for a name and its default, which MLflow itself doesn't show.
+    lines = [f"      {name}: {_parameter(name, field, surroundings)}" for name, field in point.declared.items()]
+    command = _in_one_line(f"{start}python -m {point.package} {point.name}{flags}")
+    return "\n".join([f"  {point.name}:", "    parameters:", *lines, f"    command: {command}", ""])
+
+
+def _parameter(name: str, field: FieldInfo, surroundings: Surroundings) -> str:
+    default = surroundings.defaults.get(name, _plain(field.default))
+    return _in_one_line({"type": _type(field.default), "default": default, "help": _help(field)})
+
+
+def _help(field: FieldInfo) -> str:
+    # What each choice means is told by --help.
+    choices = ", ".join(choices_of(field))
+    return f"{field.description} One of {choices}." if choices else str(field.description)
+
+
+def _in_one_line(value: object) -> str:
+    text: str = yaml.safe_dump(value, sort_keys=False, default_flow_style=True, width=float("inf"))
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _type(default: object) -> str:

@@ -1,14 +1,13 @@
 """The runs that `ablate` reads: every arm by every seed, evaluated by the parts select and test."""
 
-from collections.abc import Mapping
 from functools import partial
 
 from lds_mlflow.choices.samplers import PRIOR
 from lds_mlflow.config import AblateConfig
 from lds_mlflow.config.arms import ARMS, BASELINE, LDS, Arm
 from lds_mlflow.errors import SelectionError
-from lds_mlflow.pipeline.runner import Runner
-from lds_mlflow.pipeline.seed_runs import Runs, SeedRuns, shared_runs
+from lds_mlflow.pipeline.runner import Runner, Runs
+from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
 from lds_mlflow.tracking import FinishedRun
 
@@ -19,9 +18,7 @@ Task = tuple[str, int]
 """What is done at once: an arm or the generations, and a seed."""
 
 
-def inputs_of_ablate(
-    runner: Runner, config: AblateConfig, known: Mapping[str, FinishedRun], parent: str
-) -> dict[str, FinishedRun]:
+def inputs_of_ablate(runner: Runner, config: AblateConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
     """Returns the runs that tell of all arms, named ARM-SEED-PART; makes what isn't there."""
     shared = shared_runs(runner, known, parent)
     arms = [name for name in config.wanted if name != BASELINE and _is_possible(ARMS[name], shared["data"])]
@@ -45,7 +42,7 @@ def _is_possible(arm: Arm, data: FinishedRun) -> bool:
 
 
 def _run_task(parent: str, generations: int, runner: Runner, task: Task) -> dict[str, str]:
-    """Returns the ids of the runs that ablate reads, by their labels; none for an arm that has no A on these images."""
+    """Returns the ids of the runs that ablate reads, by their labels; none for an arm that finds no A here."""
     name, seed = task
     seed_runs = SeedRuns(runner, shared_runs(runner, {}, parent), seed, parent)
     try:
@@ -56,19 +53,19 @@ def _run_task(parent: str, generations: int, runner: Runner, task: Task) -> dict
     return {label: run.id for label, run in made.items()}
 
 
-def _arm(runs: SeedRuns, arm: Arm) -> Runs:
+def _arm(runs: SeedRuns, arm: Arm) -> dict[str, FinishedRun]:
     known, label = runs.baseline(), f"{arm.name} {runs.seed}"
-    made: Runs = {}
+    made: dict[str, FinishedRun] = {}
     if arm.augment is not None:
         known["augment"] = made[f"{arm.name}-{runs.seed}-augment"] = runs.augment(known, label, arm.augment)
     model = known["train"] if arm.finetune is None else runs.finetune(known, label, arm.finetune)
     return made | _evaluations(runs, arm.name, label, model, arm.sampler)
 
 
-def _generations(runs: SeedRuns, generations: int) -> Runs:
+def _generations(runs: SeedRuns, generations: int) -> dict[str, FinishedRun]:
     """Finetunes on A by the draft's rule, then again on that model's own A, and so on."""
     known = runs.baseline()
-    made: Runs = {}
+    made: dict[str, FinishedRun] = {}
     for generation in range(1, generations + 1):
         label = f"generation {generation} seed {runs.seed}"
         known["augment"] = runs.augment(known, label, ARMS[LDS].augment or {})
@@ -80,7 +77,7 @@ def _generations(runs: SeedRuns, generations: int) -> Runs:
     return made
 
 
-def _evaluations(runs: SeedRuns, name: str, label: str, model: FinishedRun, sampler: str) -> Runs:
+def _evaluations(runs: SeedRuns, name: str, label: str, model: FinishedRun, sampler: str) -> dict[str, FinishedRun]:
     return {
         f"{name}-{runs.seed}-{part}": runs.evaluate(label, model, part, sampler=sampler) for part in ("select", "test")
     }

@@ -1,10 +1,11 @@
 """The commands: one step with all that it needs, or the whole pipeline."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from lds_mlflow.choices.figures import COMPARED
-from lds_mlflow.config import NO_MODEL, RegisterConfig, Settings, parse
-from lds_mlflow.entry.graph import ABLATE, COMPARE, MAIN, PROMOTE, REGISTER, STEPS, steps_behind
+from lds_mlflow.config import NO_MODEL, AblateConfig, CompareConfig, Configs, RegisterConfig, StepConfig
+from lds_mlflow.entry.graph import COMPARE, REFERENCES, REGISTER, STEPS
+from lds_mlflow.entry.points import MAIN, PROMOTE
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.pipeline.ablation_runs import inputs_of_ablate
@@ -18,7 +19,11 @@ from lds_mlflow.values import Evaluation
 
 __all__ = ["Pipeline"]
 
-_GATHER: dict[str, Gather] = {COMPARE: inputs_of_compare, REGISTER: inputs_of_register, ABLATE: inputs_of_ablate}
+_GATHER: dict[type[StepConfig], Gather] = {
+    CompareConfig: inputs_of_compare,
+    RegisterConfig: inputs_of_register,
+    AblateConfig: inputs_of_ablate,
+}
 
 
 class Pipeline:
@@ -34,7 +39,7 @@ class Pipeline:
 
     def __init__(
         self,
-        configs: Mapping[type[Settings], Settings],
+        configs: Configs,
         tracker: Tracker,
         interruption: Interruption,
         say: Callable[[str], None],
@@ -55,14 +60,10 @@ class Pipeline:
         run = self.tracker.begin(name, parent=None, values={})
         with Ending(run):
             found = self.runner.resolve(name, {}, parent=run.id, own=run)
-        if name == "finetune" and self._registers():
+        if STEPS[name].registers and self.runner.configs[RegisterConfig].registered_model != NO_MODEL:
             self.runner.resolve(REGISTER, {**self._behind(found), name: found}, parent=run.id)
             promote_if_new(self.runner, run.id)
         return found
-
-    def _registers(self) -> bool:
-        config = parse(RegisterConfig, self.runner.configs[RegisterConfig].model_dump())
-        return config.registered_model != NO_MODEL
 
     def _behind(self, run: FinishedRun) -> dict[str, FinishedRun]:
         return {name: self.tracker.open(run_id) for name, run_id in run.inputs.items()}
@@ -77,10 +78,8 @@ class Pipeline:
         self.tracker.end_orphans()
         run = self.tracker.begin(MAIN, parent=None, values={tags.STEP: MAIN})
         with Ending(run):
-            for name in steps_behind(MAIN):
-                run.log_params(
-                    self.runner.config(STEPS[name], {}).model_dump(mode="json", exclude=STEPS[name].references)
-                )
+            for config in filter(None, (self.runner.configs.get(step.config) for step in STEPS.values())):
+                run.log_params(config.model_dump(mode="json", exclude=set(REFERENCES)))
             known = {"data": self.runner.resolve("data", {}, parent=run.id)}
             log_data(run, known)
             compared = self.runner.resolve(COMPARE, known, parent=run.id)

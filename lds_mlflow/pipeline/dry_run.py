@@ -1,7 +1,6 @@
 """`train` with dry_run=true: what it would take and log, and nothing of it done."""
 
 from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig, parse
-from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.pipeline.runner import Ending, Runner, log_data
 from lds_mlflow.recipes.costs import estimate_costs
 from lds_mlflow.tracking import Run, tags
@@ -17,21 +16,20 @@ def dry_run(runner: Runner, run: Run) -> None:
 
     Augmenting is estimated by its defaults, and finetuning by them and by what it has in common with training.
     """
-    config = runner.config(STEPS["train"], {})
-    assert isinstance(config, TrainConfig)
+    config = runner.configs[TrainConfig]
     with Ending(run):
         run.log_tags({tags.STEP: _NAME})
         run.log_params(config.model_dump(mode="json"))
-        inputs = runner.inputs(STEPS["train"], config, {}, parent=run.id)
+        inputs = runner.inputs(config, {}, parent=run.id)
         log_data(run, inputs)
-        images = inputs["data"].load(ExampleSet, "train")
+        examples = inputs["data"].load(ExampleSet, "train")
         shared = config.model_dump(include=set(FinetuneConfig.model_fields))
         augment, finetune = parse(AugmentConfig, {}), parse(FinetuneConfig, shared)
         costs = estimate_costs(
             config,
             augment,
             finetune,
-            images,
+            examples,
             checkpoint_every=runner.options.checkpoint_every,
             device=runner.device,
             ranks=runner.ranks,
@@ -39,7 +37,7 @@ def dry_run(runner: Runner, run: Run) -> None:
         run.log_metrics({f"plan/{name}": value for name, value in (costs.measured | costs.calculated).items()})
         batches = f"in batches of {config.batch_size}"
         steps = f"{config.train_steps:,} training steps and {finetune.finetune_steps:,} finetuning steps {batches}"
-        head = f"{steps}, on {len(images):,} images and {runner.device}"
+        head = f"{steps}, on {len(examples):,} examples and {runner.device}"
         run.log_note(f"**{_NAME}**: {head}\n\n```\n{costs.table()}\n```")
         run.log_tags({tags.SENTENCE: head})
         runner.say(f"{_NAME:<11}{head}\n{costs.table()}")

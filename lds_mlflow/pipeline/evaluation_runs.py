@@ -1,30 +1,14 @@
 """The runs that `compare` and `register` read: models, and their evaluations."""
 
-from collections.abc import Mapping
-from typing import TypeVar
-
 from lds_mlflow.choices.samplers import PRIOR, SAMPLERS
-from lds_mlflow.config import (
-    AUTO,
-    NO_MODEL,
-    NO_RUN,
-    CompareConfig,
-    EvaluateConfig,
-    RegisterConfig,
-    StepConfig,
-    named_runs,
-    parse,
-)
-from lds_mlflow.entry.graph import COMPARE, REGISTER, STEPS, Input
+from lds_mlflow.config import AUTO, NO_MODEL, NO_RUN, CompareConfig, EvaluateConfig, RegisterConfig, named_runs
+from lds_mlflow.entry.graph import MODELS, REGISTER
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.pipeline.runner import Runner
+from lds_mlflow.pipeline.runner import Runner, Runs
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import LatentDistribution
 
 __all__ = ["can_be_judged", "evaluate_model", "inputs_of_compare", "inputs_of_register", "takes_classifier"]
-
-Runs = Mapping[str, FinishedRun]
-C = TypeVar("C", bound=StepConfig)
 
 
 def inputs_of_compare(runner: Runner, config: CompareConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
@@ -33,7 +17,7 @@ def inputs_of_compare(runner: Runner, config: CompareConfig, known: Runs, parent
         return _evaluations_of_main(runner, dict(known), parent)
     models: dict[str, FinishedRun] = {}
     for label, reference in named_runs(config.runs):
-        found = runner.open(Input("runs", STEPS[COMPARE].inputs[0].steps), reference)
+        found = runner.open(MODELS, reference)
         name = label or _name(runner, found)
         if name in models:
             raise ConfigError(
@@ -53,7 +37,7 @@ def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: 
     """Evaluates the baseline, the control (as long without A) and the finetuned model; that also as registered."""
     if "data" not in known:
         known["data"] = runner.resolve("data", known, parent=parent)
-    # Images without labels stop it before anything is trained.
+    # Examples without labels stop it before anything is trained.
     for name in ("classifier", "train") if takes_classifier(runner, known["data"]) else ("train",):
         known[name] = runner.resolve(name, known, parent=parent)
     control = runner.resolve("finetune", known, parent=parent, label="control", changes={"augment_run": NO_RUN})
@@ -62,7 +46,8 @@ def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: 
     evaluations = {
         label: evaluate_model(runner, label, model, known, parent, sampler=PRIOR) for label, model in models.items()
     }
-    if _setting(runner, RegisterConfig).registered_model != NO_MODEL:
+    registering = runner.configs.get(RegisterConfig)
+    if registering is not None and registering.registered_model != NO_MODEL:
         registered = runner.resolve(REGISTER, {**known, "finetune": finetuned}, parent=parent)
         sampler = registered.load(LatentDistribution, "distribution").sampler
         if sampler != PRIOR:
@@ -73,7 +58,7 @@ def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: 
 
 def inputs_of_register(runner: Runner, config: RegisterConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
     """Returns the model to register, and where its sampler is to be chosen, evaluations of each by the select part."""
-    found = runner.inputs(STEPS[REGISTER], config, known, parent)
+    found = runner.inputs(config, known, parent)
     if config.served_sampler != AUTO or not can_be_judged(runner, found["data"]):
         return found
     settled = {**known, "data": found["data"]}
@@ -100,17 +85,13 @@ def evaluate_model(
 
 
 def can_be_judged(runner: Runner, data: FinishedRun) -> bool:
-    """Says whether samples can be judged: by the classifier, if the images have classes, or by other features."""
-    return data.metrics["data/classes"] > 0 or _setting(runner, EvaluateConfig).features != "classifier"
+    """Says whether samples can be judged: by the classifier, if the examples have classes, or by other features."""
+    return data.metrics["data/classes"] > 0 or runner.configs[EvaluateConfig].features != "classifier"
 
 
 def takes_classifier(runner: Runner, data: FinishedRun) -> bool:
     """Says whether samples are judged by the classifier: for their features, or for their classes."""
-    return data.metrics["data/classes"] > 0 or _setting(runner, EvaluateConfig).features == "classifier"
-
-
-def _setting(runner: Runner, kind: type[C]) -> C:
-    return parse(kind, runner.configs[kind].model_dump())
+    return data.metrics["data/classes"] > 0 or runner.configs[EvaluateConfig].features == "classifier"
 
 
 def _name(runner: Runner, run: FinishedRun) -> str:

@@ -12,12 +12,12 @@ from time import sleep
 from filelock import FileLock
 
 from lds_mlflow.choices.figures import MARGIN
-from lds_mlflow.config import NO_MODEL, PromoteConfig, parse
-from lds_mlflow.entry.graph import PROMOTE
+from lds_mlflow.config import NO_MODEL, PromoteConfig
+from lds_mlflow.entry.points import PROMOTE
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.metrics import Decision, Limit, Limits, decide
 from lds_mlflow.pipeline.evaluation_runs import can_be_judged, evaluate_model
-from lds_mlflow.pipeline.runner import Ending, Runner
+from lds_mlflow.pipeline.runner import Ending, Runner, Runs
 from lds_mlflow.reporting.comparison import comparison_report, comparison_table
 from lds_mlflow.tracking import CHAMPION, FinishedRun, Run, Version, tags
 from lds_mlflow.values import Evaluation, LatentDistribution
@@ -31,7 +31,7 @@ _SECTION = "Promotion"
 
 def promote_if_new(runner: Runner, parent: str) -> None:
     """Promotes the newest version, unless that has been decided already against the champion that there is."""
-    config = parse(PromoteConfig, runner.configs[PromoteConfig].model_dump())
+    config = runner.configs[PromoteConfig]
     registry, name = runner.tracker.registry, config.registered_model
     if name == NO_MODEL:
         return
@@ -55,7 +55,7 @@ def promote(runner: Runner, run: Run) -> None:
     Raises:
         TrackingError: There is no such version; or none to restore.
     """
-    config = parse(PromoteConfig, runner.configs[PromoteConfig].model_dump())
+    config = runner.configs[PromoteConfig]
     with Ending(run), _one_at_a_time(runner, config):
         run.log_params(config.model_dump(mode="json"))
         sentence = _roll_back(runner, config) if config.rollback else _decide(runner, config, run)
@@ -92,12 +92,12 @@ def _judge(
     registered = runner.tracker.open(candidate.run_id)
     data = runner.tracker.open(registered.inputs["data"])
     if not can_be_judged(runner, data):
-        says = "not judged: the images have no classes, so another extractor than the classifier is needed (features)"
+        says = "not judged: the examples have no classes, so another extractor than the classifier is needed (features)"
         return Decision((Limit("features", False, says),), ()), {}
     if champion is not None:
         other = runner.tracker.open(runner.tracker.open(champion.run_id).inputs["data"])
         if other.digest != data.digest:
-            says = f"not comparable: version {champion.number} was made from other images"
+            says = f"not comparable: version {champion.number} was made from other examples"
             return Decision((Limit("data", False, says),), ()), {}
     classifier = _classifier_of(runner, registered)
     versions = {"champion": champion, "candidate": candidate}
@@ -121,9 +121,7 @@ def _judge(
     return decision, runs
 
 
-def _evaluate(
-    runner: Runner, label: str, version: Version, classifier: dict[str, FinishedRun], parent: str
-) -> FinishedRun:
+def _evaluate(runner: Runner, label: str, version: Version, classifier: Runs, parent: str) -> FinishedRun:
     registered = runner.tracker.open(version.run_id)
     distribution = registered.load(LatentDistribution, "distribution")
     settings = {name: registered.params[name] for name in ("sampler_sigma", "sampler_components")}
@@ -170,7 +168,7 @@ def _note(
     champion: Version | None,
     *,
     decision: Decision,
-    evaluated: dict[str, FinishedRun],
+    evaluated: Runs,
 ) -> str:
     before = champion.number if champion else _NONE
     if decision.promotes:

@@ -2,60 +2,29 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from lds_mlflow.config import AUTO, NO_RUN, CompareConfig, EvaluateConfig, Options, Settings, StepConfig, parse
-from lds_mlflow.entry.fingerprint import code_digest, fingerprint_of
-from lds_mlflow.entry.graph import STEPS, TEST_PARTS, Input, Step
+from lds_mlflow.config import AUTO, NO_RUN, Configs, Options, Settings, StepConfig, parse
+from lds_mlflow.entry.fingerprint import digest_of_feature_code, fingerprint_of
+from lds_mlflow.entry.graph import STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.errors import ConfigError, Interrupted, without_passwords
 from lds_mlflow.machine.files import remove
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
-from lds_mlflow.steps import (
-    ablate,
-    augment,
-    classifier,
-    compare,
-    data,
-    encode,
-    evaluate,
-    finetune,
-    register,
-    sample,
-    train,
-)
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.tracking.context import Context
 
-__all__ = ["Ending", "Gather", "Runner", "in_lines", "log_data"]
+__all__ = ["Ending", "Gather", "Runner", "Runs", "in_lines", "log_data"]
 
-_FEATURE_CODE = ("lds_mlflow.recipes.extractors",)
+C = TypeVar("C", bound=Settings)
 
-
-@dataclass(frozen=True, slots=True)
-class _Code:
-    run: Callable[[Any, Context], str]
-    outside: Callable[[Any], str] = lambda config: ""
-
-
-_CODE: dict[str, _Code] = {
-    "data": _Code(data.run, data.outside),
-    "train": _Code(train.run, train.outside),
-    "encode": _Code(encode.run),
-    "augment": _Code(augment.run),
-    "finetune": _Code(finetune.run, finetune.outside),
-    "classifier": _Code(classifier.run),
-    "evaluate": _Code(evaluate.run, evaluate.outside),
-    "compare": _Code(compare.run),
-    "register": _Code(register.run),
-    "ablate": _Code(ablate.run),
-    "sample": _Code(sample.run),
-}
+Runs = Mapping[str, FinishedRun]
+"""Finished runs by what each is read as: the name of its step, or a label where there are several of one step."""
 
 
 class Runner:
@@ -66,29 +35,29 @@ class Runner:
         tracker: Where runs are kept.
         interruption: Who knows whether the user wants to stop.
         say: Prints a line.
-        gather: What finds or makes the inputs of the steps that read many runs, by their names.
+        gather: What finds or makes the inputs of the steps that read many runs, by their configurations.
         ranks: The processes that compute as one; this one leads.
     """
 
     def __init__(
         self,
-        configs: Mapping[type[Settings], Settings],
+        configs: Configs,
         tracker: Tracker,
         interruption: Interruption,
         say: Callable[[str], None],
-        gather: "Mapping[str, Gather]",
+        gather: "Mapping[type[StepConfig], Gather]",
         *,
         ranks: Ranks = ALONE,
     ) -> None:
         self.configs, self.tracker, self.gather = configs, tracker, gather
         self.interruption, self.say = interruption, say
-        self.options = parse(Options, configs[Options].model_dump())
+        self.options = configs[Options]
         self.ranks, self.device = ranks, device_of(self.options.device)
 
     def resolve(
         self,
         name: str,
-        known: Mapping[str, FinishedRun],
+        known: Runs,
         *,
         parent: str,
         own: Run | None = None,
@@ -106,15 +75,11 @@ class Runner:
             changes: Parameters that differ from the command's.
         """
         step = STEPS[name]
-        config = self.config(step, changes or {})
-        gather = self.gather.get(name)
-        inputs = gather(self, config, known, parent) if gather else self.inputs(step, config, known, parent)
-        outside = _CODE[name].outside(config)
+        config = self.config(step.config, changes or {})
+        gather = self.gather.get(step.config, _inputs_as_named)
+        inputs = gather(self, config, known, parent)
         digests = {stem: run.digest for stem, run in inputs.items()}
-        if isinstance(config, CompareConfig):
-            # The first of a pair is the reference.
-            digests = {f"{place} {stem}": digest for place, (stem, digest) in enumerate(digests.items())}
-        fingerprint = fingerprint_of(step, config, digests, outside)
+        fingerprint = fingerprint_of(step, config, digests, _outside(step, config))
         with self._lock(name, fingerprint):
             # What this very command has made is never made again.
             found = self.tracker.find(fingerprint, under=None if self.options.reuse else parent)
@@ -130,15 +95,27 @@ class Runner:
             )
             return self._execute(step, config, inputs, fingerprint, run)
 
-    def config(self, step: Step, changes: Mapping[str, Any]) -> StepConfig:
-        """Returns the command's configuration of a step, with changes."""
-        return parse(step.config, self.configs[step.config].model_dump() | dict(changes))
+    def config(self, kind: type[C], changes: Mapping[str, Any]) -> C:
+        """Returns the command's configuration of a kind, with changes.
 
-    def inputs(
-        self, step: Step, config: StepConfig, known: Mapping[str, FinishedRun], parent: str
-    ) -> dict[str, FinishedRun]:
-        """Returns every upstream run of a step, by name; given ones are opened before any is made."""
+        Raises:
+            ConfigError: A change is of no parameter of it, or has a value that can't be used.
+        """
+        return parse(kind, self.configs[kind].model_dump() | dict(changes))
+
+    def inputs(self, config: StepConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
+        """Returns every upstream run of a step, by name; given ones are opened before any is made.
+
+        Args:
+            config: The configuration of the step.
+            known: Upstream runs that are settled already.
+            parent: Id of the run to nest new runs under.
+
+        Raises:
+            ConfigError: A given run is of another step, or was made from other inputs than the rest.
+        """
         found: dict[str, FinishedRun] = {}
+        step = _step_of(config)
         for needed in step.inputs:
             reference = getattr(config, needed.parameter)
             if reference not in (AUTO, NO_RUN):
@@ -164,10 +141,10 @@ class Runner:
         return run
 
     def _add(self, found: dict[str, FinishedRun], needed: Input, run: FinishedRun) -> None:
-        # A finetuned model that another begins with stands for all that it was made from, except for the data.
-        wanted = {"data"} if (needed.parameter, run.step) == ("train_run", "finetune") else set(run.inputs) - {"model"}
+        # A finetuned model that another begins with was made from more than the baseline that it stands for.
+        own = needed.stands_for or run.step
+        wanted = set(steps_behind(own)) - {own}
         behind = {stem: self.tracker.open(run_id) for stem, run_id in run.inputs.items() if stem in wanted}
-        own = "train" if needed.parameter == "train_run" else run.step
         for name, upstream in {**behind, own: run}.items():
             before = found.setdefault(name, upstream)
             if before.digest != upstream.digest:
@@ -187,9 +164,7 @@ class Runner:
         self._say(step.name, f"running on {self.device}{resumes} (run {run.id[:8]})")
         context = Context(
             run=run,
-            inputs=inputs
-            if _judges(step, config)
-            else {stem: run.without(*TEST_PARTS) for stem, run in inputs.items()},
+            inputs=inputs if step.judges(config) else {stem: run.without(*TEST_PARTS) for stem, run in inputs.items()},
             device=self.device,
             ranks=self.ranks,
             fingerprint=fingerprint,
@@ -204,7 +179,7 @@ class Runner:
             run.log_params(config.model_dump(mode="json"))
             log_data(run, inputs)
             run.watch_system()
-            sentence = _CODE[step.name].run(config, context)
+            sentence = import_module(step.module).run(config, context)
             run.log_metrics({"cost/seconds": monotonic() - started})
             run.log_tags({tags.SENTENCE: sentence})
             run.log_note(f"**{step.name}**: {in_lines(sentence)}.\n\n{context.lineage}")
@@ -231,7 +206,7 @@ class Runner:
 
     def _cache_path(self) -> Path | None:
         # Features that other code computed are others.
-        return self.options.work_dir / "features" / code_digest(_FEATURE_CODE)[:8] if self.options.reuse else None
+        return self.options.work_dir / "features" / digest_of_feature_code()[:8] if self.options.reuse else None
 
     def _say(self, name: str, text: str) -> None:
         self.say(f"{name:<11}{text}")
@@ -269,11 +244,21 @@ def in_lines(sentence: str) -> str:
     return sentence.replace("\n", "\n\n")
 
 
-def _judges(step: Step, config: StepConfig) -> bool:
-    return step.judges and not (isinstance(config, EvaluateConfig) and config.part != "test")
+def _inputs_as_named(runner: Runner, config: StepConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
+    return runner.inputs(config, known, parent)
 
 
-def log_data(run: Run, inputs: Mapping[str, FinishedRun]) -> None:
+def _step_of(config: StepConfig) -> Step:
+    return next(step for step in STEPS.values() if isinstance(config, step.config))
+
+
+def _outside(step: Step, config: StepConfig) -> str:
+    """Returns the digest of the files that a step reads from outside the pipeline, or "" where it reads none."""
+    outside: Callable[[Any], str] | None = getattr(import_module(step.module), "outside", None)
+    return outside(config) if outside else ""
+
+
+def log_data(run: Run, inputs: Runs) -> None:
     """Logs the data set that a run was made from."""
     source = inputs.get("data")
     if source is not None:
@@ -284,5 +269,5 @@ def log_data(run: Run, inputs: Mapping[str, FinishedRun]) -> None:
         )
 
 
-Gather = Callable[[Runner, Any, Mapping[str, FinishedRun], str], dict[str, FinishedRun]]
+Gather = Callable[[Runner, Any, Runs, str], dict[str, FinishedRun]]
 """Finds or makes the inputs of a step: of a runner, the step's configuration, settled runs, and the parent's id."""

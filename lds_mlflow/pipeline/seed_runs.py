@@ -6,17 +6,15 @@ from typing import Any
 
 from lds_mlflow.config import NO_RUN
 from lds_mlflow.pipeline.evaluation_runs import evaluate_model, takes_classifier
-from lds_mlflow.pipeline.runner import Runner
+from lds_mlflow.pipeline.runner import Runner, Runs
 from lds_mlflow.tracking import FinishedRun
 
-__all__ = ["Runs", "SeedRuns", "first_sample_of", "shared_runs"]
+__all__ = ["SeedRuns", "first_sample_of", "shared_runs"]
 
 _SAMPLES_OF_A_SEED = 2**20
 
-Runs = dict[str, FinishedRun]
 
-
-def shared_runs(runner: Runner, known: Mapping[str, FinishedRun], parent: str) -> Runs:
+def shared_runs(runner: Runner, known: Runs, parent: str) -> dict[str, FinishedRun]:
     """Returns the runs that all seeds have in common: data, and the classifier where samples are judged by it."""
     found = {"data": known.get("data") or runner.resolve("data", known, parent=parent)}
     if takes_classifier(runner, found["data"]):
@@ -45,7 +43,7 @@ class SeedRuns:
     seed: int
     parent: str
 
-    def baseline(self) -> Runs:
+    def baseline(self) -> dict[str, FinishedRun]:
         """Returns the baseline and its latents, with what all seeds share."""
         known, label = dict(self.shared), f"seed {self.seed}"
         known["train"] = self.resolve("train", known, label, train_seed=self.seed)

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from lds_mlflow.config import Options, Settings, parse
+from lds_mlflow.config import Configs, Options, StepConfig
+from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.errors import Interrupted, WorkerError
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline.runner import Gather, Runner
@@ -56,7 +57,7 @@ def share_tasks(
     os.environ.setdefault("TQDM_DISABLE", "1")
     # A server that has imported everything once forks them, and has never computed anything.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([__name__, *(step.module for step in STEPS.values())])
     pool = ProcessPoolExecutor(
         min(n_workers, len(tasks)),
         mp_context=context,
@@ -82,16 +83,13 @@ def share_tasks(
             process.join(_GRACE_SECONDS)
 
 
-def _begin(
-    configs: Mapping[type[Settings], Settings], gather: Mapping[str, Gather], environment: Mapping[str, str], n: int
-) -> None:
+def _begin(configs: Configs, gather: Mapping[type[StepConfig], Gather], environment: Mapping[str, str], n: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     # The server that forked this process has those of when it began.
     os.environ.update(environment)
     torch.set_num_threads(max(1, torch.get_num_threads() // n))
-    options = parse(Options, configs[Options].model_dump())
-    _runners.append(Runner(configs, Tracker.connect(options, _say), Interruption(), _say, gather))
+    _runners.append(Runner(configs, Tracker.connect(configs[Options], _say), Interruption(), _say, gather))
 
 
 def _say(line: str) -> None:

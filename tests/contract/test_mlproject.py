@@ -1,36 +1,53 @@
-"""MLproject = configurations = flags."""
+"""MLproject = entry points = flags = configurations."""
 
-import re
 import shlex
+import subprocess
+from collections import defaultdict
 from typing import Any
 
 import click
 import pytest
 import yaml
+from mlflow.projects._project_spec import EntryPoint as MlflowEntryPoint
 
 from lds_mlflow.__main__ import cli
-from lds_mlflow.config import help_of, parse_all
-from lds_mlflow.entry.graph import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE, STEPS, configs_behind, parameters
+from lds_mlflow.config import choices_of, help_of, parse_all
+from lds_mlflow.entry.points import ENTRY_POINTS
 from tests.places import ROOT
 from tuning.__main__ import cli as tuning_cli
-from tuning.entry import CONFIGS, PARAMETERS, TUNE
+from tuning.entry import TUNE
 from tuning.mlproject import mlprojects
 
+PATHS = ("MLproject", "containers/MLproject")
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text())
 POINTS: dict[str, Any] = PROJECT["entry_points"]
-FIELDS = {**{name: parameters(name) for name in ENTRY_POINTS}, TUNE: PARAMETERS}
-KINDS = {**{name: configs_behind(name) for name in ENTRY_POINTS}, TUNE: CONFIGS}
+OURS = {**ENTRY_POINTS, TUNE.name: TUNE}
 COMMANDS = {**cli.commands, **tuning_cli.commands}
+AWKWARD = ("a b", "it's", 'a "b"', "a; echo b", "$HOME", "`id`", "a|b", "a&b", "*", "ü", "-1", "")
+
+ALL_POINTS = pytest.mark.parametrize("name", OURS)
 
 
-def _flags(entry_point: str) -> dict[str, click.Option]:
-    command = COMMANDS[entry_point]
-    return {option.opts[0].removeprefix("--"): option for option in command.params if isinstance(option, click.Option)}
+def _flags(name: str) -> dict[str, click.Option]:
+    options = (option for option in COMMANDS[name].params if isinstance(option, click.Option))
+    return {option.opts[0].removeprefix("--"): option for option in options}
 
 
-@pytest.mark.parametrize("path", ["MLproject", "containers/MLproject"])
+def _launched(name: str, given: dict[str, str]) -> str:
+    """The command that MLflow's launcher makes of an entry point and parameters."""
+    point = MlflowEntryPoint(name, POINTS[name]["parameters"], POINTS[name]["command"])
+    command: str = point.compute_command(given, None)
+    return command
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_mlproject_is_what_the_configurations_give(path: str) -> None:
     assert (ROOT / path).read_text() == mlprojects()[path]
+
+
+def test_both_files_are_short_enough_to_be_read() -> None:
+    assert sum(len((ROOT / path).read_text().splitlines()) for path in PATHS) < 600
+    assert all(len(point["parameters"]) <= 20 for point in POINTS.values())
 
 
 def test_in_a_container_only_the_folders_are_others() -> None:
@@ -39,56 +56,80 @@ def test_in_a_container_only_the_folders_are_others() -> None:
     for name, point in found.items():
         assert f"exec {point['command']}" == POINTS[name]["command"]
         others = {key for key, item in point["parameters"].items() if item != POINTS[name]["parameters"][key]}
-        assert others == {"work_dir", "storage"} & set(point["parameters"])
+        assert others == {"work_dir", "storage"} & set(OURS[name].parameters)
         # MLflow hands it to the container word by word.
         assert not set("$|&;<>") & set(point["command"])
 
 
-def test_mlproject_the_commands_and_the_steps_have_the_same_entry_points() -> None:
-    assert set(POINTS) == set(COMMANDS) == {MAIN, *STEPS, PROMOTE, SERVE, DELIVER, TUNE} == {*ENTRY_POINTS, TUNE}
+def test_mlproject_and_the_commands_have_the_same_entry_points() -> None:
+    assert set(POINTS) == set(COMMANDS) == set(OURS)
 
 
-@pytest.mark.parametrize("entry_point", FIELDS)
-def test_every_parameter_has_a_type_a_default_and_a_help_text(entry_point: str) -> None:
-    for name, parameter in POINTS[entry_point]["parameters"].items():
-        assert parameter["type"] in {"string", "float"}, name
-        assert parameter["default"] is not None, name
-        assert len(parameter["help"]) > 10, name
+@ALL_POINTS
+def test_every_declared_parameter_has_a_type_a_default_and_a_help_text(name: str) -> None:
+    for own, parameter in POINTS[name]["parameters"].items():
+        assert parameter["type"] in {"string", "float"}, own
+        assert parameter["default"] is not None, own
+        assert len(parameter["help"]) > 10, own
 
 
-@pytest.mark.parametrize("entry_point", FIELDS)
-def test_mlproject_the_flags_and_the_configuration_have_the_same_parameters(entry_point: str) -> None:
-    assert set(POINTS[entry_point]["parameters"]) == set(_flags(entry_point)) == set(FIELDS[entry_point])
+@ALL_POINTS
+def test_mlproject_declares_some_of_the_parameters_and_the_flags_are_all_of_them(name: str) -> None:
+    assert list(POINTS[name]["parameters"]) == list(OURS[name].declared)
+    assert list(_flags(name)) == list(OURS[name].parameters)
 
 
-@pytest.mark.parametrize("entry_point", FIELDS)
-def test_the_command_passes_every_parameter_on(entry_point: str) -> None:
-    # MLflow drops a parameter that the command doesn't name, without a word.
-    command = POINTS[entry_point]["command"]
-    passed = dict(re.findall(r"--(\w+)=\{(\w+)\}", command))
-    assert passed == {name: name for name in POINTS[entry_point]["parameters"]}
-    assert shlex.split(command)[:5] == [
-        "exec",
-        "python",
-        "-m",
-        "tuning" if entry_point == TUNE else "lds_mlflow",
-        entry_point,
-    ]
+def test_no_two_entry_points_declare_another_default_for_one_parameter() -> None:
+    defaults = defaultdict(set)
+    for point in POINTS.values():
+        for name, parameter in point["parameters"].items():
+            defaults[name].add(str(parameter["default"]))
+    assert {name: found for name, found in defaults.items() if len(found) > 1} == {}
 
 
-@pytest.mark.parametrize("entry_point", FIELDS)
-def test_the_defaults_are_equal_everywhere(entry_point: str) -> None:
-    kinds = KINDS[entry_point]
+@ALL_POINTS
+def test_the_command_passes_every_declared_parameter_on(name: str) -> None:
+    # MLflow drops a declared parameter that the command doesn't name, without a word.
+    start = ["exec", "python", "-m", OURS[name].package, name]
+    assert shlex.split(POINTS[name]["command"]) == [*start, *(f"--{own}={{{own}}}" for own in OURS[name].declared)]
+
+
+@ALL_POINTS
+def test_the_launcher_passes_on_what_is_not_declared(name: str) -> None:
+    others = {own: "some value" for own in OURS[name].parameters if own not in OURS[name].declared}
+    words = shlex.split(_launched(name, others))
+    assert words[5 + len(OURS[name].declared) :] == [word for own in others for word in (f"--{own}", "some value")]
+
+
+@pytest.mark.parametrize("value", AWKWARD)
+@pytest.mark.parametrize("parameter", ["data", "label"])
+def test_an_awkward_value_passes_the_launcher_and_its_shell_unchanged(parameter: str, value: str) -> None:
+    assert ("data" in OURS["data"].declared, "label" in OURS["data"].declared) == (True, False)
+    command = _launched("data", {parameter: value})
+    start = "exec python -m lds_mlflow data "
+    assert command.startswith(start)
+    printed = ["bash", "-c", "printf '%s\\0' " + command.removeprefix(start)]
+    words = subprocess.run(printed, capture_output=True, text=True, check=True).stdout.split("\0")
+    given = [f"--{parameter}={value}"] if parameter == "data" else [f"--{parameter}", value]
+    assert any(words[place : place + len(given)] == given for place in range(len(words)))
+
+
+@ALL_POINTS
+def test_the_defaults_are_equal_everywhere(name: str) -> None:
+    kinds = OURS[name].configs
     defaults = parse_all(kinds, {})
-    from_mlproject = {name: str(item["default"]) for name, item in POINTS[entry_point]["parameters"].items()}
-    from_flags = {name: option.default for name, option in _flags(entry_point).items()}
+    from_mlproject = {own: str(item["default"]) for own, item in POINTS[name]["parameters"].items()}
+    from_flags = {own: option.default for own, option in _flags(name).items()}
     assert parse_all(kinds, from_mlproject) == defaults
     assert parse_all(kinds, from_flags) == defaults
 
 
-@pytest.mark.parametrize("entry_point", FIELDS)
-def test_the_help_texts_are_equal_everywhere(entry_point: str) -> None:
-    in_mlproject = {name: item["help"] for name, item in POINTS[entry_point]["parameters"].items()}
-    in_config = {name: help_of(field) for name, field in FIELDS[entry_point].items()}
-    in_flags = {name: option.help for name, option in _flags(entry_point).items()}
-    assert in_mlproject == in_config == in_flags
+@ALL_POINTS
+def test_the_help_texts_are_equal_everywhere(name: str) -> None:
+    fields = OURS[name].parameters
+    assert {own: option.help for own, option in _flags(name).items()} == {
+        own: help_of(field) for own, field in fields.items()
+    }
+    for own, item in POINTS[name]["parameters"].items():
+        assert item["help"].startswith(str(fields[own].description))
+        assert all(choice in item["help"] for choice in choices_of(fields[own]))

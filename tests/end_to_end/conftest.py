@@ -16,14 +16,14 @@ from uuid import uuid4
 import pytest
 from mlflow import MlflowClient
 
-from lds_mlflow.entry.graph import ENTRY_POINTS, parameters
+from lds_mlflow.entry.points import ENTRY_POINTS
 from tests.conftest import TINY, use_store
 from tests.forks import Forks
 from tests.places import ROOT
 from tests.postgres import find_postgres, running_postgres
 from tests.servers import PATIENCE_SECONDS
 from tests.tracking_server import PASSWORD, USER, TrackingServer, running_s3
-from tuning.entry import PARAMETERS
+from tuning.entry import TUNE
 
 
 class Process(Protocol):
@@ -62,7 +62,7 @@ def environment() -> dict[str, str]:
 
 def assignments(entry_point: str, work_dir: Path, values: dict[str, Any]) -> dict[str, str]:
     """Tiny settings, changed by `values`, as far as an entry point has them."""
-    known = parameters(entry_point) if entry_point in ENTRY_POINTS else PARAMETERS
+    known = {**ENTRY_POINTS, TUNE.name: TUNE}[entry_point].parameters
     tiny = {name: value for name, value in {**TINY, "work_dir": work_dir}.items() if name in known}
     return {name: str(value) for name, value in (tiny | values).items()}
 

@@ -3,7 +3,7 @@ import pytest
 from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import AblateConfig, AugmentConfig, FinetuneConfig, parse
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL, Arm
-from lds_mlflow.entry.graph import parameters
+from lds_mlflow.entry.points import ENTRY_POINTS
 from lds_mlflow.errors import ConfigError
 
 
@@ -16,7 +16,7 @@ def test_an_arm_changes_parameters_that_there_are_to_values_that_they_take(arm: 
 
 def test_what_an_arm_changes_is_no_parameter_of_ablate() -> None:
     changed = {name for arm in ARMS.values() for changes in (arm.augment, arm.finetune) for name in changes or {}}
-    assert not changed & set(parameters("ablate"))
+    assert not changed & set(ENTRY_POINTS["ablate"].parameters)
 
 
 def test_names_and_titles_are_each_ones_own() -> None:

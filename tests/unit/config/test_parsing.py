@@ -1,3 +1,4 @@
+import re
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def _problems(kinds: tuple[type[Settings], ...], values: dict[str, Any]) -> list
 
 
 def _named(problems: list[str]) -> list[str]:
-    return sorted(problem.split("=")[0].split(":")[0] for problem in problems)
+    return sorted(re.split("[=;]", problem.removeprefix("there is no parameter "))[0] for problem in problems)
 
 
 def _choices(kind: type[Settings], name: str) -> tuple[Any, ...]:
@@ -196,7 +197,9 @@ def test_a_wrong_parameter_that_two_steps_share_is_reported_once() -> None:
 
 
 def test_a_parameter_of_no_step_is_named() -> None:
-    assert _problems((TrainConfig, Options), {"trainsteps": 3}) == ["trainsteps: there is no such parameter"]
+    assert _problems((TrainConfig, Options), {"trainsteps": 3}) == [
+        "there is no parameter trainsteps; the nearest is train_steps"
+    ]
     assert _named(_problems((TrainConfig,), {"tau": 0.1, "sigma": 1})) == ["sigma", "tau"]
 
 

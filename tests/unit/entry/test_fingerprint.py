@@ -1,12 +1,18 @@
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lds_mlflow.config import AugmentConfig, DataConfig, FinetuneConfig, TrainConfig
+from lds_mlflow.config import AugmentConfig, CompareConfig, DataConfig, FinetuneConfig, TrainConfig
 from lds_mlflow.entry import fingerprint
-from lds_mlflow.entry.fingerprint import code_digest, fingerprint_of
-from lds_mlflow.entry.graph import STEPS
+from lds_mlflow.entry.fingerprint import (
+    digest_of_code,
+    digest_of_feature_code,
+    digest_of_step_code,
+    fingerprint_of,
+    modules_behind,
+)
+from lds_mlflow.entry.graph import STEPS, Step
+from lds_mlflow.entry.imports import Package
 
 CODE = '''
 """What the module does."""
@@ -20,19 +26,13 @@ class Thing:
     def area(self, x: float) -> float:
         """Returns its area."""
         return sqrt(x)  # not its side
+
+    async def wait(self) -> None:
+        """Waits."""
 '''
-
-
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package with one room and two modules, in place of the real one."""
-    monkeypatch.setattr(fingerprint, "_PACKAGE", tmp_path)
-    (tmp_path / "room" / "deep").mkdir(parents=True)
-    (tmp_path / "steps").mkdir()
-    (tmp_path / "room" / "thing.py").write_text(CODE)
-    (tmp_path / "room" / "deep" / "inner.py").write_text("X = 1\n")
-    (tmp_path / "module.py").write_text("Y = 2\n")
-    return tmp_path
+PACKAGE = Package.read()
+ALL_STEPS = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+FITS = ("train", "encode", "augment", "finetune", "classifier")
 
 
 def _of_train(config: TrainConfig | None = None, **changes: Any) -> str:
@@ -73,6 +73,12 @@ def test_other_files_outside_have_another_fingerprint() -> None:
     assert fingerprint_of(step, DataConfig(), {}, "one") != fingerprint_of(step, DataConfig(), {}, "two")
 
 
+def test_the_order_of_what_is_compared_matters_and_its_first_is_the_reference() -> None:
+    one, other = {"a": "x", "b": "y"}, {"b": "y", "a": "x"}
+    found = [fingerprint_of(STEPS["compare"], CompareConfig(), inputs, "") for inputs in (one, other)]
+    assert found[0] != found[1]
+
+
 def test_the_run_that_an_input_is_named_by_does_not_matter() -> None:
     assert _of_train(TrainConfig(data_run="0123456789abcdef")) == _of_train(TrainConfig(data_run="auto"))
 
@@ -82,20 +88,79 @@ def test_two_steps_have_two_fingerprints() -> None:
     assert train != encode
 
 
-def test_a_fingerprint_knows_the_code_of_its_step(package: Path) -> None:
-    for place in STEPS["train"].code:
-        (package / place).touch() if place.endswith(".py") else (package / place).mkdir()
-    step = package / "steps" / "train.py"
-    step.write_text("Z = 1\n")
+def _behind(step: Step) -> list[str]:
+    return modules_behind(PACKAGE, [step.module])
+
+
+def _changed(module: str) -> Package:
+    return Package({**PACKAGE.sources, module: f"{PACKAGE.sources[module]}\nCHANGED = True\n"})
+
+
+def test_changing_a_module_changes_the_code_of_exactly_those_steps_that_reach_it() -> None:
+    before = {name: digest_of_code(PACKAGE, [step.module]) for name, step in STEPS.items()}
+    for module in PACKAGE.sources:
+        after = {name: digest_of_code(_changed(module), [step.module]) for name, step in STEPS.items()}
+        changed = {name for name in STEPS if after[name] != before[name]}
+        assert changed == {name for name, step in STEPS.items() if module in _behind(step)}, module
+
+
+def test_the_code_of_a_step_is_part_of_its_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     before = _of_train()
-    step.write_text("Z = 2\n")
-    changed = _of_train()
-    (package / "vae" / "layers.py").write_text("SLOPE = 0.2\n")
-    assert len({before, changed, _of_train()}) == 3
+    monkeypatch.setattr(fingerprint, "_package", lambda: _changed("lds_mlflow.training.fit"))
+    assert _of_train() != before
 
 
-def test_equal_code_has_one_digest_in_whatever_order_its_places_are_named(package: Path) -> None:
-    assert code_digest(("room", "module.py")) == code_digest(("module.py", "room"))
+@pytest.mark.parametrize("name", FITS)
+def test_a_step_that_fits_reaches_the_values_that_it_reads(name: str) -> None:
+    assert "lds_mlflow.values" in _behind(STEPS[name])
+
+
+def test_the_features_that_are_kept_depend_on_every_extractor_and_on_how_weights_are_read() -> None:
+    features = PACKAGE.below("lds_mlflow.metrics.features")
+    behind = modules_behind(PACKAGE, features)
+    assert {"lds_mlflow.models.pretrained", "lds_mlflow.metrics.features.squeezenet"} <= set(behind)
+    assert digest_of_feature_code() == digest_of_code(PACKAGE, features)
+
+
+def test_the_features_that_are_kept_do_not_depend_on_how_figures_are_computed() -> None:
+    assert "lds_mlflow.metrics.frechet" not in modules_behind(PACKAGE, PACKAGE.below("lds_mlflow.metrics.features"))
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("train", "lds_mlflow.training.fit"),
+        ("augment", "lds_mlflow.latent.selecting.rules"),
+        ("augment", "lds_mlflow.latent.scoring.fused"),
+        ("evaluate", "lds_mlflow.metrics.frechet"),
+        ("evaluate", "lds_mlflow.models.pretrained"),
+    ],
+)
+def test_a_step_reaches_the_science_that_makes_its_result(name: str, module: str) -> None:
+    assert module in _behind(STEPS[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "module"), [("train", "lds_mlflow.metrics.frechet"), ("data", "lds_mlflow.training.fit")]
+)
+def test_a_step_does_not_reach_what_others_do(name: str, module: str) -> None:
+    assert module not in _behind(STEPS[name])
+
+
+@ALL_STEPS
+def test_how_results_are_kept_and_drawn_and_who_runs_a_step_does_not_count(step: Step) -> None:
+    rooms = {module.split(".")[1] for module in _behind(step)}
+    assert not rooms & {"tracking", "pictures", "pipeline", "entry"}
+
+
+def test_the_code_of_several_steps_is_that_of_each() -> None:
+    train, encode = STEPS["train"], STEPS["encode"]
+    assert digest_of_step_code(train, encode) == digest_of_code(PACKAGE, [train.module, encode.module])
+    assert digest_of_step_code(train, encode) == digest_of_step_code(encode, train) != digest_of_step_code(train)
+
+
+def _digest(source: str) -> str:
+    return digest_of_code(Package({"p.thing": source}), ["p.thing"])
 
 
 @pytest.mark.parametrize(
@@ -105,46 +170,29 @@ def test_equal_code_has_one_digest_in_whatever_order_its_places_are_named(packag
         ('"""What the module does."""', '"""Something else."""'),
         ('    """What it is."""\n', ""),
         ('        """Returns its area."""\n', '        """Another\n\n        sentence."""\n'),
+        ('"""Waits."""', '"""Waits for it."""'),
         ("\n\n\nclass", "\n\n\n# A thing.\nclass"),
         ("return sqrt(x)", "return sqrt( x )"),
     ],
 )
-def test_comments_docstrings_and_layout_do_not_count(package: Path, old: str, new: str) -> None:
-    before = code_digest(("room",))
+def test_comments_docstrings_and_layout_do_not_count(old: str, new: str) -> None:
     assert old in CODE
-    (package / "room" / "thing.py").write_text(CODE.replace(old, new))
-    assert code_digest(("room",)) == before
+    assert _digest(CODE.replace(old, new)) == _digest(CODE)
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [("sqrt(x)", "sqrt(x) + 1"), ("area", "side"), ("x: float", "x: float = 1.0"), ("from math", "from cmath")],
 )
-def test_code_counts(package: Path, old: str, new: str) -> None:
-    before = code_digest(("room",))
+def test_code_counts(old: str, new: str) -> None:
     assert old in CODE
-    (package / "room" / "thing.py").write_text(CODE.replace(old, new))
-    assert code_digest(("room",)) != before
+    assert _digest(CODE.replace(old, new)) != _digest(CODE)
 
 
-def test_code_deep_in_a_room_counts_and_code_elsewhere_does_not(package: Path) -> None:
-    before = code_digest(("room",))
-    (package / "module.py").write_text("Y = 3\n")
-    assert code_digest(("room",)) == before
-    (package / "room" / "deep" / "inner.py").write_text("X = 3\n")
-    assert code_digest(("room",)) != before
+def test_a_text_that_is_used_is_no_docstring() -> None:
+    one, two = (_digest(f"def f():\n    return {text!r}\n") for text in ("one", "two"))
+    assert one != two
 
 
-def test_a_new_file_in_a_room_counts_and_one_that_is_no_code_does_not(package: Path) -> None:
-    before = code_digest(("room",))
-    (package / "room" / "notes.txt").write_text("text")
-    assert code_digest(("room",)) == before
-    (package / "room" / "new.py").write_text("NEW = 1\n")
-    assert code_digest(("room",)) != before
-
-
-def test_a_text_that_is_used_is_no_docstring(package: Path) -> None:
-    (package / "module.py").write_text('def f():\n    return "one"\n')
-    before = code_digest(("module.py",))
-    (package / "module.py").write_text('def f():\n    return "two"\n')
-    assert code_digest(("module.py",)) != before
+def test_code_that_moves_to_another_module_counts() -> None:
+    assert digest_of_code(Package({"p.a": CODE}), ["p.a"]) != digest_of_code(Package({"p.b": CODE}), ["p.b"])

@@ -1,6 +1,5 @@
 """What is evaluated and compared, and who may see the test part."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from lds_mlflow.errors import (
     DataError,
     ProtocolError,
 )
-from lds_mlflow.pipeline import runner as runner_module
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ExampleSet
@@ -138,8 +136,7 @@ def test_an_evaluation_by_the_part_select_is_denied_the_test_part(
         return str(len(context.inputs["data"].load(ExampleSet, "test")))
 
     train = make_pipeline("train").run("train").id
-    code = vars(runner_module)["_CODE"]
-    monkeypatch.setitem(code, "evaluate", replace(code["evaluate"], run=peek))
+    monkeypatch.setattr(f"{STEPS['evaluate'].module}.run", peek)
     with pytest.raises(ProtocolError, match="Use the part select for choices"):
         make_pipeline("evaluate", model_run=train, part="select").run("evaluate")
 
@@ -169,7 +166,9 @@ def test_features_are_computed_once_a_set(make_pipeline: MakePipeline, tmp_path:
     assert kept.items() <= after.items()
 
 
-@pytest.mark.parametrize("step", [name for name, step in STEPS.items() if step.inputs and not step.judges])
+@pytest.mark.parametrize(
+    "step", [name for name, step in STEPS.items() if step.inputs and not step.judges(step.config())]
+)
 def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
     make_pipeline: MakePipeline, tracker: Tracker, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -179,7 +178,7 @@ def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
     for run in tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = '{step}'"):
         tracker.client.delete_run(run.info.run_id)
     pipeline = make_pipeline(step, **(QUIET if step in {"finetune"} else {}))
-    monkeypatch.setitem(vars(runner_module)["_CODE"], step, replace(vars(runner_module)["_CODE"][step], run=peek))
+    monkeypatch.setattr(f"{STEPS[step].module}.run", peek)
     with pytest.raises(ProtocolError, match="Use the part select for choices"):
         pipeline.run(step)
     failed = tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = '{step}'")[0]
@@ -188,7 +187,7 @@ def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
 
 
 def test_only_evaluate_compare_and_ablate_judge() -> None:
-    assert [name for name, step in STEPS.items() if step.judges] == ["evaluate", "compare", "ablate"]
+    assert [name for name, step in STEPS.items() if step.judges(step.config())] == ["evaluate", "compare", "ablate"]
 
 
 def test_images_without_labels_stop_an_evaluation_before_training(

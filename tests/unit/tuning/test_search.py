@@ -15,7 +15,7 @@ from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.tracking import Tracker, tags
 from tests.conftest import TINY
-from tuning.entry import CONFIGS
+from tuning.entry import TUNE
 from tuning.lease import BEAT, FREE, Lease
 from tuning.search import Search
 
@@ -32,7 +32,7 @@ def make_runner(tracker: Tracker, tmp_path: Path, said: list[str], storage: str)
     def make(**changes: Any) -> Runner:
         small = {"trials": 3, "seeds": 1, "finalists": 1, "fresh_seeds": 2, "workers": 1, "ranges": "selection=top"}
         values = {**TINY, "work_dir": tmp_path / "work", "storage": storage, **small, **changes}
-        return Pipeline(parse_all(CONFIGS, values), tracker, Interruption(), said.append).runner
+        return Pipeline(parse_all(TUNE.configs, values), tracker, Interruption(), said.append).runner
 
     return make
 

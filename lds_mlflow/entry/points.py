@@ -1,0 +1,101 @@
+"""The entry points: what each command is called, which configurations it fills, and which parameters it takes."""
+
+from dataclasses import dataclass
+
+from pydantic.fields import FieldInfo
+
+from lds_mlflow.config import DeliverConfig, Options, PromoteConfig, ServeConfig, Settings, is_declared
+from lds_mlflow.entry.graph import COMPARE, REFERENCES, REGISTER, REGISTERING, STEPS, Step, steps_behind
+
+__all__ = ["DELIVER", "ENTRY_POINTS", "MAIN", "PROMOTE", "SERVE", "EntryPoint", "configs_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """A command, and what `mlflow run -e` calls.
+
+    Attributes:
+        name: Its name.
+        help_text: What it does, in a sentence.
+        configs: The configurations that its parameters fill, from what all commands share to what is most its own.
+        settles: Parameters of those that it sets by itself, and does not take.
+        references: The parameters that name the runs which it reads.
+        package: The package whose `python -m` runs it.
+    """
+
+    name: str
+    help_text: str
+    configs: tuple[type[Settings], ...]
+    settles: frozenset[str] = frozenset()
+    references: frozenset[str] = frozenset()
+    package: str = "lds_mlflow"
+
+    @property
+    def parameters(self) -> dict[str, FieldInfo]:
+        """All parameters that it takes, by name: its own first, those that all commands share last."""
+        found: dict[str, FieldInfo] = {}
+        for config in reversed(self.configs):
+            found |= {name: field for name, field in config.model_fields.items() if name not in found}
+        return {name: field for name, field in found.items() if name not in self.settles}
+
+    @property
+    def declared(self) -> dict[str, FieldInfo]:
+        """The parameters that MLproject lists: those that people set, and the runs that it reads."""
+        taken = self.parameters.items()
+        return {name: field for name, field in taken if name in self.references or is_declared(field)}
+
+
+MAIN = "main"
+"""The entry point that runs the whole pipeline."""
+
+PROMOTE = "promote"
+"""The entry point that decides on a registered version: no step, since its result depends on the registry."""
+
+SERVE = "serve"
+"""The entry point that serves a registered model."""
+
+DELIVER = "deliver"
+"""The entry point that delivers what a server that was away has not taken."""
+
+_MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
+_DRAWN_AS_REGISTERED = frozenset({"part", "sampler", "sampler_sigma", "sampler_components", "samples", "sample_seed"})
+
+
+def configs_of(names: tuple[str, ...]) -> tuple[type[Settings], ...]:
+    """Returns the configurations of some steps."""
+    return tuple(STEPS[name].config for name in names)
+
+
+def _of_step(step: Step) -> EntryPoint:
+    promoting = (PromoteConfig,) if step.registers else ()
+    upstream = REFERENCES - step.references if step.of_several else frozenset()
+    return EntryPoint(
+        step.name,
+        str(step.config.__doc__),
+        (Options, *configs_of(steps_behind(step.name)), *promoting, *step.also_takes),
+        settles=step.settles | upstream,
+        references=frozenset(step.references),
+    )
+
+
+ENTRY_POINTS: dict[str, EntryPoint] = {
+    point.name: point
+    for point in (
+        EntryPoint(
+            MAIN,
+            _MAIN_HELP,
+            (Options, *configs_of(steps_behind(COMPARE, REGISTER)), PromoteConfig),
+            REFERENCES | REGISTERING,
+        ),
+        *map(_of_step, STEPS.values()),
+        EntryPoint(
+            PROMOTE,
+            str(PromoteConfig.__doc__),
+            (Options, *configs_of(("classifier", "evaluate")), PromoteConfig),
+            REFERENCES | _DRAWN_AS_REGISTERED,
+        ),
+        EntryPoint(SERVE, str(ServeConfig.__doc__), (ServeConfig,)),
+        EntryPoint(DELIVER, str(DeliverConfig.__doc__), (DeliverConfig,)),
+    )
+}
+"""Every entry point of this package by name."""

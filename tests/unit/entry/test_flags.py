@@ -1,0 +1,102 @@
+"""Commands as a person types them, or as MLflow's launcher writes them."""
+
+import pytest
+from click.testing import CliRunner, Result
+
+from lds_mlflow.config import Configs, DeliverConfig, ServeConfig
+from lds_mlflow.entry.flags import command
+from lds_mlflow.entry.points import EntryPoint
+from lds_mlflow.errors import DataError, Interrupted
+
+POINT = EntryPoint("serve", "Serve.", (ServeConfig, DeliverConfig), settles=frozenset({"host"}))
+
+
+class _Calls:
+    """Keeps what a command was called with, and raises what it is told to."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.configs: list[Configs] = []
+        self.error = error
+
+    def __call__(self, configs: Configs) -> None:
+        self.configs.append(configs)
+        if self.error is not None:
+            raise self.error
+
+
+def _invoke(*words: str, error: BaseException | None = None) -> tuple[Result, _Calls]:
+    calls = _Calls(error)
+    return CliRunner().invoke(command(POINT, calls), list(words)), calls
+
+
+@pytest.mark.parametrize("words", [("--port=5002",), ("--port", "5002")])
+def test_a_parameter_may_be_given_in_one_word_or_two(words: tuple[str, ...]) -> None:
+    done, calls = _invoke(*words)
+    assert done.exit_code == 0, done.output
+    assert [configs[ServeConfig].port for configs in calls.configs] == [5002]
+
+
+def test_without_parameters_all_have_their_defaults() -> None:
+    _, calls = _invoke()
+    assert calls.configs == [Configs((ServeConfig(), DeliverConfig()))]
+
+
+@pytest.mark.parametrize("value", ["a b", "it's", 'a "b"', "a; rm -r /", "$HOME", "-1", "--odd", "ü", ""])
+def test_a_value_arrives_as_it_was_given(value: str) -> None:
+    _, calls = _invoke("--work_dir", f"/tmp/{value}")
+    assert str(calls.configs[0][DeliverConfig].work_dir) == f"/tmp/{value}".removesuffix("/")
+
+
+@pytest.mark.parametrize("words", [("--prot=5002",), ("--prot", "5002"), ("--prot",)])
+def test_a_misspelt_parameter_is_refused_with_the_nearest_that_there_is(words: tuple[str, ...]) -> None:
+    done, calls = _invoke(*words)
+    assert (done.exit_code, calls.configs) == (1, [])
+    assert "ConfigError: 1 wrong parameter: found" in done.stderr
+    assert "there is no parameter prot; the nearest is port" in done.stderr
+    assert "--help lists every parameter" in done.stderr
+
+
+def test_a_parameter_that_is_like_no_other_is_refused_too() -> None:
+    done, _ = _invoke("--qqqq=1")
+    assert done.exit_code == 1
+    assert "there is no parameter qqqq\n" in done.stderr
+
+
+def test_a_parameter_that_the_command_settles_by_itself_is_refused() -> None:
+    done, _ = _invoke("--host=0.0.0.0")
+    assert done.exit_code == 1
+    assert "there is no parameter host" in done.stderr
+
+
+def test_unknown_parameters_and_wrong_values_are_told_together() -> None:
+    done, calls = _invoke("--prot", "5002", "--model", "nowhere", "--wrok_dir=x", "--port=0")
+    assert (done.exit_code, calls.configs) == (1, [])
+    assert "4 wrong parameters" in done.stderr
+    for text in ("no parameter prot", "no parameter wrok_dir", "model=nowhere", "port=0"):
+        assert text in done.stderr
+
+
+@pytest.mark.parametrize("words", [("word",), ("--port=5002", "word"), ("--prot=1", "word"), ("--prot", "1", "word")])
+def test_a_word_that_belongs_to_no_parameter_is_refused(words: tuple[str, ...]) -> None:
+    done, calls = _invoke(*words)
+    assert (done.exit_code, calls.configs) == (1, [])
+    assert "found the word 'word', which belongs to no parameter" in done.stderr
+
+
+def test_an_error_that_a_user_can_mend_is_a_sentence_and_no_traceback() -> None:
+    done, _ = _invoke(error=DataError("images", found="none", expected="some", remedy="Bring some."))
+    assert done.exit_code == 1
+    assert "DataError: images: found none; expected some. Bring some." in done.stderr
+
+
+def test_an_interruption_ends_with_the_exit_status_of_its_signal() -> None:
+    done, _ = _invoke(error=Interrupted(15))
+    assert done.exit_code == 128 + 15
+    assert "run the same command again" in done.stderr
+
+
+def test_the_help_text_has_every_parameter_with_its_default() -> None:
+    done, calls = _invoke("--help")
+    assert (done.exit_code, calls.configs) == (0, [])
+    assert all(text in done.output for text in ("Serve.", "--model", "--port", "default: 5001"))
+    assert "--host" not in done.output
