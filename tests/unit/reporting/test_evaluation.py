@@ -68,7 +68,7 @@ def test_a_report_without_classes_deciles_or_extrapolation_is_whole(
 def test_a_report_tells_how_good_the_classifier_is_and_what_it_could_not_tell(
     parts: list[ExampleSet], measured: SampleMeasurements
 ) -> None:
-    report = report_of(measured, parts[2].examples_N, parts[0], {}, qualities={}, title="A model", sentence="Bad")
+    report = report_of(measured, parts[2].examples_N, parts[0], {}, title="A model", sentence="Bad")
     assert "It is right for " in report.markdown()
     assert any("fewer than 10 of them" in note for note in measured.notes)
     assert all(note.split(":")[0] in report.html().replace("&#39;", "'") for note in measured.notes)
