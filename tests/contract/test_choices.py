@@ -45,19 +45,22 @@ NUMBER_OF_ARGUMENTS: list[tuple[Table, int]] = [
 
 KNOWN: list[tuple[Table, set[str]]] = [
     (SELECTIONS, {*AugmentConfig.model_fields, *MEASURED_FOR_RULES}),
-    (SAMPLERS, {*SamplerSettings.model_fields, "codec", "z_ND", "log_variance_ND"}),
     (EXTRACTORS, {"file", "device", "ranks", "judge", "program_resolution"}),
+    (SAMPLERS, {*SamplerSettings.model_fields, "codec", "z_ND", "log_variance_ND"}),
 ]
 """The tables whose entries say what they take, and what there is to take."""
 
 PACKAGE = Package.read()
 
 
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(entry, Choice) for entry in value.values())
+
+
 def _tables() -> Iterator[tuple[str, Table]]:
     for module in iter_modules(choices.__path__):
         found = vars(import_module(f"lds_mlflow.choices.{module.name}"))
-        tables = ((name, value) for name, value in found.items() if name.isupper() and isinstance(value, dict))
-        yield from ((name, table) for name, table in tables if all(isinstance(one, Choice) for one in table.values()))
+        yield from ((name, value) for name, value in found.items() if name.isupper() and _is_table(value))
 
 
 TABLES = dict(_tables())
