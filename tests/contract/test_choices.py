@@ -25,6 +25,7 @@ from lds_mlflow.choices.stratifications import STRATIFICATIONS
 from lds_mlflow.config import AugmentConfig, SamplerSettings
 from lds_mlflow.entry.fingerprint import modules_behind
 from lds_mlflow.entry.graph import STEPS
+from lds_mlflow.entry.imports import Package
 from lds_mlflow.recipes.rules import MEASURED_FOR_RULES
 from tests.places import ROOT
 
@@ -121,10 +122,10 @@ def test_the_tables_import_nothing_but_the_errors() -> None:
 
 @pytest.mark.parametrize("step", ["data", "encode", "classifier", "ablate"])
 def test_a_step_that_chooses_from_no_table_does_not_depend_on_what_can_be_chosen(step: str) -> None:
-    behind = modules_behind((STEPS[step].module,))
+    behind = modules_behind(Package.read(), [STEPS[step].module])
     assert [name for name in behind if name.startswith(("lds_mlflow.latent", "lds_mlflow.samplers"))] == []
 
 
 @pytest.mark.parametrize("entry", [*SELECTIONS.values(), *SOURCES.values()], ids=lambda entry: entry.at)
 def test_the_step_that_chooses_depends_on_all_that_can_be_chosen(entry: Choice) -> None:
-    assert entry.at.partition(":")[0] in modules_behind((STEPS["augment"].module,))
+    assert entry.at.partition(":")[0] in modules_behind(Package.read(), [STEPS["augment"].module])
