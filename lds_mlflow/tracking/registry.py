@@ -152,7 +152,12 @@ class Registry:
 
     def set_alias(self, version: Version, alias: str) -> None:
         """Gives a version an alias; another that has it loses it."""
-        self.client.set_registered_model_alias(version.name, alias, version.number)
+        try:
+            self.client.set_registered_model_alias(version.name, alias, version.number)
+        except MlflowException:
+            # Of two machines that give an alias for the first time at one moment, a database refuses one; what it would
+            # not insert it now updates.
+            self.client.set_registered_model_alias(version.name, alias, version.number)
 
     def note(self, version: Version, description: str, tags: Mapping[str, str]) -> None:
         """Sets the description and tags of a version."""

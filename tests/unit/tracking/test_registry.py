@@ -90,3 +90,26 @@ def test_a_section_takes_the_place_of_the_one_before_and_is_never_cut() -> None:
 
 def _files(folder: str) -> list[Path]:
     return [file for file in Path(folder).rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+def test_an_alias_that_another_machine_gives_at_the_same_moment_is_given_once_more(
+    run: Run, tracker: Tracker, monkeypatch: pytest.MonkeyPatch, refusals: int
+) -> None:
+    register_sampler(run, VAE.initialised(PRESETS["digits"], 0).to_weights(), NAMED, "digits", description="")
+    version, give = tracker.registry.get("digits", "1"), tracker.registry.client.set_registered_model_alias
+    left = [None] * refusals
+
+    def refuse_first(name: str, alias: str, number: str) -> None:
+        if left:
+            left.pop()
+            raise MlflowException("duplicate key value violates unique constraint")
+        give(name, alias, number)
+
+    monkeypatch.setattr(tracker.registry.client, "set_registered_model_alias", refuse_first)
+    if refusals == 1:
+        tracker.registry.set_alias(version, "champion")
+        assert tracker.registry.get("digits", "champion").number == "1"
+    else:
+        with pytest.raises(MlflowException, match="duplicate key"):
+            tracker.registry.set_alias(version, "champion")
