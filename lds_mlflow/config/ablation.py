@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL
-from lds_mlflow.config.base import CountOrAll, Declared, Fraction, Replicates, StepConfig
+from lds_mlflow.config.base import CountOrAll, Declared, Fraction, Replicates, RunReference, StepConfig
 
 __all__ = ["AblateConfig"]
 
@@ -16,11 +16,14 @@ _ALL = "all"
 class AblateConfig(StepConfig):
     """Run every arm of the comparison over paired seeds, and write the tables, the figures and the ledger of claims."""
 
+    train_run: RunReference = "auto"
+    """Run of train or finetune whose model every seed begins with; auto trains a baseline for each seed."""
+
     arms: Declared[str] = "all"
     """Names of arms, separated by commas, or all; baseline and control always run, oracle needs reserve_fraction."""
 
     seeds: Declared[Annotated[int, Field(ge=2, le=1000)]] = 5
-    """Number of paired seeds; each seed trains its own baseline, with which all of its arms begin."""
+    """Number of paired seeds; without train_run, each trains a baseline of its own, with which its arms begin."""
 
     generations: Declared[CountOrAll] = 0
     """Number of times to finetune a model on the A that it has made itself, as a stress test; 0 skips the test."""

@@ -33,6 +33,11 @@ class Arm:
     filters: bool = False
     needs: str = ""
 
+    @property
+    def needs_finetuning(self) -> bool:
+        """Whether it is about what finetuning does: the others differ from the control in their sampler at most."""
+        return self.augment is not None or bool(self.finetune)
+
 
 BASELINE, CONTROL, LDS, LDS_AND_SHARPNESS = "baseline", "control", "lds", "lds-sharpness"
 """Arms that the draft's claims are about, and the control, which the draft lacks."""

@@ -147,6 +147,7 @@ STEPS: dict[str, Step] = {
         Step(
             "ablate",
             AblateConfig,
+            (_BEGUN_WITH,),
             makes=("evaluate",),
             of_several=True,
             judges=_always,

@@ -2,7 +2,7 @@
 
 from lds_mlflow.models.autoencoder import Autoencoder, Posterior, Trainable
 from lds_mlflow.models.codec import Codec
-from lds_mlflow.models.kinds import AUTOENCODERS, new_model, open_model, trainable
+from lds_mlflow.models.kinds import AUTOENCODERS, is_trainable, new_model, open_model, trainable
 from lds_mlflow.models.mixture import Mixture, log_posterior
 from lds_mlflow.models.scales import PIXELS, Scale
 
@@ -15,6 +15,7 @@ __all__ = [
     "Posterior",
     "Scale",
     "Trainable",
+    "is_trainable",
     "log_posterior",
     "new_model",
     "open_model",

@@ -1,14 +1,16 @@
 """The kinds of autoencoders by the names that models at rest have for them: a new kind is one class and one entry."""
 
-from lds_mlflow.errors import ArtifactError
+from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.models.autoencoder import Autoencoder, Trainable
 from lds_mlflow.models.stylegan import VAE, spec_for
 from lds_mlflow.values import ModelWeights
 
-__all__ = ["AUTOENCODERS", "new_model", "open_model", "trainable"]
+__all__ = ["AUTOENCODERS", "is_trainable", "new_model", "open_model", "trainable"]
 
 AUTOENCODERS: dict[str, type[Autoencoder]] = {VAE.kind: VAE}
 """The class of every kind."""
+
+_AXES_OF_AN_IMAGE = 3
 
 
 def open_model(weights: ModelWeights) -> Autoencoder:
@@ -38,8 +40,20 @@ def new_model(preset: str, shape: tuple[int, ...], seed: int) -> Trainable:
     Raises:
         ConfigError: The preset is for examples of another shape.
     """
+    if len(shape) != _AXES_OF_AN_IMAGE:
+        raise ConfigError(
+            f"preset {preset}",
+            found=f"examples of the shape {shape}",
+            expected="images (channels, height, width): the project can train no other model yet",
+            remedy="Give the run of a model that was made elsewhere as train_run or model_run.",
+        )
     channels, _, resolution = shape
     return VAE.initialised(spec_for(preset, resolution=resolution, channels=channels), seed)
+
+
+def is_trainable(weights: ModelWeights) -> bool:
+    """Returns whether the project can train the model at rest in some weights."""
+    return issubclass(AUTOENCODERS.get(weights.kind, object), Trainable)
 
 
 def trainable(model: Autoencoder) -> Trainable:

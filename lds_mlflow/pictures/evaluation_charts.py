@@ -100,6 +100,8 @@ def difference_chart(rows: Sequence[tuple[str, float, float, float, str]], title
         axes.errorbar(x, [place], xerr=error, fmt="o", color=color, capsize=3)
         axes.text(1.02, place, verdict, color=color, va="center", transform=axes.get_yaxis_transform())
     _name_rows(axes, [name for name, *_ in rows])
+    if not rows:
+        axes.text(0.5, 0.5, "no reference value that a share could be given of", ha="center", transform=axes.transAxes)
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axes.locator_params(axis="x", nbins=6)
     axes.set(xlabel="difference, as a share of the reference's figure", title=_wrapped(title, 64))
@@ -169,7 +171,7 @@ def _with_errors(intervals: Sequence[Interval]) -> tuple[np.ndarray, np.ndarray]
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), [_wrapped(name, _NAME_WIDTH, _NAME_LINES) for name in names], fontsize=8)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
 
 
 def _wrapped(text: str, width: int, lines: int | None = None) -> str:

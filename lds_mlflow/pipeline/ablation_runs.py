@@ -3,13 +3,16 @@
 from functools import partial
 
 from lds_mlflow.choices.samplers import PRIOR
-from lds_mlflow.config import AblateConfig
+from lds_mlflow.config import AUTO, AblateConfig
 from lds_mlflow.config.arms import ARMS, BASELINE, LDS, Arm
+from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.errors import SelectionError
+from lds_mlflow.models import is_trainable
 from lds_mlflow.pipeline.runner import Runner, Runs
 from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
 from lds_mlflow.tracking import FinishedRun
+from lds_mlflow.values import ModelWeights
 
 __all__ = ["inputs_of_ablate"]
 
@@ -20,9 +23,14 @@ Task = tuple[str, int]
 
 def inputs_of_ablate(runner: Runner, config: AblateConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
     """Returns the runs that tell of all arms, named ARM-SEED-PART; makes what isn't there."""
-    shared = shared_runs(runner, known, parent)
-    arms = [name for name in config.wanted if name != BASELINE and _is_possible(ARMS[name], shared["data"])]
-    stages = [[BASELINE], arms, *([[_GENERATIONS]] if config.generations else [])]
+    shared = _shared(runner, known, parent)
+    fits = _can_be_finetuned(shared)
+    if not fits:
+        runner.say(f"{'ablate':<11}this model can't be trained: arms that finetune are left out, and the control is")
+        runner.say(f"{'':<11}the model as it is")
+    wanted = [name for name in config.wanted if name != BASELINE and (fits or not ARMS[name].needs_finetuning)]
+    arms = [name for name in wanted if _is_possible(ARMS[name], shared["data"])]
+    stages = [[BASELINE], arms, *([[_GENERATIONS]] if config.generations and fits else [])]
     n_workers = number_of_workers(config.workers, runner.device)
     work = partial(_run_task, parent, config.generations)
     found, n_done, n_tasks = dict(shared), 0, sum(map(len, stages)) * config.seeds
@@ -36,6 +44,21 @@ def inputs_of_ablate(runner: Runner, config: AblateConfig, known: Runs, parent: 
     return found
 
 
+def _shared(runner: Runner, known: Runs, parent: str) -> dict[str, FinishedRun]:
+    """Returns the runs that all seeds have in common; a given model is among them, as the run of train."""
+    reference = runner.configs[AblateConfig].train_run
+    if reference == AUTO:
+        return shared_runs(runner, known, parent)
+    (needed,) = STEPS["ablate"].inputs
+    given = runner.open(needed, reference)
+    data = runner.tracker.open(given.inputs["data"])
+    return {**shared_runs(runner, {**known, "data": data}, parent), "train": given}
+
+
+def _can_be_finetuned(shared: Runs) -> bool:
+    return "train" not in shared or is_trainable(shared["train"].load(ModelWeights, "model"))
+
+
 def _is_possible(arm: Arm, data: FinishedRun) -> bool:
     has = {"classes": data.metrics["data/classes"] > 1, "reserve": "data/reserve_examples" in data.metrics}
     return not arm.needs or has[arm.needs]
@@ -44,7 +67,7 @@ def _is_possible(arm: Arm, data: FinishedRun) -> bool:
 def _run_task(parent: str, generations: int, runner: Runner, task: Task) -> dict[str, str]:
     """Returns the ids of the runs that ablate reads, by their labels; none for an arm that finds no A here."""
     name, seed = task
-    seed_runs = SeedRuns(runner, shared_runs(runner, {}, parent), seed, parent)
+    seed_runs = SeedRuns(runner, _shared(runner, {}, parent), seed, parent)
     try:
         made = _generations(seed_runs, generations) if name == _GENERATIONS else _arm(seed_runs, ARMS[name])
     except SelectionError as error:
@@ -58,7 +81,8 @@ def _arm(runs: SeedRuns, arm: Arm) -> dict[str, FinishedRun]:
     made: dict[str, FinishedRun] = {}
     if arm.augment is not None:
         known["augment"] = made[f"{arm.name}-{runs.seed}-augment"] = runs.augment(known, label, arm.augment)
-    model = known["train"] if arm.finetune is None else runs.finetune(known, label, arm.finetune)
+    stays = arm.finetune is None or not _can_be_finetuned(runs.shared)
+    model = known["train"] if stays else runs.finetune(known, label, arm.finetune or {})
     return made | _evaluations(runs, arm.name, label, model, arm.sampler)
 
 

@@ -44,9 +44,10 @@ class SeedRuns:
     parent: str
 
     def baseline(self) -> dict[str, FinishedRun]:
-        """Returns the baseline and its latents, with what all seeds share."""
+        """Returns the baseline and its latents, with what all seeds share; that may be the baseline too."""
         known, label = dict(self.shared), f"seed {self.seed}"
-        known["train"] = self.resolve("train", known, label, train_seed=self.seed)
+        if "train" not in known:
+            known["train"] = self.resolve("train", known, label, train_seed=self.seed)
         known["encode"] = self.resolve("encode", known, label)
         return known
 

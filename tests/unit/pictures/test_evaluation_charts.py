@@ -169,6 +169,11 @@ def test_differences_have_a_row_each_around_zero_in_the_colour_of_their_verdict(
     assert axes.get_xlabel() == "difference, as a share of the reference's figure"
 
 
+def test_without_a_difference_the_chart_says_why_it_is_empty() -> None:
+    (axes,) = difference_chart([], "a against b").axes
+    assert [text.get_text() for text in axes.texts] == ["no reference value that a share could be given of"]
+
+
 def test_the_first_difference_is_on_top() -> None:
     low, high = difference_chart([("FID", 0.1, 0.0, 0.2, "")] * 3, "t").axes[0].get_ylim()
     assert low > high

@@ -1,0 +1,150 @@
+"""Another kind of examples and another kind of model go all the way: two entries in tables are all that they take."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lds_mlflow.domains import DOMAINS
+from lds_mlflow.errors import ArtifactError, ConfigError, DataError
+from lds_mlflow.models import AUTOENCODERS, Codec, open_model
+from lds_mlflow.tracking import FinishedRun, Tracker, tags
+from lds_mlflow.tracking.server import service_of
+from lds_mlflow.values import AugmentationSet, Evaluation, ExampleSet, LatentSet, ModelWeights
+from tests.conftest import MakePipeline
+from tests.vectors import LinearAutoencoder, Vectors
+
+DATA = {"data": "vectors:digits", "limit": 400}
+
+
+@pytest.fixture(autouse=True)
+def _two_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DOMAINS, Vectors.name, Vectors())
+    monkeypatch.setitem(AUTOENCODERS, LinearAutoencoder.kind, LinearAutoencoder)
+
+
+@pytest.fixture
+def model(make_pipeline: MakePipeline, tracker: Tracker) -> str:
+    """The run of a model that was made elsewhere: as a run of train, from the run of the data."""
+    data = make_pipeline("data", **DATA).run("data")
+    train = data.load(ExampleSet, "train").examples_N
+    run = tracker.begin("train", parent=None, values={tags.STEP: "train", f"{tags.INPUT}data": data.id})
+    run.log_value(LinearAutoencoder.fitted(train, 6).to_weights(), "model")
+    run.end("FINISHED")
+    return run.id
+
+
+def _artifacts(tracker: Tracker, run: FinishedRun, folder: str = "") -> set[str]:
+    return {entry.path for entry in tracker.client.list_artifacts(run.id, folder)}
+
+
+def test_vectors_are_read_divided_and_shown(make_pipeline: MakePipeline, tracker: Tracker) -> None:
+    data = make_pipeline("data", **DATA).run("data")
+    assert "digits as vectors: 400 vectors of 64 numbers, 10 classes" in data.sentence
+    parts = [data.load(ExampleSet, part) for part in ("train", "select", "test")]
+    assert {(part.domain, part.examples_N.dtype) for part in parts} == {("vectors", torch.float32)}
+    assert sum(map(len, parts)) == 400
+    assert "pictures/real.png" in _artifacts(tracker, data, "pictures")
+
+
+def test_a_linear_model_encodes_augments_is_evaluated_compared_and_sampled(
+    make_pipeline: MakePipeline, tracker: Tracker, model: str
+) -> None:
+    encoded = make_pipeline("encode", **DATA, train_run=model).run("encode")
+    latents = encoded.load(LatentSet, "latents")
+    assert latents.z_ND.shape[1] == 6
+    assert latents.log_variance_ND is None
+    made = make_pipeline("augment", **DATA, encode_run=encoded.id).run("augment").load(AugmentationSet, "augmentation")
+    codec = Codec(open_model(tracker.open(model).load(ModelWeights, "model")), Vectors.scale)
+    assert made.z_AD is not None
+    assert torch.equal(made.examples_A, codec.decode(made.z_AD))
+    by_density, by_prior = (
+        make_pipeline("evaluate", **DATA, model_run=model, sampler=sampler).run("evaluate")
+        for sampler in ("density", "prior")
+    )
+    figures = by_density.load(Evaluation, "evaluation_test")
+    assert figures.extractor.startswith("nearest-mean-")
+    assert {"fid", "coverage", "norm", "class_share_gap"} <= set(figures.metrics)
+    compared = make_pipeline("compare", **DATA, runs=f"prior={by_prior.id},density={by_density.id}").run("compare")
+    assert "better: FID" in compared.sentence
+    samples = make_pipeline("sample", **DATA, model_run=model, count=3).run("sample")
+    assert _artifacts(tracker, samples, "samples") == {f"samples/00000{seed}.csv" for seed in range(3)}
+
+
+def test_a_linear_model_is_registered_and_served(make_pipeline: MakePipeline, tracker: Tracker, model: str) -> None:
+    make_pipeline("register", **DATA, model_run=model, registered_model="vectors").run("register")
+    app = service_of("models:/vectors@challenger")
+    answers = [_asked(app, {"dataframe_records": [{"seed": seed} for seed in seeds]}) for seeds in ([3, 4], [4])]
+    assert [row["seed"] for row in answers[0]] == [3, 4]
+    assert len(answers[0][1]["vector"]) == 64
+    assert answers[0][1] == answers[1][0]
+
+
+def _asked(app: Any, body: dict[str, Any]) -> list[dict[str, Any]]:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/invocations", "raw_path": b"/invocations", "query_string": b""}
+    asyncio.run(app({**scope, "headers": [(b"content-type", b"application/json")]}, receive, send))
+    answer = b"".join(message.get("body", b"") for message in sent[1:])
+    assert sent[0]["status"] == 200, answer
+    rows: list[dict[str, Any]] = json.loads(answer)["predictions"]
+    return rows
+
+
+def test_an_ablation_of_a_model_that_can_not_be_trained_has_the_arms_that_remain(
+    make_pipeline: MakePipeline, tracker: Tracker, said: list[str], model: str
+) -> None:
+    arms = "lds,exemplar,sample-gaussian,sample-density"
+    settings = {"seeds": 2, "workers": 1, "bootstrap_replicates": 100}
+    ablated = make_pipeline("ablate", **DATA, train_run=model, arms=arms, **settings).run("ablate")
+    assert any("this model can't be trained" in line for line in said)
+    evaluated = {name.rsplit("-", 2)[0] for name in ablated.inputs if name.endswith("-test")}
+    assert evaluated == {"baseline", "control", "sample-gaussian", "sample-density"}
+    control, baseline = (tracker.open(ablated.inputs[f"{arm}-0-test"]) for arm in ("control", "baseline"))
+    assert control.digest == baseline.digest
+    assert {"paper/claims.md", "paper/figure1_pipeline.png"} <= _artifacts(tracker, ablated, "paper")
+
+
+def test_training_and_finetuning_refuse_it_in_a_sentence(make_pipeline: MakePipeline, model: str) -> None:
+    with pytest.raises(ArtifactError, match="kind linear, which can only encode and decode"):
+        make_pipeline("finetune", **DATA, train_run=model, augment_run="none", registered_model="none").run("finetune")
+    with pytest.raises(ConfigError, match="the project can train no other model yet"):
+        make_pipeline("train", **DATA).run("train")
+
+
+@pytest.mark.parametrize(
+    ("step", "changes", "says"),
+    [
+        ("augment", {"source": "mixup"}, "images, whose pixels this source changes"),
+        ("augment", {"sharpest_fraction": 0.5}, "vectors, which have no sharpness"),
+        ("evaluate", {"features": "inception"}, "one of classifier"),
+    ],
+)
+def test_what_only_images_have_is_refused_in_a_sentence(
+    make_pipeline: MakePipeline, model: str, step: str, changes: dict[str, Any], says: str
+) -> None:
+    named = {"encode_run": make_pipeline("encode", **DATA, train_run=model).run("encode").id}
+    given = named if step == "augment" else {"model_run": model}
+    with pytest.raises((ConfigError, DataError), match=says):
+        make_pipeline(step, **DATA, **given, **changes).run(step)
+
+
+def test_a_model_of_images_is_refused_with_vectors(
+    make_pipeline: MakePipeline, tracker: Tracker, tmp_path: Path
+) -> None:
+    images = make_pipeline("train").run("train")
+    data = make_pipeline("data", **DATA).run("data")
+    run = tracker.begin("train", parent=None, values={tags.STEP: "train", f"{tags.INPUT}data": data.id})
+    run.log_value(images.load(ModelWeights, "model"), "model")
+    run.end("FINISHED")
+    with pytest.raises(ConfigError, match="a model of images, with examples that are vectors"):
+        make_pipeline("encode", **DATA, train_run=run.id).run("encode")
