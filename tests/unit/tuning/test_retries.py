@@ -5,6 +5,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuning.retries import MOST_TRIES, RUN, Stale, tries_of, try_again
 
+# As open_study has it: the project relies on these parts of Optuna.
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+
 
 @pytest.fixture
 def study() -> Study:

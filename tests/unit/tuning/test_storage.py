@@ -17,6 +17,7 @@ def _nobody(_run_id: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_a_new_storage_is_laid_out_and_a_study_is_found_in_it_again(address: str) -> None:
     optuna.create_study(study_name="lds", storage=open_storage(address, _nobody, 60))
     found = optuna.load_study(study_name="lds", storage=open_storage(address, _nobody, 60))
