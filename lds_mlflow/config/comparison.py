@@ -17,10 +17,10 @@ class CompareConfig(StepConfig):
     """RUN,RUN or NAME=RUN,NAME=RUN: of evaluate, finetune or train. auto: the baseline, the control, the finetuned."""
 
     margin: Fraction = MARGIN
-    """The smallest difference that matters, as a share of the figure."""
+    """Smallest difference that matters, as a share of the figure's value."""
 
     bootstrap_replicates: Replicates = 10_000
-    """Bootstrap replicates of the intervals."""
+    """Number of bootstrap replicates for confidence intervals."""
 
     @field_validator("runs")
     @classmethod

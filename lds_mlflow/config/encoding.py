@@ -9,4 +9,4 @@ class EncodeConfig(StepConfig):
     """Encode the training part with a model."""
 
     train_run: RunReference = "auto"
-    """Run of train, or of finetune for its model, or auto: train's."""
+    """Run of train or finetune whose model is used; auto takes that of train."""

@@ -305,3 +305,18 @@ def test_exhaustive_candidates_are_linear() -> None:
 
 def test_presets_are_those_of_the_network_and_auto() -> None:
     assert _choices(TrainConfig, "preset") == ("auto", *PRESETS)
+
+
+def test_configurations_are_found_by_their_kinds() -> None:
+    configs = parse_all((TrainConfig, Options), {"train_steps": 3})
+    assert configs[TrainConfig].train_steps == 3
+    assert configs.get(Options) == Options()
+    assert configs.get(FinetuneConfig) is None
+    with pytest.raises(KeyError, match="FinetuneConfig"):
+        configs[FinetuneConfig]
+
+
+def test_a_parameter_that_may_not_be_given_is_not_known() -> None:
+    with pytest.raises(ConfigError, match="there is no parameter train_seed"):
+        parse_all((TrainConfig,), {"train_seed": 1}, known={"train_steps"})
+    assert parse_all((TrainConfig,), {"train_steps": 3}, known={"train_steps"})[TrainConfig].train_steps == 3

@@ -121,7 +121,7 @@ def test_main_evaluates_the_baseline_the_control_and_the_finetuned_model(
     assert any("reference_value" in line for line in said)
     assert "pictures/comparison.png" in artifacts(tracker, run.id)
     note = tracker.client.get_run(run.id).data.tags["mlflow.note.content"]
-    assert all(f"| {model} | " in note for model in ("real images", "baseline", "control", "finetuned"))
+    assert all(f"| {model} | " in note for model in ("real examples", "baseline", "control", "finetuned"))
 
 
 def test_an_explicit_run_is_used_with_its_own_lineage(make_pipeline: MakePipeline) -> None:
