@@ -61,7 +61,7 @@ def _lineage(results: AblationResults, context: Context) -> dict[str, str]:
     train, test = (f"{data.metrics[f'data/{part}_examples']:,.0f}" for part in ("train", "test"))
     texts = {
         "data": f"{train} images to train on, {test} to test on",
-        "train": "the baseline, a VAE",
+        "train": "the baseline",
         "encode": f"{train} latents",
         "augment": _a_in_words(context),
         "finetune": f"on train + A, {ARMS[arm].title}",

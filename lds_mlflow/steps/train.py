@@ -1,4 +1,4 @@
-"""Step `train`: fit the baseline VAE on the training part."""
+"""Step `train`: fit the baseline on the training part."""
 
 from lds_mlflow.config import TrainConfig
 from lds_mlflow.recipes.fit_requests import outside_of, training_as_configured
