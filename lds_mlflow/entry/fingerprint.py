@@ -12,8 +12,11 @@ from lds_mlflow.machine.files import digest_of_bytes
 
 __all__ = ["digest_of_code", "digest_of_feature_code", "digest_of_step_code", "fingerprint_of", "modules_behind"]
 
-_NOT_FOLLOWED = ("lds_mlflow.tracking", "lds_mlflow.pictures")
-"""The rooms that store, log and draw what a step hands to them. How they do so changes no result."""
+_NOT_FOLLOWED = ("lds_mlflow.tracking",)
+"""The room that stores and logs what a step hands to it. How it does so changes no result."""
+
+_PICTURES, _REPORTS = "lds_mlflow.pictures", "lds_mlflow.reporting."
+"""Pictures are part of a result where that is a report; elsewhere they only show a result, which they don't change."""
 
 _FEATURES = "lds_mlflow.metrics.features"
 
@@ -56,7 +59,11 @@ def digest_of_code(package: Package, modules: Iterable[str]) -> str:
 
 def modules_behind(package: Package, modules: Iterable[str]) -> list[str]:
     """Returns the modules whose code the results of some modules depend on, those modules included."""
-    return package.imported_by(modules, leaving_out=_NOT_FOLLOWED)
+    first = tuple(modules)
+    behind = package.imported_by(first, leaving_out=(*_NOT_FOLLOWED, _PICTURES))
+    if not any(module.startswith(_REPORTS) for module in behind):
+        return behind
+    return package.imported_by(first, leaving_out=_NOT_FOLLOWED)
 
 
 @cache

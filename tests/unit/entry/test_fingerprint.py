@@ -32,6 +32,7 @@ class Thing:
 '''
 PACKAGE = Package.read()
 ALL_STEPS = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+REPORTING = {"evaluate", "compare", "register", "ablate"}
 FITS = ("train", "encode", "augment", "finetune", "classifier")
 
 
@@ -148,9 +149,15 @@ def test_a_step_does_not_reach_what_others_do(name: str, module: str) -> None:
 
 
 @ALL_STEPS
-def test_how_results_are_kept_and_drawn_and_who_runs_a_step_does_not_count(step: Step) -> None:
+def test_how_results_are_kept_and_who_runs_a_step_does_not_count(step: Step) -> None:
     rooms = {module.split(".")[1] for module in _behind(step)}
-    assert not rooms & {"tracking", "pictures", "pipeline", "entry"}
+    assert not rooms & {"tracking", "pipeline", "entry"}
+
+
+@ALL_STEPS
+def test_how_pictures_are_drawn_counts_where_the_result_is_a_report(step: Step) -> None:
+    rooms = {module.split(".")[1] for module in _behind(step)}
+    assert ("pictures" in rooms) == ("reporting" in rooms) == (step.name in REPORTING)
 
 
 def test_the_code_of_several_steps_is_that_of_each() -> None:

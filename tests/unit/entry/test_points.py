@@ -53,10 +53,14 @@ def test_a_step_has_all_parameters_that_it_does_not_settle_its_own_first_and_the
     assert found[-len(Options.model_fields) :] == list(Options.model_fields)
 
 
-@pytest.mark.parametrize("name", [MAIN, PROMOTE, "ablate", "tune"])
+@pytest.mark.parametrize("name", [MAIN, PROMOTE, "tune"])
 def test_what_makes_every_run_by_itself_takes_none(name: str) -> None:
     (point,) = (point for point in POINTS if point.name == name)
     assert not REFERENCES & set(point.parameters)
+
+
+def test_an_ablation_may_name_the_model_that_its_arms_begin_with_and_no_other_run() -> None:
+    assert REFERENCES & set(ENTRY_POINTS["ablate"].parameters) == {"train_run"}
 
 
 def test_a_comparison_names_the_runs_that_it_reads_and_none_upstream_of_them() -> None:
