@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from lds_mlflow.choices.data_sources import DIGITS, forms
 from lds_mlflow.config.base import CountOrAll, Declared, FileOrEmpty, Fraction, Seed, StepConfig
 
 __all__ = ["DataConfig"]
@@ -12,8 +13,7 @@ __all__ = ["DataConfig"]
 class DataConfig(StepConfig):
     """Read images, check them, and divide them into the parts train, select and test."""
 
-    data: Declared[str] = Field("digits", min_length=1)
-    """Source of the images: digits (from scikit-learn), a folder or zip of images, or torchvision:NAME:FOLDER."""
+    data: Declared[str] = Field(DIGITS, min_length=1, description=f"Source of the images: {forms()}.")
 
     resolution: Declared[int] = 0
     """Side in pixels to which images are cropped and resized, a power of two from 8 on; 0 keeps their size."""

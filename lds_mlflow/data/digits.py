@@ -1,13 +1,14 @@
 """The embedded default: scikit-learn's 1,797 handwritten digits, 8x8, which need no download."""
 
 import numpy as np
+import sklearn
 import torch
 from sklearn import datasets
 
 from lds_mlflow.data.pixels import resize_arrays
 from lds_mlflow.values import ExampleSet
 
-__all__ = ["load_digits"]
+__all__ = ["load_digits", "version_of_digits"]
 
 
 def load_digits(*, resolution: int = 0) -> ExampleSet:
@@ -25,3 +26,8 @@ def load_digits(*, resolution: int = 0) -> ExampleSet:
         labels_N=torch.from_numpy(labels.astype(np.int64)),
         class_names_K=tuple(str(digit) for digit in range(10)),
     )
+
+
+def version_of_digits(_place: str) -> str:
+    """Returns the version of scikit-learn, which contains the digits."""
+    return f"scikit-learn {sklearn.__version__}"

@@ -2,18 +2,14 @@
 
 from pathlib import Path
 
-import sklearn
-
-from lds_mlflow.data.digits import load_digits
-from lds_mlflow.data.folder import AS_THEY_ARE, Reading, load_folder
-from lds_mlflow.data.torchvision_sets import load_torchvision
+from lds_mlflow.choices import call, load
+from lds_mlflow.choices.data_sources import data_source_of
+from lds_mlflow.data.folder import AS_THEY_ARE, Reading
 from lds_mlflow.errors import DataError
-from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.values import ExampleSet
 
 __all__ = ["describe_source", "load_images"]
 
-_TORCHVISION = "torchvision:"
 MIN_RESOLUTION = 8
 
 
@@ -21,52 +17,29 @@ def load_images(data: str, reading: Reading = AS_THEY_ARE) -> ExampleSet:
     """Reads the images that `data` names, ready for a model.
 
     Args:
-        data: "digits", a path of a folder or a zip, or "torchvision:NAME:FOLDER".
+        data: A source of `DATA_SOURCES`, with its place, or a path of a folder or a zip.
         reading: How to read them.
 
     Raises:
         DataError: The images can't be read, or aren't squares with a side that is a power of two of at least 8.
         DiskFullError: The disk has too little free space to pack the images.
     """
-    if data == "digits":
-        images = load_digits(resolution=reading.resolution)
-    elif data.startswith(_TORCHVISION):
-        name, root = _torchvision_parts(data)
-        images = load_torchvision(name, root, resolution=reading.resolution)
-    else:
-        images = load_folder(Path(data), reading)
+    source, place = data_source_of(data)
+    known = {"place": place, "path": Path(place), "reading": reading, "resolution": reading.resolution}
+    images: ExampleSet = call(source, known.__getitem__)
     _require_model_size(images)
     return images
 
 
 def describe_source(data: str) -> str:
-    """Returns a digest that changes when the files that `data` names change, without reading their content.
+    """Returns a digest that changes when what `data` names changes, without reading the content of files.
 
     Raises:
         DataError: There is no such file or folder.
     """
-    if data == "digits":
-        return f"scikit-learn {sklearn.__version__}"
-    path = _torchvision_parts(data)[1] if data.startswith(_TORCHVISION) else Path(data)
-    if not path.exists():
-        raise DataError(
-            "data",
-            found=f"neither a file nor a folder at {data}",
-            expected="digits, a folder or a zip of images, or torchvision:NAME:FOLDER",
-            remedy="Check the path; a relative path starts at the project's folder.",
-        )
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    listing = [f"{file.relative_to(path.parent)} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
-    return digest_of_bytes("\n".join(listing).encode())
-
-
-def _torchvision_parts(data: str) -> tuple[str, Path]:
-    name, colon, root = data.removeprefix(_TORCHVISION).partition(":")
-    if not colon:
-        raise DataError(
-            "data", found=data, expected="torchvision:NAME:FOLDER", remedy="Add the folder that contains the data set."
-        )
-    return name, Path(root)
+    source, place = data_source_of(data)
+    digest: str = load(source.outside)(place)
+    return digest
 
 
 def _require_model_size(images: ExampleSet) -> None:

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torchvision import datasets
 
+from lds_mlflow.data.outside import digest_of_listing
 from lds_mlflow.data.pixels import resize_arrays
 from lds_mlflow.errors import DataError
 from lds_mlflow.values import ExampleSet
 
-__all__ = ["TORCHVISION_SETS", "load_torchvision"]
+__all__ = ["TORCHVISION_SETS", "digest_of_root", "load_torchvision"]
 
 TORCHVISION_SETS = {
     "MNIST": datasets.MNIST,
@@ -21,17 +22,17 @@ TORCHVISION_SETS = {
 }
 
 
-def load_torchvision(name: str, root: Path, *, resolution: int = 0) -> ExampleSet:
+def load_torchvision(place: str, *, resolution: int = 0) -> ExampleSet:
     """Reads both parts of a torchvision set; its own test part is declared as test.
 
     Args:
-        name: A key of TORCHVISION_SETS.
-        root: The folder that torchvision calls `root`.
+        place: NAME:FOLDER, a key of TORCHVISION_SETS and the folder that torchvision calls `root`.
         resolution: Side to which the images are resized, antialiased; 0 leaves them.
 
     Raises:
-        DataError: The set is unknown or not there.
+        DataError: The set is unknown or not there, or the place names no folder.
     """
+    name, root = _parts(place)
     if name not in TORCHVISION_SETS:
         raise DataError(
             "the torchvision set",
@@ -60,6 +61,27 @@ def load_torchvision(name: str, root: Path, *, resolution: int = 0) -> ExampleSe
         class_names_K=tuple(halves[0].classes),
         declared_parts_N=tuple(parts),
     )
+
+
+def digest_of_root(place: str) -> str:
+    """Returns a digest of the files in the folder of NAME:FOLDER; see `digest_of_listing`.
+
+    Raises:
+        DataError: The place names no folder, or there is none.
+    """
+    return digest_of_listing(str(_parts(place)[1]))
+
+
+def _parts(place: str) -> tuple[str, Path]:
+    name, colon, root = place.partition(":")
+    if not colon:
+        raise DataError(
+            "data",
+            found=f"torchvision:{place}",
+            expected="torchvision:NAME:FOLDER",
+            remedy="Add the folder that contains the data set.",
+        )
+    return name, Path(root)
 
 
 def _pixels(half: Any, resolution: int) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from lds_mlflow.choices.data_sources import data_source_of
 from lds_mlflow.config import DataConfig
 from lds_mlflow.data import (
     Fault,
@@ -28,7 +29,6 @@ from lds_mlflow.values import ExampleSet, content_of
 __all__ = ["outside", "run"]
 
 _SHOWN = 64
-_BUNDLED = ("digits", "torchvision:")
 
 
 def outside(config: DataConfig) -> str:
@@ -108,7 +108,8 @@ def _copies(examples: ExampleSet) -> list[Fault]:
 
 
 def _require_few(copies: list[Fault], examples: ExampleSet, config: DataConfig) -> None:
-    if not config.data.startswith(_BUNDLED) and len(copies) > config.tolerated * len(examples):
+    source, _ = data_source_of(config.data)
+    if not source.is_bundled and len(copies) > config.tolerated * len(examples):
         raise DataError(
             f"examples of {examples.name}",
             found=f"{len(copies):,} copies among {len(examples):,}, such as {copies[0].name} {copies[0].detail}",

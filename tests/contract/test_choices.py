@@ -15,6 +15,7 @@ from lds_mlflow.choices import Choice, load
 from lds_mlflow.choices.bandwidths import BANDWIDTHS
 from lds_mlflow.choices.candidates import CANDIDATES
 from lds_mlflow.choices.combinations import COMBINATIONS
+from lds_mlflow.choices.data_sources import DATA_SOURCES, DataSource
 from lds_mlflow.choices.extractors import EXTRACTORS
 from lds_mlflow.choices.interpolations import INTERPOLATIONS
 from lds_mlflow.choices.samplers import SAMPLERS
@@ -45,6 +46,7 @@ NUMBER_OF_ARGUMENTS: list[tuple[Table, int]] = [
 
 KNOWN: list[tuple[Table, set[str]]] = [
     (SELECTIONS, {*AugmentConfig.model_fields, *MEASURED_FOR_RULES}),
+    (DATA_SOURCES, {"place", "path", "reading", "resolution"}),
     (EXTRACTORS, {"file", "device", "ranks", "judge", "program_resolution"}),
     (SAMPLERS, {*SamplerSettings.model_fields, "codec", "z_ND", "log_variance_ND"}),
 ]
@@ -108,6 +110,11 @@ def test_a_rule_of_selection_is_a_class_that_chooses_and_has_words(entry: Choice
 @pytest.mark.parametrize("entry", SCORERS.values(), ids=SCORERS)
 def test_a_scorer_takes_candidates_and_latents_and_how_to_score(entry: Choice) -> None:
     assert list(signature(load(entry.at)).parameters) == ["candidates", "z_ND", "sigma", "leave_endpoints_out"]
+
+
+@pytest.mark.parametrize("source", DATA_SOURCES.values(), ids=DATA_SOURCES)
+def test_what_lies_outside_of_a_data_source_is_digested_by_its_place(source: DataSource) -> None:
+    assert len(signature(load(source.outside)).parameters) == 1
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lds_mlflow.choices.data_sources import forms
 from lds_mlflow.data import Reading, describe_source, load_images
 from lds_mlflow.errors import DataError
 
@@ -23,6 +24,15 @@ def _refusal(data: str, *, resolution: int = 0) -> DataError:
     with pytest.raises(DataError) as caught:
         load_images(data, Reading(resolution=resolution))
     return caught.value
+
+
+def test_another_word_that_begins_like_a_source_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    for name in ("digits-of-mine", "digits:old"):
+        shutil.copytree(tmp_path, tmp_path / name, ignore=shutil.ignore_patterns("digits*"))
+        assert load_images(name).ids_N == ("a.png",)
+        assert describe_source(name) == describe_source(str(tmp_path / name))
 
 
 def test_the_word_digits_gives_the_digits() -> None:
@@ -116,9 +126,8 @@ def test_a_torchvision_source_is_described_by_its_folder(folder: Path) -> None:
 
 @pytest.mark.parametrize("form", ["{}", "torchvision:MNIST:{}"])
 def test_nothing_to_describe_is_told_what_could_be_given(tmp_path: Path, form: str) -> None:
-    data = form.format(tmp_path / "nowhere")
     with pytest.raises(DataError) as caught:
-        describe_source(data)
-    assert caught.value.found == f"neither a file nor a folder at {data}"
-    assert "digits, a folder or a zip of images, or torchvision:NAME:FOLDER" in caught.value.expected
+        describe_source(form.format(tmp_path / "nowhere"))
+    assert caught.value.found == f"neither a file nor a folder at {tmp_path / 'nowhere'}"
+    assert caught.value.expected == f"one of: {forms()}"
     assert "Check the path" in caught.value.remedy

@@ -58,12 +58,12 @@ def cifar_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _refusal(name: str, root: Path) -> DataError:
     with pytest.raises(DataError) as caught:
-        load_torchvision(name, root)
+        load_torchvision(f"{name}:{root}")
     return caught.value
 
 
 def test_both_parts_are_read_and_the_test_part_is_declared(root: Path) -> None:
-    images = load_torchvision("MNIST", root)
+    images = load_torchvision(f"MNIST:{root}")
     assert images.examples_N.shape == (TRAIN + TEST, 1, 28, 28)
     assert images.examples_N.dtype == torch.uint8
     assert images.declared_parts_N == ("train",) * TRAIN + ("test",) * TEST
@@ -73,7 +73,7 @@ def test_both_parts_are_read_and_the_test_part_is_declared(root: Path) -> None:
 
 
 def test_every_image_has_a_name_of_its_own(root: Path) -> None:
-    names = load_torchvision("MNIST", root).ids_N
+    names = load_torchvision(f"MNIST:{root}").ids_N
     assert len(set(names)) == TRAIN + TEST
     assert (names[0], names[-1]) == ("train-00000", "test-00003")
 
@@ -91,12 +91,12 @@ def test_without_a_resolution_28_pixels_are_refused_with_the_remedy(root: Path) 
 
 
 def test_the_declared_test_part_becomes_the_test_part(root: Path) -> None:
-    splits = split_examples(load_torchvision("MNIST", root), select_fraction=0.3, test_fraction=0.5, seed=0)
+    splits = split_examples(load_torchvision(f"MNIST:{root}"), select_fraction=0.3, test_fraction=0.5, seed=0)
     assert set(splits.test.ids_N) == {f"test-{i:05d}" for i in range(TEST)}
 
 
 def test_colour_sets_have_three_channels(cifar_root: Path) -> None:
-    images = load_torchvision("CIFAR10", cifar_root)
+    images = load_torchvision(f"CIFAR10:{cifar_root}")
     assert images.examples_N.shape == (12, 3, 32, 32)
     assert images.labels_N is not None
     assert images.labels_N.tolist() == [3, 8] * 6
@@ -134,7 +134,7 @@ def test_a_truncated_file_is_refused_with_the_set_and_its_folder(root: Path, fil
 
 @pytest.mark.skipif(not (DATA / "FashionMNIST").is_dir(), reason="FashionMNIST does not lie beside the repository")
 def test_the_real_fashion_mnist_is_whole() -> None:
-    images = load_torchvision("FashionMNIST", DATA)
+    images = load_torchvision(f"FashionMNIST:{DATA}")
     assert images.examples_N.shape == (70_000, 1, 28, 28)
     assert images.declared_parts_N.count("test") == 10_000
     assert images.labels_N is not None

@@ -1,0 +1,31 @@
+import pytest
+
+from lds_mlflow.choices.data_sources import A_PATH, DATA_SOURCES, DIGITS, data_source_of, forms
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "place"),
+    [
+        ("digits", DIGITS, ""),
+        ("torchvision:MNIST:/data", "torchvision", "MNIST:/data"),
+        ("torchvision:MNIST", "torchvision", "MNIST"),
+        ("/pictures", A_PATH, "/pictures"),
+        ("digits-scanned", A_PATH, "digits-scanned"),
+        ("digits:old", A_PATH, "digits:old"),
+        ("torchvision", A_PATH, "torchvision"),
+        ("c:/pictures.zip", A_PATH, "c:/pictures.zip"),
+    ],
+)
+def test_a_value_names_a_source_and_a_place(data: str, name: str, place: str) -> None:
+    assert data_source_of(data) == (DATA_SOURCES[name], place)
+
+
+def test_only_known_data_sets_are_bundled() -> None:
+    assert [name for name, source in DATA_SOURCES.items() if source.is_bundled] == [DIGITS, "torchvision"]
+
+
+def test_the_phrase_of_all_sources_says_how_each_is_written() -> None:
+    assert forms() == (
+        "digits (scikit-learn's handwritten digits); the path of a folder or a zip of images; "
+        "torchvision:NAME:FOLDER (a data set as torchvision stores it)"
+    )
