@@ -62,7 +62,7 @@ def test_what_can_not_be_used_is_left_out_and_named_and_the_division_can_be_had_
     assert _digests(again) == _digests(run)
 
 
-@pytest.mark.parametrize(("fault", "message"), [("corrupt", "can't be decoded"), ("copy", "are copies")])
+@pytest.mark.parametrize(("fault", "message"), [("corrupt", "can't be decoded"), ("copy", "copies among")])
 def test_where_too_much_can_not_be_used_the_run_still_has_the_table(
     make_pipeline: MakePipeline, tracker: Tracker, faces: Path, fault: str, message: str
 ) -> None:
