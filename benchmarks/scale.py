@@ -24,7 +24,7 @@ from torch import Tensor
 
 from benchmarks.product import Product, multiply_adds, seconds_of
 from lds_mlflow.models import PIXELS, Codec
-from lds_mlflow.models.stylegan import PRESETS, VAE, VaeSpec
+from lds_mlflow.models.stylegan import VAE, VaeSpec, spec_of
 from lds_mlflow.training import FitHooks, FitPlan, FitTask, fit
 from lds_mlflow.training.plan import Precision
 
@@ -63,7 +63,7 @@ def main(quick: bool, preset: str, batch: int, seconds: float) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     preset = preset or ("faces64-small" if quick else "paper256")
     batch, seconds = batch or (32 if device == "cuda" else 4), seconds or (1 if quick else 20)
-    spec = PRESETS[preset]
+    spec = spec_of(preset)
     images = torch.randint(256, (max(64, batch), spec.channels, spec.resolution, spec.resolution), dtype=torch.uint8)
     model, noise = VAE.initialised(spec, 0), torch.zeros(1, spec.latent_dim)
     operations = 6 * multiply_adds(lambda: model(PIXELS.to_model(images[:1]), noise))

@@ -33,7 +33,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from lds_mlflow.models import Codec
-from lds_mlflow.models.stylegan import PRESETS, VAE
+from lds_mlflow.models.stylegan import VAE, spec_of
 from lds_mlflow.samplers import latent_density, standard_normal
 from lds_mlflow.serving.sampler import DISTRIBUTIONS, with_densities
 from lds_mlflow.tracking import Tracker, register_sampler
@@ -103,7 +103,7 @@ def main(quick: bool) -> None:
 
 
 def _register(preset: str) -> VAE:
-    spec = PRESETS[preset]
+    spec = spec_of(preset)
     model = VAE.initialised(spec, 0).eval()
     z_ND = torch.randn(2000, spec.latent_dim, generator=torch.Generator().manual_seed(0))
     named = dict.fromkeys(DISTRIBUTIONS, standard_normal(spec.latent_dim))

@@ -24,7 +24,7 @@ from torch import Tensor
 from lds_mlflow.latent import log_density
 from lds_mlflow.metrics import Classifier, ClassifierExtractor
 from lds_mlflow.models import Codec
-from lds_mlflow.models.stylegan import PRESETS, VAE
+from lds_mlflow.models.stylegan import VAE, spec_of
 from lds_mlflow.store import load_value, save_value
 from lds_mlflow.values import ExampleSet
 
@@ -56,7 +56,7 @@ def _images(n: int) -> ExampleSet:
 
 
 def _encode(images: ExampleSet) -> Callable[[], list[Tensor]]:
-    model = VAE.initialised(PRESETS[_PRESET], 0).eval()
+    model = VAE.initialised(spec_of(_PRESET), 0).eval()
     return lambda: list(Codec(model).encode(images.examples_N).moments)
 
 

@@ -30,7 +30,7 @@ from benchmarks.grouped import GroupedGenerator
 from benchmarks.product import multiply_adds
 from lds_mlflow.data import load_digits
 from lds_mlflow.domains import domain_of
-from lds_mlflow.models.stylegan import PRESETS, VAE
+from lds_mlflow.models.stylegan import VAE, spec_of
 from lds_mlflow.recipes.tracked_fit import FitLog
 from lds_mlflow.tracking import Run, Tracker
 from lds_mlflow.training import FitHooks, FitPlan, FitTask, fit
@@ -73,7 +73,7 @@ def main(quick: bool, preset: str, batch: int) -> None:
 
 def _multiply_adds_a_second(preset: str, batch: int, device: str, *, rounds: int) -> dict[str, float]:
     """Returns the multiply-adds of forward and backward passes that each generator does in a second."""
-    spec = PRESETS[preset]
+    spec = spec_of(preset)
     decoder = VAE.initialised(spec, 0).decoder
     generators: dict[str, nn.Module] = {
         "decoder": decoder,
@@ -134,7 +134,7 @@ def _seconds(steps: int, tracker: Tracker | None) -> tuple[float, float]:
         seed=0,
         checkpoint_every=_PICTURE_EVERY,
     )
-    model = VAE.initialised(PRESETS["digits"], 0)
+    model = VAE.initialised(spec_of("digits"), 0)
     run = tracker.begin("benchmark", parent=None, values={}) if tracker else None
     if run:
         run.watch_system()

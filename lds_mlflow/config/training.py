@@ -4,6 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from lds_mlflow.choices import phrases
+from lds_mlflow.choices.distances import DISTANCES, NO_DISTANCE
+from lds_mlflow.choices.presets import PRESETS, SMALLEST_THAT_FITS
+from lds_mlflow.choices.priors import GAUSSIAN, KEEP, PRIORS
+from lds_mlflow.choices.variants import VARIANTS, WHOLE
 from lds_mlflow.config.base import (
     Count,
     CountOrAll,
@@ -17,8 +22,13 @@ from lds_mlflow.config.base import (
     Settings,
     StepConfig,
 )
+from lds_mlflow.config.choice import OneOf
 
 __all__ = ["ClassifierConfig", "DryRunConfig", "FinetuneConfig", "FitConfig", "TrainConfig"]
+
+_PRESETS = {SMALLEST_THAT_FITS: "the smallest that fits the images"} | {
+    name: preset.says for name, preset in PRESETS.items()
+}
 
 
 class FitConfig(StepConfig):
@@ -39,8 +49,8 @@ class FitConfig(StepConfig):
     free_bits: NotNegative = 0.0
     """Lower bound of the KL term in the loss, in nats per latent dimension; 0 sets no bound."""
 
-    perceptual: Literal["none", "laplacian", "squeezenet", "squeezenet-caffe", "lpips"] = "none"
-    """Perceptual distance added to the loss: laplacian needs no weights, squeezenet a file, lpips downloads its own."""
+    perceptual: Annotated[str, OneOf(phrases(DISTANCES))] = NO_DISTANCE
+    """Perceptual distance added to the loss."""
 
     perceptual_weight: Positive = 1.0
     """Weight of the perceptual distance in the loss, in nats per pixel and channel."""
@@ -63,8 +73,8 @@ class FitConfig(StepConfig):
     @field_validator("perceptual_weights")
     @classmethod
     def _goes_with_the_distance(cls, value: str, info: ValidationInfo) -> str:
-        kind = str(info.data.get("perceptual"))
-        if bool(value) != kind.startswith("squeezenet"):
+        kind = info.data.get("perceptual")
+        if kind is not None and bool(value) != DISTANCES[kind].needs_file:
             raise ValueError(f"should be {'empty' if value else 'a file'} where perceptual is {kind}")
         return value
 
@@ -75,11 +85,11 @@ class TrainConfig(FitConfig):
     data_run: RunReference = "auto"
     """Run of the step data; auto finds or makes one."""
 
-    preset: Literal["auto", "digits", "grey32", "colour32", "faces64", "faces64-small", "paper256"] = "auto"
-    """Size of the network; auto takes the smallest that fits the images."""
+    preset: Annotated[str, OneOf(_PRESETS)] = SMALLEST_THAT_FITS
+    """Size of the network."""
 
-    prior: Literal["gaussian", "exemplar", "vamp"] = "gaussian"
-    """Prior of the latents: gaussian, exemplar (the latent density itself) or vamp (learned pseudo-inputs)."""
+    prior: Annotated[str, OneOf(phrases(PRIORS))] = GAUSSIAN
+    """Prior of the latents."""
 
     train_steps: Declared[Count] = 2500
     """Number of training steps of the baseline."""
@@ -110,11 +120,11 @@ class FinetuneConfig(FitConfig):
     train_run: RunReference = "auto"
     """Run of train or finetune whose model is used; auto takes that of train."""
 
-    finetune_prior: Literal["keep", "gaussian", "exemplar", "vamp"] = "keep"
-    """Prior to finetune with; keep leaves the model its own prior."""
+    finetune_prior: Annotated[str, OneOf({KEEP: "the model's own"} | phrases(PRIORS))] = KEEP
+    """Prior to finetune with."""
 
-    finetune_variant: Literal["whole", "decoder", "consistency"] = "whole"
-    """What is trained: whole or decoder on train + A; consistency on train, and the encoder also on A's latents."""
+    finetune_variant: Annotated[str, OneOf(phrases(VARIANTS))] = WHOLE
+    """What is trained, and on what."""
 
     finetune_steps: Declared[Count] = 500
     """Number of training steps of finetuning."""

@@ -163,15 +163,16 @@ class Trainable(nn.Module, ABC):
         """Returns a copy of the model with another prior.
 
         Args:
-            kind: "gaussian", "exemplar" or "vamp".
-            exemplars: Number of training examples, each of which is a component of the exemplar prior.
-            pseudo_inputs: What the components of the VampPrior begin as: examples in the model's range, [K, ...].
+            kind: A key of PRIORS.
+            exemplars: Number of training examples, each of which is a component of a prior that is made of examples.
+            pseudo_inputs: What the components of one that is made of pseudo-inputs begin as: examples in the model's
+                range, [K, ...].
         """
 
     @property
     @abstractmethod
     def prior_kind(self) -> str:
-        """The kind of its prior: "gaussian", "exemplar" or "vamp"."""
+        """The kind of its prior, a key of PRIORS."""
 
     @abstractmethod
     def freeze_encoder(self) -> None:

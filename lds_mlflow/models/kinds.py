@@ -33,7 +33,7 @@ def new_model(preset: str, shape: tuple[int, ...], seed: int) -> Trainable:
     """Returns a network with initial weights.
 
     Args:
-        preset: The size of the network: a key of PRESETS, or "auto".
+        preset: The size of the network: a key of PRESETS, or SMALLEST_THAT_FITS.
         shape: The shape of one example: channels, height and width.
         seed: The initial weights depend on it alone.
 

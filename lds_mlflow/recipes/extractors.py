@@ -38,12 +38,12 @@ def extractor_as_configured(
         ArtifactError: The file is missing, or does not fit the extractor.
         DataError: The features of the training examples are all 0, or not finite.
     """
-    domain = domain_of(train.domain)
-    if config.features not in domain.extractors:
+    choice = EXTRACTORS[config.features]
+    if not choice.fits(train.domain):
         raise ConfigError(
             "features",
-            found=f"{config.features}, for examples that are {domain.name}",
-            expected=f"one of {', '.join(sorted(domain.extractors))}",
+            found=f"{config.features}, for examples that are {train.domain}",
+            expected=f"one of {', '.join(name for name, other in EXTRACTORS.items() if other.fits(train.domain))}",
             remedy="Give one of these.",
         )
     known = {
@@ -53,7 +53,6 @@ def extractor_as_configured(
         "judge": judge,
         "program_resolution": config.program_resolution,
     }
-    choice = EXTRACTORS[config.features]
     plain: Extractor = call(choice, known.__getitem__)
     kept = CachedExtractor(plain, cache) if cache else plain
     return ScaledExtractor.fitted(kept, train.examples_N) if choice.is_scaled else kept

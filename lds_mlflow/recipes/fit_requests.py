@@ -6,9 +6,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from lds_mlflow.choices import load
+from lds_mlflow.choices.priors import KEEP
+from lds_mlflow.choices.variants import VARIANTS, WHOLE
 from lds_mlflow.config import FinetuneConfig, FitConfig, TrainConfig
 from lds_mlflow.domains import domain_of
-from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.models import Trainable, new_model, open_model, trainable
 from lds_mlflow.training import FitPlan, FitTask
@@ -47,7 +49,7 @@ def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint
     """
     shape = tuple(train.examples_N.shape[1:])
     model = new_model(config.preset, shape, config.train_seed)
-    if config.prior != "gaussian":
+    if config.prior != model.prior_kind:
         model = _with_prior(model, config.prior, train, config.pseudo_inputs)
     plan = _plan(
         config,
@@ -60,7 +62,7 @@ def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint
     task = FitTask(
         model, train.examples_N, plan, scale=domain_of(train.domain).scale, perceptual=_perceptual(config, shape[-1])
     )
-    return FitRequest(task, train.domain, f"all of it on train ({len(train):,})")
+    return FitRequest(task, train.domain, f"{VARIANTS[WHOLE].words} on train ({len(train):,})")
 
 
 def finetuning_as_configured(
@@ -85,7 +87,11 @@ def finetuning_as_configured(
             other examples.
         ArtifactError: The model can't be trained, or the weights of the perceptual distance can't be had.
     """
-    model = _model(config, weights, train)
+    model = trainable(open_model(weights))
+    if config.finetune_prior not in (KEEP, model.prior_kind):
+        model = _with_prior(model, config.finetune_prior, train, config.pseudo_inputs)
+    variant = VARIANTS[config.finetune_variant]
+    z_AD: Tensor | None = load(variant.at)(model, augmentation)
     examples, on = train.examples_N, f"train ({len(train):,})"
     if augmentation is not None:
         examples = torch.cat([examples, augmentation.examples_A])
@@ -103,18 +109,15 @@ def finetuning_as_configured(
         examples,
         plan,
         scale=domain_of(train.domain).scale,
-        z_AD=_latents_of(augmentation) if config.finetune_variant == "consistency" else None,
+        z_AD=z_AD,
         perceptual=_perceptual(config, examples.shape[-1]),
     )
-    return FitRequest(task, train.domain, f"{_NAMES[config.finetune_variant]} on {on}")
+    return FitRequest(task, train.domain, f"{variant.words} on {on}")
 
 
 def outside_of(config: FitConfig) -> str:
     """Returns the digest of the weights that the loss reads from a file, or ""."""
     return digest_of_file(Path(config.perceptual_weights)) if config.perceptual_weights else ""
-
-
-_NAMES = {"whole": "all of it", "decoder": "the decoder", "consistency": "all of it, latents of A found by the encoder"}
 
 
 def _plan(
@@ -143,26 +146,6 @@ def _perceptual(config: FitConfig, resolution: int) -> nn.Module | None:
     return perceptual_distance(config.perceptual, resolution=resolution, weights=weights)
 
 
-def _model(config: FinetuneConfig, weights: ModelWeights, train: ExampleSet) -> Trainable:
-    model = trainable(open_model(weights))
-    if config.finetune_prior not in ("keep", model.prior_kind):
-        model = _with_prior(model, config.finetune_prior, train, config.pseudo_inputs)
-    if config.finetune_variant == "decoder":
-        model.freeze_encoder()
-    return model
-
-
 def _with_prior(model: Trainable, kind: str, train: ExampleSet, pseudo_inputs: int) -> Trainable:
     begin = domain_of(train.domain).scale.to_model(train.spread(pseudo_inputs).examples_N)
     return model.with_prior(kind, exemplars=len(train), pseudo_inputs=begin)
-
-
-def _latents_of(augmentation: AugmentationSet | None) -> Tensor:
-    if augmentation is not None and augmentation.z_AD is not None:
-        return augmentation.z_AD
-    raise ConfigError(
-        "finetune_variant=consistency",
-        found="no A (augment_run=none)" if augmentation is None else "an A that was not decoded from latents",
-        expected="an A of decoded latents, which the encoder shall find",
-        remedy="Give another finetune_variant, or another source of A.",
-    )

@@ -12,27 +12,31 @@ Each maps two batches, [B, C, H, W] in -1..1, to the mean distance of an image f
 """
 
 from pathlib import Path
-from typing import Literal
 from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
 from torch_fidelity.sample_similarity_lpips import SampleSimilarityLPIPS
 
+from lds_mlflow.choices import call, look_up
+from lds_mlflow.choices.distances import DISTANCES
 from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.models.precision import in_float32
 from lds_mlflow.models.pretrained import Convention, as_trained_on, in_short, load_squeezenet, three_channels
 from lds_mlflow.models.stylegan.layers import downsample, resampling_filter, upsample
 
-__all__ = ["Laplacian", "PerceptualKind", "perceptual_distance"]
+__all__ = [
+    "Laplacian",
+    "Lpips",
+    "caffe_squeezenet",
+    "no_distance",
+    "perceptual_distance",
+    "torchvision_squeezenet",
+]
 
-PerceptualKind = Literal["none", "laplacian", "squeezenet", "squeezenet-caffe", "lpips"]
-
-_CONVENTIONS: dict[str, Convention] = {"squeezenet": "torchvision", "squeezenet-caffe": "caffe"}
 _COARSEST = 4
 _TAPS = (1, 5, 10, 12)
 """SqueezeNet's layers before each of its poolings, and the last."""
-_LEAST_SIDE = 32
 _TINY = 1e-10
 
 
@@ -77,7 +81,13 @@ class _SqueezeNet(nn.Module):
         return found
 
 
-class _Lpips(nn.Module):
+class Lpips(nn.Module):
+    """The distance of VGG16 with the weights that people's judgements gave it; x and y have 32 pixels a side or more.
+
+    Raises:
+        ArtifactError: The weights can't be downloaded.
+    """
+
     def __init__(self) -> None:
         super().__init__()
         try:
@@ -91,6 +101,7 @@ class _Lpips(nn.Module):
             ) from error
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Maps two batches to a scalar."""
         layers = zip(self._units(x), self._units(y), self.network.lins, strict=True)
         return torch.stack([lin.model((one - other).square()).mean() for one, other, lin in layers]).sum()
 
@@ -104,31 +115,51 @@ def _unit(maps: Tensor) -> Tensor:
     return maps * torch.rsqrt(maps.square().sum(1, keepdim=True) + _TINY)
 
 
-def perceptual_distance(kind: PerceptualKind, *, resolution: int, weights: Path | None = None) -> nn.Module | None:
+def torchvision_squeezenet(weights: Path) -> nn.Module:
+    """Returns the distance of SqueezeNet with a file of weights that torchvision trained.
+
+    Raises:
+        ArtifactError: The file is missing, or doesn't fit.
+    """
+    return _SqueezeNet(weights, "torchvision")
+
+
+def caffe_squeezenet(weights: Path) -> nn.Module:
+    """Returns the distance of SqueezeNet with a file of weights that were trained with Caffe.
+
+    Raises:
+        ArtifactError: The file is missing, or doesn't fit.
+    """
+    return _SqueezeNet(weights, "caffe")
+
+
+def no_distance() -> None:
+    """Returns None: nothing is added to the loss."""
+
+
+def perceptual_distance(kind: str, *, resolution: int, weights: Path | None = None) -> nn.Module | None:
     """Returns a distance; see the head of this module.
 
     Args:
-        kind: Which; "squeezenet" is of weights by torchvision's convention, "squeezenet-caffe" by Caffe's.
+        kind: A key of DISTANCES.
         resolution: Side of the images in pixels.
-        weights: SqueezeNet's.
+        weights: The file of weights, for the kinds that need one.
 
     Returns:
         The distance, or None for "none".
 
     Raises:
-        ConfigError: The images are too small for the network.
+        ConfigError: The kind is unknown, or the images are too small for the network.
         ArtifactError: The weights can't be had.
     """
-    if kind not in ("none", "laplacian") and resolution < _LEAST_SIDE:
+    choice = look_up(DISTANCES, kind, "perceptual")
+    if resolution < choice.least_side:
+        others = [name for name, other in DISTANCES.items() if resolution >= other.least_side]
         raise ConfigError(
             f"perceptual={kind}",
             found=f"images of {resolution}x{resolution}",
-            expected=f"at least {_LEAST_SIDE} pixels a side, since the network halves the images several times",
-            remedy="Give perceptual=laplacian or none.",
+            expected=f"at least {choice.least_side} pixels a side, since the network halves the images several times",
+            remedy=f"Give perceptual={' or '.join(others)}.",
         )
-    if kind in _CONVENTIONS:
-        assert weights is not None
-        return _SqueezeNet(weights, _CONVENTIONS[kind])
-    if kind == "lpips":
-        return _Lpips()
-    return Laplacian() if kind == "laplacian" else None
+    distance: nn.Module | None = call(choice, {"weights": weights}.__getitem__)
+    return distance

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from importlib import import_module
 from inspect import Parameter, isclass, signature
 from pkgutil import iter_modules
@@ -16,18 +17,24 @@ from lds_mlflow.choices.bandwidths import BANDWIDTHS
 from lds_mlflow.choices.candidates import CANDIDATES
 from lds_mlflow.choices.combinations import COMBINATIONS
 from lds_mlflow.choices.data_sources import DATA_SOURCES, DataSource
-from lds_mlflow.choices.extractors import EXTRACTORS
+from lds_mlflow.choices.distances import DISTANCES, DistanceChoice
+from lds_mlflow.choices.extractors import EXTRACTORS, ExtractorChoice
 from lds_mlflow.choices.interpolations import INTERPOLATIONS
+from lds_mlflow.choices.priors import PRIORS, PriorChoice
 from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.choices.scorers import SCORERS
 from lds_mlflow.choices.selections import SELECTIONS
 from lds_mlflow.choices.sources import SOURCES
 from lds_mlflow.choices.spaces import SPACES
 from lds_mlflow.choices.stratifications import STRATIFICATIONS
+from lds_mlflow.choices.variants import VARIANTS
 from lds_mlflow.config import AugmentConfig, SamplerSettings
+from lds_mlflow.domains import DOMAINS
 from lds_mlflow.entry.fingerprint import modules_behind
 from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.entry.imports import Package
+from lds_mlflow.models.stylegan import VaeSpec
+from lds_mlflow.models.stylegan.priors import Prior
 from lds_mlflow.recipes.rules import MEASURED_FOR_RULES
 from tests.places import ROOT
 
@@ -41,12 +48,15 @@ NUMBER_OF_ARGUMENTS: list[tuple[Table, int]] = [
     (SOURCES, 2),
     (SPACES, 2),
     (STRATIFICATIONS, 3),
+    (VARIANTS, 2),
 ]
 """The tables whose implementations all take the same arguments, by place, and how many."""
 
 KNOWN: list[tuple[Table, set[str]]] = [
     (SELECTIONS, {*AugmentConfig.model_fields, *MEASURED_FOR_RULES}),
     (DATA_SOURCES, {"place", "path", "reading", "resolution"}),
+    (DISTANCES, {"weights"}),
+    (PRIORS, {field.name for field in fields(VaeSpec)}),
     (EXTRACTORS, {"file", "device", "ranks", "judge", "program_resolution"}),
     (SAMPLERS, {*SamplerSettings.model_fields, "codec", "z_ND", "log_variance_ND"}),
 ]
@@ -110,6 +120,22 @@ def test_a_rule_of_selection_is_a_class_that_chooses_and_has_words(entry: Choice
 @pytest.mark.parametrize("entry", SCORERS.values(), ids=SCORERS)
 def test_a_scorer_takes_candidates_and_latents_and_how_to_score(entry: Choice) -> None:
     assert list(signature(load(entry.at)).parameters) == ["candidates", "z_ND", "sigma", "leave_endpoints_out"]
+
+
+@pytest.mark.parametrize("extractor", EXTRACTORS.values(), ids=EXTRACTORS)
+def test_an_extractor_takes_a_kind_of_examples_that_there_is_or_every_kind(extractor: ExtractorChoice) -> None:
+    assert extractor.domain in {"", *DOMAINS}
+
+
+@pytest.mark.parametrize("distance", DISTANCES.values(), ids=DISTANCES)
+def test_a_distance_that_needs_a_file_of_weights_takes_it(distance: DistanceChoice) -> None:
+    assert ("weights" in distance.takes.values()) == distance.needs_file
+
+
+@pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
+def test_a_prior_with_components_takes_their_number(prior: PriorChoice) -> None:
+    assert issubclass(load(prior.at), Prior)
+    assert ("components" in prior.takes.values()) == (prior.made_of != "nothing")
 
 
 @pytest.mark.parametrize("source", DATA_SOURCES.values(), ids=DATA_SOURCES)

@@ -3,11 +3,10 @@
 from lds_mlflow.models.stylegan.discriminator import Discriminator
 from lds_mlflow.models.stylegan.losses import gaussian_nll, kl_divergence
 from lds_mlflow.models.stylegan.model import VAE, VaeSpec
-from lds_mlflow.models.stylegan.presets import PRESETS, spec_for
+from lds_mlflow.models.stylegan.presets import spec_for, spec_of
 from lds_mlflow.models.stylegan.priors import ExemplarPrior
 
 __all__ = [
-    "PRESETS",
     "VAE",
     "Discriminator",
     "ExemplarPrior",
@@ -15,4 +14,5 @@ __all__ = [
     "gaussian_nll",
     "kl_divergence",
     "spec_for",
+    "spec_of",
 ]

@@ -7,14 +7,15 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from lds_mlflow.choices import call
+from lds_mlflow.choices.priors import GAUSSIAN, PRIORS
 from lds_mlflow.errors import ArtifactError
 from lds_mlflow.models.autoencoder import Posterior, Trainable
-from lds_mlflow.models.mixture import Mixture, log_posterior
+from lds_mlflow.models.mixture import Mixture
 from lds_mlflow.models.stylegan.decoder import Decoder
 from lds_mlflow.models.stylegan.discriminator import Discriminator
 from lds_mlflow.models.stylegan.encoder import Encoder
-from lds_mlflow.models.stylegan.losses import kl_divergence
-from lds_mlflow.models.stylegan.priors import ExemplarPrior, VampPrior
+from lds_mlflow.models.stylegan.priors import Prior
 from lds_mlflow.values import ModelWeights
 
 __all__ = ["VAE", "VaeSpec"]
@@ -34,8 +35,8 @@ class VaeSpec:
         latent_dim: Dimensions of z.
         style_dim: Dimensions of w.
         mapping_layers: Layers from z to w.
-        prior: "gaussian", "exemplar" or "vamp"; priors.py says what they are.
-        components: Exemplars or pseudo-inputs of the prior; 0 for gaussian.
+        prior: A key of PRIORS.
+        components: Components of the prior; 0 where it is made of nothing.
     """
 
     resolution: int
@@ -45,7 +46,7 @@ class VaeSpec:
     latent_dim: int
     style_dim: int
     mapping_layers: int
-    prior: str = "gaussian"
+    prior: str = GAUSSIAN
     components: int = 0
 
     @property
@@ -99,16 +100,16 @@ class VAE(Trainable):
         """Returns a copy of the network with another prior.
 
         Args:
-            kind: "gaussian", "exemplar" or "vamp".
-            exemplars: Training images, each of which is one of exemplar's.
-            pseudo_inputs: What the components of vamp begin as: images in -1..1, [K, C, H, W].
+            kind: A key of PRIORS.
+            exemplars: Number of training images, each of which is a component of a prior that is made of examples.
+            pseudo_inputs: What the components of one that is made of pseudo-inputs begin as: images in -1..1,
+                [K, C, H, W].
         """
-        components = {"gaussian": 0, "exemplar": exemplars, "vamp": len(pseudo_inputs)}
-        model = type(self)(replace(self.spec, prior=kind, components=components[kind]))
+        components = {"nothing": 0, "examples": exemplars, "pseudo-inputs": len(pseudo_inputs)}
+        model = type(self)(replace(self.spec, prior=kind, components=components[PRIORS[kind].made_of]))
         model.encoder.load_state_dict(self.encoder.state_dict())
         model.decoder.load_state_dict(self.decoder.state_dict())
-        if isinstance(model.prior, VampPrior):
-            model.prior.pseudo_inputs.data.copy_(pseudo_inputs)
+        model.prior.begin_at(pseudo_inputs)
         return model
 
     def to_weights(self) -> ModelWeights:
@@ -123,7 +124,7 @@ class VAE(Trainable):
 
     @property
     def prior_kind(self) -> str:
-        """The kind of its prior: "gaussian", "exemplar" or "vamp"."""
+        """The kind of its prior, a key of PRIORS."""
         return self.spec.prior
 
     def encode(self, x: Tensor) -> Posterior:
@@ -137,11 +138,7 @@ class VAE(Trainable):
 
     def prior_mixture(self) -> Mixture | None:
         """Returns the prior as a mixture of Gaussians, or None for N(0, I)."""
-        if isinstance(self.prior, ExemplarPrior):
-            return self.prior.mixture()
-        if isinstance(self.prior, VampPrior):
-            return Mixture(*self.encode(self.prior.pseudo_inputs.clamp(-1, 1)).moments)
-        return None
+        return self.prior.mixture(self.encode)
 
     def divergence(self, z: Tensor, posterior: Posterior, rows_B: Tensor) -> Tensor:
         """Returns the prior's term of the evidence lower bound of every image, [B], in nats.
@@ -151,12 +148,7 @@ class VAE(Trainable):
             posterior: The posteriors.
             rows_B: Each image's place among the training images, int64; for the exemplar prior.
         """
-        if isinstance(self.prior, ExemplarPrior):
-            return self.prior.divergence(z, *posterior.moments, rows_B)
-        mixture = self.prior_mixture()
-        if mixture is None:
-            return kl_divergence(*posterior.moments)
-        return log_posterior(z, *posterior.moments) - mixture.log_density(z)
+        return self.prior.divergence(z, posterior, rows_B, self.encode)
 
     def remember(self, rows_B: Tensor, mean_BD: Tensor) -> None:
         """Renews the exemplars of an exemplar prior from a training batch.
@@ -165,8 +157,7 @@ class VAE(Trainable):
             rows_B: Rows among the training images, int64.
             mean_BD: Their posterior means.
         """
-        if isinstance(self.prior, ExemplarPrior):
-            self.prior.keep(rows_B, mean_BD)
+        self.prior.keep(rows_B, mean_BD)
 
     def renew_prior(self, first_means: Callable[[int], Tensor]) -> None:
         """Sets the exemplars of an exemplar prior to the posterior means of the first training images.
@@ -174,8 +165,7 @@ class VAE(Trainable):
         Args:
             first_means: Returns the posterior means of the first n training images, [n, D].
         """
-        if isinstance(self.prior, ExemplarPrior):
-            self.prior.exemplars.copy_(first_means(len(self.prior.exemplars)))
+        self.prior.renew(first_means)
 
     def freeze_encoder(self) -> None:
         """Keeps the encoder as it is in every later training step."""
@@ -201,12 +191,11 @@ def _spec_of(weights: ModelWeights) -> VaeSpec:
     spec: dict[str, Any] = {**weights.spec}
     if any(isinstance(value, str) != (name == "prior") for name, value in spec.items()):
         raise TypeError(f"a spec of other types: {spec}")
+    if spec.get("prior", GAUSSIAN) not in PRIORS:
+        raise TypeError(f"a spec of another prior, {spec['prior']}, than {', '.join(PRIORS)}")
     return VaeSpec(**spec)
 
 
-def _prior_of(spec: VaeSpec) -> nn.Module:
-    if spec.prior == "exemplar":
-        return ExemplarPrior(spec.components, spec.latent_dim)
-    if spec.prior == "vamp":
-        return VampPrior(spec.components, spec.channels, spec.resolution)
-    return nn.Identity()
+def _prior_of(spec: VaeSpec) -> Prior:
+    prior: Prior = call(PRIORS[spec.prior], lambda name: getattr(spec, name))
+    return prior

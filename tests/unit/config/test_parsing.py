@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lds_mlflow.choices.bandwidths import BANDWIDTHS, parse_bandwidth
+from lds_mlflow.choices.presets import PRESETS
 from lds_mlflow.config import (
     AugmentConfig,
     CompareConfig,
@@ -26,7 +27,6 @@ from lds_mlflow.config import (
 )
 from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.models.stylegan import PRESETS
 
 KINDS: tuple[type[Settings], ...] = (*(step.config for step in STEPS.values()), Options)
 PRINTABLE = st.characters(categories=["L", "N", "P", "S"])

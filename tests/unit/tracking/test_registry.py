@@ -9,7 +9,7 @@ import yaml
 from mlflow.exceptions import MlflowException
 
 from lds_mlflow.domains import domain_of
-from lds_mlflow.models.stylegan import PRESETS, VAE
+from lds_mlflow.models.stylegan import VAE, spec_of
 from lds_mlflow.samplers import latent_density, standard_normal
 from lds_mlflow.serving.sampler import DISTRIBUTIONS, defaults_of, with_densities
 from lds_mlflow.tracking import Run, Tracker, Version, register_sampler
@@ -24,7 +24,7 @@ def run(tracker: Tracker) -> Run:
 
 
 def test_a_registered_model_says_what_it_is_and_samples(run: Run, tracker: Tracker) -> None:
-    weights = VAE.initialised(PRESETS["digits"], 0).to_weights()
+    weights = VAE.initialised(spec_of("digits"), 0).to_weights()
     number = register_sampler(run, weights, NAMED, "digits", description="made for a test")
     run.end("FINISHED")
     version = tracker.client.get_model_version_by_alias("digits", "challenger")
@@ -38,7 +38,7 @@ def test_a_registered_model_says_what_it_is_and_samples(run: Run, tracker: Track
 
 
 def test_its_requirements_are_pinned_and_its_weights_are_safetensors(run: Run, tracker: Tracker) -> None:
-    register_sampler(run, VAE.initialised(PRESETS["digits"], 0).to_weights(), NAMED, "digits", description="")
+    register_sampler(run, VAE.initialised(spec_of("digits"), 0).to_weights(), NAMED, "digits", description="")
     folder = mlflow.artifacts.download_artifacts("models:/digits@challenger")
     files = {file.name for file in _files(folder)}
     assert "tensors.safetensors" in files
@@ -50,14 +50,14 @@ def test_its_requirements_are_pinned_and_its_weights_are_safetensors(run: Run, t
 
 
 def test_a_second_version_takes_the_alias(run: Run, tracker: Tracker) -> None:
-    weights = VAE.initialised(PRESETS["digits"], 0).to_weights()
+    weights = VAE.initialised(spec_of("digits"), 0).to_weights()
     numbers = [register_sampler(run, weights, NAMED, "digits", description="") for _ in range(2)]
     assert numbers == [1, 2]
     assert int(tracker.client.get_model_version_by_alias("digits", "challenger").version) == 2
 
 
 def test_a_request_that_can_not_be_answered_is_an_invalid_parameter_in_a_sentence(run: Run, tracker: Tracker) -> None:
-    register_sampler(run, VAE.initialised(PRESETS["digits"], 0).to_weights(), NAMED, "digits", description="")
+    register_sampler(run, VAE.initialised(spec_of("digits"), 0).to_weights(), NAMED, "digits", description="")
     model = mlflow.pyfunc.load_model("models:/digits@challenger")
     with pytest.raises(MlflowException, match="column seed: found -1; expected one integer") as caught:
         model.predict(pd.DataFrame({"seed": [-1]}))
@@ -65,7 +65,7 @@ def test_a_request_that_can_not_be_answered_is_an_invalid_parameter_in_a_sentenc
 
 
 def test_versions_are_found_by_alias_number_or_run_and_noted(run: Run, tracker: Tracker) -> None:
-    register_sampler(run, VAE.initialised(PRESETS["digits"], 0).to_weights(), NAMED, "digits", description="before")
+    register_sampler(run, VAE.initialised(spec_of("digits"), 0).to_weights(), NAMED, "digits", description="before")
     registry = tracker.registry
     version = registry.get("digits", "challenger")
     assert version == registry.get("digits", "1") == registry.of_run(run.id)[0]
@@ -96,7 +96,7 @@ def _files(folder: str) -> list[Path]:
 def test_an_alias_that_another_machine_gives_at_the_same_moment_is_given_once_more(
     run: Run, tracker: Tracker, monkeypatch: pytest.MonkeyPatch, refusals: int
 ) -> None:
-    register_sampler(run, VAE.initialised(PRESETS["digits"], 0).to_weights(), NAMED, "digits", description="")
+    register_sampler(run, VAE.initialised(spec_of("digits"), 0).to_weights(), NAMED, "digits", description="")
     version, give = tracker.registry.get("digits", "1"), tracker.registry.client.set_registered_model_alias
     left = [None] * refusals
 

@@ -14,7 +14,7 @@ from torchvision.models.vgg import cfgs, make_layers
 from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.models.stylegan.layers import downsample, resampling_filter
 from lds_mlflow.training import perceptual
-from lds_mlflow.training.perceptual import Laplacian, PerceptualKind, perceptual_distance
+from lds_mlflow.training.perceptual import Laplacian, perceptual_distance
 from tests.places import SHARED
 
 REAL = SHARED / "data" / "weights" / "squeezenet1_0-imagenet-caffe.safetensors"
@@ -38,7 +38,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("kind", ["laplacian", "squeezenet", "squeezenet-caffe"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_distance_is_zero_of_the_same_positive_of_others_and_has_a_gradient(
-    kind: PerceptualKind, channels: int, weights: Path
+    kind: str, channels: int, weights: Path
 ) -> None:
     distance = perceptual_distance(kind, resolution=32, weights=None if kind == "laplacian" else weights)
     assert distance is not None
@@ -77,9 +77,16 @@ def test_none_is_none() -> None:
 
 
 @pytest.mark.parametrize("kind", ["squeezenet", "lpips"])
-def test_images_that_poolings_leave_nothing_of_are_refused(kind: PerceptualKind, weights: Path) -> None:
-    with pytest.raises(ConfigError, match="16x16"):
+def test_images_that_poolings_leave_nothing_of_are_refused(kind: str, weights: Path) -> None:
+    with pytest.raises(ConfigError, match="16x16") as caught:
         perceptual_distance(kind, resolution=16, weights=weights)
+    assert caught.value.remedy == "Give perceptual=none or laplacian."
+
+
+def test_an_unknown_distance_is_told_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="laplacian") as caught:
+        perceptual_distance("ssim", resolution=64)
+    assert (caught.value.what, caught.value.found) == ("perceptual", "'ssim'")
 
 
 def test_a_file_that_is_none_of_weights_is_named_with_the_parameter(tmp_path: Path) -> None:

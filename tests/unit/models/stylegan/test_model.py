@@ -105,7 +105,9 @@ def test_weights_that_do_not_fit_their_spec_are_refused_with_the_tensor(model: V
     assert name in caught.value.found
 
 
-@pytest.mark.parametrize("spec", [{}, asdict(SPEC) | {"depth": 3}, asdict(SPEC) | {"resolution": 16}])
+@pytest.mark.parametrize(
+    "spec", [{}, asdict(SPEC) | {"depth": 3}, asdict(SPEC) | {"resolution": 16}, asdict(SPEC) | {"prior": "flow"}]
+)
 def test_a_spec_that_is_not_that_of_the_weights_is_refused(model: VAE, spec: dict[str, int | str]) -> None:
     with pytest.raises(ArtifactError, match="model weights"):
         VAE.from_weights(ModelWeights(spec, model.to_weights().state))

@@ -1,15 +1,16 @@
 import pytest
 import torch
 
+from lds_mlflow.choices.presets import PRESETS
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.models.stylegan import PRESETS, VAE, gaussian_nll, kl_divergence, spec_for
+from lds_mlflow.models.stylegan import VAE, gaussian_nll, kl_divergence, spec_for, spec_of
 
 SMALL = sorted(PRESETS.keys() - {"paper256"})
 
 
 @pytest.mark.parametrize("preset", SMALL)
 def test_a_preset_maps_images_to_latents_and_back(preset: str) -> None:
-    spec = PRESETS[preset]
+    spec = spec_of(preset)
     model = VAE.initialised(spec, 0).eval()
     x = torch.zeros(2, spec.channels, spec.resolution, spec.resolution)
     with torch.inference_mode():
@@ -19,7 +20,7 @@ def test_a_preset_maps_images_to_latents_and_back(preset: str) -> None:
 
 
 def test_the_preset_of_the_draft_has_stylegan2s_size_and_learns_a_256_pixel_image() -> None:
-    model = VAE.initialised(PRESETS["paper256"], 0)
+    model = VAE.initialised(spec_of("paper256"), 0)
     assert 45e6 < sum(parameter.numel() for parameter in model.parameters()) < 52e6
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     before = model.decoder.constant.detach().clone()
@@ -36,7 +37,7 @@ def test_the_preset_of_the_draft_has_stylegan2s_size_and_learns_a_256_pixel_imag
 
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"faces64-small"}))
 def test_a_preset_is_what_auto_takes_for_its_own_images(preset: str) -> None:
-    spec = PRESETS[preset]
+    spec = spec_of(preset)
     assert spec_for("auto", resolution=spec.resolution, channels=spec.channels) == spec
     assert spec_for(preset, resolution=spec.resolution, channels=spec.channels) == spec
 
@@ -48,12 +49,12 @@ def test_a_preset_is_what_auto_takes_for_its_own_images(preset: str) -> None:
 def test_auto_takes_the_smallest_that_holds_the_images(resolution: int, channels: int, like: str) -> None:
     spec = spec_for("auto", resolution=resolution, channels=channels)
     assert (spec.resolution, spec.channels) == (resolution, channels)
-    assert (spec.latent_dim, spec.channel_base) == (PRESETS[like].latent_dim, PRESETS[like].channel_base)
+    assert (spec.latent_dim, spec.channel_base) == (spec_of(like).latent_dim, spec_of(like).channel_base)
 
 
 def test_auto_goes_on_beyond_the_largest_preset() -> None:
     spec = spec_for("auto", resolution=512, channels=3)
-    assert (spec.resolution, spec.latent_dim) == (512, PRESETS["paper256"].latent_dim)
+    assert (spec.resolution, spec.latent_dim) == (512, spec_of("paper256").latent_dim)
     assert min(spec.widths) > 0
 
 

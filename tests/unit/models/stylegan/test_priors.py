@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
+from lds_mlflow.choices.priors import PRIORS
 from lds_mlflow.models import Mixture, Posterior, log_posterior
 from lds_mlflow.models.stylegan import VAE, ExemplarPrior, kl_divergence
 from tests.tiny import SPEC
@@ -100,7 +101,7 @@ def test_the_vamp_prior_is_a_mixture_of_the_posteriors_of_its_pseudo_inputs() ->
     assert model.state_dict(keep_vars=True)["prior.pseudo_inputs"].grad is not None
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "exemplar", "vamp"])
+@pytest.mark.parametrize("kind", PRIORS)
 def test_another_prior_leaves_the_rest_of_the_model_as_it_is_and_comes_back_from_its_weights(kind: str) -> None:
     model = VAE.initialised(SPEC, 0)
     other = model.with_prior(kind, exemplars=6, pseudo_inputs=_images(6))

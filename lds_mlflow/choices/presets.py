@@ -1,0 +1,49 @@
+"""Sizes of the network that are known to work."""
+
+from typing import NamedTuple
+
+__all__ = ["LARGEST", "PRESETS", "SMALLEST_THAT_FITS", "Preset"]
+
+SMALLEST_THAT_FITS = "auto"
+"""Takes the smallest preset that holds the images, and the default."""
+
+LARGEST = "paper256"
+"""The draft's setting (section 4.1) at StyleGAN2's own widths."""
+
+
+class Preset(NamedTuple):
+    """A size of the network; the attributes without a description are those of `VaeSpec`.
+
+    Attributes:
+        says: Which images it is for, in a short phrase for the help text.
+    """
+
+    says: str
+    resolution: int
+    channels: int
+    channel_base: int
+    channel_max: int
+    latent_dim: int
+    style_dim: int
+    mapping_layers: int = 2
+
+
+PRESETS = {
+    "digits": Preset("8x8, grey", 8, 1, channel_base=512, channel_max=64, latent_dim=16, style_dim=64),
+    "grey32": Preset("32x32, grey", 32, 1, channel_base=512, channel_max=128, latent_dim=32, style_dim=128),
+    "colour32": Preset("32x32, colour", 32, 3, channel_base=1024, channel_max=128, latent_dim=64, style_dim=128),
+    "faces64": Preset("64x64, colour", 64, 3, channel_base=2048, channel_max=256, latent_dim=128, style_dim=256),
+    "faces64-small": Preset(
+        "64x64, colour, with a quarter of the weights",
+        64,
+        3,
+        channel_base=1024,
+        channel_max=128,
+        latent_dim=64,
+        style_dim=128,
+    ),
+    LARGEST: Preset(
+        "256x256, colour, the draft's", 256, 3, channel_base=16384, channel_max=512, latent_dim=512, style_dim=512
+    ),
+}
+"""The presets by name."""
