@@ -1,11 +1,11 @@
-from math import log, pi
+from math import log
 
 import pytest
 import torch
-from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+from torch.distributions import Independent, Normal
 
 from lds_mlflow.choices.priors import PRIORS
-from lds_mlflow.models import Mixture, Posterior, log_posterior
+from lds_mlflow.models import Posterior, log_posterior
 from lds_mlflow.models.stylegan import VAE, ExemplarPrior, kl_divergence
 from tests.tiny import SPEC
 
@@ -22,32 +22,6 @@ def _images(n: int) -> torch.Tensor:
 
 def _posterior(n: int) -> Posterior:
     return Posterior(_random(n, 4), 0.3 * _random(n, 4) - 1)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (5, 4)])
-def test_the_density_of_a_mixture_is_that_of_torch(shape: tuple[int, int]) -> None:
-    mean, log_variance, z = _random(5, 4), 0.5 * _random(*shape), _random(7, 4)
-    scale = torch.exp(0.5 * log_variance).expand(5, 4)
-    reference = MixtureSameFamily(Categorical(torch.ones(5)), Independent(Normal(mean, scale), 1))
-    torch.testing.assert_close(Mixture(mean, log_variance).log_density(z), reference.log_prob(z), rtol=1e-4, atol=1e-4)
-
-
-def test_a_component_that_is_left_out_counts_neither_above_nor_below() -> None:
-    mean, z = _random(5, 4), _random(5, 4)
-    left_out = Mixture(mean, torch.zeros(1, 1)).log_density(z, torch.arange(5))
-    for i in range(5):
-        others = Mixture(torch.cat([mean[:i], mean[i + 1 :]]), torch.zeros(1, 1))
-        torch.testing.assert_close(left_out[i], others.log_density(z[i : i + 1])[0])
-
-
-def test_what_is_none_of_the_components_leaves_none_out() -> None:
-    mixture, z = Mixture(_random(5, 4), torch.zeros(1, 1)), _random(2, 4)
-    torch.testing.assert_close(mixture.log_density(z, torch.tensor([5, 99])), mixture.log_density(z))
-
-
-def test_the_density_of_a_posterior_is_a_gaussians() -> None:
-    value = log_posterior(torch.ones(1, 2), torch.zeros(1, 2), torch.zeros(1, 2))
-    assert value.item() == pytest.approx(-1 - log(2 * pi))
 
 
 def test_without_another_prior_the_term_is_the_closed_form() -> None:

@@ -1,0 +1,56 @@
+import pytest
+
+from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig, parse
+from lds_mlflow.errors import ConfigError
+from lds_mlflow.machine.ranks import ALONE
+from lds_mlflow.recipes import costs
+from lds_mlflow.recipes.costs import Costs, estimate_costs
+from lds_mlflow.values import ExampleSet
+from tests.tiny import random_images
+
+TRAIN = ExampleSet("noise", random_images(24), tuple(map(str, range(24))))
+
+
+def _costs(**settings: object) -> Costs:
+    return estimate_costs(
+        parse(TrainConfig, {"train_steps": 1000, "batch_size": 8, **settings}),
+        parse(AugmentConfig, {}),
+        parse(FinetuneConfig, {"finetune_steps": 500}),
+        TRAIN,
+        checkpoint_every=300,
+        device="cpu",
+        ranks=ALONE,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "_PROBE_SECONDS", 0.0)
+
+
+def test_what_was_measured_is_extrapolated_to_the_whole_of_each_step() -> None:
+    found = _costs()
+    measured, calculated = found.measured, found.calculated
+    assert all(value > 0 for value in (measured | calculated).values())
+    seconds = 8 / measured["examples_per_second"]
+    assert calculated["train_hours"] == pytest.approx(1000 * seconds / 3600)
+    assert calculated["finetune_hours"] == pytest.approx(500 * seconds / 3600)
+    assert calculated["progress_pictures"] == 3
+    assert calculated["checkpoint_mib"] == pytest.approx(4 * calculated["model_mib"])
+
+
+def test_the_parameters_of_the_prior_count() -> None:
+    assert _costs(prior="vamp", pseudo_inputs=9).measured["parameters"] - _costs().measured["parameters"] == 9 * 64
+
+
+def test_the_table_says_what_was_measured_and_what_follows() -> None:
+    table = _costs().table()
+    assert table.count("measured") >= 4
+    assert table.count("calculated") >= 4
+    assert "train " in table
+    assert "finetune" in table
+
+
+def test_costs_of_a_network_for_other_images_are_refused() -> None:
+    with pytest.raises(ConfigError, match="preset faces64"):
+        _costs(preset="faces64")

@@ -1,0 +1,59 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lds_mlflow.training.plan import Batch, draw_batch
+from tests.tiny import FORM, PLAN
+
+
+def _batch(step: int = 0, *, size: int = 1, seed: int = 3, n_decoded: int = 0) -> Batch:
+    return draw_batch(replace(PLAN, seed=seed), step, FORM._replace(n_decoded=n_decoded), latent_dim=4, size=size)
+
+
+def _same(one: Batch, other: Batch) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_batch_depends_on_the_seed_and_the_step_alone() -> None:
+    torch.manual_seed(0)
+    one = _batch()
+    torch.manual_seed(1)
+    assert _same(_batch(), one)
+    assert not _same(_batch(1), one)
+    assert not _same(_batch(seed=4), one)
+
+
+def test_without_decoded_images_all_of_a_batch_is_for_the_evidence_bound() -> None:
+    batch = _batch()
+    assert (batch.rows.shape, batch.noise.shape, len(batch.decoded)) == ((6,), (6, 4), 0)
+    assert batch.rows.max() < FORM.n
+
+
+def test_decoded_images_have_their_share_of_a_batch() -> None:
+    batch = _batch(n_decoded=8)
+    assert (len(batch.rows), len(batch.decoded)) == (4, 2)
+    assert all(_batch(step, n_decoded=8).rows.max() < FORM.n - 8 for step in range(20))
+    assert all(_batch(step, n_decoded=8).decoded.max() < 8 for step in range(20))
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_processes_share_one_batch_without_rest(size: int) -> None:
+    whole = _batch(size=size)
+    shares = [whole.share(rank, size) for rank in range(size)]
+    assert _same(Batch(*(torch.cat(parts) for parts in zip(*shares, strict=True))), whole)
+    assert {len(share.rows) for share in shares} == {6 // size}
+
+
+def test_decoded_images_that_not_every_process_gets_one_of_are_left_to_a_later_step() -> None:
+    batch = _batch(size=3, n_decoded=8)
+    assert (len(batch.rows), len(batch.decoded)) == (6, 0)
+
+
+def test_the_weight_of_the_kl_term_rises_linearly_to_its_full_value() -> None:
+    plan = replace(PLAN, kl_weight=2.0, kl_warmup=4)
+    assert [plan.kl_weight_at(step) for step in range(6)] == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
+
+
+def test_without_a_warm_up_the_weight_is_full_at_once() -> None:
+    assert replace(PLAN, kl_weight=2.0).kl_weight_at(0) == 2.0
