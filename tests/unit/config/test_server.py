@@ -1,0 +1,37 @@
+from typing import Any
+
+import pytest
+
+from lds_mlflow.config import DeliverConfig, Options, ServeConfig, Settings, parse
+from tests.unit.config.problems import problems
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (ServeConfig, "model", "lds-vae"),
+        (ServeConfig, "model", "models:/"),
+        (ServeConfig, "host", ""),
+        (ServeConfig, "port", 0),
+        (ServeConfig, "port", 65536),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_its_name_and_itself(kind: type[Settings], name: str, value: Any) -> None:
+    (problem,) = problems((kind,), {name: value})
+    assert problem.startswith(f"{name}={value}: ")
+    assert "should" in problem
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (ServeConfig, "model", "runs:/abc/model"),
+        (ServeConfig, "port", 65535),
+    ],
+)
+def test_a_value_at_the_edge_of_its_range_is_taken(kind: type[Settings], name: str, value: Any) -> None:
+    assert getattr(parse(kind, {name: value}), name) == value
+
+
+def test_what_is_delivered_lies_where_runs_leave_it() -> None:
+    assert parse(DeliverConfig, {}).work_dir == parse(Options, {}).work_dir
