@@ -1,0 +1,15 @@
+from lds_mlflow.choices.presets import LARGEST, PRESETS, SMALLEST_THAT_FITS
+
+
+def test_the_largest_preset_holds_the_largest_images() -> None:
+    assert PRESETS[LARGEST].resolution == max(preset.resolution for preset in PRESETS.values())
+
+
+def test_what_stands_for_the_smallest_that_fits_is_no_preset() -> None:
+    assert SMALLEST_THAT_FITS not in PRESETS
+
+
+def test_a_preset_says_which_images_it_is_for() -> None:
+    for preset in PRESETS.values():
+        assert preset.says.startswith(f"{preset.resolution}x{preset.resolution}, ")
+        assert ("colour" in preset.says) == (preset.channels == 3)
