@@ -102,7 +102,6 @@ class Vectors:
     column = "vector"
     formats: Mapping[str, Callable[[Tensor], Any]] = {"list": lambda example: example.tolist()}
     page: Path | None = None
-    extractors = frozenset({"classifier"})
     qualities: Mapping[str, Quality] = {"norm": Quality("norm", lambda examples: examples.norm(dim=1).double())}
 
     def takes(self, source: str) -> bool:

@@ -124,11 +124,6 @@ class Domain(Protocol):
         ...
 
     @property
-    def extractors(self) -> frozenset[str]:
-        """The names of the feature extractors that there are for these examples."""
-        ...
-
-    @property
     def qualities(self) -> Mapping[str, Quality]:
         """Scores of single examples, by name."""
         ...

@@ -56,7 +56,6 @@ class Images:
     column = "image"
     formats: Mapping[str, Callable[[Tensor], Any]] = {"png": _base64_of, "array": _array_of}
     page: Path | None = Path(__file__).parent / "gallery.html"
-    extractors = frozenset({"classifier", "inception", "squeezenet", "squeezenet-caffe", "program"})
     qualities: Mapping[str, Quality] = {"sharpness": Quality("sharpness", sharpness)}
 
     def takes(self, source: str) -> bool:

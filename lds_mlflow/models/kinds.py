@@ -7,7 +7,9 @@ from lds_mlflow.values import ModelWeights
 
 __all__ = ["AUTOENCODERS", "is_trainable", "new_model", "open_model", "trainable"]
 
-AUTOENCODERS: dict[str, type[Autoencoder]] = {VAE.kind: VAE}
+AUTOENCODERS: dict[str, type[Autoencoder]] = {
+    VAE.kind: VAE,
+}
 """The class of every kind."""
 
 _AXES_OF_AN_IMAGE = 3

@@ -24,6 +24,7 @@ from lds_mlflow.choices.sources import SOURCES
 from lds_mlflow.choices.spaces import SPACES
 from lds_mlflow.choices.stratifications import STRATIFICATIONS
 from lds_mlflow.config import AugmentConfig, SamplerSettings
+from lds_mlflow.domains import DOMAINS
 from lds_mlflow.entry.fingerprint import modules_behind
 from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.entry.imports import Package
@@ -108,6 +109,11 @@ def test_a_rule_of_selection_is_a_class_that_chooses_and_has_words(entry: Choice
 @pytest.mark.parametrize("entry", SCORERS.values(), ids=SCORERS)
 def test_a_scorer_takes_candidates_and_latents_and_how_to_score(entry: Choice) -> None:
     assert list(signature(load(entry.at)).parameters) == ["candidates", "z_ND", "sigma", "leave_endpoints_out"]
+
+
+@pytest.mark.parametrize("extractor", EXTRACTORS)
+def test_an_extractor_is_for_a_kind_of_examples_that_there_is(extractor: str) -> None:
+    assert EXTRACTORS[extractor].domain in {"", *DOMAINS}
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
