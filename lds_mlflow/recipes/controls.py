@@ -75,7 +75,7 @@ def real_examples(config: AugmentConfig, ingredients: Ingredients) -> Augmentati
         raise DataError(
             "source=real",
             found="no real examples that were kept aside",
-            expected="a part of the data for it",
+            expected="a part of the data that is kept aside (the reserve)",
             remedy="Give reserve_fraction=0.2, say; it changes the division of the data.",
         )
     return Augmentation(AugmentationSet(reserve.spread(wanted_of(config, len(ingredients.train))).examples_N))

@@ -59,14 +59,14 @@ class FitLog:
         return self.domain.grid(Generator(codec, prior_of(codec)).samples(range(_SHOWN)))
 
     def chart(self, title: str) -> Figure:
-        """Draws those of the usual curves that the fit has reported."""
+        """Draws the usual curves, as far as the fit has reported their figures."""
         reported = {name for _, figures in self.history for name in figures}
         return curves_chart(self.history, {name: _CURVES[name] for name in _CURVES if name in reported}, title)
 
 
 @dataclass(frozen=True, slots=True)
 class FittedModel:
-    """A fitted model at rest, and a sentence about it."""
+    """The weights of a fitted model, and a sentence about it."""
 
     weights: ModelWeights
     sentence: str

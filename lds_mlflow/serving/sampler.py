@@ -1,6 +1,6 @@
 """The registered model: one row for every seed in, one sample for every row out.
 
-It loads from safetensors and JSON alone, and nothing is unpickled.
+It loads from safetensors and JSON files, and nothing is unpickled.
 
 Beside the sample stands how typical it is: log LDS of its latent under the model's own training latents (draft, section
 3.2), and the share of the training latents that are less dense, each left out of its own density.
@@ -58,7 +58,7 @@ class _Options(NamedTuple):
 
 
 class SampleBatch(NamedTuple):
-    """Samples with the log LDS of each, and the format in which they are to be answered.
+    """Samples with the log LDS of each, and the format of the answer.
 
     Attributes:
         seeds: The seed of every sample.
@@ -79,7 +79,7 @@ def defaults_of(domain: Domain) -> Mapping[str, Any]:
 
 
 def with_densities(density: LatentDistribution) -> LatentDistribution:
-    """Returns the latent density with the densities of its own training latents, which those of samples are set beside.
+    """Returns the latent density with the densities of its own training latents, for comparison with those of samples.
 
     Args:
         density: The latent density, by `latent_density`.
@@ -114,7 +114,7 @@ class Sampler:
                 `truncation`: the scale of the latents around their mean, above 0, at most 2.
                 `sampler`: chosen (that which the model was registered with), prior, aggregate or density.
                 `format`: one of the domain's formats; of images png or array.
-                `min_density`: the share of training examples that are to be less typical than every sample, 0 to below
+                `min_density`: the share of training examples that every sample has to be more typical than, 0 to below
                 1; a seed draws again until it is so, fifty times at most.
 
         Returns:
