@@ -1,4 +1,4 @@
-"""The model of an upstream run, ready for the examples of another."""
+"""The model of an upstream run, ready for the examples of another run."""
 
 from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError

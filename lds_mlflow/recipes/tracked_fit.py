@@ -33,7 +33,7 @@ _CURVES = {
 
 
 class FitLog:
-    """Takes what a fit reports to a run: points of its curves, and samples of the model at each checkpoint.
+    """Logs to a run what a fit reports: points of its curves, and samples of the model at each checkpoint.
 
     Args:
         run: Where to log.
@@ -54,7 +54,7 @@ class FitLog:
         self.run.log_progress_picture(self.samples(average), "samples", step)
 
     def samples(self, model: Trainable) -> Image.Image:
-        """Shows samples of a model's prior."""
+        """Returns samples of a model's prior as a picture."""
         codec = Codec(model, self.domain.scale)
         return self.domain.grid(Generator(codec, prior_of(codec)).samples(range(_SHOWN)))
 
@@ -81,7 +81,7 @@ def fit_and_track(
         request: What to fit, on what, and how.
         context: The surroundings of the step.
         train: Real training examples, to measure the result on.
-        select: Real examples that it is not fitted on, likewise.
+        select: Real examples that the model is not fitted on, to measure the result on as well.
         description: The label of the progress bar.
     """
     domain = domain_of(request.domain)
