@@ -54,7 +54,7 @@ def split_examples(
             f"the split of {examples.name} ({len(examples)} examples)",
             found=f"too few examples in {' and '.join(small)}",
             expected="at least 2 in each of train, select and test",
-            remedy="Bring more examples, or change select_fraction and test_fraction.",
+            remedy="Give more examples, or change select_fraction and test_fraction.",
         )
     return Splits(
         **{name: examples.take(torch.tensor(sorted(part))) for name, part in parts.items()},
@@ -80,7 +80,7 @@ def declare_parts(examples: ExampleSet, parts: Mapping[str, str]) -> ExampleSet:
     if not rows:
         raise DataError(
             "split_list",
-            found=f"{len(parts):,} examples, such as {next(iter(parts), 'none')}, and none of {examples.name}",
+            found=f"{len(parts):,} examples, such as {next(iter(parts), 'none')}, none of which is in {examples.name}",
             expected=f"names of its examples, such as {examples.ids_N[0]}",
             remedy="Give the list of these examples.",
         )
