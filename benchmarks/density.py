@@ -30,7 +30,7 @@ from torch import Tensor
 
 from benchmarks.memory import peak_extra_mib
 from benchmarks.product import Product, seconds_of
-from lds_mlflow.latent import Exhaustive, score_directly, score_exhaustively, score_factored
+from lds_mlflow.latent import ExhaustiveScores, score_directly, score_exhaustively, score_factored
 from lds_mlflow.latent.geometry import blocks
 from lds_mlflow.values import Candidates
 
@@ -224,7 +224,7 @@ def _keops(z_MD: Tensor, z_ND: Tensor, sigma: float) -> Callable[[], object] | N
 
 def _exhaustive(n: int, dim: int, product: Product, device: str) -> dict[str, float]:
     z_ND, sigma = _latents(n, dim, device)
-    found: list[Exhaustive] = []
+    found: list[ExhaustiveScores] = []
     times, speeds = [], [product.gflops()]
     for _ in range(1 if n > 10_000 else _REPEATS):
         times.append(

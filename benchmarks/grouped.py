@@ -37,7 +37,7 @@ def _blur(x: Tensor, gain: float, padding: tuple[int, int]) -> Tensor:
     return functional.conv2d(functional.pad(x, (*padding, *padding)), kernel, groups=channels)
 
 
-class _Modulated(nn.Module):
+class _ModulatedConv(nn.Module):
     def __init__(self, n_in: int, n_out: int, n_style: int, kernel: int, *, up: Upsampling | None = None) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(1, n_out, n_in, kernel, kernel))
@@ -61,10 +61,10 @@ class _Modulated(nn.Module):
         return y.view(n, n_out, *y.shape[2:])
 
 
-class _Styled(nn.Module):
+class _StyledConv(nn.Module):
     def __init__(self, n_in: int, n_out: int, n_style: int, up: Upsampling | None) -> None:
         super().__init__()
-        self.conv = _Modulated(n_in, n_out, n_style, 3, up=up)
+        self.conv = _ModulatedConv(n_in, n_out, n_style, 3, up=up)
         self.strength = nn.Parameter(torch.zeros(1))
         self.bias = nn.Parameter(torch.zeros(1, n_out, 1, 1))
 
@@ -89,9 +89,9 @@ class GroupedGenerator(nn.Module):
         sizes = [spec.latent_dim] + [style] * spec.mapping_layers
         self.mapping = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.constant = nn.Parameter(torch.randn(1, widths[0], 4, 4))
-        self.ups = nn.ModuleList(_Styled(a, b, style, upsampling) for a, b in pairwise(widths))
-        self.convs = nn.ModuleList(_Styled(width, width, style, None) for width in widths)
-        self.to_rgb = nn.ModuleList(_Modulated(width, spec.channels, style, 1) for width in widths)
+        self.ups = nn.ModuleList(_StyledConv(a, b, style, upsampling) for a, b in pairwise(widths))
+        self.convs = nn.ModuleList(_StyledConv(width, width, style, None) for width in widths)
+        self.to_rgb = nn.ModuleList(_ModulatedConv(width, spec.channels, style, 1) for width in widths)
 
     def forward(self, z: Tensor) -> Tensor:
         """Maps latents, [B, D], to images, [B, C, H, W]."""

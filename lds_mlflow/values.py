@@ -144,7 +144,7 @@ class Splits:
 
 @dataclass(frozen=True, slots=True)
 class ModelWeights(_Value):
-    """A network at rest.
+    """The stored weights of a network.
 
     Attributes:
         spec: The arguments of its constructor.

@@ -27,7 +27,7 @@ from tuning.space import Value
 
 C = TypeVar("C", bound=StepConfig)
 
-__all__ = ["PARTS", "Bench", "Costs", "Figures", "Tried", "TriesOut"]
+__all__ = ["PARTS", "Bench", "Costs", "Figures", "SeedOutcome", "TrialBench"]
 
 PARTS = 3
 """Parts of a seed's steps, after each of which its model is measured."""
@@ -46,8 +46,8 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """What one seed of a trial gave.
+class SeedOutcome:
+    """The outcome of one seed of a trial.
 
     Attributes:
         figures: The measured figures, without those that can't be measured on these images.
@@ -80,12 +80,12 @@ class _Basis:
         return self.yardstick.real.held_out
 
 
-class TriesOut(Protocol):
-    """What a worker needs of a bench."""
+class TrialBench(Protocol):
+    """A bench, as a worker needs it."""
 
     def try_out(
         self, values: Mapping[str, Value], seed: int, costs: Costs, on_the_way: Callable[[int, Figures], None] | None
-    ) -> Tried:
+    ) -> SeedOutcome:
         """See Bench."""
         ...
 
@@ -95,7 +95,7 @@ class Bench:
     """Tries out parameters, and keeps the baseline of every seed in memory.
 
     Attributes:
-        runner: What finds or makes the baselines.
+        runner: Finds or makes the baselines.
         parent: Id of the run to nest them under.
         measured: The figures that a trial is judged by.
     """
@@ -113,7 +113,7 @@ class Bench:
 
     def try_out(
         self, values: Mapping[str, Value], seed: int, costs: Costs, on_the_way: Callable[[int, Figures], None] | None
-    ) -> Tried:
+    ) -> SeedOutcome:
         """Makes A, finetunes, and measures samples by the part select.
 
         Args:
@@ -151,7 +151,7 @@ class Bench:
         costs.finetuning += monotonic() - started - apart
         figures, samples = self._measure(result.model, basis, evaluate, seed, costs)
         n = 0 if augmentation is None else len(augmentation.examples_A)
-        return Tried(figures, samples, replace(result.model.to_weights(), domain=request.domain), n)
+        return SeedOutcome(figures, samples, replace(result.model.to_weights(), domain=request.domain), n)
 
     def _augmentation(self, values: Mapping[str, Value], seed: int) -> AugmentationSet:
         basis = self.basis(seed)

@@ -43,8 +43,8 @@ Task = tuple[str, dict[str, Value], int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Confirmed:
-    """The evaluations of candidates by part: one a fresh seed."""
+class _Confirmation:
+    """The evaluations of candidates by part, one for each fresh seed, and their models."""
 
     select: dict[str, list[Evaluation]]
     test: dict[str, list[Evaluation]]
@@ -103,7 +103,9 @@ def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run) -> list[
     return [sentence, registered.sentence, command]
 
 
-def _runs_of(candidates: Mapping[str, Mapping[str, Value]], config: TuneConfig, runner: Runner, run: Run) -> _Confirmed:
+def _runs_of(
+    candidates: Mapping[str, Mapping[str, Value]], config: TuneConfig, runner: Runner, run: Run
+) -> _Confirmation:
     fresh = range(config.seeds, config.seeds + config.fresh_seeds)
     n = number_of_workers(config.workers, runner.device)
     # What all candidates of a seed begin with comes first: two workers would else wait for one another.
@@ -119,7 +121,7 @@ def _runs_of(candidates: Mapping[str, Mapping[str, Value]], config: TuneConfig, 
     def evaluations(label: str, part: str) -> list[Evaluation]:
         return [opened[f"{label} {seed} {part}"].load(Evaluation, f"evaluation_{part}") for seed in fresh]
 
-    return _Confirmed(
+    return _Confirmation(
         select={label: evaluations(label, "select") for label in whole},
         test={label: evaluations(label, "test") for label in whole},
         models={label: [opened[f"{label} {seed} model"] for seed in fresh] for label in whole},
@@ -173,7 +175,7 @@ def _note(registered: FinishedRun, markdown: str, runner: Runner) -> None:
 def _sentence(
     chosen: str,
     trial: FrozenTrial | None,
-    found: _Confirmed,
+    found: _Confirmation,
     *,
     study: Study,
     compared: Sequence[Comparison],
@@ -205,7 +207,7 @@ def _difference(by_label: Mapping[str, Sequence[Evaluation]], label: str, name: 
     return mean_over_seeds(by_label[label], name).value - mean_over_seeds(by_label[CONTROL], name).value
 
 
-def _table(found: _Confirmed, compared: Sequence[Comparison]) -> pd.DataFrame:
+def _table(found: _Confirmation, compared: Sequence[Comparison]) -> pd.DataFrame:
     by_pair = {(row.model, row.name): row for row in compared}
     rows = []
     for label, evaluations in found.test.items():
@@ -229,7 +231,7 @@ def _table(found: _Confirmed, compared: Sequence[Comparison]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _figures(found: _Confirmed) -> dict[str, float]:
+def _figures(found: _Confirmation) -> dict[str, float]:
     return {
         f"confirmed/{label}/{part}_{name}": mean_over_seeds(evaluations, name).value
         for part, by_label in (("select", found.select), ("test", found.test))

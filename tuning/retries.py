@@ -7,7 +7,7 @@ from optuna.storages import fail_stale_trials
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-__all__ = ["MOST_TRIES", "RUN", "Stale", "tries_of", "try_again"]
+__all__ = ["MOST_TRIES", "RUN", "StaleTrials", "tries_of", "try_again"]
 
 RUN = "run"
 """User attribute of a study or trial: the id of its MLflow run."""
@@ -44,7 +44,7 @@ def try_again(study: Study, trial: FrozenTrial, *, counted: bool = True) -> bool
     return True
 
 
-class Stale:
+class StaleTrials:
     """Finds trials of dead workers, marks them as failed, and has them tried again.
 
     Args:

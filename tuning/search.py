@@ -49,7 +49,7 @@ class Search:
         """Works until the study has all of its trials; the leading command then confirms. Returns the id of the run.
 
         Raises:
-            LdsError: Something that the user can mend is wrong.
+            LdsError: Something is wrong that the user can correct.
             Interrupted: The user asked to stop.
         """
         self.tracker.end_orphans()
@@ -90,7 +90,7 @@ class Search:
         lead.end("FINISHED")
 
     def _help(self, study: Study) -> bool:
-        """Works for the command that leads, on the same baselines, if they are there. Returns whether they were."""
+        """Works for the leading command, on the same baselines, if these exist. Returns whether they do."""
         self.say(f"{_LABEL:<11}waiting for the baselines of run {study.user_attrs[RUN]}")
         digest = wait_for(study, READY, _WAIT_SECONDS)
         if digest is None:

@@ -81,7 +81,7 @@ class Space:
         name: Name of the file.
         parameters: The parameters, each after those that it depends on.
         first: Points, by name, that are tried before the sampler suggests any.
-        suggested: Values, by parameter, that the sampler is to suggest, where other values are only tried first.
+        suggested: The one value that the sampler suggests, by parameter; other values are only tried first.
     """
 
     name: str

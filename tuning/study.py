@@ -96,7 +96,7 @@ def open_study(
 
 
 def budget_of(study: Study) -> int:
-    """Returns the number of trials that the study is to have: the largest that any of its commands has given."""
+    """Returns the number of trials of the whole study: the largest number that any of its commands has given."""
     return int(study.user_attrs[_BUDGET])
 
 

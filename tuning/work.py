@@ -12,9 +12,9 @@ from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO
 from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError, DataError, Interrupted, LdsError, SelectionError, TrainingError
 from lds_mlflow.tracking import Run, Tracker, tags
-from tuning.bench import PARTS, Costs, Figures, Tried, TriesOut
+from tuning.bench import PARTS, Costs, Figures, SeedOutcome, TrialBench
 from tuning.config import TuneConfig
-from tuning.retries import MOST_TRIES, RUN, Stale, tries_of, try_again
+from tuning.retries import MOST_TRIES, RUN, StaleTrials, tries_of, try_again
 from tuning.space import Space, Value
 from tuning.study import CONSTRAINT, budget_of, can_be_pruned, finished, within
 
@@ -52,7 +52,7 @@ class Worker:
         *,
         space: Space,
         config: TuneConfig,
-        bench: TriesOut,
+        bench: TrialBench,
         tracker: Tracker,
         say: Callable[[str], None],
         refresh: Callable[[], None] = lambda: None,
@@ -70,7 +70,7 @@ class Worker:
             LdsError: Something is wrong that the user can correct.
             Interrupted: The user asked to stop; the current trial is tried again when the study is continued.
         """
-        stale = Stale(self.study)
+        stale = StaleTrials(self.study)
         while len(finished(self.study)) < budget_of(self.study):
             alive = self.study.get_trials(deepcopy=False, states=_ALIVE)
             is_waiting = any(trial.state == TrialState.WAITING for trial in alive)
@@ -164,7 +164,7 @@ class Worker:
         return next((one for one in finished(self.study) if one.params == trial.params), None)
 
     def _try(self, trial: Trial, values: Mapping[str, Value], run: Run) -> tuple[float, ...]:
-        costs, started, found = Costs(), monotonic(), list[Tried]()
+        costs, started, found = Costs(), monotonic(), list[SeedOutcome]()
         try:
             for seed in range(self.config.seeds):
                 found.append(self._try_seed(trial, values, seed, costs))
@@ -195,7 +195,7 @@ class Worker:
         _set_constraint(trial, means[CONSTRAINT])
         return tuple(means[name] for name in self.config.wanted)
 
-    def _try_seed(self, trial: Trial, values: Mapping[str, Value], seed: int, costs: Costs) -> Tried:
+    def _try_seed(self, trial: Trial, values: Mapping[str, Value], seed: int, costs: Costs) -> SeedOutcome:
         def on_the_way(part: int, figures: Figures) -> None:
             if self.config.wanted[0] in figures:
                 self._prune(trial, PARTS * seed + part, figures)
@@ -219,7 +219,7 @@ class Worker:
             seeds = f"{part / PARTS:.2g} of {self.config.seeds} seeds"
             raise TrialPruned(f"It will probably not win, judging by {seeds}.")
 
-    def _log_seed(self, run: Run, seed: int, tried: Tried) -> None:
+    def _log_seed(self, run: Run, seed: int, tried: SeedOutcome) -> None:
         figures = {f"seed/{name}": tried.figures[name] for name in (*self.config.wanted, CONSTRAINT)}
         run.curve(seed, {**figures, "seed/images_of_A": tried.n_augmented})
 

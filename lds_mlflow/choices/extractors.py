@@ -20,6 +20,7 @@ class ExtractorChoice(Choice):
     """A feature extractor.
 
     Attributes:
+        domain: The kind of examples that it takes, a key of DOMAINS; "" for every kind.
         file: Whether it must have a file of weights or of a program, may have one, or must have none.
         is_scaled: Whether its features are divided by a constant that the training examples give.
         needs_judge: Whether it is the classifier that the project trains.
@@ -27,6 +28,7 @@ class ExtractorChoice(Choice):
         domain: The kind of examples that it takes, a key of DOMAINS; empty where it takes every kind.
     """
 
+    domain: str = "images"
     file: Literal["required", "optional", "none"] = "required"
     is_scaled: bool = True
     needs_judge: bool = False
@@ -45,6 +47,7 @@ EXTRACTORS = {
         "the classifier that the project trains",
         "lds_mlflow.recipes.extractors:judge_as_extractor",
         {"judge": "judge"},
+        domain="",
         file="none",
         needs_judge=True,
         domain="",

@@ -19,7 +19,7 @@ SELECTIONS = {
     ),
     "threshold": Choice("density above tau", "lds_mlflow.latent.selecting.threshold_rules:Threshold", {"tau": "tau"}),
     "random": Choice(
-        "a random fraction, a control", "lds_mlflow.latent.selecting.rules:Random", {"fraction": "top_fraction"}
+        "a random fraction, a control", "lds_mlflow.latent.selecting.rules:RandomFraction", {"fraction": "top_fraction"}
     ),
     "power": Choice(
         "a fraction drawn in proportion to density^gamma",
@@ -28,7 +28,7 @@ SELECTIONS = {
     ),
     "conformal": Choice(
         "as dense as a share of held-out real latents",
-        "lds_mlflow.latent.selecting.threshold_rules:Conformal",
+        "lds_mlflow.latent.selecting.threshold_rules:ConformalThreshold",
         {"share": "mass", "held_out_H": "log_lds_of_held_out"},
     ),
     "highest-density": Choice(
@@ -38,7 +38,7 @@ SELECTIONS = {
     ),
     "typical": Choice(
         "as dense as the middle of the training latents",
-        "lds_mlflow.latent.selecting.threshold_rules:Typical",
+        "lds_mlflow.latent.selecting.threshold_rules:TypicalSet",
         {"mass": "mass", "training_N": "log_lds_of_training"},
     ),
     "otsu": Choice("above Otsu's threshold of the scores", "lds_mlflow.latent.selecting.threshold_rules:Otsu"),

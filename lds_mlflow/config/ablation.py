@@ -17,7 +17,7 @@ class AblateConfig(StepConfig):
     """Run every arm of the comparison over paired seeds, and write the tables, the figures and the ledger of claims."""
 
     train_run: RunReference = "auto"
-    """Run of train or finetune whose model every seed begins with; auto trains a baseline for each seed."""
+    """Run of train or finetune whose model is used; auto takes that of train."""
 
     arms: Declared[str] = "all"
     """Names of arms, separated by commas, or all; baseline and control always run, oracle needs reserve_fraction."""

@@ -15,7 +15,7 @@ from lds_mlflow.choices.sources import SOURCES
 from lds_mlflow.choices.spaces import SPACES
 from lds_mlflow.choices.stratifications import STRATIFICATIONS
 from lds_mlflow.config.base import CountOrAll, Declared, Fraction, Positive, RunReference, Seed, StepConfig
-from lds_mlflow.config.choice import OneOf
+from lds_mlflow.config.choice import ChoiceOf
 from lds_mlflow.config.sigma import Sigma
 
 __all__ = ["AugmentConfig"]
@@ -27,16 +27,16 @@ class AugmentConfig(StepConfig):
     encode_run: RunReference = "auto"
     """Run of the step encode; auto finds or makes one."""
 
-    source: Annotated[str, OneOf(phrases(SOURCES))] = "interpolants"
+    source: Annotated[str, ChoiceOf(phrases(SOURCES))] = "interpolants"
     """What the augmentation set A is made of; the parameters that follow select interpolants."""
 
     augmentation_ratio: Annotated[float, Field(gt=0, le=10)] = 0.5
     """Largest size of A, as a share of the training part; the draft's is 10,000 / 20,000 = 0.5."""
 
-    candidates: Annotated[str, OneOf(phrases(CANDIDATES))] = "sampled"
+    candidates: Annotated[str, ChoiceOf(phrases(CANDIDATES))] = "sampled"
     """Which candidates are scored."""
 
-    interpolation: Annotated[str, OneOf(phrases(INTERPOLATIONS))] = LINEAR
+    interpolation: Annotated[str, ChoiceOf(phrases(INTERPOLATIONS))] = LINEAR
     """How a candidate lies between its parents."""
 
     parent_neighbours: CountOrAll = 0
@@ -45,10 +45,10 @@ class AugmentConfig(StepConfig):
     every_alpha: bool = False
     """Whether each pair gives candidates at all nine alphas, which is cheaper to score, or at one random alpha."""
 
-    scorer: Annotated[str, OneOf(phrases(SCORERS))] = "exact"
+    scorer: Annotated[str, ChoiceOf(phrases(SCORERS))] = "exact"
     """Training latents that a candidate is scored against."""
 
-    latent_space: Annotated[str, OneOf(phrases(SPACES))] = "raw"
+    latent_space: Annotated[str, ChoiceOf(phrases(SPACES))] = "raw"
     """Space in which density is measured."""
 
     drop_inactive: bool = False
@@ -63,7 +63,7 @@ class AugmentConfig(StepConfig):
     leave_endpoints_out: bool = False
     """Whether a candidate's score leaves out its own two parents; the draft counts them."""
 
-    selection: Declared[Annotated[str, OneOf(phrases(SELECTIONS))]] = "top"
+    selection: Declared[Annotated[str, ChoiceOf(phrases(SELECTIONS))]] = "top"
     """Rule by which candidates are kept."""
 
     top_fraction: Declared[Annotated[float, Field(gt=0, le=1)]] = 0.2
@@ -72,7 +72,7 @@ class AugmentConfig(StepConfig):
     tau: Positive = 0.28
     """Threshold on the density score for paper and threshold; the draft's is 0.28, which few latents can reach."""
 
-    combine: Annotated[str, OneOf(phrases(COMBINATIONS))] = "both"
+    combine: Annotated[str, ChoiceOf(phrases(COMBINATIONS))] = "both"
     """How the rule paper combines tau and the top fraction."""
 
     gamma: Annotated[float, Field(ge=-1, le=1)] = 1.0
@@ -84,7 +84,7 @@ class AugmentConfig(StepConfig):
     sharpest_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the selected images that a second filter keeps, the sharpest (the draft's LDS + SS); 1 keeps all."""
 
-    stratify: Annotated[str, OneOf(phrases(STRATIFICATIONS))] = "none"
+    stratify: Annotated[str, ChoiceOf(phrases(STRATIFICATIONS))] = "none"
     """What the selection keeps the training shares of."""
 
     clusters: Annotated[int, Field(ge=2)] = 10

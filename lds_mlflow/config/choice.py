@@ -8,12 +8,12 @@ from pydantic import GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["OneOf", "choices_of", "help_of"]
+__all__ = ["ChoiceOf", "choices_of", "help_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class OneOf:
-    """Marks a parameter, a text, that takes one of some names: `Annotated[str, OneOf(phrases(TABLE))]`.
+class ChoiceOf:
+    """Marks a parameter, a text, that takes one of some names: `Annotated[str, ChoiceOf(phrases(TABLE))]`.
 
     Attributes:
         phrases: The names, each with what it means in a short phrase.
@@ -34,7 +34,7 @@ class OneOf:
 def choices_of(field: FieldInfo) -> dict[str, str]:
     """Returns the values that a parameter takes, each with its phrase or ""; empty where they can't be listed."""
     for mark in field.metadata:
-        if isinstance(mark, OneOf):
+        if isinstance(mark, ChoiceOf):
             return dict(mark.phrases)
     return {str(value): "" for value in get_args(field.annotation)}
 

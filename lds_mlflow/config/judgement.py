@@ -22,7 +22,7 @@ from lds_mlflow.config.base import (
     Seed,
     StepConfig,
 )
-from lds_mlflow.config.choice import OneOf
+from lds_mlflow.config.choice import ChoiceOf
 from lds_mlflow.config.sigma import Sigma
 
 __all__ = [
@@ -50,7 +50,7 @@ class SamplerSettings(StepConfig):
 class SamplerConfig(SamplerSettings):
     """The sampler that draws the latents of samples."""
 
-    sampler: Declared[Annotated[str, OneOf(phrases(SAMPLERS))]] = "density"
+    sampler: Declared[Annotated[str, ChoiceOf(phrases(SAMPLERS))]] = "density"
     """What latents are drawn from."""
 
 
@@ -72,7 +72,7 @@ class EvaluateConfig(SamplerConfig):
     k_neighbours: Count = 5
     """Number of nearest neighbours for precision, recall, density and coverage."""
 
-    features: Declared[Annotated[str, OneOf(phrases(EXTRACTORS))]] = CLASSIFIER
+    features: Declared[Annotated[str, ChoiceOf(phrases(EXTRACTORS))]] = CLASSIFIER
     """Feature extractor: the classifier, Inception v3, SqueezeNet by torchvision's or Caffe's weights, or a program."""
 
     feature_weights: FileOrEmpty = ""
@@ -120,7 +120,7 @@ class RegisterConfig(SamplerSettings):
     model_run: RunReference = "auto"
     """Run of finetune or train whose model is used; auto takes that of finetune."""
 
-    served_sampler: Annotated[str, OneOf({AUTO: "the one that the select part prefers"} | phrases(SAMPLERS))] = AUTO
+    served_sampler: Annotated[str, ChoiceOf({AUTO: "the one that the select part prefers"} | phrases(SAMPLERS))] = AUTO
     """What the registered model draws from."""
 
     registered_model: Declared[RegisteredModel] = "lds-vae"
@@ -136,7 +136,7 @@ class PromoteConfig(StepConfig):
     candidate: Declared[Annotated[str, Field(min_length=1)]] = "challenger"
     """Version to promote, by its alias or its number."""
 
-    promote_by: Annotated[str, OneOf({name: FIGURES[name].title for name in PROMOTABLE})] = "fid"
+    promote_by: Annotated[str, ChoiceOf({name: FIGURES[name].title for name in PROMOTABLE})] = "fid"
     """Figure in which it has to be better than the champion, with the interval of the difference clear of zero."""
 
     coverage_loss: Annotated[float, Field(ge=0, le=1)] = 0.02

@@ -3,7 +3,7 @@
 from lds_mlflow.data.digits import load_digits
 from lds_mlflow.data.duplicates import DuplicatePair, NearDuplicates, near_duplicates
 from lds_mlflow.data.folder import Reading, load_folder
-from lds_mlflow.data.packing import Packed, pack_pictures
+from lds_mlflow.data.packing import PackedPictures, pack_pictures
 from lds_mlflow.data.pixel_augmentation import augment_pixels, change_affinely, cut_and_mix, mix_up
 from lds_mlflow.data.pixels import Fault, describe_preparation
 from lds_mlflow.data.sources import describe_source, load_images
@@ -15,7 +15,7 @@ __all__ = [
     "DuplicatePair",
     "Fault",
     "NearDuplicates",
-    "Packed",
+    "PackedPictures",
     "Reading",
     "augment_pixels",
     "change_affinely",

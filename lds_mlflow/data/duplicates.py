@@ -61,7 +61,7 @@ class NearDuplicates:
 
     Attributes:
         counts: How many pairs there are between two parts, by their names.
-        pairs: The closest 10,000 of all, or fewer, the closest first.
+        pairs: The closest pairs, at most 10,000, the closest first.
     """
 
     counts: dict[tuple[str, str], int]
@@ -69,7 +69,7 @@ class NearDuplicates:
 
     @property
     def total(self) -> int:
-        """Number of pairs, those that `pairs` leaves out too."""
+        """Number of all pairs, including those that `pairs` leaves out."""
         return sum(self.counts.values())
 
 

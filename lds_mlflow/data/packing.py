@@ -1,4 +1,4 @@
-"""Many pictures -> one array, in memory or in a mapped file; there packing goes on where it was interrupted."""
+"""Many pictures -> one array, in memory or in a mapped file, from which interrupted packing continues."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from lds_mlflow.data.pixels import MOST_PIXELS, Fault, Picture, decode_picture
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_bytes, take_space, write_atomically
 
-__all__ = ["Packed", "pack_pictures"]
+__all__ = ["PackedPictures", "pack_pictures"]
 
 _NAMED_AT_MOST = 5
 _AT_ONCE = 256
@@ -28,7 +28,7 @@ _PIXELS, _PROGRESS = "pixels.npy", "progress.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedPictures:
     """Pictures as one array.
 
     Attributes:
@@ -75,7 +75,7 @@ def pack_pictures(
     tolerated: float = 0.0,
     folder: Path | None = None,
     on_faults: Callable[[list[Fault]], None] = lambda faults: None,
-) -> Packed:
+) -> PackedPictures:
     """Decodes pictures into one array.
 
     Args:
@@ -86,8 +86,8 @@ def pack_pictures(
         source: What to call the whole in a message.
         tolerated: Share of the pictures that may be corrupt or too large, and are left out.
         on_faults: Takes what is wrong with pictures, before an error about too many of them.
-        folder: Where the array lies, so that it need not fit in memory, and an interrupted call is gone on with; None
-            keeps it in memory.
+        folder: Folder of a mapped file, so that the array need not fit in memory and an interrupted call can be
+            continued; None keeps the array in memory.
 
     Raises:
         DataError: Too many pictures are corrupt or too large, or one is of another size or mode than the first.
@@ -115,11 +115,11 @@ def pack_pictures(
     _require_usable(faults, pictures, first, source=source, tolerated=tolerated)
     unusable = {fault.name for fault in faults}
     rows = [row for row, (name, _) in enumerate(pictures) if name not in unusable]
-    return Packed(torch.from_numpy(pixels[: len(rows)]), rows, faults)
+    return PackedPictures(torch.from_numpy(pixels[: len(rows)]), rows, faults)
 
 
 def _first(decoded: Iterable[NDArray[np.uint8] | Fault]) -> tuple[NDArray[np.uint8] | None, list[Fault]]:
-    """Returns the first picture that can be used, and what is wrong with those before."""
+    """Returns the first picture that can be used, and the faults of the pictures before it."""
     faults: list[Fault] = []
     for found in decoded:
         if not isinstance(found, Fault):

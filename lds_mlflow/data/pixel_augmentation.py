@@ -40,7 +40,7 @@ def augment_pixels(images_NCHW: Tensor, change: Callable[[Tensor], Tensor], n: i
         images_NCHW: The images.
         change: Makes one image of two, uint8 [2, C, H, W], by the global random state.
         n: How many.
-        seed: Of the choice and the change; the global random state is left as it was.
+        seed: Seed of the choice and of the change; the global random state is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -27,7 +27,7 @@ class Fault(NamedTuple):
     Attributes:
         name: The picture.
         kind: "corrupt": it can't be decoded; "huge": it has too many pixels; "mode": it is neither grey nor colour;
-            "form": it is of another size or mode than the first; "copy": it is another one again.
+            "form": it is of another size or mode than the first; "copy": it is a copy of another picture.
         detail: Its mode or form, or what it is a copy of.
     """
 

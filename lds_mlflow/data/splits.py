@@ -22,8 +22,8 @@ def split_examples(
 ) -> Splits:
     """Divides a set into its parts (evaluation protocol: fit on train, choose on select, judge on test).
 
-    What the source declares as test, select or reserve is that, and the other parts are taken from the rest. Copies of
-    examples of a declared part that are elsewhere are left out.
+    Examples that the source declares as test, select or reserve go to that part, and the other parts are taken from the
+    rest. Copies of the examples of a declared part are left out of all other parts.
 
     Args:
         examples: The whole set.
@@ -54,7 +54,7 @@ def split_examples(
             f"the split of {examples.name} ({len(examples)} examples)",
             found=f"too few examples in {' and '.join(small)}",
             expected="at least 2 in each of train, select and test",
-            remedy="Bring more examples, or change select_fraction and test_fraction.",
+            remedy="Give more examples, or change select_fraction and test_fraction.",
         )
     return Splits(
         **{name: examples.take(torch.tensor(sorted(part))) for name, part in parts.items()},
@@ -80,7 +80,7 @@ def declare_parts(examples: ExampleSet, parts: Mapping[str, str]) -> ExampleSet:
     if not rows:
         raise DataError(
             "split_list",
-            found=f"{len(parts):,} examples, such as {next(iter(parts), 'none')}, and none of {examples.name}",
+            found=f"{len(parts):,} examples, such as {next(iter(parts), 'none')}, none of which is in {examples.name}",
             expected=f"names of its examples, such as {examples.ids_N[0]}",
             remedy="Give the list of these examples.",
         )
@@ -88,14 +88,14 @@ def declare_parts(examples: ExampleSet, parts: Mapping[str, str]) -> ExampleSet:
 
 
 def exact_copies(examples: ExampleSet) -> list[tuple[str, str]]:
-    """Returns the examples whose pixels another one before has too, each with that one."""
+    """Returns the examples that are exact copies of an earlier example, each with that example."""
     first: dict[str, str] = {}
     names = zip(examples.ids_N, _content_digests(examples, 0), strict=True)
     return [(name, seen) for name, content in names if (seen := first.setdefault(content, name)) != name]
 
 
 def limit_examples(examples: ExampleSet, limit: int, *, seed: int) -> ExampleSet:
-    """Returns at most `limit` examples that the source doesn't declare as test, and all that it does; 0 is no limit."""
+    """Returns all examples that the source declares as test, and at most `limit` others; 0 is no limit."""
     if not limit:
         return examples
     content = _content_digests(examples, seed)

@@ -1,6 +1,6 @@
-"""What is said of pictures in tables: the class of each, and the part that it belongs to.
+"""Tables about pictures: the class of each picture, and the part that it belongs to.
 
-Read are tables of comma-separated values, and the two text files that CelebA and CelebA-HQ come with:
+The formats are comma-separated values, and the two text files that CelebA and CelebA-HQ come with:
 `list_attr_celeba.txt` (a count, a line of attribute names, then a file and 1 or -1 for each attribute) and
 `list_eval_partition.txt` (a file and 0, 1 or 2: train, validation, test).
 """
@@ -45,7 +45,7 @@ def read_list(path: Path, parameter: str) -> bytes:
 
 
 def read_table(content: bytes, name: str) -> pd.DataFrame:
-    """Reads a table of text: an empty cell is NaN, and every other is as it stands.
+    """Reads a table of text: an empty cell becomes NaN, and every other cell stays text.
 
     In CelebA's form, 1 and -1 of an attribute such as Male become "Male" and "not Male".
 
@@ -101,7 +101,7 @@ def column_of_files(table: pd.DataFrame, name: str) -> str:
 
 
 def rows_of_files(files: "pd.Series[str]", names: list[str], where: str) -> list[int | None]:
-    """Returns for every picture the row that names it, by its path, or by its last part where that is unambiguous.
+    """Returns the row of every picture, found by the picture's path, or by its file name where that is unambiguous.
 
     Args:
         files: What the rows name.
@@ -138,7 +138,7 @@ def read_parts(path: Path) -> Mapping[str, str]:
     `list_eval_partition.txt`.
 
     Raises:
-        DataError: It isn't there, or is no such list.
+        DataError: The file doesn't exist, or isn't such a list.
     """
     content, name = read_list(path, "split_list"), str(path)
     if b"," in content.split(b"\n", 1)[0]:

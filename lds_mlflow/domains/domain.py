@@ -62,7 +62,7 @@ class Domain(Protocol):
         ...
 
     def describe(self, examples: ExampleSet) -> str:
-        """Returns in a few words how many examples of what form a set has."""
+        """Returns the number of examples in a set and their form, in a few words."""
         ...
 
     def near_duplicates(self, splits: Splits) -> NearDuplicates:
@@ -106,7 +106,7 @@ class Domain(Protocol):
         ...
 
     def train_classifier(self, train: ExampleSet, *, steps: int, seed: int, device: str) -> ModelWeights:
-        """Trains a classifier on the training labels, and returns it at rest.
+        """Trains a classifier on the training labels, and returns its weights.
 
         Args:
             train: Training examples with labels.

@@ -27,7 +27,7 @@ from lds_mlflow.values import IMAGES, ExampleSet, ModelWeights, Splits
 __all__ = ["Images", "png_of"]
 
 _COMPRESSION = {"compress_level": 1, "compress_type": zlib.Z_RLE}
-"""Runs alone are looked for: of small images that takes two thirds of the time, and they get smaller."""
+"""Only runs of equal bytes are searched for: small images take two thirds of the time, and the files are smaller."""
 
 
 def png_of(image_CHW: Tensor) -> bytes:
@@ -59,7 +59,7 @@ class Images:
     qualities: Mapping[str, Quality] = {"sharpness": Quality("sharpness", sharpness)}
 
     def takes(self, source: str) -> bool:
-        """Every source that no other kind of examples takes is of images."""
+        """Returns True for every source: whatever no other kind of examples takes is taken for images."""
         return bool(source)
 
     def describe_source(self, source: str) -> str:

@@ -15,7 +15,7 @@ def domain_of(name: str) -> Domain:
     """Returns a kind of examples by its name.
 
     Raises:
-        ArtifactError: There is none of that name.
+        ArtifactError: There is no kind of examples of this name.
     """
     if name not in DOMAINS:
         raise ArtifactError(
@@ -28,6 +28,6 @@ def domain_of(name: str) -> Domain:
 
 
 def domain_of_source(source: str) -> Domain:
-    """Returns the kind of the examples that the parameter `data` names: images, where no other kind takes it."""
+    """Returns the kind of the examples that the parameter `data` names: images, if no other kind takes the value."""
     others = (domain for domain in DOMAINS.values() if domain is not _IMAGES)
     return next((domain for domain in others if domain.takes(source)), _IMAGES)

@@ -22,14 +22,21 @@ from lds_mlflow.latent.candidates import draw_candidates, interpolate
 from lds_mlflow.latent.neighbours import nearest_latents
 from lds_mlflow.latent.scoring.approximate import Certificate, NeighbourScorer, SubsampleScorer, certify
 from lds_mlflow.latent.scoring.density import leave_one_out_log_density, log_density
-from lds_mlflow.latent.scoring.exhaustive import Census, Exhaustive, score_exhaustively
+from lds_mlflow.latent.scoring.exhaustive import Census, ExhaustiveScores, score_exhaustively
 from lds_mlflow.latent.scoring.factored import score_factored
 from lds_mlflow.latent.scoring.scorers import Scorer, score_candidates, score_directly
 from lds_mlflow.latent.selecting.diagnosis import Diagnosis, diagnose
-from lds_mlflow.latent.selecting.rules import Paper, PowerLaw, Random, Ranking, Rule, TopFraction
+from lds_mlflow.latent.selecting.rules import Paper, PowerLaw, RandomFraction, Ranking, Rule, TopFraction
 from lds_mlflow.latent.selecting.selection import Limits, SharpnessFilter, feasible_tau, select
 from lds_mlflow.latent.selecting.strata import Strata, strata_of
-from lds_mlflow.latent.selecting.threshold_rules import Conformal, HighestDensity, Knee, Otsu, Threshold, Typical
+from lds_mlflow.latent.selecting.threshold_rules import (
+    ConformalThreshold,
+    HighestDensity,
+    Knee,
+    Otsu,
+    Threshold,
+    TypicalSet,
+)
 from lds_mlflow.latent.selecting.thresholds import Modes, modes
 from lds_mlflow.latent.space import LatentSpace, latent_space
 
@@ -37,9 +44,9 @@ __all__ = [
     "Bandwidth",
     "Census",
     "Certificate",
-    "Conformal",
+    "ConformalThreshold",
     "Diagnosis",
-    "Exhaustive",
+    "ExhaustiveScores",
     "HighestDensity",
     "Knee",
     "LatentSpace",
@@ -49,7 +56,7 @@ __all__ = [
     "Otsu",
     "Paper",
     "PowerLaw",
-    "Random",
+    "RandomFraction",
     "Ranking",
     "Rule",
     "Scorer",
@@ -58,7 +65,7 @@ __all__ = [
     "SubsampleScorer",
     "Threshold",
     "TopFraction",
-    "Typical",
+    "TypicalSet",
     "bandwidth",
     "certify",
     "diagnose",

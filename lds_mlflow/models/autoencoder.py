@@ -1,4 +1,4 @@
-"""What the project asks of an autoencoder, and what it asks besides of one that it trains.
+"""What the project needs from an autoencoder, and what it also needs from one that it trains.
 
 The method needs only `encode` and `decode`. Latents may have any shape: `models/codec.py` flattens them for the rooms
 that know latents as rows of a matrix, [N, D], and gives the decoder its own shape back.
@@ -76,7 +76,7 @@ class Autoencoder(Protocol):
 
     @classmethod
     def from_weights(cls, weights: ModelWeights) -> Self:
-        """Returns the model at rest in `weights`, ready to encode and decode.
+        """Returns the model whose stored weights are given, ready to encode and decode.
 
         Raises:
             ArtifactError: The tensors don't fit the spec.
@@ -84,7 +84,7 @@ class Autoencoder(Protocol):
         ...
 
     def to_weights(self) -> ModelWeights:
-        """Returns a copy of the model at rest, on the CPU; its `kind` is a key of AUTOENCODERS."""
+        """Returns a copy of the model's weights, on the CPU; their `kind` is a key of AUTOENCODERS."""
         ...
 
 
@@ -143,7 +143,7 @@ class Trainable(nn.Module, ABC):
 
     @abstractmethod
     def remember(self, rows_B: Tensor, mean_BD: Tensor) -> None:
-        """Takes the posterior means of a training batch, where the prior is made of them; else does nothing.
+        """Tells a prior that is made of posterior means those of a training batch; for other priors it does nothing.
 
         Args:
             rows_B: Rows among the training examples, int64.
@@ -152,7 +152,7 @@ class Trainable(nn.Module, ABC):
 
     @abstractmethod
     def renew_prior(self, first_means: Callable[[int], Tensor]) -> None:
-        """Brings a prior that is made of posterior means up to date with the encoder; else does nothing.
+        """Recomputes a prior that is made of posterior means with the present encoder; for others it does nothing.
 
         Args:
             first_means: Returns the posterior means of the first n training examples, [n, D].

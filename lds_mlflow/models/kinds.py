@@ -1,4 +1,4 @@
-"""The kinds of autoencoders by the names that models at rest have for them: a new kind is one class and one entry."""
+"""The kinds of autoencoders, by the name that stored weights have for each: a new kind is one class and one entry."""
 
 from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.models.autoencoder import Autoencoder, Trainable
@@ -7,14 +7,16 @@ from lds_mlflow.values import ModelWeights
 
 __all__ = ["AUTOENCODERS", "is_trainable", "new_model", "open_model", "trainable"]
 
-AUTOENCODERS: dict[str, type[Autoencoder]] = {VAE.kind: VAE}
+AUTOENCODERS: dict[str, type[Autoencoder]] = {
+    VAE.kind: VAE,
+}
 """The class of every kind."""
 
 _AXES_OF_AN_IMAGE = 3
 
 
 def open_model(weights: ModelWeights) -> Autoencoder:
-    """Returns the autoencoder at rest in some weights.
+    """Returns the autoencoder whose stored weights are given.
 
     Raises:
         ArtifactError: Its kind is unknown, or the tensors don't fit it.
@@ -35,7 +37,7 @@ def new_model(preset: str, shape: tuple[int, ...], seed: int) -> Trainable:
     Args:
         preset: The size of the network: a key of PRESETS, or SMALLEST_THAT_FITS.
         shape: The shape of one example: channels, height and width.
-        seed: The initial weights depend on it alone.
+        seed: Seed of the initial weights, which depend on nothing else.
 
     Raises:
         ConfigError: The preset is for examples of another shape.
@@ -52,12 +54,12 @@ def new_model(preset: str, shape: tuple[int, ...], seed: int) -> Trainable:
 
 
 def is_trainable(weights: ModelWeights) -> bool:
-    """Returns whether the project can train the model at rest in some weights."""
+    """Returns whether the project can train the model whose stored weights are given."""
     return issubclass(AUTOENCODERS.get(weights.kind, object), Trainable)
 
 
 def trainable(model: Autoencoder) -> Trainable:
-    """Returns a model as one that can be trained.
+    """Returns the model itself, typed as one that can be trained.
 
     Raises:
         ArtifactError: It can't be trained.

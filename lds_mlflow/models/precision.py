@@ -7,5 +7,5 @@ __all__ = ["in_float32"]
 
 
 def in_float32(x: Tensor) -> torch.autocast:
-    """Within it, nothing on the device of x is cast to a lower precision."""
+    """Inside this context, nothing on the device of x is cast to a lower precision."""
     return torch.autocast(x.device.type, enabled=False)

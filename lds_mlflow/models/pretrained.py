@@ -1,7 +1,7 @@
-"""Networks that others trained: their weights are read, and nothing else is unpickled.
+"""Networks that others have trained: their weights are read, and nothing else is unpickled.
 
-SqueezeNet is that of Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model
-size, 2016, as torchvision's squeezenet1_0. What its weights expect of a pixel depends on who trained them.
+SqueezeNet is the network of Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB
+model size, 2016, as torchvision's squeezenet1_0. What its weights expect of a pixel depends on who trained them.
 """
 
 from pathlib import Path
@@ -67,7 +67,7 @@ def load_squeezenet(weights: Path, remedy: str) -> tuple[SqueezeNet, str]:
 
     Args:
         weights: A file of weights under torchvision's names (.pth or .safetensors), of any floating type.
-        remedy: What to do where it is of no use.
+        remedy: What the error tells the user to do.
 
     Raises:
         ArtifactError: The file is missing, or doesn't fit.
@@ -94,7 +94,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         OSError: The file can't be read.
         SafetensorError: It is no safetensors file.
-        ValueError: It holds something else than tensors by name.
+        ValueError: It contains something other than tensors by name.
     """
     if path.suffix == ".safetensors":
         return load_file(path)
@@ -103,9 +103,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except OSError:
         raise
     except Exception as error:
-        raise ValueError(f"not a file of tensors alone ({type(error).__name__})") from error
+        raise ValueError(f"not a file of tensors only ({type(error).__name__})") from error
     if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-        raise ValueError(f"a {type(tensors).__name__}, not a table of tensors alone")
+        raise ValueError(f"a {type(tensors).__name__}, not a table of tensors only")
     return tensors
 
 
@@ -115,5 +115,5 @@ def three_channels(images_NCHW: Tensor) -> Tensor:
 
 
 def in_short(error: Exception) -> str:
-    """Returns what an error says on one line, or of what kind it is."""
+    """Returns the first line of an error, or its type if it has no text."""
     return " ".join(str(error).split())[:_SHOWN_OF_AN_ERROR] or type(error).__name__

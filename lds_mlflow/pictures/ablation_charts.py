@@ -52,7 +52,7 @@ def pipeline_chart(nodes: Mapping[str, str], edges: Sequence[tuple[str, str]], t
     Args:
         nodes: What stands in each box, by the name of its step, in the order in which they ran.
         edges: Pairs of steps, from the one that is read to the one that reads.
-        title: Above it all.
+        title: Title of the whole figure.
     """
     figure = Figure(figsize=(2.1 * len(nodes), 2.9), layout="constrained")
     axes = figure.subplots()

@@ -42,7 +42,7 @@ def curves_chart(history: Curves, labels: Mapping[str, str], title: str) -> Figu
     Args:
         history: Steps with figures by name.
         labels: Which figures to draw, with the label of each one's axis.
-        title: Above it all.
+        title: Title of the whole figure.
     """
     figure = Figure(figsize=(4 * len(labels), 3.2), layout="constrained")
     steps = [step for step, _ in history]

@@ -1,4 +1,4 @@
-"""Charts of an evaluation. Each has one message, its axes have units, and what models are held against is grey."""
+"""Charts of an evaluation. Each has one message, its axes have units, and references are grey."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -33,7 +33,7 @@ _ROW_INCHES = 0.4
 
 
 def tradeoff_chart(points: Mapping[str, tuple[Interval, Interval]], floor: tuple[float, float]) -> Figure:
-    """Draws how close models' samples are to real examples against how many of those they reach.
+    """Draws Density, how close samples are to real examples, against Coverage, how many of these they reach.
 
     Args:
         points: Density and Coverage, by model.
@@ -63,7 +63,7 @@ def decile_chart(edges: Sequence[tuple[float, float]], panels: Mapping[str, Sequ
     Args:
         edges: Lowest and highest log LDS of each decile, the sparsest first.
         panels: Mean of a figure in each decile, by the title of the figure's panel.
-        title: Above it all.
+        title: Title of the whole figure.
     """
     rows = ceil(len(panels) / _PANEL_COLUMNS)
     columns = ceil(len(panels) / rows)
@@ -84,12 +84,12 @@ def decile_chart(edges: Sequence[tuple[float, float]], panels: Mapping[str, Sequ
 
 
 def difference_chart(rows: Sequence[tuple[str, float, float, float, str]], title: str) -> Figure:
-    """Draws differences from a reference with their intervals, coloured by what they are taken for.
+    """Draws differences from a reference with their intervals, coloured by verdict.
 
     Args:
         rows: What differs, the difference, the low and the high end of its interval, and the verdict: "better", "worse"
             or another one. The three numbers are shares of the reference's figure.
-        title: Above it all.
+        title: Title of the whole figure.
     """
     figure = Figure(figsize=(8, 1.3 + _ROW_INCHES * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -123,7 +123,7 @@ def corrected_share_chart(
     places = np.arange(len(names))
     figure = Figure(figsize=(7, 1.7 + _ROW_INCHES * len(names)), layout="constrained")
     axes = figure.subplots()
-    axes.use_sticky_edges = False  # the point of a class that never occurs is to be seen whole
+    axes.use_sticky_edges = False  # so that the point of a class that never occurs is not cut off
     axes.barh(places, training, color=GREY, alpha=0.6, label="training part")
     for shares, shift, color, label in (
         (observed, -0.17, BLUE, "samples, as the classifier sees them"),
@@ -138,11 +138,11 @@ def corrected_share_chart(
 
 
 def infinity_chart(sizes: Sequence[int], distances: Sequence[float], intercept: float, slope: float) -> Figure:
-    """Draws how the Frechet distance of fewer and fewer samples leads to that of infinitely many.
+    """Draws how the Frechet distance is extrapolated from fewer and fewer samples to infinitely many.
 
     Args:
         sizes: How many samples.
-        distances: Frechet distance of as many.
+        distances: Frechet distance for each number of samples.
         intercept: Where the line through them meets 1/n = 0.
         slope: The line's slope over 1/n.
     """

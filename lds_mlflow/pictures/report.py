@@ -1,4 +1,4 @@
-"""What a person reads of a run: texts, tables and pictures in order, as Markdown and as a page that says the same."""
+"""A report for people: texts, tables and pictures in order, as Markdown and as an HTML page with the same content."""
 
 import re
 from base64 import b64encode
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
-__all__ = ["Bold", "Picture", "Report"]
+__all__ = ["BoldText", "Picture", "Report"]
 
 Picture = Figure | Image.Image
 
@@ -50,14 +50,14 @@ _LIST_MARKS = re.compile(r"^(\d*)([-+.)])(?=[\s-]|$)")
 _NUMBER = re.compile(r"[-+]?\.?\d|nan\b|-?$")
 
 
-class Bold(str):
+class BoldText(str):
     """A part of a paragraph that stands out."""
 
     __slots__ = ()
 
 
 class Report:
-    """A report, built from its parts in order. All texts are plain: what looks like Markdown or HTML is escaped.
+    """A report, built from its parts in order. Texts are plain: Markdown and HTML in them are escaped.
 
     Args:
         title: What it is called.
@@ -74,13 +74,15 @@ class Report:
         self._add(f"## {_escaped(text)}", Markup("<h2>{}</h2>").format(text))
 
     def paragraph(self, *spans: str) -> None:
-        """Adds a paragraph of plain and `Bold` texts, with nothing between them."""
-        markdown = "".join(f"**{_escaped(span)}**" if isinstance(span, Bold) else _escaped(span) for span in spans)
-        html = Markup("").join(Markup("<b>{}</b>").format(span) if isinstance(span, Bold) else span for span in spans)
+        """Adds a paragraph of plain and `BoldText` texts, with nothing between them."""
+        markdown = "".join(f"**{_escaped(span)}**" if isinstance(span, BoldText) else _escaped(span) for span in spans)
+        html = Markup("").join(
+            Markup("<b>{}</b>").format(span) if isinstance(span, BoldText) else span for span in spans
+        )
         self._add(_LIST_MARKS.sub(r"\1\\\2", markdown), Markup("<p>{}</p>").format(html))
 
     def table(self, table: pd.DataFrame, caption: str) -> None:
-        """Adds a table without its index. Its cells are shown as they are; columns of numbers stand on the right."""
+        """Adds a table without its index. Cells are shown as they are; columns of numbers are aligned to the right."""
         columns = [[str(name), *map(str, table.iloc[:, place])] for place, name in enumerate(table.columns)]
         are_numbers = [all(_NUMBER.match(cell) for cell in column[1:]) for column in columns]
         header, *body = zip(*columns, strict=True)
@@ -100,16 +102,16 @@ class Report:
         self._add(f"![{text}]({quote(name)})\n\n*{text}*", html.format(b64encode(png).decode(), caption, caption))
 
     def picture_at(self, name: str, caption: str) -> None:
-        """Adds a picture that lies at `name` already; the page shows its caption alone."""
+        """Adds a picture that is stored at `name` already; the page shows only its caption."""
         text = _escaped(caption)
         self._add(f"![{text}]({quote(name)})\n\n*{text}*", Markup("<p>{}</p>").format(caption))
 
     def markdown(self) -> str:
-        """Returns the report as GitHub-flavoured Markdown, to lie where the pictures' names begin."""
+        """Returns the report as GitHub-flavoured Markdown, for the folder that the pictures' names start from."""
         return "\n\n".join(self._markdown) + "\n"
 
     def html(self) -> str:
-        """Returns the report as a page that loads nothing."""
+        """Returns the report as an HTML page that loads no other file."""
         return str(_PAGE.format(title=self.title, style=_STYLE, body=Markup("\n").join(self._html)))
 
     def _add(self, markdown: str, html: Markup) -> None:

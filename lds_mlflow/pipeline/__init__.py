@@ -1,6 +1,6 @@
-"""Runs steps: finds or makes what each needs, reuses what is there, and goes on where it was interrupted.
+"""Runs steps: finds or makes what each step needs, reuses finished runs, and continues interrupted ones.
 
-This is the one room that knows two steps.
+This is the only room that knows more than one step.
 """
 
 from lds_mlflow.pipeline.commands import Pipeline

@@ -22,7 +22,7 @@ Task = tuple[str, int]
 
 
 def inputs_of_ablate(runner: Runner, config: AblateConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
-    """Returns the runs that tell of all arms, named ARM-SEED-PART; makes what isn't there."""
+    """Returns the evaluations of all arms, named ARM-SEED-PART; those that don't exist yet are made."""
     shared = _shared(runner, known, parent)
     fits = _can_be_finetuned(shared)
     if not fits:
@@ -65,7 +65,7 @@ def _is_possible(arm: Arm, data: FinishedRun) -> bool:
 
 
 def _run_task(parent: str, generations: int, runner: Runner, task: Task) -> dict[str, str]:
-    """Returns the ids of the runs that ablate reads, by their labels; none for an arm that finds no A here."""
+    """Returns the ids of the runs that ablate reads, by label; an arm whose rule selects nothing here has none."""
     name, seed = task
     seed_runs = SeedRuns(runner, _shared(runner, {}, parent), seed, parent)
     try:
@@ -87,7 +87,7 @@ def _arm(runs: SeedRuns, arm: Arm) -> dict[str, FinishedRun]:
 
 
 def _generations(runs: SeedRuns, generations: int) -> dict[str, FinishedRun]:
-    """Finetunes on A by the draft's rule, then again on that model's own A, and so on."""
+    """Finetunes on A by the draft's rule, then finetunes that model on its own A, and so on."""
     known = runs.baseline()
     made: dict[str, FinishedRun] = {}
     for generation in range(1, generations + 1):

@@ -32,9 +32,9 @@ class Pipeline:
     Args:
         configs: The configuration of every step that the command may have to run, and the options.
         tracker: Where runs are kept.
-        interruption: Who knows whether the user wants to stop.
+        interruption: Knows whether the user wants to stop.
         say: Prints a line.
-        ranks: The processes that compute as one; this one leads.
+        ranks: The processes that compute as one; this process leads them.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class Pipeline:
         self.runner = Runner(configs, tracker, interruption, say, _GATHER, ranks=ranks)
 
     def run(self, name: str) -> FinishedRun:
-        """Runs one step as the command's own run; what it needs from upstream becomes child runs.
+        """Runs one step as the command's own run; upstream steps that it needs become child runs.
 
         Raises:
-            LdsError: Something that the user can mend is wrong.
+            LdsError: Something is wrong that the user can correct.
             Interrupted: The user asked to stop.
         """
         self.tracker.end_orphans()
@@ -72,7 +72,7 @@ class Pipeline:
         """Runs the whole pipeline, registers, and compares the baseline, the control and the finetuned model.
 
         Raises:
-            LdsError: Something that the user can mend is wrong.
+            LdsError: Something is wrong that the user can correct.
             Interrupted: The user asked to stop.
         """
         self.tracker.end_orphans()
@@ -92,7 +92,7 @@ class Pipeline:
         """Decides on a registered version.
 
         Raises:
-            LdsError: Something that the user can mend is wrong.
+            LdsError: Something is wrong that the user can correct.
             Interrupted: The user asked to stop.
         """
         self.tracker.end_orphans()
@@ -101,10 +101,10 @@ class Pipeline:
         return run
 
     def dry_run(self) -> Run:
-        """Says what a training would take.
+        """Says what a training would cost, without training.
 
         Raises:
-            LdsError: Something that the user can mend is wrong.
+            LdsError: Something is wrong that the user can correct.
             Interrupted: The user asked to stop.
         """
         self.tracker.end_orphans()

@@ -1,4 +1,4 @@
-"""`train` with dry_run=true: what it would take and log, and nothing of it done."""
+"""`train` with dry_run=true: what a training would cost and log, without training."""
 
 from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig, parse
 from lds_mlflow.pipeline.runner import Ending, Runner, log_data
@@ -12,9 +12,9 @@ _NAME = "dry run"
 
 
 def dry_run(runner: Runner, run: Run) -> None:
-    """Reads the data, unless that has been done, probes this machine, says what a training costs, and ends the run.
+    """Reads the data if no run has, probes this machine, says what a training would cost, and ends the run.
 
-    Augmenting is estimated by its defaults, and finetuning by them and by what it has in common with training.
+    Augmentation is estimated with its default parameters, and finetuning with those and the parameters of training.
     """
     config = runner.configs[TrainConfig]
     with Ending(run):

@@ -12,7 +12,7 @@ __all__ = ["can_be_judged", "evaluate_model", "inputs_of_compare", "inputs_of_re
 
 
 def inputs_of_compare(runner: Runner, config: CompareConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
-    """Returns the evaluations of the models that `runs` names, by name; those that there are not are made."""
+    """Returns the evaluations of the models that `runs` names, by name; missing evaluations are made."""
     if config.runs == AUTO:
         return _evaluations_of_main(runner, dict(known), parent)
     models: dict[str, FinishedRun] = {}
@@ -34,7 +34,7 @@ def inputs_of_compare(runner: Runner, config: CompareConfig, known: Runs, parent
 
 
 def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: str) -> dict[str, FinishedRun]:
-    """Evaluates the baseline, the control (as long without A) and the finetuned model; that also as registered."""
+    """Evaluates the baseline, the control and the finetuned model, the last one also with its registered sampler."""
     if "data" not in known:
         known["data"] = runner.resolve("data", known, parent=parent)
     # Examples without labels stop it before anything is trained.
@@ -57,7 +57,7 @@ def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: 
 
 
 def inputs_of_register(runner: Runner, config: RegisterConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
-    """Returns the model to register, and where its sampler is to be chosen, evaluations of each by the select part."""
+    """Returns the model to register and, to choose its sampler, its evaluations by the select part, one per sampler."""
     found = runner.inputs(config, known, parent)
     if config.served_sampler != AUTO or not can_be_judged(runner, found["data"]):
         return found

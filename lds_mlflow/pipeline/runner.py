@@ -33,10 +33,10 @@ class Runner:
     Args:
         configs: The configuration of every step that the command may have to run, and the options.
         tracker: Where runs are kept.
-        interruption: Who knows whether the user wants to stop.
+        interruption: Knows whether the user wants to stop.
         say: Prints a line.
-        gather: What finds or makes the inputs of the steps that read many runs, by their configurations.
-        ranks: The processes that compute as one; this one leads.
+        gather: Functions that find or make the inputs of steps that read many runs, by the type of their configuration.
+        ranks: The processes that compute as one; this process leads them.
     """
 
     def __init__(

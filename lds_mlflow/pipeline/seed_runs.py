@@ -1,4 +1,4 @@
-"""The runs of one training seed: its baseline, and what goes on from it."""
+"""The runs of one training seed: its baseline, and the runs that continue from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

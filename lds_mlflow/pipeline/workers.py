@@ -67,7 +67,7 @@ def share_tasks(
     try:
         for done in as_completed([pool.submit(_do, work, task) for task in tasks]):
             yield done.result()
-        # Those that have nothing left to do end by themselves, and clean up.
+        # Workers that have nothing left to do end by themselves, and clean up.
         pool.shutdown(wait=True)
     except BrokenProcessPool as error:
         raise WorkerError(
@@ -86,7 +86,7 @@ def share_tasks(
 def _begin(configs: Configs, gather: Mapping[type[StepConfig], Gather], environment: Mapping[str, str], n: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
-    # The server that forked this process has those of when it began.
+    # The server that forked this process still has the environment of its own start.
     os.environ.update(environment)
     torch.set_num_threads(max(1, torch.get_num_threads() // n))
     _runners.append(Runner(configs, Tracker.connect(configs[Options], _say), Interruption(), _say, gather))

@@ -1,4 +1,4 @@
-"""What configurations ask of the science rooms: A, its candidates, scores and selection; samplers; fits; extractors.
+"""From configurations to calls of the science rooms: A, candidates, scores, selection, samplers, fits, extractors.
 
 The shapes, by their suffixes: N training examples or latents, H held-out ones, M candidates, A the augmentation set, B
 a batch, D dimensions of a latent.

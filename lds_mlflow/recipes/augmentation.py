@@ -37,11 +37,11 @@ class Ingredients:
 
 @dataclass(frozen=True, slots=True)
 class SelectedInterpolants:
-    """How an A of interpolants came about.
+    """How an A of interpolants was made.
 
     Attributes:
         scored: The scored candidates.
-        selection: Which of them are A, and by what rule.
+        selection: Which candidates are A, and by what rule.
         candidates: The selected candidates.
     """
 
@@ -52,7 +52,7 @@ class SelectedInterpolants:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """An augmentation set, and how it came about.
+    """An augmentation set, and how it was made.
 
     Attributes:
         examples: A.

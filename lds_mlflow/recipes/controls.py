@@ -1,4 +1,4 @@
-"""A of other sources than selected interpolants: controls, and an oracle. Each follows `make_augmentation`."""
+"""Other sources of A than selected interpolants: controls, and an oracle. Each is called as `make_augmentation` is."""
 
 from collections.abc import Callable
 from math import ceil
@@ -37,7 +37,7 @@ def samples_of_prior(config: AugmentConfig, ingredients: Ingredients) -> Augment
 
 
 def reconstructions(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
-    """Returns reconstructions of training examples, each as often as any other as far as that goes."""
+    """Returns reconstructions of training examples, each of them equally often, give or take one."""
     return _decoded(_training_latents(config, ingredients, _generator(config)), ingredients)
 
 
@@ -68,14 +68,14 @@ def real_examples(config: AugmentConfig, ingredients: Ingredients) -> Augmentati
     """Returns more real examples: as many as there would be of another source, or all that were kept aside.
 
     Raises:
-        DataError: None were kept aside.
+        DataError: No real examples were kept aside.
     """
     reserve = ingredients.reserve()
     if reserve is None:
         raise DataError(
             "source=real",
             found="no real examples that were kept aside",
-            expected="a part of the data for it",
+            expected="a part of the data that is kept aside (the reserve)",
             remedy="Give reserve_fraction=0.2, say; it changes the division of the data.",
         )
     return Augmentation(AugmentationSet(reserve.spread(wanted_of(config, len(ingredients.train))).examples_N))

@@ -1,4 +1,4 @@
-"""What a training costs, before it is paid for: from a short probe of each piece of work on this machine."""
+"""What a training will cost, estimated from a short probe of each piece of work on this machine."""
 
 from dataclasses import dataclass, replace
 from math import ceil
@@ -26,7 +26,7 @@ _BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What was measured and estimated of a training, and of what follows it.
+    """What was measured and calculated about a training, and about the steps that follow it.
 
     Attributes:
         measured: Figures of the probe, by name.
@@ -37,7 +37,7 @@ class Costs:
     calculated: dict[str, float]
 
     def table(self) -> str:
-        """Returns both as lines to read."""
+        """Returns the measured and the calculated figures as lines of text."""
         lines = [
             f"parameters                {self.measured['parameters'] / 1e6:,.2f} M",
             f"peak memory               {self.measured['peak_gib']:,.2f} GiB, measured in training",
@@ -135,7 +135,7 @@ def _coding_seconds(codec: Codec, examples: ExampleSet) -> tuple[float, float]:
 
 
 def _scoring_seconds(n: int, n_candidates: int, codec: Codec) -> float:
-    """Returns the seconds of scoring a candidate by n training latents: made-up ones take as long as others."""
+    """Returns the seconds of scoring a candidate by n training latents; made-up latents take as long as real ones."""
     generator = torch.Generator().manual_seed(0)
     z_ND = torch.randn(n, codec.latent_dim, generator=generator).to(codec.device)
     candidates = draw_candidates(z_ND, min(n_candidates, _SCORED), generator=generator)

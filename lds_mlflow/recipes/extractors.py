@@ -59,7 +59,7 @@ def extractor_as_configured(
 
 
 def judge_of(weights: ModelWeights, device: str) -> FeatureClassifier:
-    """Returns a classifier at rest, ready to tell classes and to give features."""
+    """Returns the classifier whose stored weights are given, ready to tell classes and to give features."""
     return domain_of(weights.domain).open_classifier(weights, device)
 
 

@@ -1,4 +1,4 @@
-"""What the configurations of `train` and `finetune` ask of the training room: the network, the images, the plan."""
+"""From the configurations of `train` and `finetune` to a fit: the network, the images, the plan."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,12 @@ __all__ = ["FitRequest", "finetuning_as_configured", "outside_of", "training_as_
 
 @dataclass(frozen=True, slots=True)
 class FitRequest:
-    """What `train` or `finetune` asks of the training room.
+    """A fit as `train` or `finetune` configures it.
 
     Attributes:
         task: What to fit, on what, and how.
         domain: The kind of the examples, a key of DOMAINS.
-        words: What of the model is fitted, and on what, in words.
+        words: Which part of the model is fitted, and on what, in words.
     """
 
     task: FitTask
@@ -36,7 +36,7 @@ class FitRequest:
 
 
 def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint_every: int) -> FitRequest:
-    """Returns what training takes.
+    """Returns the fit that `train` configures.
 
     Args:
         config: The configuration.
@@ -73,7 +73,7 @@ def finetuning_as_configured(
     *,
     checkpoint_every: int,
 ) -> FitRequest:
-    """Returns what finetuning takes.
+    """Returns the fit that `finetune` configures.
 
     Args:
         config: The configuration.

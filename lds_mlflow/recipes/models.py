@@ -1,4 +1,4 @@
-"""The model of an upstream run, ready for the examples of another."""
+"""The model of an upstream run, ready for the examples of another run."""
 
 from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError
@@ -10,7 +10,7 @@ __all__ = ["codec_of", "open_codec"]
 
 
 def codec_of(weights: ModelWeights, examples: ExampleSet, device: str) -> Codec:
-    """Returns a model at rest, ready to encode and decode examples.
+    """Returns the model whose stored weights are given, ready to encode and decode examples.
 
     Args:
         weights: The model.

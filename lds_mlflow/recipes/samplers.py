@@ -1,4 +1,4 @@
-"""A model with what its latents are drawn from, by the sampler that is configured."""
+"""A model with the distribution of its latents, by the sampler that is configured."""
 
 from collections.abc import Mapping
 from typing import Any

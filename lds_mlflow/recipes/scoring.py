@@ -40,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ScoredCandidates:
-    """Candidates with their scores, and how they came about.
+    """Candidates with their scores, and how they were made.
 
     Attributes:
         candidates: M candidates, in the latents of the model.
@@ -48,7 +48,7 @@ class ScoredCandidates:
         space: The space in which density was measured.
         z_ND: The training latents in it.
         bandwidth: The bandwidth in it.
-        certificate: What approximate scores are worth; None for exact ones.
+        certificate: How exact approximate scores are; None for exact scores.
         census: How all interpolants score, where all of them were scored.
     """
 
@@ -84,14 +84,14 @@ class LatentGeometry:
 
 
 def wanted_of(config: AugmentConfig, n: int) -> int:
-    """Returns the size of A at most, for n training latents."""
+    """Returns the largest size of A, for n training latents."""
     return ceil(config.augmentation_ratio * n)
 
 
 def score_as_configured(
     config: AugmentConfig, z_ND: Tensor, generator: torch.Generator, *, ranks: Ranks = ALONE
 ) -> ScoredCandidates:
-    """Makes candidates of training latents, float [N, D], and scores them; `ranks` share what is exhaustive."""
+    """Makes candidates of training latents, float [N, D], and scores them; `ranks` share an exhaustive scoring."""
     space = latent_space(z_ND, config.latent_space, drop_inactive=config.drop_inactive)
     mapped_ND = space.map(z_ND)
     width = bandwidth(mapped_ND, config.sigma, multiplier=config.sigma_multiplier)

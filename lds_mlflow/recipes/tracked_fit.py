@@ -33,7 +33,7 @@ _CURVES = {
 
 
 class FitLog:
-    """Takes what a fit reports to a run: points of its curves, and samples of the model at each checkpoint.
+    """Logs to a run what a fit reports: points of its curves, and samples of the model at each checkpoint.
 
     Args:
         run: Where to log.
@@ -54,19 +54,19 @@ class FitLog:
         self.run.log_progress_picture(self.samples(average), "samples", step)
 
     def samples(self, model: Trainable) -> Image.Image:
-        """Shows samples of a model's prior."""
+        """Returns samples of a model's prior as a picture."""
         codec = Codec(model, self.domain.scale)
         return self.domain.grid(Generator(codec, prior_of(codec)).samples(range(_SHOWN)))
 
     def chart(self, title: str) -> Figure:
-        """Draws those of the usual curves that the fit has reported."""
+        """Draws the usual curves, as far as the fit has reported their figures."""
         reported = {name for _, figures in self.history for name in figures}
         return curves_chart(self.history, {name: _CURVES[name] for name in _CURVES if name in reported}, title)
 
 
 @dataclass(frozen=True, slots=True)
 class FittedModel:
-    """A fitted model at rest, and a sentence about it."""
+    """The weights of a fitted model, and a sentence about it."""
 
     weights: ModelWeights
     sentence: str
@@ -81,7 +81,7 @@ def fit_and_track(
         request: What to fit, on what, and how.
         context: The surroundings of the step.
         train: Real training examples, to measure the result on.
-        select: Real examples that it is not fitted on, likewise.
+        select: Real examples that the model is not fitted on, to measure the result on as well.
         description: The label of the progress bar.
     """
     domain = domain_of(request.domain)

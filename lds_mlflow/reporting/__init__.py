@@ -1,1 +1,1 @@
-"""What a person reads of an evaluation, a comparison, an ablation or a registered model."""
+"""Reports for people: on an evaluation, a comparison, an ablation or a registered model."""

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from lds_mlflow.choices.figures import FIGURES, HEADLINES, LEVEL
 from lds_mlflow.metrics import NO_DIFFERENCE, TOO_FEW, Comparison
 from lds_mlflow.pictures import REAL_EXAMPLES, Interval, comparison_chart, difference_chart, tradeoff_chart
-from lds_mlflow.pictures.report import Bold, Report
+from lds_mlflow.pictures.report import BoldText, Report
 from lds_mlflow.reporting.evaluation import DENSITY_CAVEAT, figures_table
 from lds_mlflow.values import Evaluation
 
@@ -47,7 +47,7 @@ def comparison_report(
     report = Report(f"Comparison of {' and '.join(evaluations)}")
     first = next(iter(evaluations.values()))
     for line in verdicts_in_words(evaluations, comparisons).splitlines():
-        report.paragraph(Bold(line))
+        report.paragraph(BoldText(line))
     report.paragraph(_ONE_SEED)
     report.paragraph(
         f"Each model has {first.n_samples:,} samples of the same seeds, measured against the same examples of the part "

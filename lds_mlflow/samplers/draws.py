@@ -1,4 +1,4 @@
-"""Latents by seed: one seed is one latent, whatever else is drawn with it."""
+"""Latents by seed: a seed always gives the same latent, whatever other seeds are drawn with it."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,11 +14,12 @@ __all__ = ["draw_dense_latents", "draw_latents"]
 
 
 def draw_latents(distribution: LatentDistribution, seeds: list[int], *, truncation: float = 1.0) -> Tensor:
-    """Draws a latent for every seed on its own, float32 [S, D], on the CPU.
+    """Draws a latent for every seed independently of the others, float32 [S, D], on the CPU.
 
     Args:
         distribution: What to draw from.
-        seeds: One a latent, 0 to 2^32 - 1: torch takes no more of a seed. Mixtures take the same noise for one seed.
+        seeds: One seed for each latent, 0 to 2^32 - 1, since torch uses only 32 bits of a seed. All mixtures use the
+            same noise for a seed.
         truncation: What the distance from the distribution's mean is multiplied by; below 1 gives more typical latents.
     """
     return _draw(distribution, _generators(seeds), truncation)
@@ -32,7 +33,7 @@ def draw_dense_latents(
     score: Callable[[Tensor], Tensor],
     least: float,
 ) -> tuple[Tensor, Tensor]:
-    """Draws latents like `draw_latents`, and again from a seed's own stream until its score is high enough.
+    """Draws latents as `draw_latents` does, and draws again from the seed's own stream until the score is high enough.
 
     Args:
         distribution: What to draw from.

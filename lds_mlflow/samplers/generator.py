@@ -1,4 +1,4 @@
-"""A model with the distribution that its latents are drawn from: seeds in, samples out."""
+"""A model with the distribution of its latents: seeds in, samples out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["Generator", "prior_of"]
 
 
 def prior_of(codec: Codec) -> LatentDistribution:
-    """Returns a model's own prior as what latents are drawn from."""
+    """Returns a model's own prior as a distribution of latents."""
     return prior_distribution(codec.model.prior_mixture(), codec.latent_dim)
 
 

@@ -18,9 +18,9 @@ _MASS = 0.9
 
 
 def dense_interpolants(z_ND: Tensor, *, sigma: str) -> LatentDistribution:
-    """Returns interpolants of a latent and one of its 5 nearest that are as dense as 90 % of the training latents.
+    """Returns the distribution of interpolants of a latent and one of its 5 nearest, as dense as 90 % of the latents.
 
-    Density is log LDS; a latent is left out of its own, and an interpolant's two parents out of its.
+    Density is log LDS. A latent is left out of its own density, and the two parents out of an interpolant's.
 
     Args:
         z_ND: Training latents.
@@ -38,7 +38,7 @@ def dense_interpolants(z_ND: Tensor, *, sigma: str) -> LatentDistribution:
 
 
 def draw_interpolants(distribution: LatentDistribution, generators: list[torch.Generator]) -> tuple[Tensor, Tensor]:
-    """Draws an interpolant by every generator, again until one is dense enough.
+    """Draws an interpolant by every generator, and draws again until it is dense enough.
 
     Returns:
         The latents, float32 [S, D], and the mean of the training latents, float32 [D].

@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians: the prior, and what is fitted to the posteriors of the training examples.
+"""Mixtures of Gaussians: the prior, and distributions that are fitted to the posteriors of the training examples.
 
 A mixture has the tensors `means` [K, D], `cumulative` [K] (running sum of the weights), and how wide the components
 are: `scales`, which broadcasts to [K, D], or `factors` [K, D, D], the Cholesky factors of their covariances.
@@ -109,7 +109,7 @@ def latent_density(z_ND: Tensor, *, sigma: str) -> LatentDistribution:
 def draw_mixture(distribution: LatentDistribution, generators: list[torch.Generator]) -> tuple[Tensor, Tensor]:
     """Draws a latent of a mixture by every generator.
 
-    Two mixtures take the same noise of a generator.
+    All mixtures use the same noise of a generator.
 
     Returns:
         The latents, float32 [S, D], and the mean of the mixture, float32 [D].

@@ -16,7 +16,7 @@ def draw_until(
     *,
     least: float,
 ) -> tuple[Tensor, Tensor]:
-    """Draws by every generator, again from its own stream until the score is high enough.
+    """Draws by every generator, and draws again from its own stream until the score is high enough.
 
     Args:
         propose: Draws a latent by every generator that it is given, [B, D], and scores it, [B]. The same latent has to

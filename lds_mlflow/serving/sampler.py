@@ -1,8 +1,8 @@
 """The registered model: one row for every seed in, one sample for every row out.
 
-It loads from safetensors and JSON alone, and nothing is unpickled.
+It loads from safetensors and JSON files, and nothing is unpickled.
 
-Beside the sample stands how typical it is: log LDS of its latent under the model's own training latents (draft, section
+With each sample comes how typical it is: log LDS of its latent under the model's own training latents (draft, section
 3.2), and the share of the training latents that are less dense, each left out of its own density.
 """
 
@@ -58,7 +58,7 @@ class _Options(NamedTuple):
 
 
 class SampleBatch(NamedTuple):
-    """Samples with the log LDS of each, and the format in which they are to be answered.
+    """Samples with the log LDS of each, and the format of the answer.
 
     Attributes:
         seeds: The seed of every sample.
@@ -79,7 +79,7 @@ def defaults_of(domain: Domain) -> Mapping[str, Any]:
 
 
 def with_densities(density: LatentDistribution) -> LatentDistribution:
-    """Returns the latent density with the densities of its own training latents, which those of samples are set beside.
+    """Returns the latent density with the densities of its own training latents, for comparison with those of samples.
 
     Args:
         density: The latent density, by `latent_density`.
@@ -112,10 +112,10 @@ class Sampler:
             model_input: A column `seed` of integers, 0 to 2^32 - 1.
             params: Any of these.
                 `truncation`: the scale of the latents around their mean, above 0, at most 2.
-                `sampler`: chosen (that which the model was registered with), prior, aggregate or density.
+                `sampler`: chosen (the sampler that the model was registered with), prior, aggregate or density.
                 `format`: one of the domain's formats; of images png or array.
-                `min_density`: the share of training examples that are to be less typical than every sample, 0 to below
-                1; a seed draws again until it is so, fifty times at most.
+                `min_density`: the share of training examples that every sample has to be more typical than, 0 to below
+                1; a seed draws again until it is, at most fifty times.
 
         Returns:
             Columns `seed`; the domain's column, of images `image`, a PNG in base64 or a nested list [H][W][C] of
@@ -127,7 +127,7 @@ class Sampler:
         return self.shown(self.draw(model_input, params))
 
     def draw(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> SampleBatch:
-        """Computes the samples of `predict`; `shown` makes the answer of them."""
+        """Computes the samples of `predict`; `shown` turns them into the answer."""
         options, seeds = _options(params or {}, self.domain), _seeds(model_input)
         z_SD, log_lds_S = draw_dense_latents(
             self.distributions[options.sampler],
@@ -219,7 +219,7 @@ def _is_seed(value: Any) -> bool:
 
 
 def load_sampler(folder: Path) -> Sampler:
-    """Loads a sampler from the folder that its values lie in; their digests are checked, and nothing is unpickled.
+    """Loads a sampler from the folder of its values; their digests are checked, and nothing is unpickled.
 
     Raises:
         ArtifactError: A value is missing or damaged.

@@ -1,1 +1,1 @@
-"""One thin file a step: open its inputs, make one call into a science room, store and track what comes out."""
+"""The steps, one thin file each: open the inputs, make one call into a science room, store and track the result."""

@@ -21,7 +21,7 @@ __all__ = ["run"]
 
 
 def run(config: AblateConfig, context: Context) -> str:
-    """Logs every table and figure under `paper`, and a report; every arm's figures are logged by its name."""
+    """Logs every table and figure under `paper`, and a report; the figures of each arm are logged under its name."""
     results = read_results(context.inputs, config.wanted, config.seeds, config.margin)
     documents = documents_of(results, _lineage(results, context), _bands(context))
     for document in documents:

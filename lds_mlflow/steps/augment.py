@@ -33,7 +33,7 @@ _QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
 def run(config: AugmentConfig, context: Context) -> str:
-    """Stores A as `augmentation`; of interpolants, its provenance as a table too."""
+    """Stores A as `augmentation`; if A consists of interpolants, also logs where each comes from, as a table."""
     data = context.inputs["data"]
     latents = context.inputs["encode"].load(LatentSet, "latents")
     train = data.load(ExampleSet, "train")

@@ -1,4 +1,4 @@
-"""Step `compare`: which of several models is better, by how much, and how sure that is."""
+"""Step `compare`: which of several models is better, by how much, and how certain that is."""
 
 from lds_mlflow.config import CompareConfig
 from lds_mlflow.metrics import compare_evaluations
@@ -23,7 +23,7 @@ _SHOWN = [
 
 
 def run(config: CompareConfig, context: Context) -> str:
-    """Logs the table and the report; every figure of every model is logged beside the others'."""
+    """Logs the table and the report; figures of all models are logged side by side."""
     evaluations = {
         label: found.load(Evaluation, f"evaluation_{found.params['part']}") for label, found in context.inputs.items()
     }

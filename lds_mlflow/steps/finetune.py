@@ -1,4 +1,4 @@
-"""Step `finetune`: go on from a model on train + A."""
+"""Step `finetune`: continue to train a model on train + A."""
 
 from lds_mlflow.config import NO_RUN, FinetuneConfig
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured, outside_of

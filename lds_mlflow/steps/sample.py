@@ -16,7 +16,7 @@ _SHOWN = 256
 
 
 def run(config: SampleConfig, context: Context) -> str:
-    """Logs the samples as one file each, `samples/SEED.png` of images, and a grid of the first ones."""
+    """Logs one file for each sample (for images `samples/SEED.png`), and a grid of the first samples."""
     seeds = list(range(config.sample_seed, config.sample_seed + config.count))
     train = context.inputs["data"].load(ExampleSet, "train")
     domain, codec = domain_of(train.domain), open_codec(context.inputs["model"], train, context.device)

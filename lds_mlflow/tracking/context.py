@@ -21,12 +21,12 @@ class Context:
         run: The run to log to.
         inputs: Every upstream run, near and far, by the name of its step; the one whose model is used also as "model".
         device: Where to compute.
-        ranks: The processes that compute as one; this one leads.
+        ranks: The processes that compute as one; this process leads them.
         fingerprint: What identifies the result.
         checkpoint_path: Where the step may keep the state of unfinished work.
         cache_path: Folder for what can be computed again, or None to do so.
         checkpoint_every: Training steps between two checkpoints.
-        interruption: Who knows whether the user wants to stop.
+        interruption: Knows whether the user wants to stop.
         say: Prints a line.
     """
 

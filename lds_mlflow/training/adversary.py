@@ -65,11 +65,11 @@ class Adversary:
         self._judgement: nn.Module | None = None
 
     def term(self, y: Tensor) -> Tensor:
-        """Returns what reconstructions, [B, C, H, W] in -1..1, cost that it tells from images: a scalar."""
+        """Returns the adversarial loss of reconstructions, [B, C, H, W] in -1..1, as a scalar."""
         return functional.softplus(-self.discriminator(y)).mean()
 
     def learn(self, step: int, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """Computes its gradient; `optimizer.step()` is the caller's.
+        """Computes the discriminator's gradient; the caller takes the step with `optimizer.step()`.
 
         Args:
             step: Steps done before.
@@ -95,10 +95,10 @@ class Adversary:
         }
 
     def state(self) -> dict[str, Any]:
-        """Returns what `restore` takes."""
+        """Returns the state, which `restore` takes."""
         return {"discriminator": self.discriminator.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes a state."""
+        """Sets the state to one that `state` has returned."""
         self.discriminator.load_state_dict(state["discriminator"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -1,4 +1,4 @@
-"""Figures that tell whether a variational autoencoder is healthy."""
+"""Figures that show whether a variational autoencoder works as it should."""
 
 import torch
 from torch import Tensor

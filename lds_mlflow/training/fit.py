@@ -1,8 +1,8 @@
 """One loop for training and finetuning: seeded step by step, resumable, stoppable, by one process or several.
 
-Step t draws its batch and its noise from a generator seeded with (seed, t) alone, so a fit that resumes at t goes on
-exactly as the uninterrupted one. Of several processes each takes its share of the same batch: how many they are changes
-no more than how sums are rounded.
+Step t draws its batch and its noise from a generator that is seeded with (seed, t), so a fit that resumes at t
+continues exactly as an uninterrupted one. Several processes share the same batch: their number changes
+only how sums are rounded.
 """
 
 import copy
@@ -33,7 +33,7 @@ WITHOUT_HOOKS = FitHooks()
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """A fit that ended.
+    """The result of a fit.
 
     Attributes:
         model: The moving average of the weights, in evaluation mode.
@@ -52,7 +52,7 @@ class FitResult:
 
 @dataclass(frozen=True, slots=True)
 class _JoinRequest:
-    """What a process has to know that joins a fit.
+    """What a process that joins a fit has to know.
 
     Attributes:
         weights: The network.
@@ -76,7 +76,7 @@ class _JoinRequest:
 
 
 class _Fit:
-    """A fit as the process that leads it has it."""
+    """A fit, as the process that leads it sees it."""
 
     def __init__(self, task: FitTask, ranks: Ranks) -> None:
         self.task, self.model, self.plan = task, task.model, task.plan
@@ -144,12 +144,12 @@ def fit(
 ) -> FitResult:
     """Fits a model to examples by the evidence lower bound with an optimal-variance Gaussian likelihood.
 
-    What doesn't require a gradient stays as it is.
+    Parameters that don't require a gradient stay as they are.
 
     Args:
         task: What to fit, on what, and how.
         ranks: The processes that share the work; this one leads, the others are in `follow`.
-        checkpoints: Where to keep the state; a fit that finds one there goes on from it.
+        checkpoints: Where to keep the state; a fit that finds a checkpoint there continues from it.
         hooks: What watches the fit.
 
     Raises:
@@ -200,18 +200,18 @@ def fit(
 
 
 def at_hand(examples_N: Tensor, device: torch.device) -> Tensor:
-    """Returns examples where a step takes some of them from: a GPU's memory, where half of what is free holds them."""
+    """Returns the examples where steps take batches from: in a GPU's memory if they fit into half of what is free."""
     if device.type != "cuda" or examples_N.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
         return examples_N
     return examples_N.to(device)
 
 
 def _follow(ranks: Ranks, request: _JoinRequest) -> None:
-    """Takes this process's share of every step of a fit that another leads, until that one says that it is over.
+    """Takes this process's share of every step of a fit that another process leads, until that process ends the fit.
 
     Args:
         ranks: The processes.
-        request: What the leader says of the fit.
+        request: The leader's description of the fit.
     """
     model = trainable(open_model(request.weights)).to(ranks.device)
     for name, parameter in model.named_parameters():

@@ -1,4 +1,4 @@
-"""What a step minimises, as one module: torch.compile and DistributedDataParallel take it whole."""
+"""The loss of a training step as one module, which torch.compile and DistributedDataParallel can wrap as a whole."""
 
 from collections.abc import Callable
 from typing import NamedTuple

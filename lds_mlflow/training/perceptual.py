@@ -1,4 +1,4 @@
-r"""Distances of images that weigh what people see: what a likelihood of single pixels leaves blurred.
+r"""Perceptual distances of images: they weigh details that people see and that a likelihood of single pixels blurs.
 
 Each maps two batches, [B, C, H, W] in -1..1, to the mean distance of an image from its counterpart, a scalar.
 
@@ -8,7 +8,7 @@ Each maps two batches, [B, C, H, W] in -1..1, to the mean distance of an image f
 - `squeezenet`: mean over layers of |f_l(x) - f_l(y)|^2 with the channels of every place at unit length, the
   perceptual distance of Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, 2018,
   equation 1 with equal weights, on SqueezeNet.
-- `lpips`: that equation with VGG16 and the weights that people's judgements gave it, by torch-fidelity.
+- `lpips`: the same equation with VGG16 and weights that were fitted to people's judgements, by torch-fidelity.
 """
 
 from pathlib import Path

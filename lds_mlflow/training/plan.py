@@ -18,19 +18,19 @@ class FitPlan:
 
     Attributes:
         steps: Optimizer steps.
-        batch_size: Images a step, drawn with replacement; those of all processes together.
+        batch_size: Images per step, drawn with replacement, of all processes together.
         learning_rate: Adam's step size.
         kl_weight: Factor on the KL term; 1 is the evidence lower bound.
-        ema_decay: Decay of the moving average of the weights, a step.
+        ema_decay: Decay of the moving average of the weights per step.
         seed: Determines batches and noise.
         kl_warmup: Steps over which the factor on the KL term rises from 0, linearly (Bowman et al., Generating
             Sentences from a Continuous Space, 2016, section 3.1).
-        free_bits: Nats a latent dimension below which the KL term costs nothing (Kingma et al., Improving Variational
+        free_bits: Nats per latent dimension below which the KL term costs nothing (Kingma et al., Improving Variational
             Inference with Inverse Autoregressive Flow, 2016, equation 15, with all dimensions as one group).
-        perceptual_weight: Nats a pixel and unit of the perceptual distance, where there is one.
-        adversarial_weight: Nats a pixel that reconstructions cost which a discriminator tells from images, by the
-            logistic loss; 0 has none.
-        r1_gamma: Factor of R1, half of which counts.
+        perceptual_weight: Weight of the perceptual distance, if there is one, in nats per pixel and unit.
+        adversarial_weight: Weight of the adversarial loss (logistic) of reconstructions, in nats per pixel; 0 trains no
+            discriminator.
+        r1_gamma: gamma of R1, which is gamma / 2 times the squared gradient.
         precision: What convolutions are computed in; the posterior and the loss are float32 always.
         compiled: Whether torch.compile makes one program of a step's forward and backward pass.
         log_every: Steps between two logged figures.
@@ -95,7 +95,7 @@ class Batch(NamedTuple):
 
 
 def draw_batch(plan: FitPlan, step: int, form: ExampleForm, *, latent_dim: int, size: int) -> Batch:
-    """Returns the batch of a step, which depends on the seed and the step alone.
+    """Returns the batch of a step, which depends only on the seed and the step.
 
     Args:
         plan: How to fit.

@@ -1,4 +1,4 @@
-"""What every process does of a step: its share of the gradient, and all of the update."""
+"""The work of one process in a training step: its share of the gradient, and the whole update."""
 
 from math import prod
 from typing import Any
@@ -69,7 +69,7 @@ class Stepper:
             z_AD: The latents that the encoder is to find, likewise.
 
         Returns:
-            Figures by name, and whether the weights changed: not where loss or gradient are not finite.
+            Figures by name, and whether the weights changed: they don't if the loss or the gradient isn't finite.
         """
         device, size = self.model.device, self.ranks.size
         batch = draw_batch(self.plan, step, self.form, latent_dim=self.latent_dim, size=size)
@@ -96,7 +96,7 @@ class Stepper:
         return {"optimizer": self.optimizer.state_dict(), "adversary": self.adversary and self.adversary.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes a state."""
+        """Sets the state to one that `state` has returned."""
         self.optimizer.load_state_dict(state["optimizer"])
         if self.adversary is not None:
             self.adversary.restore(state["adversary"])

@@ -1,4 +1,4 @@
-"""What a fit is given: the model, the examples, the plan, and what watches it."""
+"""The inputs of a fit: the model, the examples, the plan, and callbacks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class FitTask:
         examples_N: Training examples, then A, as they are stored, [N, ...].
         plan: How to fit.
         scale: How stored examples become what the model sees.
-        z_AD: Latents that the last A of the examples were decoded from, or None. Given, these examples train the
-            encoder alone, which shall find the latents: -log q(z | x), the sleep phase of Hinton et al., The Wake-Sleep
+        z_AD: Latents that the last A of the examples were decoded from, or None. If given, these examples train only
+            the encoder, to find the latents: -log q(z | x), the sleep phase of Hinton et al., The Wake-Sleep
             Algorithm, 1995.
         perceptual: A distance of two batches in the model's range, which is added to the loss, or None.
     """

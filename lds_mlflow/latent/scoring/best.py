@@ -5,10 +5,10 @@ from math import inf
 import torch
 from torch import Tensor
 
-__all__ = ["Best"]
+__all__ = ["BestCodes"]
 
 
-class Best:
+class BestCodes:
     """Keeps the best of a stream of scored codes; ties go to the lower code.
 
     Args:

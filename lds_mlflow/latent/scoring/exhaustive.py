@@ -23,14 +23,14 @@ from lds_mlflow.errors import ConfigError
 from lds_mlflow.latent.checks import require_finite
 from lds_mlflow.latent.geometry import TENTHS, Geometry, blocks
 from lds_mlflow.latent.scoring.anchors import RELATIVE_LOSS
-from lds_mlflow.latent.scoring.best import Best
+from lds_mlflow.latent.scoring.best import BestCodes
 from lds_mlflow.latent.scoring.density import log_density, require_terms
 from lds_mlflow.latent.scoring.factored import exact_interpolants, pair_log_sums
 from lds_mlflow.latent.scoring.tiles import Tile
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.values import Candidates, Scores
 
-__all__ = ["Census", "Exhaustive", "score_exhaustively"]
+__all__ = ["Census", "ExhaustiveScores", "score_exhaustively"]
 
 _PROBED_PAIRS, _TOO_MANY_LOST = 1024, 0.01
 _ROWS, _RESCORED_AT_ONCE = 256, 2**16
@@ -59,7 +59,7 @@ class Census:
 
 
 @dataclass(frozen=True, slots=True)
-class Exhaustive:
+class ExhaustiveScores:
     """The densest of all interpolants, the densest first, with how all of them score."""
 
     candidates: Candidates
@@ -75,7 +75,7 @@ def score_exhaustively(
     leave_endpoints_out: bool = False,
     ranks: Ranks = ALONE,
     progress: Callable[[float], None] = lambda share: None,
-) -> Exhaustive:
+) -> ExhaustiveScores:
     """Scores all 9 N(N-1)/2 linear interpolants on the grid of tenths, and keeps the densest.
 
     Takes 9 N^3 floating-point operations, whatever D. Ties go to the lower i, then j, then alpha.
@@ -119,7 +119,7 @@ class _Sweep:
         self.z_ND, self.sigma, self.leave_endpoints_out = z_ND, sigma, leave_endpoints_out
         self.n_terms = len(z_ND) - (2 if leave_endpoints_out else 0)
         self.geometry, threshold = self._probe(keep)
-        self.best = Best(keep, threshold)
+        self.best = BestCodes(keep, threshold)
         self.counts_B = torch.zeros(_BINS, dtype=torch.int64)
         self.rescored = self.out_of_range = 0
 
@@ -223,10 +223,10 @@ class _Sweep:
         self.rescored += rescored
         self.out_of_range += out_of_range
 
-    def result(self) -> Exhaustive:
+    def result(self) -> ExhaustiveScores:
         """Returns what was found."""
         scores, codes = self.best.ranked()
-        return Exhaustive(
+        return ExhaustiveScores(
             candidates=self._candidates(codes),
             scores=Scores(scores, self.sigma, self.leave_endpoints_out, rescored=self.rescored),
             census=Census(

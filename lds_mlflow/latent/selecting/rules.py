@@ -19,7 +19,7 @@ from lds_mlflow.errors import ConfigError
 __all__ = [
     "Paper",
     "PowerLaw",
-    "Random",
+    "RandomFraction",
     "Ranking",
     "Rule",
     "TopFraction",
@@ -138,7 +138,7 @@ def keep_top_as_fallback(above: int, n_top: int, _fraction: float) -> tuple[int,
 
 
 @dataclass(frozen=True, slots=True)
-class Random:
+class RandomFraction:
     """A random fraction of the candidates, whatever their score: a control."""
 
     fraction: float = 0.2

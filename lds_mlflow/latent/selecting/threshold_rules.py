@@ -9,11 +9,11 @@ from torch import Tensor
 from lds_mlflow.latent.selecting.rules import Ranking, require_tau
 from lds_mlflow.latent.selecting.thresholds import conformal, highest_density, knee, modes, otsu, typical_band
 
-__all__ = ["Between", "Conformal", "HighestDensity", "Knee", "Otsu", "Threshold", "Typical"]
+__all__ = ["ConformalThreshold", "HighestDensity", "Knee", "Otsu", "ScoreBand", "Threshold", "TypicalSet"]
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
+class ScoreBand:
     """The candidates whose log LDS lies above one threshold and not above another, none preferred to another."""
 
     words: str
@@ -48,11 +48,11 @@ class Threshold:
 
     def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
-        return Between(self.words, above=log(self.tau)).choose(log_lds_M, generator)
+        return ScoreBand(self.words, above=log(self.tau)).choose(log_lds_M, generator)
 
 
 @dataclass(frozen=True, slots=True)
-class Conformal:
+class ConformalThreshold:
     """The candidates as dense as a stated share of fresh real latents. See `thresholds.conformal`.
 
     Attributes:
@@ -70,7 +70,7 @@ class Conformal:
 
     def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
-        return Between(self.words, above=just_below(conformal(self.held_out_H, self.share))).choose(
+        return ScoreBand(self.words, above=just_below(conformal(self.held_out_H, self.share))).choose(
             log_lds_M, generator
         )
 
@@ -94,13 +94,13 @@ class HighestDensity:
 
     def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
-        return Between(self.words, above=just_below(highest_density(self.training_N, self.mass))).choose(
+        return ScoreBand(self.words, above=just_below(highest_density(self.training_N, self.mass))).choose(
             log_lds_M, generator
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Typical:
+class TypicalSet:
     """The candidates as dense as the middle of the training latents: both tails are cut (after Nalisnick et al. 2019).
 
     Attributes:
@@ -119,7 +119,7 @@ class Typical:
     def choose(self, log_lds_M: Tensor, generator: torch.Generator) -> Ranking:
         """See `Rule`."""
         low, high = typical_band(self.training_N, self.mass)
-        return Between(self.words, above=just_below(low), up_to=high).choose(log_lds_M, generator)
+        return ScoreBand(self.words, above=just_below(low), up_to=high).choose(log_lds_M, generator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def just_below(log_tau: float) -> float:
     return torch.nextafter(torch.tensor(log_tau, dtype=torch.float64), torch.tensor(-inf, dtype=torch.float64)).item()
 
 
-def _by_shape(words: str, log_tau: float, log_lds_M: Tensor) -> Between:
+def _by_shape(words: str, log_tau: float, log_lds_M: Tensor) -> ScoreBand:
     found = modes(log_lds_M)
     warnings = () if found.n > 1 else (f"The scores have one mode: the threshold {words} separates nothing natural.",)
-    return Between(words, above=log_tau, warnings=warnings, figures={"modes": found.n, "valley": found.valley})
+    return ScoreBand(words, above=log_tau, warnings=warnings, figures={"modes": found.n, "valley": found.valley})

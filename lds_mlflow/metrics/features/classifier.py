@@ -57,13 +57,13 @@ class Classifier(nn.Module):
 
     @classmethod
     def from_weights(cls, weights: ModelWeights) -> Self:
-        """Returns the network at rest in `weights`, in evaluation mode."""
+        """Returns the network whose stored weights are given, in evaluation mode."""
         model = cls(**{name: int(value) for name, value in weights.spec.items()})
         model.load_state_dict(weights.state)
         return model.eval()
 
     def to_weights(self) -> ModelWeights:
-        """Returns a copy of the network at rest, on the CPU."""
+        """Returns a copy of the network's weights, on the CPU."""
         state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
         return ModelWeights(spec={**self.spec}, state=state, kind="classifier")
 

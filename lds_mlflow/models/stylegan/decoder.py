@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lds_mlflow.models.precision import in_float32
-from lds_mlflow.models.stylegan.layers import EqualLinear, Modulated, activate, resampling_filter, upsample
+from lds_mlflow.models.stylegan.layers import EqualLinear, ModulatedConv, activate, resampling_filter, upsample
 
 __all__ = ["Decoder"]
 
@@ -22,9 +22,9 @@ class SynthesisBlock(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, n_style: int, channels: int, *, up: bool) -> None:
         super().__init__()
-        self.up = Modulated(n_in, n_out, n_style, 3, up=True) if up else None
-        self.conv = Modulated(n_out, n_out, n_style, 3)
-        self.to_rgb = Modulated(n_out, channels, n_style, 1, demodulate=False)
+        self.up = ModulatedConv(n_in, n_out, n_style, 3, up=True) if up else None
+        self.conv = ModulatedConv(n_out, n_out, n_style, 3)
+        self.to_rgb = ModulatedConv(n_out, channels, n_style, 1, demodulate=False)
         self.register_buffer("fir", resampling_filter(), persistent=False)
 
     def forward(self, x: Tensor, image: Tensor | None, w: Tensor) -> tuple[Tensor, Tensor]:

@@ -28,7 +28,7 @@ __all__ = [
     "ConvDown",
     "EqualConv2d",
     "EqualLinear",
-    "Modulated",
+    "ModulatedConv",
     "activate",
     "downsample",
     "resampling_filter",
@@ -123,7 +123,7 @@ class ConvDown(nn.Module):
         return functional.conv2d(_blur(x, self.fir, padding=2), weight, self.conv.bias, stride=2)
 
 
-class Modulated(nn.Module):
+class ModulatedConv(nn.Module):
     """A modulated convolution; see the head of this module.
 
     Args:

@@ -72,14 +72,14 @@ class VAE(Trainable):
 
     @classmethod
     def initialised(cls, spec: VaeSpec, seed: int) -> Self:
-        """Returns a network whose weights depend on `seed` alone; the global random state is left as it was."""
+        """Returns a network whose weights depend only on `seed`; the global random state is left as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return cls(spec)
 
     @classmethod
     def from_weights(cls, weights: ModelWeights) -> Self:
-        """Returns the network at rest in `weights`, in evaluation mode.
+        """Returns the network whose stored weights are given, in evaluation mode.
 
         Raises:
             ArtifactError: The tensors don't fit the spec.
@@ -113,13 +113,13 @@ class VAE(Trainable):
         return model
 
     def to_weights(self) -> ModelWeights:
-        """Returns a copy of the network at rest, on the CPU."""
+        """Returns a copy of the network's weights, on the CPU."""
         state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
         return ModelWeights(spec=asdict(self.spec), state=state, kind=self.kind)
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
-        """D alone: a latent is a vector."""
+        """(D,): a latent is a vector."""
         return (self.spec.latent_dim,)
 
     @property
@@ -176,7 +176,7 @@ class VAE(Trainable):
         return Discriminator(self.spec.channels, self.spec.widths)
 
     def forward(self, x: Tensor, noise_BD: Tensor) -> tuple[Tensor, Tensor, Posterior]:
-        """Returns one reconstruction of every image, the z that it is of, and the posterior.
+        """Returns one reconstruction of every image, the z that it was decoded from, and the posterior.
 
         Args:
             x: Images, [B, C, H, W] in -1..1.

@@ -6,7 +6,7 @@ from PIL import Image
 
 from lds_mlflow.choices.figures import LEVEL
 from lds_mlflow.config.arms import ARMS, CONTROL, LDS
-from lds_mlflow.pictures.report import Bold, Picture, Report
+from lds_mlflow.pictures.report import BoldText, Picture, Report
 from lds_mlflow.reporting.ablation.charts import chart_of_generations, fidelity_chart, forest_chart, lineage_chart
 from lds_mlflow.reporting.ablation.claims import ledger
 from lds_mlflow.reporting.ablation.documents import Document
@@ -67,7 +67,7 @@ def report_of_ablation(results: AblationResults, documents: Sequence[Document]) 
     first = results.first
     report = Report("Ablation: what each arm does beside the control")
     for line in sentence_of(results).splitlines():
-        report.paragraph(Bold(f"{line[0].upper()}{line[1:]}."))
+        report.paragraph(BoldText(f"{line[0].upper()}{line[1:]}."))
     report.paragraph(
         f"There are {results.seeds} seeds. Each has a baseline of its own, from which all arms of the seed go on for "
         f"the same number of steps. Each arm has {first.n_samples:,} samples for each seed, measured against the same "

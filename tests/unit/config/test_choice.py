@@ -3,12 +3,12 @@ from typing import Annotated, Literal
 import pytest
 
 from lds_mlflow.config import Settings, choices_of, help_of, parse
-from lds_mlflow.config.choice import OneOf
+from lds_mlflow.config.choice import ChoiceOf
 from lds_mlflow.errors import ConfigError
 
 
 class _Dish(Settings):
-    fruit: Annotated[str, OneOf({"apple": "a pome", "cherry": "a drupe"})] = "apple"
+    fruit: Annotated[str, ChoiceOf({"apple": "a pome", "cherry": "a drupe"})] = "apple"
     """What it is of."""
 
     size: Literal["small", "large"] = "small"

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lds_mlflow.data.packing import Packed, pack_pictures
+from lds_mlflow.data.packing import PackedPictures, pack_pictures
 from lds_mlflow.data.pixels import Picture
 from lds_mlflow.errors import DataError
 
@@ -28,7 +28,7 @@ def _corrupt(name: str) -> Picture:
     return name, lambda: io.BytesIO(b"no picture")
 
 
-def _pack(pictures: list[Picture], folder: Path | None = None, *, tolerated: float = 0.0) -> Packed:
+def _pack(pictures: list[Picture], folder: Path | None = None, *, tolerated: float = 0.0) -> PackedPictures:
     return pack_pictures(pictures, resolution=0, channels=0, source="holiday", tolerated=tolerated, folder=folder)
 
 

@@ -108,10 +108,10 @@ def test_where_only_train_is_declared_the_test_part_is_drawn() -> None:
 def test_too_few_images_for_a_part_are_told_with_the_part(n: int, select: float, test: float, small: list[str]) -> None:
     with pytest.raises(DataError) as caught:
         _split(_images(n), select=select, test=test)
-    assert caught.value.what == f"the split of pictures ({n} images)"
+    assert caught.value.what == f"the split of pictures ({n} examples)"
     assert all(part in caught.value.found for part in small)
     assert caught.value.expected == "at least 2 in each of train, select and test"
-    assert "Give more images" in caught.value.remedy
+    assert "Give more examples" in caught.value.remedy
     assert "select_fraction" in caught.value.remedy
 
 

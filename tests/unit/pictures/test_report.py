@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lds_mlflow.pictures.report import Bold, Picture, Report
+from lds_mlflow.pictures.report import BoldText, Picture, Report
 
 NASTY = "<b>|x"
 """What a user may call a class."""
@@ -73,7 +73,7 @@ def _image() -> Image.Image:
 def _report() -> Report:
     report = Report("Evaluation of finetune 1a2b3c4d")
     report.heading("Verdict")
-    report.paragraph("The model is ", Bold("better"), " in 3 of 5 figures.")
+    report.paragraph("The model is ", BoldText("better"), " in 3 of 5 figures.")
     report.table(pd.DataFrame({"figure": ["FID", "Density"], "value": ["12.3", "0.81 (0.79 to 0.83)"]}), "All figures")
     report.heading("Samples")
     report.picture("pictures/samples.png", _image(), "64 samples")
@@ -119,7 +119,7 @@ def test_a_paragraph_is_one_in_both_with_the_same_parts_in_bold() -> None:
 def test_a_text_of_a_user_is_shown_as_it_is_wherever_it_stands(text: str) -> None:
     report = Report(text)
     report.heading(text)
-    report.paragraph(text, " and ", Bold(text), ".")
+    report.paragraph(text, " and ", BoldText(text), ".")
     report.table(pd.DataFrame({text: [text], "share": ["0.5"]}), text)
     report.picture("pictures/a.png", _image(), text)
     markdown, html = _both(report)

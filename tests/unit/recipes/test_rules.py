@@ -3,7 +3,7 @@ import torch
 
 from lds_mlflow.choices.selections import SELECTIONS
 from lds_mlflow.latent import Limits, leave_one_out_log_density, log_density, select
-from lds_mlflow.latent.selecting.threshold_rules import Conformal, Typical
+from lds_mlflow.latent.selecting.threshold_rules import ConformalThreshold, TypicalSet
 from lds_mlflow.recipes import rule_as_configured, wanted_of
 from tests.unit.latent.conftest import gaussian
 from tests.unit.recipes.conftest import scored
@@ -42,7 +42,7 @@ def test_a_conformal_rule_has_the_scores_of_held_out_latents_in_the_space_of_den
     config, found = scored(selection="conformal", mass=0.7, latent_space="whitened")
     held_out = gaussian(40, 6, seed=1)
     rule = rule_as_configured(config, found, lambda: held_out)
-    assert isinstance(rule, Conformal)
+    assert isinstance(rule, ConformalThreshold)
     assert rule.share == 0.7
     expected = log_density(found.space.map(held_out), found.z_ND, sigma=found.bandwidth.sigma)
     assert torch.equal(rule.held_out_H, expected)
@@ -51,5 +51,5 @@ def test_a_conformal_rule_has_the_scores_of_held_out_latents_in_the_space_of_den
 def test_a_typical_rule_has_the_scores_of_the_training_latents() -> None:
     config, found = scored(selection="typical", mass=0.7)
     rule = rule_as_configured(config, found, _no_held_out)
-    assert isinstance(rule, Typical)
+    assert isinstance(rule, TypicalSet)
     assert torch.equal(rule.training_N, leave_one_out_log_density(found.z_ND, sigma=found.bandwidth.sigma))

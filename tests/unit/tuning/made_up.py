@@ -11,7 +11,7 @@ from optuna.study import Study
 
 from lds_mlflow.tracking import Tracker
 from lds_mlflow.values import ModelWeights
-from tuning.bench import PARTS, Costs, Figures, Tried
+from tuning.bench import PARTS, Costs, Figures, SeedOutcome
 from tuning.config import TuneConfig
 from tuning.space import Value, read_space
 from tuning.study import open_study
@@ -30,7 +30,7 @@ class MadeUpBench:
 
     def try_out(
         self, values: Mapping[str, Value], seed: int, costs: Costs, on_the_way: Callable[[int, Figures], None] | None
-    ) -> Tried:
+    ) -> SeedOutcome:
         self.calls += 1
         if self.error is not None:
             raise self.error
@@ -40,7 +40,7 @@ class MadeUpBench:
             for part in range(1, PARTS):
                 on_the_way(part, {**found, "fid": found["fid"] + 1 - part / PARTS})
         samples = torch.zeros(4, 1, 8, 8, dtype=torch.uint8)
-        return Tried(found, samples, ModelWeights({"latent_dim": 1}, {}), 0)
+        return SeedOutcome(found, samples, ModelWeights({"latent_dim": 1}, {}), 0)
 
 
 def open_made_up(config: TuneConfig, tracker: Tracker, *, same: str = "made up", worker: int = 0) -> Study:

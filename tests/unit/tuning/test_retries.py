@@ -3,7 +3,7 @@ import pytest
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from tuning.retries import MOST_TRIES, RUN, Stale, tries_of, try_again
+from tuning.retries import MOST_TRIES, RUN, StaleTrials, tries_of, try_again
 
 # As open_study has it: the project relies on these parts of Optuna.
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -58,12 +58,12 @@ def test_a_trial_that_never_got_to_its_run_is_failed_and_tried_again(
     begun, running = study.ask(), study.ask()
     begun.suggest_float("x", 0, 1)
     running.set_user_attr(RUN, "0123")
-    Stale(study).fail()
+    StaleTrials(study).fail()
     states = [trial.state for trial in study.get_trials()]
     assert states == [TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING]
 
 
 def test_a_trial_that_has_just_begun_is_left_alone(study: Study) -> None:
     study.ask()
-    Stale(study).fail()
+    StaleTrials(study).fail()
     assert [trial.state for trial in study.get_trials()] == [TrialState.RUNNING]

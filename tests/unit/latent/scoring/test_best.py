@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lds_mlflow.latent.scoring.best import Best
+from lds_mlflow.latent.scoring.best import BestCodes
 
 
 @given(
@@ -13,7 +13,7 @@ from lds_mlflow.latent.scoring.best import Best
 def test_the_best_of_a_stream_are_those_of_all_at_once_and_ties_go_to_the_lower_code(
     scores: list[int], keep: int, size: int
 ) -> None:
-    best = Best(keep)
+    best = BestCodes(keep)
     codes = torch.arange(len(scores)).flip(0)
     for some, own in zip(torch.tensor(scores, dtype=torch.float64).split(size), codes.split(size), strict=True):
         best.add(some, own)
@@ -23,7 +23,7 @@ def test_the_best_of_a_stream_are_those_of_all_at_once_and_ties_go_to_the_lower_
 
 
 def test_the_threshold_rises_to_the_last_that_is_kept_and_never_falls() -> None:
-    best = Best(2, threshold=1.5)
+    best = BestCodes(2, threshold=1.5)
     best.add(torch.tensor([1.0, 1.2, 0.5, 0.1]), torch.arange(4))
     assert best.threshold == 1.5
     best.add(torch.tensor([4.0, 3.0, 2.0]), torch.arange(4, 7))

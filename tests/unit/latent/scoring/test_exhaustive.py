@@ -9,7 +9,7 @@ from torch import Tensor
 from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent import score_exhaustively, score_factored
 from lds_mlflow.latent.scoring import exhaustive, tiles
-from lds_mlflow.latent.scoring.best import Best
+from lds_mlflow.latent.scoring.best import BestCodes
 from tests.forks import Forks
 from tests.servers import PATIENCE_SECONDS
 from tests.unit.latent.conftest import every_interpolant, gaussian, norm_fifth, oracle
@@ -145,7 +145,7 @@ def test_two_latents_have_nine_interpolants() -> None:
 
 def test_the_best_of_a_stream_are_the_best_of_all_of_it() -> None:
     scores, codes = gaussian(1, 5_000)[0], torch.randperm(5_000, generator=torch.Generator().manual_seed(0))
-    best = Best(37)
+    best = BestCodes(37)
     for some, own in zip(scores.split(113), codes.split(113), strict=True):
         best.add(some, own)
     found, found_codes = best.ranked()
@@ -156,7 +156,7 @@ def test_the_best_of_a_stream_are_the_best_of_all_of_it() -> None:
 
 
 def test_ties_in_a_stream_go_to_the_lower_code() -> None:
-    best = Best(3)
+    best = BestCodes(3)
     best.add(torch.zeros(4), torch.tensor([9, 2, 7, 4]))
     best.add(torch.zeros(2), torch.tensor([1, 8]))
     assert best.ranked()[1].tolist() == [1, 2, 4]

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lds_mlflow.latent import diagnose, draw_candidates, score_candidates, select
-from lds_mlflow.latent.selecting.rules import Random, TopFraction
+from lds_mlflow.latent.selecting.rules import RandomFraction, TopFraction
 from lds_mlflow.values import Candidates
 from tests.unit.latent.conftest import gaussian, norm_fifth
 
@@ -77,7 +77,7 @@ def test_without_labels_there_are_no_class_shares() -> None:
 def test_a_random_selection_in_few_dimensions_is_not_warned_of_near_copies() -> None:
     z = gaussian(400, 2)
     candidates = draw_candidates(z, 400, generator=torch.Generator().manual_seed(0))
-    chosen = select(torch.zeros(400).double(), Random(0.5), generator=torch.Generator().manual_seed(0))
+    chosen = select(torch.zeros(400).double(), RandomFraction(0.5), generator=torch.Generator().manual_seed(0))
     assert not any("Near-copies" in text for text in diagnose(candidates.take(chosen.index_A), z, sigma=1.0).warnings)
 
 

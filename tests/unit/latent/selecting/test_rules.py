@@ -7,20 +7,27 @@ import torch
 from lds_mlflow.choices.combinations import COMBINATIONS
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.latent import Limits, select
-from lds_mlflow.latent.selecting.rules import Paper, PowerLaw, Random, Rule, TopFraction
-from lds_mlflow.latent.selecting.threshold_rules import Conformal, HighestDensity, Knee, Otsu, Threshold, Typical
+from lds_mlflow.latent.selecting.rules import Paper, PowerLaw, RandomFraction, Rule, TopFraction
+from lds_mlflow.latent.selecting.threshold_rules import (
+    ConformalThreshold,
+    HighestDensity,
+    Knee,
+    Otsu,
+    Threshold,
+    TypicalSet,
+)
 from tests.unit.latent.conftest import REAL, gaussian
 
 EVERY_RULE: list[Rule] = [
     *(Paper(0.01, 0.3, combine) for combine in COMBINATIONS),
     TopFraction(0.3),
     Threshold(1e-5),
-    Random(0.3),
+    RandomFraction(0.3),
     PowerLaw(0.5, 0.3),
     PowerLaw(-1, 0.3),
-    Conformal(0.9, REAL),
+    ConformalThreshold(0.9, REAL),
     HighestDensity(0.9, REAL),
-    Typical(0.9, REAL),
+    TypicalSet(0.9, REAL),
     Otsu(),
     Knee(),
 ]
@@ -79,14 +86,16 @@ def test_what_has_no_density_is_drawn_last_whatever_gamma() -> None:
 
 def test_conformal_keeps_what_is_as_dense_as_the_stated_share() -> None:
     held_out = -torch.arange(1, 100).double()
-    kept = select(-torch.arange(200).double(), Conformal(0.9, held_out), generator=torch.Generator())
+    kept = select(-torch.arange(200).double(), ConformalThreshold(0.9, held_out), generator=torch.Generator())
     # The tenth lowest of 99 is -90.
     assert kept.index_A.tolist() == list(range(91))
     assert kept.figures["log_tau"] == pytest.approx(-90)
 
 
 def test_the_typical_band_cuts_both_tails() -> None:
-    found = select(-torch.arange(100).double(), Typical(0.5, -torch.arange(101).double()), generator=torch.Generator())
+    found = select(
+        -torch.arange(100).double(), TypicalSet(0.5, -torch.arange(101).double()), generator=torch.Generator()
+    )
     assert found.index_A.tolist() == list(range(25, 76))
     assert found.figures == pytest.approx({"log_tau": -75, "log_ceiling": -25})
 
@@ -120,7 +129,7 @@ def test_every_rule_keeps_each_once_in_falling_order_within_its_limit(rule: Rule
     [
         lambda: TopFraction(0),
         lambda: TopFraction(1.01),
-        lambda: Random(-1),
+        lambda: RandomFraction(-1),
         lambda: Paper(0, 0.2),
         lambda: Threshold(inf),
         lambda: Threshold(-0.1),

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from lds_mlflow.errors import ConfigError, DataError, SelectionError
 from lds_mlflow.latent import Limits, SharpnessFilter, draw_candidates, feasible_tau, score_candidates, select
-from lds_mlflow.latent.selecting.rules import Paper, PowerLaw, Random, Rule, TopFraction
+from lds_mlflow.latent.selecting.rules import Paper, PowerLaw, RandomFraction, Rule, TopFraction
 from lds_mlflow.latent.selecting.strata import Strata
-from lds_mlflow.latent.selecting.threshold_rules import Conformal, HighestDensity, Threshold, Typical
+from lds_mlflow.latent.selecting.threshold_rules import ConformalThreshold, HighestDensity, Threshold, TypicalSet
 from lds_mlflow.values import Candidates, Selection
 from tests.unit.latent.conftest import REAL, norm_fifth
 
@@ -32,7 +32,11 @@ def _scores(values: list[float]) -> Tensor:
 
 
 def _rule(name: str, fraction: float, tau: float) -> Rule:
-    rules: dict[str, Rule] = {"top": TopFraction(fraction), "paper": Paper(tau, fraction), "random": Random(fraction)}
+    rules: dict[str, Rule] = {
+        "top": TopFraction(fraction),
+        "paper": Paper(tau, fraction),
+        "random": RandomFraction(fraction),
+    }
     return rules[name]
 
 
@@ -106,7 +110,7 @@ def test_random_keeps_as_many_whatever_their_score() -> None:
 def test_random_draws_alike_from_one_seed_and_otherwise_from_another() -> None:
     def draw(seed: int) -> list[int]:
         generator = torch.Generator().manual_seed(seed)
-        kept = select(torch.zeros(100), Random(0.2), generator=generator)
+        kept = select(torch.zeros(100), RandomFraction(0.2), generator=generator)
         return kept.index_A.tolist()
 
     assert draw(1) == draw(1)
@@ -255,7 +259,9 @@ def test_the_cap_always_holds(seed: int, cap: int, fraction: float) -> None:
     assert torch.bincount(candidates.parents_M2[found.index_A].flatten()).max() <= cap
 
 
-@pytest.mark.parametrize("rule", [TopFraction(0.2), Random(0.2), PowerLaw(1.0, 0.2)], ids=["top", "random", "power"])
+@pytest.mark.parametrize(
+    "rule", [TopFraction(0.2), RandomFraction(0.2), PowerLaw(1.0, 0.2)], ids=["top", "random", "power"]
+)
 def test_strata_keep_the_training_shares_and_the_densest_of_each(rule: Rule) -> None:
     # By density alone, all would be of stratum 0.
     of_M = torch.arange(1_000) // 250
@@ -311,7 +317,7 @@ def test_a_threshold_that_nothing_passes_tells_what_can_be_reached() -> None:
     assert f"below {exp(-3):.3g}" in caught.value.remedy
 
 
-@pytest.mark.parametrize("rule", [Conformal(0.9, REAL), HighestDensity(0.9, REAL), Typical(0.9, REAL)])
+@pytest.mark.parametrize("rule", [ConformalThreshold(0.9, REAL), HighestDensity(0.9, REAL), TypicalSet(0.9, REAL)])
 def test_an_automatic_threshold_that_nothing_passes_is_told_with_a_remedy(rule: Rule) -> None:
     with pytest.raises(SelectionError, match="selection=top"):
         select(torch.full((10,), -500.0).double(), rule, generator=torch.Generator())

@@ -5,13 +5,13 @@ import torch
 
 from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent.selecting.threshold_rules import (
-    Between,
-    Conformal,
+    ConformalThreshold,
     HighestDensity,
     Knee,
     Otsu,
+    ScoreBand,
     Threshold,
-    Typical,
+    TypicalSet,
     just_below,
 )
 
@@ -23,7 +23,7 @@ def _generator(seed: int = 0) -> torch.Generator:
 
 
 def test_what_lies_between_is_above_one_threshold_and_not_above_the_other() -> None:
-    found = Between("words", above=-6, up_to=-3).choose(SCORES, _generator())
+    found = ScoreBand("words", above=-6, up_to=-3).choose(SCORES, _generator())
     assert sorted(found.order_O.tolist()) == [3, 4, 5]
     assert found.wanted == 3
     assert found.stages == {"passing": 3}
@@ -31,7 +31,7 @@ def test_what_lies_between_is_above_one_threshold_and_not_above_the_other() -> N
 
 
 def test_a_threshold_that_is_infinite_is_no_figure() -> None:
-    assert Between("words").choose(SCORES, _generator()).figures == {}
+    assert ScoreBand("words").choose(SCORES, _generator()).figures == {}
 
 
 def test_none_that_passes_is_preferred_to_another() -> None:
@@ -50,18 +50,18 @@ def test_a_threshold_that_no_density_can_have_is_refused(tau: float) -> None:
 def test_a_score_at_the_threshold_is_not_above_it_and_is_above_the_next_lower_number() -> None:
     at = torch.tensor([log(0.5)], dtype=torch.float64)
     assert Threshold(0.5).choose(at, _generator()).wanted == 0
-    assert Between("words", above=just_below(log(0.5))).choose(at, _generator()).wanted == 1
+    assert ScoreBand("words", above=just_below(log(0.5))).choose(at, _generator()).wanted == 1
 
 
 def test_a_region_holds_the_candidates_as_dense_as_its_mass_of_training_latents() -> None:
     assert HighestDensity(0.5, SCORES).choose(SCORES, _generator()).wanted == 50
-    middle = Typical(0.5, SCORES).choose(SCORES, _generator()).order_O
+    middle = TypicalSet(0.5, SCORES).choose(SCORES, _generator()).order_O
     assert (int(middle.min()), int(middle.max())) == (25, 74)
 
 
 def test_too_few_held_out_latents_for_a_share_are_refused() -> None:
     with pytest.raises(DataError, match="held-out"):
-        Conformal(0.99, SCORES[:5]).choose(SCORES, _generator())
+        ConformalThreshold(0.99, SCORES[:5]).choose(SCORES, _generator())
 
 
 @pytest.mark.parametrize("rule", [Otsu(), Knee()], ids=["otsu", "knee"])

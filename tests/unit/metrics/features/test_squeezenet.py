@@ -137,7 +137,7 @@ def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_pickle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "evil.pth").write_bytes(pickle.dumps({"weight": Path("anything")}))
-    assert "not a file of tensors alone" in _refusal(tmp_path / "evil.pth").found
+    assert "not a file of tensors only" in _refusal(tmp_path / "evil.pth").found
 
 
 @torch.inference_mode()

@@ -9,7 +9,7 @@ from lds_mlflow.models.stylegan.layers import (
     ConvDown,
     EqualConv2d,
     EqualLinear,
-    Modulated,
+    ModulatedConv,
     activate,
     downsample,
     resampling_filter,
@@ -22,15 +22,15 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def _modulated(kernel: int, *, up: bool = False, demodulate: bool = True) -> Modulated:
-    layer = Modulated(5, 7, 6, kernel, up=up, demodulate=demodulate)
+def _modulated(kernel: int, *, up: bool = False, demodulate: bool = True) -> ModulatedConv:
+    layer = ModulatedConv(5, 7, 6, kernel, up=up, demodulate=demodulate)
     assert layer.conv.bias is not None
     torch.nn.init.normal_(layer.conv.bias)
     torch.nn.init.normal_(layer.style.bias, mean=1.0)
     return layer
 
 
-def _textbook(layer: Modulated, x: Tensor, w: Tensor) -> Tensor:
+def _textbook(layer: ModulatedConv, x: Tensor, w: Tensor) -> Tensor:
     """Equations 1 and 3: every sample gets weights of its own, and they run as one grouped convolution."""
     b, n_in, height, width = x.shape
     n_out, kernel = layer.conv.weight.shape[0], layer.conv.weight.shape[-1]
@@ -71,7 +71,7 @@ def test_modulated_convolution_has_the_gradients_of_the_textbook_definition() ->
 
 def test_demodulation_takes_the_strength_of_a_style_away() -> None:
     x, w = torch.randn(2, 5, 8, 8), torch.zeros(2, 6)
-    layer = Modulated(5, 7, 6, 3)
+    layer = ModulatedConv(5, 7, 6, 3)
     before = layer(x, w)
     torch.nn.init.constant_(layer.style.bias, 10.0)
     torch.testing.assert_close(layer(x, w), before)
@@ -79,7 +79,7 @@ def test_demodulation_takes_the_strength_of_a_style_away() -> None:
 
 def test_without_demodulation_the_strength_of_a_style_stays() -> None:
     x, w = torch.randn(2, 5, 8, 8), torch.zeros(2, 6)
-    layer = Modulated(5, 3, 6, 1, demodulate=False)
+    layer = ModulatedConv(5, 3, 6, 1, demodulate=False)
     before = layer(x, w)
     torch.nn.init.constant_(layer.style.bias, 10.0)
     torch.testing.assert_close(layer(x, w), 10 * before)
@@ -157,4 +157,4 @@ def test_a_convolution_down_halves_the_side() -> None:
 
 
 def test_filters_are_no_part_of_the_stored_weights() -> None:
-    assert set(Modulated(2, 3, 4, 3).state_dict()) == {"conv.weight", "conv.bias", "style.weight", "style.bias"}
+    assert set(ModulatedConv(2, 3, 4, 3).state_dict()) == {"conv.weight", "conv.bias", "style.weight", "style.bias"}
