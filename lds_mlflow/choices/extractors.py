@@ -25,7 +25,6 @@ class ExtractorChoice(Choice):
         is_scaled: Whether its features are divided by a constant that the training examples give.
         needs_judge: Whether it is the classifier that the project trains.
         takes_resolution: Whether it can be told the side in pixels at which it takes images.
-        domain: The kind of examples that it takes, a key of DOMAINS; empty where it takes every kind.
     """
 
     domain: str = "images"
@@ -33,7 +32,6 @@ class ExtractorChoice(Choice):
     is_scaled: bool = True
     needs_judge: bool = False
     takes_resolution: bool = False
-    domain: str = "images"
 
     def fits(self, domain: str) -> bool:
         """Returns whether the extractor takes examples of a kind."""
@@ -50,7 +48,6 @@ EXTRACTORS = {
         domain="",
         file="none",
         needs_judge=True,
-        domain="",
     ),
     # The FID is defined by Inception's features as they are.
     "inception": ExtractorChoice(
