@@ -22,7 +22,7 @@ from lds_mlflow.config.base import (
     Settings,
     StepConfig,
 )
-from lds_mlflow.config.choice import OneOf
+from lds_mlflow.config.choice import ChoiceOf
 
 __all__ = ["ClassifierConfig", "DryRunConfig", "FinetuneConfig", "FitConfig", "TrainConfig"]
 
@@ -49,7 +49,7 @@ class FitConfig(StepConfig):
     free_bits: NotNegative = 0.0
     """Lower bound of the KL term in the loss, in nats per latent dimension; 0 sets no bound."""
 
-    perceptual: Annotated[str, OneOf(phrases(DISTANCES))] = NO_DISTANCE
+    perceptual: Annotated[str, ChoiceOf(phrases(DISTANCES))] = NO_DISTANCE
     """Perceptual distance added to the loss."""
 
     perceptual_weight: Positive = 1.0
@@ -85,10 +85,10 @@ class TrainConfig(FitConfig):
     data_run: RunReference = "auto"
     """Run of the step data; auto finds or makes one."""
 
-    preset: Annotated[str, OneOf(_PRESETS)] = SMALLEST_THAT_FITS
+    preset: Annotated[str, ChoiceOf(_PRESETS)] = SMALLEST_THAT_FITS
     """Size of the network."""
 
-    prior: Annotated[str, OneOf(phrases(PRIORS))] = GAUSSIAN
+    prior: Annotated[str, ChoiceOf(phrases(PRIORS))] = GAUSSIAN
     """Prior of the latents."""
 
     train_steps: Declared[Count] = 2500
@@ -120,10 +120,10 @@ class FinetuneConfig(FitConfig):
     train_run: RunReference = "auto"
     """Run of train or finetune whose model is used; auto takes that of train."""
 
-    finetune_prior: Annotated[str, OneOf({KEEP: "the model's own"} | phrases(PRIORS))] = KEEP
+    finetune_prior: Annotated[str, ChoiceOf({KEEP: "the model's own"} | phrases(PRIORS))] = KEEP
     """Prior to finetune with."""
 
-    finetune_variant: Annotated[str, OneOf(phrases(VARIANTS))] = WHOLE
+    finetune_variant: Annotated[str, ChoiceOf(phrases(VARIANTS))] = WHOLE
     """What is trained, and on what."""
 
     finetune_steps: Declared[Count] = 500
