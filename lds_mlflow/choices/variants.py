@@ -1,4 +1,4 @@
-"""What finetuning trains, and on what: functions from a model and A to the latents that the encoder shall find."""
+"""What finetuning trains, and on what: functions from a model and A to the latents that the encoder learns to find."""
 
 from dataclasses import dataclass
 

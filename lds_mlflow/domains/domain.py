@@ -120,7 +120,7 @@ class Domain(Protocol):
         ...
 
     def open_classifier(self, weights: ModelWeights, device: str) -> FeatureClassifier:
-        """Returns the classifier at rest in some weights, which gives features and tells classes."""
+        """Returns the classifier whose stored weights are given; it gives features and tells classes."""
         ...
 
     @property

@@ -33,6 +33,6 @@ def find_latents(_model: Trainable, augmentation: AugmentationSet | None) -> Ten
     raise ConfigError(
         "finetune_variant=consistency",
         found="no A (augment_run=none)" if augmentation is None else "an A that was not decoded from latents",
-        expected="an A of decoded latents, which the encoder shall find",
+        expected="an A of decoded latents, which the encoder learns to find",
         remedy="Give another finetune_variant, or another source of A.",
     )

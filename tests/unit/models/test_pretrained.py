@@ -66,7 +66,7 @@ def test_a_file_without_squeezenet_is_refused_with_the_remedy(tmp_path: Path, co
 @pytest.mark.parametrize("value", [torch.zeros(2), {"a": 1}], ids=["a tensor", "a number"])
 def test_what_is_no_table_of_tensors_is_no_file_of_weights(tmp_path: Path, value: object) -> None:
     torch.save(value, tmp_path / "odd.pth")
-    with pytest.raises(ValueError, match="tensors alone"):
+    with pytest.raises(ValueError, match="tensors only"):
         read_tensors(tmp_path / "odd.pth")
 
 

@@ -108,7 +108,7 @@ def test_a_disk_that_fills_up_midway_is_told_and_leaves_the_old_checkpoint(file:
 def test_a_checkpoint_of_another_owner_is_refused_with_both_names(file: CheckpointFile, saved: bytes) -> None:
     error = _refusal(replace(file, owner="fedcba9876543210"))
     assert error.found == "a checkpoint of the fit 0123456789ab"
-    assert error.expected == "one of fedcba987654"
+    assert error.expected == "a checkpoint of the fit fedcba987654"
     assert file.path.exists()
 
 
