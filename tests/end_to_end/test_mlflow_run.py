@@ -55,7 +55,7 @@ def test_ablate_by_two_workers_ends_in_the_papers_tables(start: Start, tracker: 
     assert {run.data.tags["mlflow.parentRunId"] for run in others} == {ablate.info.run_id}
     assert [run.data.tags[tags.STEP] for run in others].count("train") == 2
     ledger = Path(tracker.client.download_artifacts(ablate.info.run_id, "paper/claims.md")).read_text()
-    assert "it is A that does" in ledger
+    assert "The set A is what lowers FID" in ledger
     assert "8 of 8 done" in output
 
 

@@ -19,14 +19,14 @@ def test_a_dry_run_prints_what_training_takes(
     for word in (
         "parameters",
         "peak memory",
-        "images a second",
+        "examples a second",
         "finetune",
         "points of curves",
         "pictures",
         "calculated",
     ):
         assert word in done.output
-    assert "1,000 steps of 4, then 500 of finetuning" in done.output
+    assert "1,000 training steps and 500 finetuning steps in batches of 4" in done.output
     runs = tracker.client.search_runs([tracker.experiment_id])
     assert {run.data.tags.get(tags.STEP) for run in runs} == {"data", "dry run"}
     assert not any((tmp_path / "work" / "checkpoints").glob("train-*"))

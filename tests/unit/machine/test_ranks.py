@@ -72,7 +72,7 @@ def test_who_follows_says_in_a_sentence_that_the_leader_is_gone(tmp_path: Path) 
 
 
 def test_a_batch_that_can_not_be_divided_among_the_processes_is_refused() -> None:
-    with pytest.raises(ConfigError, match="12 images for 5 processes"):
+    with pytest.raises(ConfigError, match="12 examples for 5 processes"):
         fit(FitTask(model_with("gaussian"), images(), PLAN), ranks=Ranks(0, 5))
 
 

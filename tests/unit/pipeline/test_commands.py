@@ -146,7 +146,7 @@ def test_a_run_that_only_stands_for_another_leads_to_it(make_pipeline: MakePipel
 def test_runs_of_two_lineages_are_refused(make_pipeline: MakePipeline) -> None:
     train = make_pipeline("train", train_seed=7).run("train")
     augment = make_pipeline("augment").run("augment")
-    with pytest.raises(ConfigError, match="one lineage"):
+    with pytest.raises(ConfigError, match="the same upstream runs"):
         make_pipeline("finetune", augment_run=augment.id, train_run=train.id, **QUIET).run("finetune")
 
 
@@ -295,7 +295,7 @@ def test_a_dry_run_says_what_training_takes_and_trains_nothing(
     assert figures["plan/finetune_hours"] == pytest.approx(figures["plan/train_hours"] * 500 / 3600)
     assert figures["plan/checkpoint_mib"] == pytest.approx(4 * figures["plan/model_mib"])
     assert all(value > 0 for value in figures.values())
-    assert any("3,600 steps of 8" in line and "calculated" in line and "measured" in line for line in said)
+    assert any("3,600 training steps" in line and "calculated" in line and "measured" in line for line in said)
     assert _children(tracker, run.id).keys() == {"data"}
     steps = {one.data.tags.get(tags.STEP) for one in tracker.client.search_runs([tracker.experiment_id])}
     assert steps == {"data", "dry run"}

@@ -77,7 +77,7 @@ def test_one_model_twice_is_no_comparison(make_pipeline: MakePipeline) -> None:
 
 def test_more_samples_than_held_out_images_are_refused(make_pipeline: MakePipeline) -> None:
     train = make_pipeline("train").run("train").id
-    with pytest.raises(ConfigError, match=r"samples: found 2,000, with 24 images in the part test.*at most 24"):
+    with pytest.raises(ConfigError, match=r"samples: found 2,000 samples, but 24 images in the part test.*at most 24"):
         make_pipeline("evaluate", model_run=train, samples=2000).run("evaluate")
 
 

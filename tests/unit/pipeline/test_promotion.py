@@ -134,7 +134,7 @@ def test_models_of_other_images_are_not_compared(
     _register(make_pipeline, 0)
     make_pipeline("finetune", limit=100, served_sampler="prior").run("finetune")
     assert _champion(tracker) == "1"
-    assert "made from other images" in tracker.registry.get(NAME, "2").tags[tags.DECISION]
+    assert "made from other examples" in tracker.registry.get(NAME, "2").tags[tags.DECISION]
 
 
 def test_the_real_gate_compares_by_the_select_part_and_writes_its_figures(

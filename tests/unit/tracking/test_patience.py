@@ -251,7 +251,7 @@ def test_impatience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_errors_of_a_server_that_went_away_have_a_remedy(tracker: Tracker) -> None:
     tracker.tracking_uri = "http://me:secret@host"
-    with pytest.raises(TrackingError, match=r"http://me:\*\*\*@host.*Start it") as caught, tracker:
+    with pytest.raises(TrackingError, match=r"http://me:\*\*\*@host.*Start the server") as caught, tracker:
         raise MlflowException("API request to http://me:secret@host failed")
     assert "secret" not in str(caught.value)
     with pytest.raises(ValueError, match="mine"), tracker:

@@ -44,7 +44,7 @@ def test_nothing_is_said_to_matter_where_nothing_was_varied() -> None:
 
 def test_the_page_has_all_charts_and_asks_for_nothing_from_elsewhere(study: optuna.Study) -> None:
     page = charts_page(study, CONFIG)
-    titles = ("History", "Values on the way", "Importance", "Slices", "Parallel coordinates", "Contours")
+    titles = ("History", "Intermediate values", "Importance", "Slices", "Parallel coordinates", "Contours")
     assert all(f"<h2>{title}</h2>" in page for title in titles)
     assert '<script src="' not in page
 
