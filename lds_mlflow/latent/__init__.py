@@ -27,7 +27,7 @@ from lds_mlflow.latent.scoring.factored import score_factored
 from lds_mlflow.latent.scoring.scorers import Scorer, score_candidates, score_directly
 from lds_mlflow.latent.selecting.diagnosis import Diagnosis, diagnose
 from lds_mlflow.latent.selecting.rules import Paper, PowerLaw, RandomFraction, Ranking, Rule, TopFraction
-from lds_mlflow.latent.selecting.selection import Limits, SharpnessFilter, feasible_tau, select
+from lds_mlflow.latent.selecting.selection import SelectionLimits, SharpnessFilter, feasible_tau, select
 from lds_mlflow.latent.selecting.strata import Strata, strata_of
 from lds_mlflow.latent.selecting.threshold_rules import (
     ConformalThreshold,
@@ -50,7 +50,6 @@ __all__ = [
     "HighestDensity",
     "Knee",
     "LatentSpace",
-    "Limits",
     "Modes",
     "NeighbourScorer",
     "Otsu",
@@ -60,6 +59,7 @@ __all__ = [
     "Ranking",
     "Rule",
     "Scorer",
+    "SelectionLimits",
     "SharpnessFilter",
     "Strata",
     "SubsampleScorer",

@@ -46,9 +46,9 @@ from lds_mlflow.metrics.frechet import (
     frechet_without_bias,
 )
 from lds_mlflow.metrics.intervals import intervals_of
-from lds_mlflow.metrics.judgement.choice import is_too_near, preferred, preferred_over_seeds
 from lds_mlflow.metrics.judgement.gate import Decision, Limit, Limits, decide
 from lds_mlflow.metrics.judgement.over_seeds import MeanOverSeeds, compare_over_seeds, mean_of_values, mean_over_seeds
+from lds_mlflow.metrics.judgement.preference import is_too_near, preferred, preferred_over_seeds
 from lds_mlflow.metrics.judgement.verdicts import (
     BETTER,
     NO_DIFFERENCE,

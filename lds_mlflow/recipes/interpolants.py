@@ -6,7 +6,7 @@ from torch import Tensor
 from lds_mlflow.config import AugmentConfig
 from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import DataError
-from lds_mlflow.latent import Limits, SharpnessFilter, select
+from lds_mlflow.latent import SelectionLimits, SharpnessFilter, select
 from lds_mlflow.recipes.augmentation import Augmentation, Ingredients, SelectedInterpolants
 from lds_mlflow.recipes.rules import rule_as_configured
 from lds_mlflow.recipes.scoring import ScoredCandidates, score_as_configured, wanted_of
@@ -34,7 +34,7 @@ def interpolants(config: AugmentConfig, ingredients: Ingredients) -> Augmentatio
         rule_as_configured(config, scored, z_of_held_out),
         generator=generator,
         candidates=scored.candidates,
-        limits=Limits(
+        limits=SelectionLimits(
             at_most=wanted_of(config, len(scored.z_ND)),
             max_per_parent=config.max_per_parent,
             strata=strata_as_configured(config, scored, ingredients.train),

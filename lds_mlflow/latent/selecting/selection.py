@@ -11,11 +11,11 @@ from lds_mlflow.latent.selecting.strata import Strata
 from lds_mlflow.latent.selecting.threshold_rules import Threshold
 from lds_mlflow.values import Candidates, Selection
 
-__all__ = ["Limits", "SharpnessFilter", "feasible_tau", "select"]
+__all__ = ["SelectionLimits", "SharpnessFilter", "feasible_tau", "select"]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SelectionLimits:
     """What a selection may not exceed.
 
     Attributes:
@@ -29,7 +29,7 @@ class Limits:
     strata: Strata | None = None
 
 
-_NO_LIMITS = Limits()
+_NO_LIMITS = SelectionLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def select(
     *,
     generator: torch.Generator,
     candidates: Candidates | None = None,
-    limits: Limits = _NO_LIMITS,
+    limits: SelectionLimits = _NO_LIMITS,
     sharpest: SharpnessFilter | None = None,
 ) -> Selection:
     """Keeps candidates by a rule, the densest first. Ties go to the earlier candidate.
@@ -120,7 +120,7 @@ def feasible_tau(log_lds_M: Tensor, top_fraction: float) -> tuple[float, float]:
     return densest[n_top - 1].item(), densest[0].item()
 
 
-def _walk(order: Tensor, wanted: int, candidates: Candidates | None, limits: Limits) -> Tensor:
+def _walk(order: Tensor, wanted: int, candidates: Candidates | None, limits: SelectionLimits) -> Tensor:
     max_per_parent, strata = limits.max_per_parent, limits.strata
     order = order if candidates is None else order[_first_of_each(candidates.take(order))]
     if not max_per_parent and strata is None:
@@ -166,7 +166,7 @@ def _shortage(kept: Tensor, wanted: int, strata: Strata | None) -> tuple[dict[st
     return {"short_of": float(short)}, (f"A is {short:,} short of the {wanted:,} that were wanted: {reason}.",)
 
 
-def _words(rule: Rule, limits: Limits, sharpest: SharpnessFilter | None) -> str:
+def _words(rule: Rule, limits: SelectionLimits, sharpest: SharpnessFilter | None) -> str:
     parts = [rule.words]
     if sharpest is not None:
         parts.append(f"the sharpest {sharpest.fraction:.0%} of those")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from lds_mlflow.choices.figures import FIGURES, MARGIN
-from lds_mlflow.metrics.judgement.choice import require_select
+from lds_mlflow.metrics.judgement.preference import require_select
 from lds_mlflow.metrics.judgement.verdicts import BETTER, Comparison, compare_evaluations, verdict_of
 from lds_mlflow.values import Evaluation
 

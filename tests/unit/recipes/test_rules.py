@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lds_mlflow.choices.selections import SELECTIONS
-from lds_mlflow.latent import Limits, leave_one_out_log_density, log_density, select
+from lds_mlflow.latent import SelectionLimits, leave_one_out_log_density, log_density, select
 from lds_mlflow.latent.selecting.threshold_rules import ConformalThreshold, TypicalSet
 from lds_mlflow.recipes import rule_as_configured, wanted_of
 from tests.unit.latent.conftest import gaussian
@@ -26,7 +26,7 @@ def test_every_rule_makes_a_set_of_the_wanted_size_at_most(selection: str, candi
         rule_as_configured(config, found, lambda: gaussian(40, 6, seed=1)),
         generator=torch.Generator().manual_seed(0),
         candidates=found.candidates,
-        limits=Limits(at_most=wanted_of(config, 80)),
+        limits=SelectionLimits(at_most=wanted_of(config, 80)),
     )
     assert 0 < len(kept.index_A) <= 40
     assert len(found.candidates.alpha_M) == 200

@@ -6,7 +6,7 @@ import torch
 
 from lds_mlflow.choices.combinations import COMBINATIONS
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.latent import Limits, select
+from lds_mlflow.latent import SelectionLimits, select
 from lds_mlflow.latent.selecting.rules import Paper, PowerLaw, RandomFraction, Rule, TopFraction
 from lds_mlflow.latent.selecting.threshold_rules import (
     ConformalThreshold,
@@ -58,7 +58,9 @@ def test_a_threshold_keeps_what_is_above_it_and_prefers_none() -> None:
     scores = -torch.arange(1_000).double()
     threshold = Threshold(exp(-499.5))
     assert select(scores, threshold, generator=torch.Generator()).index_A.tolist() == list(range(500))
-    some = select(scores, threshold, generator=torch.Generator().manual_seed(0), limits=Limits(at_most=200)).index_A
+    some = select(
+        scores, threshold, generator=torch.Generator().manual_seed(0), limits=SelectionLimits(at_most=200)
+    ).index_A
     # The mean of 200 of 500 ranks has a standard deviation of 8.
     assert some.double().mean().item() == pytest.approx(249.5, abs=40)
     assert (some.diff() > 0).all()
@@ -115,7 +117,7 @@ def test_every_rule_keeps_each_once_in_falling_order_within_its_limit(rule: Rule
     scores = gaussian(1, 500, dtype=torch.float64)[0] - 10
     if isinstance(rule, Paper):
         scores = scores + 7
-    found = select(scores, rule, generator=torch.Generator().manual_seed(0), limits=Limits(at_most=60))
+    found = select(scores, rule, generator=torch.Generator().manual_seed(0), limits=SelectionLimits(at_most=60))
     assert 0 < len(found.index_A) <= 60
     assert len(found.index_A.unique()) == len(found.index_A)
     assert (scores[found.index_A].diff() <= 0).all()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lds_mlflow.errors import ConfigError, DataError, SelectionError
-from lds_mlflow.latent import Limits, SharpnessFilter, draw_candidates, feasible_tau, score_candidates, select
+from lds_mlflow.latent import SelectionLimits, SharpnessFilter, draw_candidates, feasible_tau, score_candidates, select
 from lds_mlflow.latent.selecting.rules import Paper, PowerLaw, RandomFraction, Rule, TopFraction
 from lds_mlflow.latent.selecting.strata import Strata
 from lds_mlflow.latent.selecting.threshold_rules import ConformalThreshold, HighestDensity, Threshold, TypicalSet
@@ -241,7 +241,7 @@ def test_no_parent_is_used_more_often_than_the_cap_and_others_take_the_place() -
         TopFraction(0.5),
         generator=torch.Generator(),
         candidates=candidates,
-        limits=Limits(max_per_parent=1),
+        limits=SelectionLimits(max_per_parent=1),
     )
     assert found.index_A.tolist() == [0, 3, 5]
     assert "a parent at most 1 times" in found.rule
@@ -254,7 +254,11 @@ def test_the_cap_always_holds(seed: int, cap: int, fraction: float) -> None:
     candidates = draw_candidates(torch.randn(12, 2, generator=generator), 80, generator=generator)
     scores = torch.randn(80, generator=generator).double()
     found = select(
-        scores, TopFraction(fraction), generator=generator, candidates=candidates, limits=Limits(max_per_parent=cap)
+        scores,
+        TopFraction(fraction),
+        generator=generator,
+        candidates=candidates,
+        limits=SelectionLimits(max_per_parent=cap),
     )
     assert torch.bincount(candidates.parents_M2[found.index_A].flatten()).max() <= cap
 
@@ -267,7 +271,9 @@ def test_strata_keep_the_training_shares_and_the_densest_of_each(rule: Rule) -> 
     of_M = torch.arange(1_000) // 250
     strata = Strata(of_M, torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64))
     scores = -torch.arange(1_000).double()
-    kept = select(scores, rule, generator=torch.Generator().manual_seed(0), limits=Limits(strata=strata)).index_A
+    kept = select(
+        scores, rule, generator=torch.Generator().manual_seed(0), limits=SelectionLimits(strata=strata)
+    ).index_A
     assert torch.bincount(of_M[kept]).tolist() == [80, 60, 40, 20]
     if isinstance(rule, TopFraction):
         assert kept.tolist() == [*range(80), *range(250, 310), *range(500, 540), *range(750, 770)]
@@ -276,7 +282,7 @@ def test_strata_keep_the_training_shares_and_the_densest_of_each(rule: Rule) -> 
 def test_a_stratum_short_of_candidates_stays_short_and_says_so() -> None:
     strata = Strata(torch.tensor([0] * 9 + [1]), torch.tensor([0.5, 0.5], dtype=torch.float64))
     found = select(
-        -torch.arange(10).double(), TopFraction(0.4), generator=torch.Generator(), limits=Limits(strata=strata)
+        -torch.arange(10).double(), TopFraction(0.4), generator=torch.Generator(), limits=SelectionLimits(strata=strata)
     )
     assert found.index_A.tolist() == [0, 1, 9]
     assert found.figures["short_of"] == 1
@@ -299,7 +305,7 @@ def test_a_score_that_is_not_a_number_is_named() -> None:
 
 @pytest.mark.parametrize("cap", [2, -1])
 def test_a_cap_without_parents_or_below_0_is_refused(cap: int) -> None:
-    limits = Limits(max_per_parent=cap)
+    limits = SelectionLimits(max_per_parent=cap)
     with pytest.raises(ConfigError, match="max_per_parent"):
         select(torch.zeros(10).double(), TopFraction(0.5), generator=torch.Generator(), limits=limits)
 
