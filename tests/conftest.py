@@ -1,5 +1,6 @@
 """What several rooms' tests share: a tracking store of their own, and a pipeline small enough to run in a second."""
 
+import os
 import resource
 import shutil
 import sqlite3
@@ -21,6 +22,12 @@ from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import Tracker
 from lds_mlflow.values import Evaluation
 from tests.forks import Forks, running_forks
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One test process more than there are cores: end-to-end tests wait for servers and other processes."""
+    return (os.cpu_count() or 1) + 1
+
 
 # Two test processes whose threads wait for each other's cores are many times slower than one thread each.
 torch.set_num_threads(1)
