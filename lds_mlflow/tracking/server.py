@@ -72,7 +72,7 @@ class Guard:
 
     def _problem_of(self, content_type: bytes, body: bytes, is_whole: bool) -> tuple[int, str]:
         if not is_whole:
-            return 413, f"The body has more than {self.most_bytes:,} bytes. Ask for fewer images at once."
+            return 413, f"The body has more than {self.most_bytes:,} bytes. Ask for fewer samples at once."
         if not content_type:
             return 415, "There is no content type. Send Content-Type: application/json."
         if content_type.startswith(b"application/json"):
@@ -126,6 +126,6 @@ def serve(config: ServeConfig, say: Callable[[str], None]) -> None:
     """
     app = service_of(config.model)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    say(f"Gallery: http://{config.host}:{config.port}/   Images: POST http://{config.host}:{config.port}/invocations")
+    say(f"Gallery: http://{config.host}:{config.port}/   Samples: POST http://{config.host}:{config.port}/invocations")
     logging.getLogger("mlflow.pyfunc").setLevel(logging.ERROR)
     uvicorn.run(app, host=config.host, port=config.port, log_level="warning", timeout_graceful_shutdown=10)
