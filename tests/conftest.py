@@ -1,12 +1,10 @@
 """What several rooms' tests share: a tracking store of their own, and a pipeline small enough to run in a second."""
 
-import os
 import resource
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +21,6 @@ from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import Tracker
 from lds_mlflow.values import Evaluation
 from tests.forks import Forks, running_forks
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One test process more than there are cores: end-to-end tests wait for servers and other processes."""
-    return (os.cpu_count() or 1) + 1
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Lets every test process begin with some of the long tests, and one of them with all that need the server.
-
-    Each process is given an equal part of the list at first, and takes tests from the others when it has none left.
-    With the long tests in one part, the others would have nothing to take but the last of them.
-    """
-    n = int(getattr(config, "workerinput", {}).get("workercount", 1))
-    if n == 1:
-        return
-    long = [item for item in items if item.get_closest_marker("end_to_end")]
-    with_server = [item for item in long if "server_store" in item.name]
-    alone = [item for item in long if item not in with_server]
-    short = [item for item in items if not item.get_closest_marker("end_to_end")]
-    heads = [with_server, *(alone[place :: n - 1] for place in range(n - 1))]
-    size, rest = -(-len(items) // n), iter(short)
-    items[:] = [item for head in heads for item in (*head, *islice(rest, max(0, size - len(head))))] + list(rest)
-
 
 # Two test processes whose threads wait for each other's cores are many times slower than one thread each.
 torch.set_num_threads(1)
