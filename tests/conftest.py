@@ -6,11 +6,12 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from mlflow import MlflowClient
 from PIL import Image
 
@@ -58,6 +59,7 @@ def trained_database(empty_database: Path, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as monkeypatch:
         _copied(empty_database, folder, monkeypatch)
+        _store_dots(monkeypatch)
         for name in ("finetune", "classifier"):
             values = {"registered_model": "none"} if name == "finetune" else {}
             configs = tiny_configs(name, {"work_dir": folder / "work", **values})
@@ -118,8 +120,21 @@ def forks() -> Iterator[Forks]:
 
 
 @pytest.fixture
-def make_pipeline(tracker: Tracker, tmp_path: Path, said: list[str]) -> MakePipeline:
-    """Makes a pipeline of an entry point, with tiny settings and changes to them."""
+def undrawn_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores a dot in place of each figure: drawing takes half of a tiny pipeline's time, and other tests are of it."""
+    _store_dots(monkeypatch)
+
+
+def _store_dots(monkeypatch: pytest.MonkeyPatch) -> None:
+    def print_dot(canvas: FigureCanvasAgg, file: BinaryIO) -> None:
+        Image.new("L", (1, 1)).save(file, "PNG")
+
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", print_dot)
+
+
+@pytest.fixture
+def make_pipeline(tracker: Tracker, tmp_path: Path, said: list[str], undrawn_figures: None) -> MakePipeline:
+    """Makes a pipeline of an entry point, with tiny settings and changes to them; its figures are not drawn."""
 
     def make(entry_point: str, **changes: Any) -> Pipeline:
         configs = tiny_configs(entry_point, {"work_dir": tmp_path / "work", **changes})

@@ -14,6 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
+from lds_mlflow.entry.fingerprint import digest_of_step_code
+from lds_mlflow.entry.graph import STEPS
+
 __all__ = ["LARGEST_REQUEST", "Request"]
 
 LARGEST_REQUEST = 1 << 20
@@ -90,6 +93,8 @@ def _serve(requests: socket.socket) -> Request | None:
 def _main(descriptor: int) -> None:
     for name in _PRELOADED:
         import_module(name)
+    # Reads and parses the code of the package, which each command needs for its fingerprints.
+    digest_of_step_code(*STEPS.values())
     # What a collection of garbage marks, a child has to copy; what is frozen, none looks at.
     gc.collect()
     gc.freeze()

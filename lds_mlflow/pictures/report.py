@@ -3,17 +3,14 @@
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from io import BytesIO
 from urllib.parse import quote
 
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.figure import Figure
-from PIL import Image
 
-__all__ = ["BoldText", "Picture", "Report"]
+from lds_mlflow.pictures.png import Picture, png_of
 
-Picture = Figure | Image.Image
+__all__ = ["BoldText", "Report"]
 
 _PAGE = Markup("""\
 <!DOCTYPE html>
@@ -95,7 +92,7 @@ class Report:
 
     def picture(self, name: str, picture: Picture, caption: str) -> None:
         """Adds a picture; the caller stores it, a PNG, as the artifact `name`, to which Markdown links."""
-        png = _png_of(picture)
+        png = png_of(picture)
         self.pictures.append((name, png))
         text = _escaped(caption)
         html = Markup('<figure><img src="data:image/png;base64,{}" alt="{}"><figcaption>{}</figcaption></figure>')
@@ -137,12 +134,3 @@ def _html_table(header: Sequence[str], body: Sequence[Sequence[str]], are_number
     head = row_of(header, Markup('<th class="{}">{}</th>'))
     rows = Markup("").join(row_of(cells, Markup('<td class="{}">{}</td>')) for cells in body)
     return Markup("<table>\n<thead>{}</thead>\n<tbody>{}</tbody>\n</table>").format(head, rows)
-
-
-def _png_of(picture: Picture) -> bytes:
-    buffer = BytesIO()
-    if isinstance(picture, Figure):
-        picture.savefig(buffer, format="png")
-    else:
-        picture.save(buffer, format="PNG")
-    return buffer.getvalue()

@@ -12,13 +12,13 @@ from time import monotonic, time
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
 from PIL import Image
 
 from lds_mlflow.machine.files import digest_of_bytes, naming_a_full_disk
+from lds_mlflow.pictures.png import Picture, png_of
 from lds_mlflow.pictures.report import Report
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking import tags
@@ -116,12 +116,9 @@ class Run:
         with naming_a_full_disk(f"artifact {name} of run {self.id}"):
             self.client.log_artifacts(self.id, str(folder), name)
 
-    def log_picture(self, picture: Figure | Image.Image, file: str) -> None:
+    def log_picture(self, picture: Picture, file: str) -> None:
         """Logs a picture as the artifact `file`, a PNG."""
-        if isinstance(picture, Figure):
-            self.client.log_figure(self.id, picture, file)
-        else:
-            self.client.log_image(self.id, picture, file)
+        self._log_files({file: png_of(picture)})
 
     def log_text(self, text: str, file: str) -> None:
         """Logs a text as the artifact `file`."""
@@ -129,13 +126,15 @@ class Run:
 
     def log_report(self, report: Report) -> None:
         """Logs a report as `report.md` and `report.html`, and its pictures each by its name."""
+        texts = {"report.md": report.markdown().encode(), "report.html": report.html().encode()}
+        self._log_files({**dict(report.pictures), **texts})
+
+    def _log_files(self, contents: Mapping[str, bytes]) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            for name, png in report.pictures:
+            for name, content in contents.items():
                 path = Path(folder) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(png)
-            (Path(folder) / "report.md").write_text(report.markdown(), encoding="utf-8")
-            (Path(folder) / "report.html").write_text(report.html(), encoding="utf-8")
+                path.write_bytes(content)
             self.client.log_artifacts(self.id, folder)
 
     def log_progress_picture(self, picture: Image.Image, key: str, step: int) -> None:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from lds_mlflow.pictures import table_picture
-from lds_mlflow.pictures.report import Picture, Report
+from lds_mlflow.pictures.png import Picture
+from lds_mlflow.pictures.report import Report
 
 __all__ = ["Document"]
 

@@ -6,7 +6,8 @@ from PIL import Image
 
 from lds_mlflow.choices.figures import LEVEL
 from lds_mlflow.config.arms import ARMS, CONTROL, LDS
-from lds_mlflow.pictures.report import BoldText, Picture, Report
+from lds_mlflow.pictures.png import Picture
+from lds_mlflow.pictures.report import BoldText, Report
 from lds_mlflow.reporting.ablation.charts import chart_of_generations, fidelity_chart, forest_chart, lineage_chart
 from lds_mlflow.reporting.ablation.claims import ledger
 from lds_mlflow.reporting.ablation.documents import Document

@@ -28,7 +28,7 @@ def storage(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def make_runner(tracker: Tracker, tmp_path: Path, said: list[str], storage: str) -> MakeRunner:
+def make_runner(tracker: Tracker, tmp_path: Path, said: list[str], storage: str, undrawn_figures: None) -> MakeRunner:
     def make(**changes: Any) -> Runner:
         small = {"trials": 3, "seeds": 1, "finalists": 1, "fresh_seeds": 2, "workers": 1, "ranges": "selection=top"}
         values = {**TINY, "work_dir": tmp_path / "work", "storage": storage, **small, **changes}

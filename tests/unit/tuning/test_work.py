@@ -87,7 +87,7 @@ def test_a_sampler_that_repeats_itself_is_not_the_end_of_a_search(
     make_worker: MakeWorker, study_config: TuneConfig
 ) -> None:
     # Of eleven points one is far better: TPE comes back to it again and again.
-    config = study_config.model_copy(update={"space": "sampling", "ranges": "sampler_components=2:3", "trials": 60})
+    config = study_config.model_copy(update={"space": "sampling", "ranges": "sampler_components=2:3", "trials": 36})
     worker = make_worker(config, fid=lambda values, seed: 1.0 if values["sampler"] == "prior" else 9.0)
     worker.work()
     points = {str(sorted(trial.params.items())) for trial in worker.study.get_trials()}
@@ -96,7 +96,7 @@ def test_a_sampler_that_repeats_itself_is_not_the_end_of_a_search(
 
 
 def test_the_control_is_tried_once_where_it_is_one_point(make_worker: MakeWorker, study_config: TuneConfig) -> None:
-    worker = make_worker(study_config.model_copy(update={"trials": 30}), fid=_best_without_a)
+    worker = make_worker(study_config.model_copy(update={"trials": 16}), fid=_best_without_a)
     worker.work()
     params = [trial.params["augment_run"] for trial in worker.study.get_trials()]
     assert params.count("none") == 1
