@@ -11,7 +11,8 @@ from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lds_mlflow.pictures.report import BoldText, Picture, Report
+from lds_mlflow.pictures.png import Picture
+from lds_mlflow.pictures.report import BoldText, Report
 
 NASTY = "<b>|x"
 """What a user may call a class."""
