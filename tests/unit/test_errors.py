@@ -37,7 +37,7 @@ def test_a_request_to_stop_is_no_error_of_the_user() -> None:
         ("postgresql+psycopg://me:s:e%2F@host/db, s3://k:v@b", "postgresql+psycopg://me:***@host/db, s3://k:***@b"),
         ("http://:secret@host", "http://:***@host"),
         ("http://host:5000/a@b", "http://host:5000/a@b"),
-        ("http://me@host and 12:30 a@b", "http://me@host and 12:30 a@b"),
+        ("http://me@host and 12:30 a@b", "http://***@host and 12:30 a@b"),
         ("sqlite:////folder/mlflow.db", "sqlite:////folder/mlflow.db"),
     ],
 )
