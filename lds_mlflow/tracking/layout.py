@@ -12,7 +12,10 @@ from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
 import sqlalchemy
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from mlflow.db import upgrade
+from mlflow.store import db_migrations
 from mlflow.store.db.db_types import DATABASE_ENGINES, SQLITE
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import OperationalError
@@ -46,12 +49,13 @@ def lay_out(uri: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = sqlalchemy.create_engine(uri, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
     with engine.connect() as store:
-        if path is None or _is_whole(store):
+        if path is None or _is_in_use(store):
             return
-        _wait_until_still(path)
+        _wait_until_still(path, store)
         _lock(store)
-        tables = _tables(store)
-        if all(_is_empty(store, table) for table in tables if table not in _MADE_BY_MIGRATIONS):
+        tables = sqlalchemy.inspect(store).get_table_names()
+        without_data = all(_is_empty(store, table) for table in tables if table not in _MADE_BY_MIGRATIONS)
+        if without_data and not _is_laid_out(store):
             for statement in [*(f'DROP TABLE "{table}"' for table in tables), *_layout()]:
                 store.exec_driver_sql(statement)
         store.exec_driver_sql("COMMIT")
@@ -65,7 +69,7 @@ def database_of(uri: str) -> Path | None:
     return None if not database or database.startswith((":memory:", "file:")) else Path(database).absolute()
 
 
-def _is_whole(store: Connection) -> bool:
+def _is_in_use(store: Connection) -> bool:
     # MLflow makes its default experiment once everything else is there.
     try:
         return not _is_empty(store, "experiments")
@@ -78,14 +82,15 @@ def _is_empty(store: Connection, table: str) -> bool:
     return store.execute(sqlalchemy.select(1).select_from(sqlalchemy.table(table)).limit(1)).first() is None
 
 
-def _tables(store: Connection) -> list[str]:
-    return sqlalchemy.inspect(store).get_table_names()
+def _is_laid_out(store: Connection) -> bool:
+    last = ScriptDirectory(str(Path(db_migrations.__file__).parent)).get_current_head()
+    return MigrationContext.configure(store).get_current_revision() == last
 
 
-def _wait_until_still(path: Path) -> None:
+def _wait_until_still(path: Path, store: Connection) -> None:
     """Waits while a program that doesn't take the lock, such as `mlflow ui`, may be laying out the database."""
     seen = 0
-    while path.stat().st_size and seen != (seen := path.stat().st_mtime_ns):
+    while path.stat().st_size and seen != (seen := path.stat().st_mtime_ns) and not _is_in_use(store):
         sleep(_STILL_SECONDS)
 
 
