@@ -6,7 +6,12 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, LifecycleStage
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
@@ -46,8 +51,8 @@ def experiment_of(client: MlflowClient) -> Experiment:
 def _by_id(client: MlflowClient, given: str) -> Experiment:
     try:
         return client.get_experiment(given)
-    except (MlflowException, ValueError) as error:
-        if isinstance(error, MlflowException) and not _is(error, RESOURCE_DOES_NOT_EXIST):
+    except MlflowException as error:
+        if not _is(error, RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE):
             raise
         raise TrackingError.because(
             error,
@@ -71,8 +76,8 @@ def _by_name(client: MlflowClient, name: str) -> Experiment:
         return found
 
 
-def _is(error: MlflowException, code: int) -> bool:
-    return bool(error.error_code == ErrorCode.Name(code))
+def _is(error: MlflowException, *codes: int) -> bool:
+    return error.error_code in map(ErrorCode.Name, codes)
 
 
 def require_in_place(client: MlflowClient, uri: str, experiment: Experiment) -> None:

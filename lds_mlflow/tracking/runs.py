@@ -161,7 +161,7 @@ class Run:
             name=name,
             digest=digest[:_DIGEST_LENGTH],
             source_type="local",
-            source=json.dumps({"uri": source}),
+            source=json.dumps({"uri": without_passwords(source)}),
             profile=json.dumps({"examples": n_examples}),
         )
         tag = InputTag(key=MLFLOW_DATASET_CONTEXT, value=context)
