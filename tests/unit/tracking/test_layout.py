@@ -29,7 +29,7 @@ def store(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch)
         shutil.copy(empty_database, made)
         _ask(made, "DELETE FROM experiments")
 
-    monkeypatch.setattr(layout.upgrade, "main", copied)
+    monkeypatch.setattr("mlflow.db.upgrade.main", copied)
     monkeypatch.setattr(layout, "_STILL_SECONDS", 0.01)
     return tmp_path / "folder" / "store.db"
 
