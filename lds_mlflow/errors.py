@@ -17,15 +17,41 @@ __all__ = [
     "TrainingError",
     "WorkerError",
     "first_line",
+    "names_a_secret",
     "without_passwords",
 ]
 
-_PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
+_USER = r"://[^:/\s@\[]*"
+_NO_PORT = r"""(?!\d*(?:[\s,;.)'"]|$"""
+_WEB_PASSWORD = re.compile(rf"(\bhttps?{_USER}):{_NO_PORT}|[/?#]))[^@\n]{{0,2000}}@(?:[^\s/@]*@)*", re.I)
+"""As urllib reads addresses, except that a password may contain what should be escaped in it: a slash, blank or @."""
+
+_PASSWORD = re.compile(
+    rf"((?<![\w+.-])(?!https?:)[\w+.-]{{1,40}}{_USER}):{_NO_PORT}|[/?#][^@\s]*(?:\s|$)))[^@\n]{{0,2000}}@(?:\S*@)?",
+    re.I,
+)
+"""As SQLAlchemy reads addresses: a password may contain a slash, which follows the port of any other address."""
+
+_WEB_TOKEN = re.compile(r"(\bhttps?://)[^:/?#\s@]+@", re.I)
+"""A user without a password is a token for websites; for databases, whose passwords lie elsewhere, it is a name."""
+
+_HIDDEN = (
+    r"(?:[\w.%-]*(?:passw(?:or)?d|pwd|passphrase|secret|token|signature|credential|(?:api|account)[_-]?key)[\w.%-]*"
+    r"|sig)"
+)
+_NAMED = re.compile(rf"((?:^|[?&;#\s'\"])(?:{_HIDDEN}|odbc_connect)=)[^&\s]+", re.I)
 
 
 def without_passwords(text: str) -> str:
-    """Returns a text with the passwords in its addresses masked: NAME://USER:***@HOST."""
-    return _PASSWORD.sub(r"\1:***@", text)
+    """Returns a text in which passwords, tokens and signatures of addresses are masked: NAME://USER:***@HOST?sig=***."""
+    for pattern in (_WEB_PASSWORD, _PASSWORD):
+        text = pattern.sub(r"\1:***@", text)
+    return _NAMED.sub(r"\1***", _WEB_TOKEN.sub(r"\1***@", text))
+
+
+def names_a_secret(name: str) -> bool:
+    """Says whether a parameter of an address is, by its name, a password, token or signature."""
+    return re.fullmatch(_HIDDEN, name, re.I) is not None
 
 
 def first_line(error: BaseException) -> str:

@@ -1,12 +1,21 @@
 """Configuration of the entry point `tune`."""
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from lds_mlflow.config.base import Count, CountOrAll, Declared, Replicates, Seed, StepConfig
+from lds_mlflow.config.place import kept
 
 __all__ = ["TuneConfig"]
+
+_FILE = "sqlite:///"
+
+
+def _kept(address: str) -> str:
+    file = address.removeprefix(_FILE)
+    return f"{_FILE}{kept(Path(file))}" if file not in (address, ":memory:") else address
 
 
 class TuneConfig(StepConfig):
@@ -15,7 +24,7 @@ class TuneConfig(StepConfig):
     study: Declared[Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=100)]] = "lds"
     """Name of the study; the same name continues a study, or adds a worker to it."""
 
-    storage: Declared[str] = "sqlite:///tuning.db"
+    storage: Declared[Annotated[str, AfterValidator(_kept)]] = "sqlite:///tuning.db"
     """Database of the study, as an SQLAlchemy address; several machines need PostgreSQL (postgresql+psycopg://...)."""
 
     space: Declared[str] = "augmentation"

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from lds_mlflow.errors import ConfigError
+from lds_mlflow.errors import ConfigError, names_a_secret, without_passwords
+from lds_mlflow.tracking.handover import handed_over
 from tuning.retries import RUN, try_again
 
 __all__ = ["open_storage", "swap_attribute"]
@@ -77,16 +78,31 @@ def swap_attribute(address: str, study: str, name: str, before: str, after: str)
 
 def _require_no_password(address: str) -> None:
     try:
-        has_password = make_url(address).password is not None
-    except ArgumentError as error:
+        url = make_url(address)
+    except (ArgumentError, ValueError) as error:
         raise ConfigError("storage", found=address, expected=_EXAMPLES, remedy="Correct the address.") from error
-    if has_password:
+    in_query = any(
+        names_a_secret(name) or str(value) != without_passwords(str(value)) for name, value in url.query.items()
+    )
+    if url.password is not None or in_query:
         raise ConfigError(
             "storage",
             found="an address with a password",
             expected="an address without a password, since parameters are logged",
-            remedy="Put the password in ~/.pgpass or in the environment variable PGPASSWORD.",
+            remedy=f"Put the password in ~/.pgpass or in the environment variable PGPASSWORD.{_logged_already()}",
         )
+
+
+def _logged_already() -> str:
+    """Says how to remove a password that `mlflow run` has logged: it logs parameters before it starts a command."""
+    run_id = handed_over()
+    return (
+        f" Change this password: `mlflow run` has already logged it as a parameter of run {run_id}. To remove it, "
+        f"`mlflow runs delete --run-id {run_id}`, then `mlflow gc --run-ids {run_id}` with the options "
+        "--backend-store-uri and --tracking-uri of your store."
+        if run_id
+        else ""
+    )
 
 
 def _open(address: str, stale: Callable[[Study, FrozenTrial], None], heartbeat_seconds: int) -> RDBStorage:

@@ -6,6 +6,8 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from lds_mlflow.config.place import kept
+
 __all__ = [
     "AUTO",
     "NO_MODEL",
@@ -24,6 +26,7 @@ __all__ = [
     "Seed",
     "Settings",
     "StepConfig",
+    "WorkFolder",
     "is_declared",
 ]
 
@@ -67,6 +70,7 @@ def _is_file(value: str) -> str:
 
 
 FileOrEmpty = Annotated[str, AfterValidator(_is_file)]
+WorkFolder = Annotated[Path, AfterValidator(kept)]
 
 
 class Settings(BaseModel):
@@ -84,7 +88,7 @@ class Options(Settings):
     device: Declared[str] = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Device to compute on: auto (a GPU if torch can use one), cpu, cuda or cuda:N."""
 
-    work_dir: Declared[Path] = Path(".lds")
+    work_dir: Declared[WorkFolder] = Path(".lds")
     """Folder for checkpoints, cached features and what the tracking server hasn't received; relative to the project."""
 
     outage_minutes: NotNegative = 30

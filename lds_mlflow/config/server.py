@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lds_mlflow.config.base import Declared, Settings
+from lds_mlflow.config.base import Declared, Settings, WorkFolder
 
 __all__ = ["DeliverConfig", "ServeConfig"]
 
@@ -26,5 +26,5 @@ class ServeConfig(Settings):
 class DeliverConfig(Settings):
     """Deliver what an unreachable tracking server hasn't received; every other command also does so when it begins."""
 
-    work_dir: Declared[Path] = Path(".lds")
+    work_dir: Declared[WorkFolder] = Path(".lds")
     """Folder that the runs used as their work_dir."""

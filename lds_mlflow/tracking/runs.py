@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -17,11 +16,13 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
 from PIL import Image
 
+from lds_mlflow.errors import without_passwords
 from lds_mlflow.machine.files import digest_of_bytes, naming_a_full_disk
 from lds_mlflow.pictures.png import Picture, png_of
 from lds_mlflow.pictures.report import Report
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking import tags
+from lds_mlflow.tracking.handover import forget_run
 from lds_mlflow.tracking.launched import keep_killed
 from lds_mlflow.tracking.monitor import SystemMonitor
 from lds_mlflow.tracking.patience import PatientClient
@@ -60,9 +61,9 @@ class Run:
         self._monitor: SystemMonitor | None = None
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Logs parameters; one that `mlflow run` has logged already stays as it is."""
+        """Logs parameters, without passwords; one that `mlflow run` has logged already stays as it is."""
         there = self.client.get_run(self.id).data.params
-        new = [Param(name, str(value)) for name, value in params.items() if name not in there]
+        new = [Param(name, without_passwords(str(value))) for name, value in params.items() if name not in there]
         self.client.log_batch(self.id, params=new)
 
     def log_tags(self, values: Mapping[str, str]) -> None:
@@ -159,7 +160,7 @@ class Run:
             name=name,
             digest=digest[:_DIGEST_LENGTH],
             source_type="local",
-            source=json.dumps({"uri": source}),
+            source=json.dumps({"uri": without_passwords(source)}),
             profile=json.dumps({"examples": n_examples}),
         )
         tag = InputTag(key=MLFLOW_DATASET_CONTEXT, value=context)
@@ -189,7 +190,7 @@ class Run:
         if status == "KILLED" and self.launched:
             keep_killed(self.tracking_uri, self.id)
         # `mlflow run` hands its run over by this variable; a later start must not find it.
-        os.environ.pop("MLFLOW_RUN_ID", None)
+        forget_run()
 
 
 def _mlflow_names(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -1,7 +1,6 @@
 """The tracking store: begins runs, and finds finished ones."""
 
 import logging
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -11,7 +10,6 @@ from types import TracebackType
 from typing import Self
 
 import mlflow
-import psutil
 from mlflow import MlflowClient
 from mlflow.environment_variables import (
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
@@ -20,19 +18,24 @@ from mlflow.environment_variables import (
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from mlflow.utils.uri import is_local_uri
+from sqlalchemy.exc import SQLAlchemyError
 
 from lds_mlflow.config import Options
+from lds_mlflow.config.place import lasting_place
 from lds_mlflow.errors import LdsError, TrackingError, without_passwords
 from lds_mlflow.tracking import tags
+from lds_mlflow.tracking.experiment import experiment_of, require_in_place
+from lds_mlflow.tracking.handover import handed_over, take_over
+from lds_mlflow.tracking.layout import lay_out
 from lds_mlflow.tracking.lineage import FinishedRun
 from lds_mlflow.tracking.outbox import Outbox
 from lds_mlflow.tracking.patience import PatientClient, deliver, impatient, is_outage
+from lds_mlflow.tracking.processes import is_alive, this_process
 from lds_mlflow.tracking.registry import CHAMPION, NEWEST, Registry
 from lds_mlflow.tracking.runs import Run
 
 __all__ = ["Tracker"]
 
-_EXPERIMENT = "Default"
 _OUTBOX = "outbox"
 _SHORT_ID = re.compile(r"[0-9a-f]{8,31}")
 _log = logging.getLogger(__name__)
@@ -54,7 +57,8 @@ class Tracker:
 
     def __init__(self, tracking_uri: str, experiment_id: str, options: Options, say: Callable[[str], None]) -> None:
         self.tracking_uri, self.experiment_id = tracking_uri, experiment_id
-        self.outboxes, self.say = options.work_dir.absolute() / _OUTBOX, say
+        self.work_dir, self.say = options.work_dir.absolute(), say
+        self.outboxes = self.work_dir / _OUTBOX
         self.client = MlflowClient(tracking_uri)
         if not _is_local(tracking_uri):
             outbox = Outbox.new(self.outboxes, without_passwords(tracking_uri))
@@ -69,7 +73,7 @@ class Tracker:
         data that earlier commands could not deliver to the store is delivered now.
 
         Raises:
-            TrackingError: The store can't be reached.
+            TrackingError: The store can't be reached or used, or has no such experiment.
         """
         # Creating a fresh SQLite store logs one line a schema migration.
         logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -81,12 +85,16 @@ class Tracker:
             MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
         try:
             with impatient():
-                tracker = cls(uri, _experiment_id(uri), options or Options(), say)
+                lay_out(uri)
+                client = MlflowClient(uri)
+                experiment = experiment_of(client)
+                require_in_place(client, uri, experiment)
+                tracker = cls(uri, str(experiment.experiment_id), options or Options(), say)
                 tracker.client.set_experiment_tag(tracker.experiment_id, *_KIND)
-        except (MlflowException, OSError) as error:
-            if " 401 " in str(error):
-                raise _away(uri, error, "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.") from error
-            raise _away(uri, error, "Start the server, or set MLFLOW_TRACKING_URI to a running server.") from error
+        except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:
+            raise _away(uri, error, _remedy(uri, error)) from error
+        if lasting_place():
+            say(f"The project is a temporary copy, so checkpoints and waiting data are kept in {tracker.work_dir}.")
         tracker.deliver_left_behind()
         return tracker
 
@@ -133,17 +141,19 @@ class Tracker:
         """Begins a run. Without a parent, this is the run that `mlflow run` has created, if there is one.
 
         Args:
-            name: Name of the run in MLflow's UI.
+            name: Name of the run in MLflow's UI; a name that was given to `mlflow run` stays.
             parent: Id of the parent run, or None.
             values: Tags of the run.
+
+        Raises:
+            TrackingError: MLFLOW_RUN_ID names a run that isn't there.
         """
-        known = {tags.PROCESS: _process(), **values}
-        handed_over = os.environ.get("MLFLOW_RUN_ID") if parent is None else None
-        if handed_over:
-            self.client.update_run(handed_over, name=name)
-            run = Run(self.client, self.tracking_uri, handed_over, self.experiment_id, launched=True)
-            run.log_tags(known)
-            return run
+        known = {tags.PROCESS: this_process(), **values}
+        handed = handed_over() if parent is None else ""
+        if handed and take_over(self.client, handed, name, known, self.work_dir / "locks"):
+            return Run(self.client, self.tracking_uri, handed, self.experiment_id, launched=True)
+        if handed:
+            self.say(f"Run {handed}, which MLFLOW_RUN_ID names, is another command's; this command begins its own.")
         nesting = {MLFLOW_PARENT_RUN_ID: parent} if parent else {}
         entity = self.client.create_run(
             self.experiment_id, run_name=name, tags={MLFLOW_RUN_NAME: name, **nesting, **known}
@@ -166,7 +176,7 @@ class Tracker:
                 remedy="Set MLFLOW_TRACKING_URI to the store that the run is in.",
             ) from error
         run = self.beside(run_id)
-        run.log_tags({tags.PROCESS: _process()})
+        run.log_tags({tags.PROCESS: this_process()})
         return run
 
     def beside(self, run_id: str) -> Run:
@@ -196,7 +206,7 @@ class Tracker:
             filter_string=f"attributes.status = 'RUNNING' and tags.`{tags.PROCESS}` LIKE '{gethostname()} %'",
         )
         for run in running:
-            if not _is_alive(run.data.tags[tags.PROCESS]):
+            if not is_alive(run.data.tags[tags.PROCESS]):
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
     def open(self, reference: str) -> FinishedRun:
@@ -267,31 +277,21 @@ def _program() -> str:
     return f"uvx mlflow@{mlflow.__version__}" if which("uvx") else f"{sys.executable} -m mlflow"
 
 
-def _process() -> str:
-    # Process ids are reused: the start time distinguishes two processes with the same id.
-    return f"{gethostname()} {os.getpid()} {psutil.Process().create_time():.0f}"
-
-
-def _is_alive(process: str) -> bool:
-    _, number, start = process.rsplit(" ", 2)
-    try:
-        return f"{psutil.Process(int(number)).create_time():.0f}" == start
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _experiment_id(uri: str) -> str:
-    client = MlflowClient(uri)
-    given = os.environ.get("MLFLOW_EXPERIMENT_ID")
-    if given:
-        return str(client.get_experiment(given).experiment_id)
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
-    experiment = client.get_experiment_by_name(name)
-    return str(experiment.experiment_id if experiment else client.create_experiment(name))
-
-
 def _is_local(uri: str) -> bool:
     return is_local_uri(uri) or uri.startswith("sqlite:")
+
+
+def _remedy(uri: str, error: BaseException) -> str:
+    if isinstance(error, ImportError):
+        return (
+            "Install this module. For PostgreSQL, install the project's extra postgres, and begin the address with "
+            "postgresql+psycopg://."
+        )
+    if " 401 " in str(error):
+        return "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
+    if _is_local(uri) or (isinstance(error, MlflowException) and not is_outage(error)):
+        return "Correct what is said here, or set MLFLOW_TRACKING_URI to another store."
+    return "Start the server, or set MLFLOW_TRACKING_URI to a running server."
 
 
 def _away(uri: str, error: BaseException, remedy: str) -> TrackingError:

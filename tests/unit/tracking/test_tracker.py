@@ -1,5 +1,6 @@
 import sys
 import time
+from pathlib import Path
 
 import mlflow
 import pytest
@@ -99,3 +100,31 @@ def test_a_run_that_has_ended_or_lost_its_process_is_gone_on_with(status: str, t
 def test_a_run_of_another_store_is_told(tracker: Tracker) -> None:
     with pytest.raises(TrackingError, match="MLFLOW_TRACKING_URI"):
         tracker.reopen("0" * 32)
+
+
+@pytest.mark.parametrize(
+    ("uri", "remedy"),
+    [
+        ("postgresql+pg8000://host/name", "No module named 'pg8000'.*extra postgres"),
+        ("mysql+aiomysql://host/name", "No module named 'aiomysql'.*Install this module"),
+        ("sqlite:////proc/nowhere/mlflow.db", "another store"),
+    ],
+)
+def test_a_database_that_can_not_be_opened_is_an_error_with_a_remedy(
+    uri: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(TrackingError, match=remedy):
+        Tracker.connect()
+
+
+def test_no_file_of_the_store_has_a_secret_of_a_parameter(tracker: Tracker, tmp_path: Path) -> None:
+    run = tracker.begin("data", parent=None, values={})
+    run.log_params(
+        {"a": "https://me:hunter2@host", "b": "postgresql://host/x?password=hunter2", "c": "https://h?sig=hunter2"}
+    )
+    run.log_dataset("images", source="https://hunter2@host/a.zip", digest="12ab", context="data", n_examples=1)
+    run.end("FINISHED")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if b"hunter2" in path.read_bytes()]

@@ -24,11 +24,29 @@ def test_a_new_storage_is_laid_out_and_a_study_is_found_in_it_again(address: str
     assert found.study_name == "lds"
 
 
-@pytest.mark.parametrize("address", ["postgresql+psycopg://me:secret@host/name", "sqlite://:secret@/tuning.db"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql+psycopg://me:secret@host/name",
+        "sqlite://:secret@/tuning.db",
+        "postgresql://me:se/secret @host/name",
+        "postgresql://me:se@secret@host/name",
+        "postgresql+psycopg://host/name?user=me&PASSWORD=secret",
+        "postgresql://host/name?sslpassword=secret",
+        "sqlite:///tuning.db?pwd=secret",
+        "mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BPWD%3Dsecret",
+    ],
+)
 def test_a_password_in_the_address_is_refused_and_not_told(address: str) -> None:
     with pytest.raises(ConfigError, match="an address with a password") as caught:
         open_storage(address, _nobody, 60)
     assert "secret" not in str(caught.value)
+
+
+def test_a_password_that_mlflow_run_has_logged_already_is_to_be_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", "12ab")
+    with pytest.raises(ConfigError, match=r"Change this password.*runs delete --run-id 12ab.*gc --run-ids 12ab"):
+        open_storage("sqlite:///tuning.db?password=secret", _nobody, 60)
 
 
 def test_what_is_no_address_is_named() -> None:

@@ -1,0 +1,127 @@
+"""The experiment that a command's runs belong to."""
+
+import os
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Experiment, LifecycleStage
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
+
+from lds_mlflow.errors import TrackingError
+from lds_mlflow.tracking import tags
+from lds_mlflow.tracking.layout import database_of
+
+__all__ = ["experiment_of", "require_in_place"]
+
+_DEFAULT = "Default"
+_ANOTHER = "set MLFLOW_EXPERIMENT_NAME to the name of another experiment"
+
+
+def experiment_of(client: MlflowClient) -> Experiment:
+    """Returns the experiment that MLflow's environment variables name, by default MLflow's default experiment.
+
+    One that is named, and that the store doesn't have, is made.
+
+    Raises:
+        TrackingError: The experiment was deleted, or is given by an id that the store doesn't have.
+        mlflow.exceptions.MlflowException: The store doesn't answer.
+    """
+    given = os.environ.get("MLFLOW_EXPERIMENT_ID")
+    experiment = (
+        _by_id(client, given) if given else _by_name(client, os.environ.get("MLFLOW_EXPERIMENT_NAME", _DEFAULT))
+    )
+    if experiment.lifecycle_stage == LifecycleStage.DELETED:
+        raise TrackingError(
+            f"experiment {experiment.name}",
+            found="that it was deleted",
+            expected="an experiment that is active",
+            remedy=f"Restore it by `mlflow experiments restore -x {experiment.experiment_id}`, or {_ANOTHER}.",
+        )
+    return experiment
+
+
+def _by_id(client: MlflowClient, given: str) -> Experiment:
+    try:
+        return client.get_experiment(given)
+    except MlflowException as error:
+        if not _is(error, RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE):
+            raise
+        raise TrackingError.because(
+            error,
+            f"experiment {given}, which MLFLOW_EXPERIMENT_ID names",
+            expected="the id of an experiment of this store",
+            remedy=f"Correct or unset MLFLOW_EXPERIMENT_ID, or unset it and {_ANOTHER}.",
+        ) from error
+
+
+def _by_name(client: MlflowClient, name: str) -> Experiment:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return found
+    try:
+        return client.get_experiment(client.create_experiment(name))
+    except MlflowException as error:
+        # Another command has made it in the meantime.
+        found = client.get_experiment_by_name(name) if _is(error, RESOURCE_ALREADY_EXISTS) else None
+        if found is None:
+            raise
+        return found
+
+
+def _is(error: MlflowException, *codes: int) -> bool:
+    return error.error_code in map(ErrorCode.Name, codes)
+
+
+def require_in_place(client: MlflowClient, uri: str, experiment: Experiment) -> None:
+    """Requires that the folder of a store on this machine lies where it lay when its runs were made.
+
+    MLflow notes absolute paths: after the folder was moved or copied, it would write new artifacts to the old place.
+
+    Raises:
+        TrackingError: The folder was moved or copied.
+    """
+    place = _folder_of(uri)
+    location = experiment.artifact_location
+    if place is None or not location or not is_local_uri(location):
+        return
+    runs = client.search_runs([experiment.experiment_id], f"tags.`{tags.OUTPUT}` LIKE '%'", max_results=1)
+    if not runs or not is_local_uri(runs[0].info.artifact_uri):
+        return
+    noted = Path(local_file_uri_to_path(runs[0].info.artifact_uri))
+    found = _found_again(noted, place)
+    if found is not None and not (noted.is_dir() and noted.samefile(found)):
+        old = Path(*noted.parts[: len(noted.parts) - len(found.relative_to(place).parts)])
+        raise _moved(f"artifacts in {place} of runs that were made in {old}", f"`ln -s {place} {old}`")
+    folder = Path(local_file_uri_to_path(location))
+    if not any(there.exists() for there in (noted, folder, folder.parent, folder.parent.parent)):
+        raise _moved(f"runs whose artifacts lie in {folder}, which is gone", f"`ln -s NEW_PLACE {folder}`")
+
+
+def _moved(found: str, link: str) -> TrackingError:
+    return TrackingError(
+        "the tracking store's folder, which was moved or copied",
+        found=found,
+        expected="that artifacts lie where MLflow has noted, since new ones are written beside them",
+        remedy=f"Move the folder back; make a link at the old place, if nothing is there: {link}; or {_ANOTHER}.",
+    )
+
+
+def _found_again(noted: Path, place: Path) -> Path | None:
+    """Returns the folder below `place` that ends like a noted one, with a run's id and what follows it."""
+    ends = (place.joinpath(*noted.parts[first:]) for first in range(1, len(noted.parts) - 1))
+    return next((end for end in ends if end.is_dir()), None)
+
+
+def _folder_of(uri: str) -> Path | None:
+    if is_local_uri(uri):
+        return Path(local_file_uri_to_path(uri)).absolute().parent
+    database = database_of(uri)
+    return database.parent if database else None

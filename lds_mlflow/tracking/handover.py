@@ -1,0 +1,80 @@
+"""The run that `mlflow run` begins, and hands over to the command that it starts."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Run as MlflowRun
+from mlflow.entities import RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.name_utils import _GENERATOR_NOUNS, _GENERATOR_PREDICATES
+
+from lds_mlflow.errors import TrackingError
+from lds_mlflow.tracking import tags
+from lds_mlflow.tracking.patience import is_outage
+from lds_mlflow.tracking.processes import is_alive
+
+__all__ = ["forget_run", "handed_over", "take_over"]
+
+_VARIABLE = "MLFLOW_RUN_ID"
+_PREDICATES, _NOUNS = ({word.lower() for word in words} for words in (_GENERATOR_PREDICATES, _GENERATOR_NOUNS))
+
+
+def handed_over() -> str:
+    """Returns the id of the run that was handed over to this command; "" where there is none."""
+    return os.environ.get(_VARIABLE, "")
+
+
+def forget_run() -> None:
+    """Makes what this process starts later begin runs of its own."""
+    os.environ.pop(_VARIABLE, None)
+
+
+def take_over(client: MlflowClient, run_id: str, name: str, values: Mapping[str, str], locks: Path) -> bool:
+    """Goes on with a run that was handed over, unless it is the run of another command. Returns whether it does.
+
+    Args:
+        client: The client of its tracking store.
+        run_id: MLflow's id of the run.
+        name: What to call the run, where nobody has given it a name.
+        values: Tags of the run.
+        locks: Folder for locks: two commands that were given one run may start at the same moment.
+
+    Raises:
+        TrackingError: The store has no such run, or it was deleted.
+    """
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / run_id):
+        try:
+            run = client.get_run(run_id)
+            if not _is_free(run, values.get(tags.STEP, name)):
+                return False
+            given = run.info.run_name
+            client.update_run(run_id, status="RUNNING", name=None if given and not _is_made_up(given) else name)
+            client.log_batch(run_id, tags=[RunTag(key, value) for key, value in values.items()])
+        except MlflowException as error:
+            if is_outage(error):
+                raise
+            raise TrackingError.because(
+                error,
+                f"run {run_id}, which {_VARIABLE} names",
+                expected="an active run of the tracking store, which `mlflow run` has begun",
+                remedy=f"Unset {_VARIABLE}, so that the command begins a run of its own, or restore the run.",
+            ) from error
+    return True
+
+
+def _is_free(run: MlflowRun, step: str) -> bool:
+    """Says whether no command has used a run yet; or only one of the same step, whose process has ended too early."""
+    if run.info.status == "FINISHED":
+        return False
+    process = run.data.tags.get(tags.PROCESS)
+    return process is None or (run.data.tags.get(tags.STEP, step) == step and not is_alive(process))
+
+
+def _is_made_up(run_name: str) -> bool:
+    """Says whether MLflow has made up a run's name, such as languid-fox-7, since nobody gave one."""
+    predicate, noun, number = (run_name.split("-") + 3 * [""])[:3]
+    return predicate in _PREDICATES and noun in _NOUNS and number.isdecimal()
