@@ -9,6 +9,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DiskFullError",
+    "GoneError",
     "Interrupted",
     "LdsError",
     "ProtocolError",
@@ -67,6 +68,28 @@ class DataError(LdsError):
 
 class ArtifactError(LdsError):
     """A stored artifact is missing, damaged, or of another type than expected."""
+
+
+class GoneError(ArtifactError):
+    """What a finished run stored is no longer there, or no longer what was stored.
+
+    Args:
+        run_id: The run.
+        what: What is wrong.
+        found: What was found there.
+    """
+
+    def __init__(self, run_id: str, what: str, *, found: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            what,
+            found=found,
+            expected="what the run has stored",
+            remedy="Restore it, or give auto in place of the run, which makes again what is gone.",
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), found=self.found), (self.run_id, self.what)
 
 
 class ProtocolError(LdsError):

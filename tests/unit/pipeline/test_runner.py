@@ -3,7 +3,7 @@ import pytest
 from lds_mlflow.config import CompareConfig, EncodeConfig, FinetuneConfig, TrainConfig
 from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.pipeline.runner import Ending, in_lines
+from lds_mlflow.pipeline.records import Ending, in_lines
 from lds_mlflow.tracking import Tracker, tags
 from tests.conftest import MakePipeline
 

@@ -70,7 +70,7 @@ def test_versions_are_found_by_alias_number_or_run_and_noted(run: Run, tracker: 
     version = registry.get("digits", "challenger")
     assert version == registry.get("digits", "1") == registry.of_run(run.id)[0]
     assert registry.find("digits", "champion") is registry.find("letters", "1") is registry.find("digits", "9") is None
-    registry.note(version, "after", {"lds.decision": "kept"})
+    registry.note(version, {"lds.decision": "kept"}, description="after")
     noted = registry.get("digits", "1")
     assert (noted.description, noted.tags["lds.decision"]) == ("after", "kept")
 

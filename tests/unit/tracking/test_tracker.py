@@ -43,19 +43,6 @@ def test_a_run_is_opened_by_the_digits_that_commands_print(tracker: Tracker) -> 
             tracker.open(reference)
 
 
-def test_only_a_finished_run_is_found_by_its_fingerprint(tracker: Tracker) -> None:
-    for status in ("FAILED", "KILLED"):
-        tracker.begin("train", parent=None, values={tags.FINGERPRINT: "f"}).end(status)
-    tracker.begin("train", parent=None, values={tags.FINGERPRINT: "f"})
-    assert tracker.find("f") is None
-    done = tracker.begin("train", parent=None, values={tags.FINGERPRINT: "f"})
-    done.end("FINISHED")
-    found = tracker.find("f")
-    assert found is not None
-    assert found.id == done.id
-    assert tracker.find("g") is None
-
-
 @pytest.mark.parametrize("reference", ["0" * 32, "runs:/nothing", "models:/nobody/1", "models:/nobody@champion"])
 def test_what_is_not_there_is_named(tracker: Tracker, reference: str) -> None:
     with pytest.raises(TrackingError, match=f"run {reference}.*give auto"):
