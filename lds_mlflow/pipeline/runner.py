@@ -206,7 +206,7 @@ class Runner:
             run = self.tracker.results.upstream(run, "model")
         missing = self.tracker.results.missing(run)
         if missing:
-            raise GoneError(run.id, f"{needed.parameter}={reference}", found=missing)
+            raise GoneError.of(run.id, f"{needed.parameter}={reference}", found=missing)
         if run.step not in needed.steps:
             raise ConfigError(
                 needed.parameter,

@@ -13,7 +13,7 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.utils.uri import is_local_uri
 
-from lds_mlflow.errors import ArtifactError, GoneError, ProtocolError
+from lds_mlflow.errors import ArtifactError, DamageError, GoneError, ProtocolError
 from lds_mlflow.store import load_value
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.patience import is_outage
@@ -130,14 +130,14 @@ class FinishedRun:
 
         Raises:
             GoneError: It is gone or damaged.
-            ArtifactError: It can't be had.
+            ArtifactError: It can't be had, or is of another kind.
             ProtocolError: It is sealed.
         """
         with self.folder(name) as folder:
             try:
                 return load_value(kind, folder)
-            except ArtifactError as error:
-                raise GoneError(self.id, f"artifact {name} of run {self.id}", found=error.found) from error
+            except DamageError as error:
+                raise GoneError.of(self.id, f"artifact {name} of run {self.id}", found=error.found) from error
 
     @contextmanager
     def folder(self, name: str) -> Iterator[Path]:
@@ -166,7 +166,9 @@ class FinishedRun:
                     raise
                 parent = str(PurePosixPath(name).parent)
                 if PurePosixPath(name).name not in self._listing("" if parent == "." else parent):
-                    raise GoneError(self.id, f"artifact {name} of run {self.id}", found="no such artifact") from error
+                    raise GoneError.of(
+                        self.id, f"artifact {name} of run {self.id}", found="no such artifact"
+                    ) from error
                 raise ArtifactError.because(
                     error,
                     f"artifact {name} of run {self.id}",

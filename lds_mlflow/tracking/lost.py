@@ -54,7 +54,7 @@ class LostRun(FinishedRun):
         return "its record is gone"
 
     def _error(self) -> GoneError:
-        return GoneError(self.id, f"run {self.id} of {self.step}", found="that its record is gone")
+        return GoneError.of(self.id, f"run {self.id} of {self.step}", found="that its record is gone")
 
     def folder(self, name: str) -> NoReturn:
         """Gives nothing.
@@ -62,7 +62,7 @@ class LostRun(FinishedRun):
         Raises:
             GoneError: Always.
         """
-        raise GoneError(self.id, f"artifact {name} of run {self.id}", found="that the record of the run is gone")
+        raise GoneError.of(self.id, f"artifact {name} of run {self.id}", found="that the record of the run is gone")
 
 
 class _Gone(dict[K, V]):

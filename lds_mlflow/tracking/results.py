@@ -17,7 +17,9 @@ _MOST = 100
 
 
 class Results:
-    """Finds finished runs, and says what is missing of them. A run that was found whole is not asked about again.
+    """Finds finished runs, and says what is missing of them.
+
+    A run whose artifacts were found whole is not asked about again.
 
     Args:
         client: The client of the tracking store.
@@ -66,7 +68,7 @@ class Results:
         if run.id in self._whole:
             return ""
         missing = run.missing() or (self.registry.missing(run.version, run.id) if run.version else "")
-        if not missing:
+        if not missing and not run.version:
             self._whole.add(run.id)
         return missing
 
