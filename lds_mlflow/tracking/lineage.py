@@ -162,16 +162,14 @@ class FinishedRun:
                 path = download_artifacts(artifact_uri=uri, dst_path=copy, tracking_uri=self.tracking_uri)
             except (MlflowException, OSError) as error:
                 # Whether it is gone is not for the failed download to say, but for a store that answers.
+                what, place = f"artifact {name} of run {self.id}", PurePosixPath(name)
+                if place.name not in self._listing("" if place.parent == PurePosixPath() else str(place.parent)):
+                    raise GoneError.of(self.id, what, found="no such artifact") from error
                 if is_outage(error):
                     raise
-                parent = str(PurePosixPath(name).parent)
-                if PurePosixPath(name).name not in self._listing("" if parent == "." else parent):
-                    raise GoneError.of(
-                        self.id, f"artifact {name} of run {self.id}", found="no such artifact"
-                    ) from error
                 raise ArtifactError.because(
                     error,
-                    f"artifact {name} of run {self.id}",
+                    what,
                     expected="a folder that can be read",
                     remedy="Give this command the right to read it, or run it with reuse=false to make it again.",
                 ) from error

@@ -213,6 +213,8 @@ class Registry:
             return f"version {number} of the registered model {name} is gone"
         if not list_artifacts(artifact_uri=f"{MODELS_ADDRESS}{claim}", tracking_uri=self.client.tracking_uri):
             return f"the files of version {number} of the registered model {name} are gone"
+        if self.find(name, NEWEST) is None:
+            return f"no version of the registered model {name} has the alias {NEWEST}"
         return ""
 
     def set_alias(self, version: Version, alias: str) -> None:

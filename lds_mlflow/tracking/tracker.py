@@ -22,7 +22,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from mlflow.utils.uri import is_local_uri
 
 from lds_mlflow.config import Options
-from lds_mlflow.errors import LdsError, TrackingError, without_passwords
+from lds_mlflow.errors import LdsError, TrackingError, first_line, without_passwords
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.lineage import FinishedRun
 from lds_mlflow.tracking.outbox import Outbox
@@ -248,10 +248,19 @@ class Tracker:
                 f"        then open http://127.0.0.1:5000/{page}",
             ]
         if model:
-            uri = f"models:/{model}@{CHAMPION if self.registry.find(model, CHAMPION) else NEWEST}"
-            serve = f'{_program()} models serve -m "{uri}" --env-manager uv -p 5001'
-            lines.append(f"Serve:  MLFLOW_TRACKING_URI={without_passwords(self.tracking_uri)} {serve}")
+            lines.append(f"Serve:  {self._serving(model)}")
         return lines
+
+    def _serving(self, model: str) -> str:
+        try:
+            alias = next((alias for alias in (CHAMPION, NEWEST) if self.registry.find(model, alias)), None)
+        except MlflowException as error:
+            return f"the model registry doesn't answer now ({first_line(error)})"
+        if alias is None:
+            return f"no version of {model} is registered"
+        uri = f"{MODELS_ADDRESS}{model}@{alias}"
+        serve = f'{_program()} models serve -m "{uri}" --env-manager uv -p 5001'
+        return f"MLFLOW_TRACKING_URI={without_passwords(self.tracking_uri)} {serve}"
 
     def _run_id(self, reference: str) -> str:
         if reference.startswith(MODELS_ADDRESS):

@@ -170,7 +170,8 @@ def test_an_outage_while_an_artifact_is_read_stays_an_outage(tracker: Tracker, m
     monkeypatch.setattr("lds_mlflow.tracking.lineage.download_artifacts", away)
     with pytest.raises(ConnectionError, match="no answer"):
         run.load(LatentSet, "latents")
-    shutil.rmtree(Path(run.entity.info.artifact_uri.removeprefix("file://")))
+    shutil.rmtree(run.entity.info.artifact_uri.removeprefix("file://"))
+    monkeypatch.setattr("lds_mlflow.tracking.lineage.list_artifacts", away)
     with pytest.raises(ConnectionError, match="no answer"):
         run.load(LatentSet, "latents")
 
@@ -188,6 +189,10 @@ def _register_another(tracker: Tracker, folder: Path) -> None:
     _register(tracker, folder, run_id=_finished(tracker, "another").id)
 
 
+def _take_the_alias(tracker: Tracker, folder: Path) -> None:
+    tracker.client.delete_registered_model_alias("m", "challenger")
+
+
 def _remove_the_files(tracker: Tracker, folder: Path) -> None:
     shutil.rmtree(folder)
 
@@ -195,6 +200,7 @@ def _remove_the_files(tracker: Tracker, folder: Path) -> None:
 def _register(tracker: Tracker, folder: Path, run_id: str) -> None:
     tracker.client.create_registered_model("m")
     tracker.client.create_model_version("m", folder.as_uri(), run_id)
+    tracker.client.set_registered_model_alias("m", "challenger", "1")
 
 
 @pytest.mark.parametrize(
@@ -203,6 +209,7 @@ def _register(tracker: Tracker, folder: Path, run_id: str) -> None:
         (_delete_the_model, "version 1 of the registered model m is gone"),
         (_delete_the_version, "version 1 of the registered model m is gone"),
         (_register_another, "version 1 of the registered model m is gone"),
+        (_take_the_alias, "no version of the registered model m has the alias challenger"),
         (_remove_the_files, "the files of version 1 of the registered model m are gone"),
     ],
 )

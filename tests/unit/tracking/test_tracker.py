@@ -3,6 +3,8 @@ import time
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.tracking import Tracker, tags
@@ -56,6 +58,10 @@ def test_the_next_steps_name_the_store_the_model_and_a_program_that_is_there(
     tracker: Tracker, monkeypatch: pytest.MonkeyPatch, uvx: str | None, program: str
 ) -> None:
     monkeypatch.setattr("lds_mlflow.tracking.tracker.which", lambda name: uvx)
+    tracker.client.create_registered_model("digits")
+    assert "Serve:  no version of digits is registered" in tracker.next_steps("abc", model="digits")
+    tracker.client.create_model_version("digits", "file:///nowhere", "r1")
+    tracker.client.set_registered_model_alias("digits", "challenger", "1")
     lines = "\n".join(tracker.next_steps("abc", model="digits"))
     assert f"{program} ui --backend-store-uri {tracker.tracking_uri}" in lines
     assert f"{program} models serve" in lines
@@ -86,3 +92,19 @@ def test_a_run_that_has_ended_or_lost_its_process_is_gone_on_with(status: str, t
 def test_a_run_of_another_store_is_told(tracker: Tracker) -> None:
     with pytest.raises(TrackingError, match="MLFLOW_TRACKING_URI"):
         tracker.reopen("0" * 32)
+
+
+def test_the_next_steps_after_a_command_are_said_though_the_registry_does_not_answer(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(name: str, alias: str) -> None:
+        raise MlflowException("no answer")
+
+    monkeypatch.setattr(tracker.client, "get_model_version_by_alias", away)
+    assert "Serve:  the model registry doesn't answer now (no answer)" in tracker.next_steps("abc", model="digits")
+
+
+def test_what_a_server_denies_is_told_from_what_is_away(tracker: Tracker) -> None:
+    tracker.tracking_uri = "http://host"
+    with pytest.raises(TrackingError, match=r"not yours.*Ask whoever runs the server for the right"), tracker:
+        raise MlflowException("not yours", error_code=PERMISSION_DENIED)
