@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from lds_mlflow.config import AUTO, NO_RUN, Configs, Options, Settings, StepConfig, parse
 from lds_mlflow.entry.fingerprint import digest_of_feature_code, fingerprint_of
 from lds_mlflow.entry.graph import REGISTER, STEPS, TEST_PARTS, Input, Step, steps_behind
-from lds_mlflow.errors import ConfigError, GoneError
+from lds_mlflow.errors import ArtifactError, ConfigError, GoneError
 from lds_mlflow.machine.files import remove
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
@@ -199,14 +199,19 @@ class Runner:
 
         Raises:
             ConfigError: It is a run of another step.
-            GoneError: What it stored is not there any more.
+            ArtifactError: What it stored is not there any more.
         """
         run = self.tracker.open(reference)
         if run.step == REGISTER:
             run = self.tracker.results.upstream(run, "model")
         missing = self.tracker.results.missing(run)
         if missing:
-            raise GoneError.of(run.id, f"{needed.parameter}={reference}", found=missing)
+            raise ArtifactError(
+                f"{needed.parameter}={reference}",
+                found=missing,
+                expected="all that the run has stored",
+                remedy=f"Restore it and remove the run's tag {tags.GONE}, if it has one, or give auto.",
+            )
         if run.step not in needed.steps:
             raise ConfigError(
                 needed.parameter,

@@ -6,7 +6,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, PERMISSION_DENIED
 
-from lds_mlflow.errors import ConfigError, GoneError, LdsError
+from lds_mlflow.errors import ArtifactError, ConfigError, GoneError, LdsError
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from tests.conftest import MakePipeline
 from tests.unit.pipeline.conftest import QUIET
@@ -107,6 +107,20 @@ def test_a_file_that_was_cut_short_is_missed_by_its_size(make_pipeline: MakePipe
     assert any(f"run {spoilt.id[:8]} can't be reused: artifact latents has" in line for line in said)
 
 
+def test_a_run_that_is_named_is_refused_while_its_result_is_gone_and_used_once_that_is_restored(
+    make_pipeline: MakePipeline, said: list[str]
+) -> None:
+    model = _own_artifacts(make_pipeline, "train")
+    with model.folder("") as folder:
+        aside = (folder / "model").rename(folder / "aside")
+        said.clear()
+        with pytest.raises(ArtifactError, match=rf"train_run={model.id}: found artifact model is gone.*give auto"):
+            make_pipeline("encode", train_run=model.id, reuse=False).run("encode")
+        assert said == []
+        aside.rename(folder / "model")
+    assert make_pipeline("encode", train_run=model.id, reuse=False).run("encode").inputs["train"] == model.id
+
+
 def test_content_that_was_changed_is_found_when_it_is_read_and_made_again(
     make_pipeline: MakePipeline, tracker: Tracker, said: list[str]
 ) -> None:
@@ -123,7 +137,7 @@ def test_content_that_was_changed_is_found_when_it_is_read_and_made_again(
     assert tracker.open(encoded.id).digest == encoded.digest
     # Whoever names it is told, before anything is computed.
     said.clear()
-    with pytest.raises(GoneError, match=rf"train_run={spoilt.id}.*digest.*give auto"):
+    with pytest.raises(ArtifactError, match=rf"train_run={spoilt.id}.*digest.*lds\.gone.*give auto"):
         make_pipeline("encode", train_run=spoilt.id).run("encode")
     assert said == []
 
