@@ -7,8 +7,10 @@ from typing import Any, Self
 __all__ = [
     "ArtifactError",
     "ConfigError",
+    "DamageError",
     "DataError",
     "DiskFullError",
+    "GoneError",
     "Interrupted",
     "LdsError",
     "ProtocolError",
@@ -93,6 +95,36 @@ class DataError(LdsError):
 
 class ArtifactError(LdsError):
     """A stored artifact is missing, damaged, or of another type than expected."""
+
+
+class DamageError(ArtifactError):
+    """A stored value is no longer what was stored."""
+
+
+class GoneError(ArtifactError):
+    """What a finished run stored is no longer there, or no longer what was stored.
+
+    Args:
+        what: What is wrong.
+        found: What was found there.
+        expected: What should have been there.
+        remedy: What the user can do about it.
+        run_id: The run.
+    """
+
+    def __init__(self, what: str, *, found: str, expected: str, remedy: str, run_id: str = "") -> None:
+        self.run_id = run_id
+        super().__init__(what, found=found, expected=expected, remedy=remedy)
+
+    @classmethod
+    def of(cls, run_id: str, what: str, *, found: str) -> Self:
+        """Returns the error of something that a run has stored."""
+        remedy = "Restore it, or give auto in place of the run, which makes again what is gone."
+        return cls(what, found=found, expected="what the run has stored", remedy=remedy, run_id=run_id)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make, what = super().__reduce__()
+        return partial(make, run_id=self.run_id), what
 
 
 class ProtocolError(LdsError):

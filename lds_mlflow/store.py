@@ -14,7 +14,7 @@ from pydantic_core import to_jsonable_python
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from lds_mlflow.errors import ArtifactError, first_line
+from lds_mlflow.errors import ArtifactError, DamageError, first_line
 from lds_mlflow.machine.files import digest_of_bytes, digest_of_file, require_free_space, write_atomically
 
 __all__ = ["load_value", "save_value"]
@@ -24,6 +24,7 @@ _MANIFEST = "manifest.json"
 _ENTRIES = {"format", "kind", "digest", "tensors_sha256", "fields"}
 _FORMAT = 1
 _HEADROOM = 2**20
+_REMEDY = "Restore the artifact, or run the command with reuse=false to make it again."
 
 T = TypeVar("T")
 
@@ -66,7 +67,8 @@ def load_value(kind: type[T], folder: Path) -> T:
     """Reads a value of a kind from a folder.
 
     Raises:
-        ArtifactError: It is missing, of another kind, or its content doesn't have the digest of its manifest.
+        DamageError: It is missing, or its content doesn't have the digest of its manifest.
+        ArtifactError: It is of another kind or format.
     """
     manifest = _read_manifest(kind, folder)
     tensors_digest = digest_of_file(folder / _TENSORS)
@@ -94,7 +96,12 @@ def _read_manifest(kind: type[T], folder: Path) -> dict[str, Any]:
             folder, "a manifest that can't be read", f"JSON with the keys {', '.join(sorted(_ENTRIES))}"
         ) from error
     if (manifest["kind"], manifest["format"]) != (kind.__name__, _FORMAT):
-        raise _broken(folder, found, f"a {kind.__name__} of format {_FORMAT}")
+        raise ArtifactError(
+            f"artifact {folder.name} in {folder.parent}",
+            found=found,
+            expected=f"a {kind.__name__} of format {_FORMAT}",
+            remedy=_REMEDY,
+        )
     return dict(manifest)
 
 
@@ -148,10 +155,5 @@ def _digest(tensors_digest: str, plain: dict[str, Any]) -> str:
     return digest_of_bytes(tensors_digest.encode(), json.dumps(plain, sort_keys=True).encode())
 
 
-def _broken(folder: Path, found: str, expected: str) -> ArtifactError:
-    return ArtifactError(
-        f"artifact {folder.name} in {folder.parent}",
-        found=found,
-        expected=expected,
-        remedy="Restore the artifact, or run the command with reuse=false to make it again.",
-    )
+def _broken(folder: Path, found: str, expected: str) -> DamageError:
+    return DamageError(f"artifact {folder.name} in {folder.parent}", found=found, expected=expected, remedy=_REMEDY)

@@ -177,6 +177,9 @@ class Bench:
         return self.runner.config(kind, {name: value for name, value in values.items() if name in kind.model_fields})
 
     def _open(self, seed: int) -> _Basis:
+        return self.runner.healing(lambda: self._read(seed))
+
+    def _read(self, seed: int) -> _Basis:
         runner = self.runner
         runs = SeedRuns(runner, shared_runs(runner, {}, self.parent), seed, self.parent).baseline()
         data = runs["data"].without(*TEST_PARTS)

@@ -169,7 +169,7 @@ def _register(models: Sequence[FinishedRun], values: Mapping[str, Value], runner
 def _note(registered: FinishedRun, markdown: str, runner: Runner) -> None:
     registry = runner.tracker.registry
     for version in registry.of_run(registered.id):
-        registry.note(version, version.with_section("Search", markdown), {})
+        registry.note(version, {}, description=version.with_section("Search", markdown))
 
 
 def _sentence(

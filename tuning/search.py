@@ -10,7 +10,8 @@ from lds_mlflow.entry.fingerprint import digest_of_step_code
 from lds_mlflow.entry.graph import STEPS, steps_behind
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.files import digest_of_bytes
-from lds_mlflow.pipeline.runner import Ending, Runner
+from lds_mlflow.pipeline.records import Ending
+from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
 from lds_mlflow.tracking import Run, tags
 from tuning.bench import Bench
@@ -82,7 +83,8 @@ class Search:
         # Workers of this machine that were killed on the way have left runs of theirs.
         self.tracker.end_orphans()
         log_study(study, lead, self.config)
-        lines = [*confirm(study, self.config, self.runner, lead), _what_mattered(study)]
+        confirmed = self.runner.healing(lambda: confirm(study, self.config, self.runner, lead))
+        lines = [*confirmed, _what_mattered(study)]
         for line in lines:
             self.say(line)
         lead.log_tags({tags.SENTENCE: lines[0]})

@@ -51,7 +51,7 @@ def _shared(runner: Runner, known: Runs, parent: str) -> dict[str, FinishedRun]:
         return shared_runs(runner, known, parent)
     (needed,) = STEPS["ablate"].inputs
     given = runner.open(needed, reference)
-    data = runner.tracker.open(given.inputs["data"])
+    data = runner.upstream(given, "data", parent=parent)
     return {**shared_runs(runner, {**known, "data": data}, parent), "train": given}
 
 

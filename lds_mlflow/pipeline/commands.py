@@ -12,7 +12,8 @@ from lds_mlflow.pipeline.ablation_runs import inputs_of_ablate
 from lds_mlflow.pipeline.dry_run import dry_run
 from lds_mlflow.pipeline.evaluation_runs import inputs_of_compare, inputs_of_register
 from lds_mlflow.pipeline.promotion import promote, promote_if_new
-from lds_mlflow.pipeline.runner import Ending, Gather, Runner, in_lines, log_data
+from lds_mlflow.pipeline.records import Ending, in_lines, log_data
+from lds_mlflow.pipeline.runner import Gather, Runner
 from lds_mlflow.reporting.comparison import comparison_note, models_chart
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.values import Evaluation
@@ -59,14 +60,15 @@ class Pipeline:
         self.tracker.end_orphans()
         run = self.tracker.begin(name, parent=None, values={})
         with Ending(run):
-            found = self.runner.resolve(name, {}, parent=run.id, own=run)
+            found = self.runner.healing(lambda: self.runner.resolve(name, {}, parent=run.id, own=run))
         if STEPS[name].registers and self.runner.configs[RegisterConfig].registered_model != NO_MODEL:
-            self.runner.resolve(REGISTER, {**self._behind(found), name: found}, parent=run.id)
-            promote_if_new(self.runner, run.id)
+            self.runner.healing(lambda: self._register(found, run.id))
         return found
 
-    def _behind(self, run: FinishedRun) -> dict[str, FinishedRun]:
-        return {name: self.tracker.open(run_id) for name, run_id in run.inputs.items()}
+    def _register(self, model: FinishedRun, parent: str) -> None:
+        behind = {stem: self.runner.upstream(model, stem, parent=parent) for stem in model.inputs}
+        self.runner.resolve(REGISTER, {**behind, model.step: model}, parent=parent)
+        promote_if_new(self.runner, parent)
 
     def main(self) -> Run:
         """Runs the whole pipeline, registers, and compares the baseline, the control and the finetuned model.
@@ -80,13 +82,16 @@ class Pipeline:
         with Ending(run):
             for config in filter(None, (self.runner.configs.get(step.config) for step in STEPS.values())):
                 run.log_params(config.model_dump(mode="json", exclude=set(REFERENCES)))
-            known = {"data": self.runner.resolve("data", {}, parent=run.id)}
-            log_data(run, known)
-            compared = self.runner.resolve(COMPARE, known, parent=run.id)
-            self._show(run, compared)
-            promote_if_new(self.runner, run.id)
+            self.runner.healing(lambda: self._compare(run))
             run.end("FINISHED")
         return run
+
+    def _compare(self, run: Run) -> None:
+        known = {"data": self.runner.resolve("data", {}, parent=run.id)}
+        log_data(run, known)
+        compared = self.runner.resolve(COMPARE, known, parent=run.id)
+        self._show(run, compared)
+        promote_if_new(self.runner, run.id)
 
     def promote(self) -> Run:
         """Decides on a registered version.
@@ -97,7 +102,8 @@ class Pipeline:
         """
         self.tracker.end_orphans()
         run = self.tracker.begin(PROMOTE, parent=None, values={tags.STEP: PROMOTE})
-        promote(self.runner, run)
+        with Ending(run):
+            self.runner.healing(lambda: promote(self.runner, run))
         return run
 
     def dry_run(self) -> Run:
@@ -109,12 +115,13 @@ class Pipeline:
         """
         self.tracker.end_orphans()
         run = self.tracker.begin("dry run", parent=None, values={})
-        dry_run(self.runner, run)
+        with Ending(run):
+            self.runner.healing(lambda: dry_run(self.runner, run))
         return run
 
     def _show(self, run: Run, compared: FinishedRun) -> None:
         """Shows on main's own run what was compared."""
-        runs = {label: self.tracker.open(run_id) for label, run_id in compared.inputs.items()}
+        runs = {label: self.runner.upstream(compared, label, parent=run.id) for label in compared.inputs}
         evaluations = {
             label: found.load(Evaluation, f"evaluation_{found.params['part']}") for label, found in runs.items()
         }

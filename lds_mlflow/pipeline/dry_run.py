@@ -1,7 +1,8 @@
 """`train` with dry_run=true: what a training would cost and log, without training."""
 
 from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig, parse
-from lds_mlflow.pipeline.runner import Ending, Runner, log_data
+from lds_mlflow.pipeline.records import log_data
+from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.recipes.costs import estimate_costs
 from lds_mlflow.tracking import Run, tags
 from lds_mlflow.values import ExampleSet
@@ -17,28 +18,27 @@ def dry_run(runner: Runner, run: Run) -> None:
     Augmentation is estimated with its default parameters, and finetuning with those and the parameters of training.
     """
     config = runner.configs[TrainConfig]
-    with Ending(run):
-        run.log_tags({tags.STEP: _NAME})
-        run.log_params(config.model_dump(mode="json"))
-        inputs = runner.inputs(config, {}, parent=run.id)
-        log_data(run, inputs)
-        examples = inputs["data"].load(ExampleSet, "train")
-        shared = config.model_dump(include=set(FinetuneConfig.model_fields))
-        augment, finetune = parse(AugmentConfig, {}), parse(FinetuneConfig, shared)
-        costs = estimate_costs(
-            config,
-            augment,
-            finetune,
-            examples,
-            checkpoint_every=runner.options.checkpoint_every,
-            device=runner.device,
-            ranks=runner.ranks,
-        )
-        run.log_metrics({f"plan/{name}": value for name, value in (costs.measured | costs.calculated).items()})
-        batches = f"in batches of {config.batch_size}"
-        steps = f"{config.train_steps:,} training steps and {finetune.finetune_steps:,} finetuning steps {batches}"
-        head = f"{steps}, on {len(examples):,} examples and {runner.device}"
-        run.log_note(f"**{_NAME}**: {head}\n\n```\n{costs.table()}\n```")
-        run.log_tags({tags.SENTENCE: head})
-        runner.say(f"{_NAME:<11}{head}\n{costs.table()}")
-        run.end("FINISHED")
+    run.log_tags({tags.STEP: _NAME})
+    run.log_params(config.model_dump(mode="json"))
+    inputs = runner.inputs(config, {}, parent=run.id)
+    log_data(run, inputs)
+    examples = inputs["data"].load(ExampleSet, "train")
+    shared = config.model_dump(include=set(FinetuneConfig.model_fields))
+    augment, finetune = parse(AugmentConfig, {}), parse(FinetuneConfig, shared)
+    costs = estimate_costs(
+        config,
+        augment,
+        finetune,
+        examples,
+        checkpoint_every=runner.options.checkpoint_every,
+        device=runner.device,
+        ranks=runner.ranks,
+    )
+    run.log_metrics({f"plan/{name}": value for name, value in (costs.measured | costs.calculated).items()})
+    batches = f"in batches of {config.batch_size}"
+    steps = f"{config.train_steps:,} training steps and {finetune.finetune_steps:,} finetuning steps {batches}"
+    head = f"{steps}, on {len(examples):,} examples and {runner.device}"
+    run.log_note(f"**{_NAME}**: {head}\n\n```\n{costs.table()}\n```")
+    run.log_tags({tags.SENTENCE: head})
+    runner.say(f"{_NAME:<11}{head}\n{costs.table()}")
+    run.end("FINISHED")

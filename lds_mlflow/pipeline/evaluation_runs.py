@@ -18,7 +18,7 @@ def inputs_of_compare(runner: Runner, config: CompareConfig, known: Runs, parent
     models: dict[str, FinishedRun] = {}
     for label, reference in named_runs(config.runs):
         found = runner.open(MODELS, reference)
-        name = label or _name(runner, found)
+        name = label or _name(runner, found, parent)
         if name in models:
             raise ConfigError(
                 "runs",
@@ -76,7 +76,7 @@ def evaluate_model(
     runner: Runner, label: str, model: FinishedRun, known: Runs, parent: str, **changes: str | int
 ) -> FinishedRun:
     """Returns the evaluation of a model, with changes to the command's configuration of it."""
-    data = runner.tracker.open(model.inputs["data"])
+    data = runner.upstream(model, "data", parent=parent)
     without = {} if takes_classifier(runner, data) else {"classifier_run": NO_RUN}
     settled = {name: run for name, run in known.items() if name == "classifier"}
     return runner.resolve(
@@ -94,6 +94,6 @@ def takes_classifier(runner: Runner, data: FinishedRun) -> bool:
     return data.metrics["data/classes"] > 0 or runner.configs[EvaluateConfig].features == "classifier"
 
 
-def _name(runner: Runner, run: FinishedRun) -> str:
-    model = runner.tracker.open(run.inputs["model"]) if run.step == "evaluate" else run
+def _name(runner: Runner, run: FinishedRun, parent: str) -> str:
+    model = runner.upstream(run, "model", parent=parent) if run.step == "evaluate" else run
     return f"{model.step} {model.id[:8]}"

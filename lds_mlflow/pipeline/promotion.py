@@ -2,6 +2,9 @@
 
 One version at a time is the champion. A candidate is compared with it by the part select, and takes its place only
 through the gate (`metrics/gate.py`); the decision, with its figures, is written on the version either way.
+
+A promotion is noted on the version before the alias is set, as pending, and confirmed after it; so is a rollback. A
+command that was stopped in between leaves the note, and the next one completes what it says.
 """
 
 import json
@@ -17,16 +20,18 @@ from lds_mlflow.entry.points import PROMOTE
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.metrics import Decision, Limit, Limits, decide
 from lds_mlflow.pipeline.evaluation_runs import can_be_judged, evaluate_model
-from lds_mlflow.pipeline.runner import Ending, Runner, Runs
+from lds_mlflow.pipeline.records import Ending
+from lds_mlflow.pipeline.runner import Runner, Runs
 from lds_mlflow.reporting.comparison import comparison_report, comparison_table
-from lds_mlflow.tracking import CHAMPION, FinishedRun, Run, Version, tags
+from lds_mlflow.tracking import CHAMPION, NONE, FinishedRun, Run, Version, tags
 from lds_mlflow.values import Evaluation, LatentDistribution
 
 __all__ = ["promote", "promote_if_new"]
 
-_NONE = "none"
 _SETTLE_SECONDS = 2.0
 _SECTION = "Promotion"
+_REFUSAL, _PROMOTION, _ROLLBACK = "refusal", "promotion", "rollback to version "
+"""What is pending with a version: a note on why it stays a challenger, its promotion, or the champion before it."""
 
 
 def promote_if_new(runner: Runner, parent: str) -> None:
@@ -35,14 +40,22 @@ def promote_if_new(runner: Runner, parent: str) -> None:
     registry, name = runner.tracker.registry, config.registered_model
     if name == NO_MODEL:
         return
+    with _one_at_a_time(runner, config):
+        _complete(runner, name)
     candidate, champion = registry.get(name, config.candidate), registry.find(name, CHAMPION)
     if champion is not None and champion.number == candidate.number:
         runner.say(f"{PROMOTE:<11}version {candidate.number} of {name} is the champion already")
-    elif candidate.tags.get(tags.JUDGED_AGAINST) == (champion.number if champion else _NONE):
+    elif _is_judged(candidate, champion):
         runner.say(f"{PROMOTE:<11}version {candidate.number} of {name}: {candidate.tags[tags.DECISION]}")
     else:
         run = runner.tracker.begin(PROMOTE, parent=parent, values={tags.STEP: PROMOTE})
-        promote(runner, run)
+        with Ending(run):
+            promote(runner, run)
+
+
+def _is_judged(candidate: Version, champion: Version | None) -> bool:
+    against = champion.number if champion else NONE
+    return candidate.tags.get(tags.JUDGED_AGAINST) == against and candidate.tags.get(tags.PENDING, NONE) == NONE
 
 
 def promote(runner: Runner, run: Run) -> None:
@@ -56,9 +69,10 @@ def promote(runner: Runner, run: Run) -> None:
         TrackingError: There is no such version; or none to restore.
     """
     config = runner.configs[PromoteConfig]
-    with Ending(run), _one_at_a_time(runner, config):
+    with _one_at_a_time(runner, config):
         run.log_params(config.model_dump(mode="json"))
-        sentence = _roll_back(runner, config) if config.rollback else _decide(runner, config, run)
+        completed = _complete(runner, config.registered_model)
+        sentence = _roll_back(runner, config, completed) if config.rollback else _decide(runner, config, run, completed)
         runner.say(f"{PROMOTE:<11}{sentence}")
         run.log_tags({tags.SENTENCE: sentence})
         run.log_note(f"**{PROMOTE}**: {sentence}.")
@@ -73,33 +87,64 @@ def _one_at_a_time(runner: Runner, config: PromoteConfig) -> Iterator[None]:
         yield
 
 
-def _decide(runner: Runner, config: PromoteConfig, run: Run) -> str:
+def _complete(runner: Runner, name: str) -> Version | None:
+    """Completes what a command that was stopped has begun and the alias shows as done.
+
+    Returns:
+        The version whose promotion or rollback it has completed, or None where there was none.
+    """
+    registry, completed = runner.tracker.registry, None
+    for version in registry.pending(name):
+        champion = registry.find(name, CHAMPION)
+        pending = version.tags[tags.PENDING]
+        if champion is not None and champion.number == _next_champion(version):
+            if pending != _PROMOTION:
+                _note_rollback(runner, version, champion)
+            registry.note(version, {tags.PENDING: NONE})
+            completed = registry.get(name, version.number)
+            runner.say(f"{PROMOTE:<11}completed the {pending} of version {version.number}, which had been interrupted")
+    return completed
+
+
+def _next_champion(version: Version) -> str:
+    """Returns the number of the version that is the champion once what is pending with a version is done."""
+    pending = version.tags[tags.PENDING]
+    return version.number if pending == _PROMOTION else pending.removeprefix(_ROLLBACK)
+
+
+def _decide(runner: Runner, config: PromoteConfig, run: Run, completed: Version | None) -> str:
     registry, name = runner.tracker.registry, config.registered_model
     candidate = registry.get(name, config.candidate)
     while True:
         champion = registry.find(name, CHAMPION)
         if champion is not None and champion.number == candidate.number:
+            if completed is not None and completed.number == candidate.number:
+                return f"version {candidate.number} of {name} {completed.tags[tags.DECISION]}"
+            registry.note(candidate, {tags.PENDING: NONE})
             return f"version {candidate.number} of {name} is the champion already"
         decision, evaluated = _judge(runner, config, candidate, champion, run)
+        sentence = _note(runner, run, candidate, champion, decision=decision, evaluated=evaluated)
         if not decision.promotes or _crown(runner, candidate, champion):
-            return _note(runner, run, candidate, champion, decision=decision, evaluated=evaluated)
+            registry.note(candidate, {tags.PENDING: NONE})
+            run.log_metrics({f"promote/{limit.name}_holds": float(limit.holds) for limit in decision.limits})
+            return sentence
         runner.say(f"{PROMOTE:<11}another version has become the champion in the meantime, so the decision is repeated")
 
 
 def _judge(
     runner: Runner, config: PromoteConfig, candidate: Version, champion: Version | None, run: Run
 ) -> tuple[Decision, dict[str, FinishedRun]]:
-    registered = runner.tracker.open(candidate.run_id)
-    data = runner.tracker.open(registered.inputs["data"])
+    registered = _registering(runner, candidate)
+    data = runner.upstream(registered, "data", parent=run.id)
     if not can_be_judged(runner, data):
         says = "not judged: the examples have no classes, so another extractor than the classifier is needed (features)"
         return Decision((Limit("features", False, says),), ()), {}
     if champion is not None:
-        other = runner.tracker.open(runner.tracker.open(champion.run_id).inputs["data"])
+        other = runner.upstream(_registering(runner, champion), "data", parent=run.id)
         if other.digest != data.digest:
             says = f"not comparable: version {champion.number} was made from other examples"
             return Decision((Limit("data", False, says),), ()), {}
-    classifier = _classifier_of(runner, registered)
+    classifier = _classifier_of(runner, registered, run.id)
     versions = {"champion": champion, "candidate": candidate}
     runs = {
         label: _evaluate(runner, label, version, classifier, run.id)
@@ -122,10 +167,10 @@ def _judge(
 
 
 def _evaluate(runner: Runner, label: str, version: Version, classifier: Runs, parent: str) -> FinishedRun:
-    registered = runner.tracker.open(version.run_id)
+    registered = _registering(runner, version)
     distribution = registered.load(LatentDistribution, "distribution")
     settings = {name: registered.params[name] for name in ("sampler_sigma", "sampler_components")}
-    model = runner.tracker.open(registered.inputs["model"])
+    model = runner.upstream(registered, "model", parent=parent)
     return evaluate_model(
         runner,
         f"{label}, version {version.number}, select",
@@ -139,13 +184,27 @@ def _evaluate(runner: Runner, label: str, version: Version, classifier: Runs, pa
     )
 
 
-def _classifier_of(runner: Runner, registered: FinishedRun) -> dict[str, FinishedRun]:
+def _registering(runner: Runner, version: Version) -> FinishedRun:
+    """Returns the run that registered a version."""
+    try:
+        return runner.tracker.open(version.run_id)
+    except TrackingError as error:
+        raise TrackingError(
+            f"run {version.run_id}, which registered version {version.number} of {version.name}",
+            found=error.found,
+            expected="a finished run, by which this version can be judged",
+            remedy="Restore the run, register the model again, or set the alias champion in the MLflow UI.",
+        ) from error
+
+
+def _classifier_of(runner: Runner, registered: FinishedRun, parent: str) -> dict[str, FinishedRun]:
     """Returns the classifier that the candidate's sampler was chosen by, for both to be measured by one."""
     chosen = registered.load(LatentDistribution, "distribution").sampler
     if chosen not in registered.inputs:
         return {}
-    behind = runner.tracker.open(registered.inputs[chosen]).inputs
-    return {name: runner.tracker.open(run_id) for name, run_id in behind.items() if name == "classifier"}
+    evaluated = runner.upstream(registered, chosen, parent=parent)
+    found = [name for name in evaluated.inputs if name == "classifier"]
+    return {name: runner.upstream(evaluated, name, parent=parent) for name in found}
 
 
 def _crown(runner: Runner, candidate: Version, champion: Version | None) -> bool:
@@ -170,7 +229,8 @@ def _note(
     decision: Decision,
     evaluated: Runs,
 ) -> str:
-    before = champion.number if champion else _NONE
+    """Writes a decision on a version; one that promotes is pending until the alias is set. Returns it as a sentence."""
+    registry, before = runner.tracker.registry, champion.number if champion else NONE
     if decision.promotes:
         place = f"in place of version {before}" if champion else "as the first champion"
         verdict = f"became the champion {place}: {decision.sentence}"
@@ -179,20 +239,27 @@ def _note(
     figures = {
         row.name: [row.value, row.reference_value, row.difference, row.low, row.high] for row in decision.comparisons
     }
+    if decision.promotes:
+        registry.note(candidate, {tags.PENDING: _PROMOTION, tags.REPLACED: before})
+    else:
+        registry.note(candidate, {tags.PENDING: _REFUSAL})
+        registry.remove_tag(candidate, tags.REPLACED)
     notes = {tags.DECISION: verdict, tags.JUDGED_AGAINST: before, tags.PROMOTE_RUN: run.id}
-    notes |= {tags.REPLACED: before} if decision.promotes else {}
     notes |= {tags.FIGURES: json.dumps({name: [float(f"{x:.4g}") for x in row] for name, row in figures.items()})}
     which = {"candidate": tags.CANDIDATE_RUN, "champion": tags.CHAMPION_RUN}
     notes |= {which[label]: found.id for label, found in evaluated.items()}
-    runner.tracker.registry.note(candidate, candidate.with_section(_SECTION, f"This version {verdict}."), notes)
-    run.log_metrics({f"promote/{limit.name}_holds": float(limit.holds) for limit in decision.limits})
+    registry.note(candidate, notes, description=candidate.with_section(_SECTION, f"This version {verdict}."))
     return f"version {candidate.number} of {candidate.name} {verdict}"
 
 
-def _roll_back(runner: Runner, config: PromoteConfig) -> str:
+def _roll_back(runner: Runner, config: PromoteConfig, completed: Version | None) -> str:
     registry, name = runner.tracker.registry, config.registered_model
     champion = registry.get(name, CHAMPION)
-    before = registry.find(name, champion.tags.get(tags.REPLACED, _NONE))
+    if completed is not None and completed.number != champion.number:
+        # The rollback that this command had begun; it doesn't go one further back.
+        return f"version {completed.number} of {name} {completed.tags[tags.DECISION]}"
+    replaced = champion.tags.get(tags.REPLACED, NONE)
+    before = None if replaced == NONE else registry.find(name, replaced)
     if before is None:
         raise TrackingError(
             f"the champion before version {champion.number} of {name}",
@@ -200,8 +267,16 @@ def _roll_back(runner: Runner, config: PromoteConfig) -> str:
             expected="a version that this champion has replaced",
             remedy="Promote another version with candidate=NUMBER.",
         )
+    registry.note(champion, {tags.PENDING: f"{_ROLLBACK}{before.number}"})
     registry.set_alias(before, CHAMPION)
-    verdict = f"was rolled back: version {before.number} is the champion again"
-    notes = {tags.DECISION: verdict, tags.JUDGED_AGAINST: before.number}
-    registry.note(champion, champion.with_section(_SECTION, f"This version {verdict}."), notes)
+    verdict = _note_rollback(runner, champion, before)
+    registry.note(champion, {tags.PENDING: NONE})
     return f"version {champion.number} of {name} {verdict}"
+
+
+def _note_rollback(runner: Runner, champion: Version, before: Version) -> str:
+    verdict = f"was rolled back: version {before.number} is the champion again"
+    description = champion.with_section(_SECTION, f"This version {verdict}.")
+    notes = {tags.DECISION: verdict, tags.JUDGED_AGAINST: before.number}
+    runner.tracker.registry.note(champion, notes, description=description)
+    return verdict

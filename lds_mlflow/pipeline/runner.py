@@ -11,17 +11,19 @@ from filelock import FileLock, Timeout
 
 from lds_mlflow.config import AUTO, NO_RUN, Configs, Options, Settings, StepConfig, parse
 from lds_mlflow.entry.fingerprint import digest_of_feature_code, fingerprint_of
-from lds_mlflow.entry.graph import STEPS, TEST_PARTS, Input, Step, steps_behind
-from lds_mlflow.errors import ConfigError, Interrupted, without_passwords
+from lds_mlflow.entry.graph import REGISTER, STEPS, TEST_PARTS, Input, Step, steps_behind
+from lds_mlflow.errors import ArtifactError, ConfigError, GoneError
 from lds_mlflow.machine.files import remove
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
+from lds_mlflow.pipeline.records import Ending, in_lines, log_data, stand_for
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.tracking.context import Context
 
-__all__ = ["Ending", "Gather", "Runner", "Runs", "in_lines", "log_data"]
+__all__ = ["Gather", "Runner", "Runs"]
 
 C = TypeVar("C", bound=Settings)
+T = TypeVar("T")
 
 Runs = Mapping[str, FinishedRun]
 """Finished runs by what each is read as: the name of its step, or a label where there are several of one step."""
@@ -81,19 +83,83 @@ class Runner:
         digests = {stem: run.digest for stem, run in inputs.items()}
         fingerprint = fingerprint_of(step, config, digests, _outside(step, config))
         with self._lock(name, fingerprint):
-            # What this very command has made is never made again.
-            found = self.tracker.find(fingerprint, under=None if self.options.reuse else parent)
+            found = self._find(name, fingerprint, parent)
             if found:
                 self._say(name, f"reused run {found.id[:8]}: {found.sentence}")
                 if own:
-                    _stand_for(own, found)
+                    stand_for(own, found)
                 return found
             run = own or self.tracker.begin(f"{name} {label}".strip(), parent=parent, values={})
             run.log_tags(
                 {tags.STEP: name, tags.FINGERPRINT: fingerprint}
                 | {f"{tags.INPUT}{stem}": upstream.id for stem, upstream in inputs.items()}
+                | {f"{tags.INPUT_DIGEST}{stem}": digest for stem, digest in digests.items()}
             )
-            return self._execute(step, config, inputs, fingerprint, run)
+            if own:
+                return self._execute(step, config, inputs, fingerprint, run)
+            with Ending(run):
+                return self._execute(step, config, inputs, fingerprint, run)
+
+    def healing(self, work: Callable[[], T]) -> T:
+        """Does what a command does; if a result that it reads is gone, says so and begins again without that result.
+
+        What is finished by then is found again, and what is gone is made again where something needs it.
+
+        Args:
+            work: What the command does; it may be called several times.
+
+        Raises:
+            GoneError: What is gone is a run that the user has named.
+        """
+        while True:
+            try:
+                return work()
+            except GoneError as error:
+                if not self.tracker.results.give_up(error):
+                    raise
+                self._say("gone", f"{error.what}: found {error.found}. What needs it makes it again")
+
+    def upstream(self, run: FinishedRun, stem: str, *, parent: str) -> FinishedRun:
+        """Returns a run that another was made from, or one with the same result where that is gone.
+
+        Where there is none, it is returned though it is gone, since few steps read all that is behind their inputs.
+        Once a step has tried to read it, it is made again.
+
+        Args:
+            run: The run that was made from it.
+            stem: What it was read as: the name of its step, or "model".
+            parent: Id of the run to nest a new run under.
+
+        Raises:
+            ConfigError: It is to be made again, and this command's parameters make another.
+        """
+        results = self.tracker.results
+        before = results.upstream(run, stem)
+        if not results.missing(before):
+            return before
+        same = results.equal_to(before.digest)
+        if same or not results.is_gone(before):
+            return same or before
+        step = STEPS.get(before.step)
+        again = self.resolve(step.name, {}, parent=parent) if step and self.configs.get(step.config) else None
+        if again is None or again.digest != before.digest:
+            raise ConfigError(
+                f"run {run.id}",
+                found=f"that {stem} run {before.id}, which it was made from and which is needed, is gone",
+                expected="parameters of this command that make the same result again",
+                remedy=f"Give the parameters that the {stem} run was made with, or another model.",
+            )
+        return again
+
+    def _find(self, name: str, fingerprint: str, parent: str) -> FinishedRun | None:
+        # What this very command has made is never made again.
+        under = None if self.options.reuse else parent
+        for found in self.tracker.results.of_fingerprint(fingerprint, under=under):
+            missing = self.tracker.results.missing(found)
+            if not missing:
+                return found
+            self._say(name, f"run {found.id[:8]} can't be reused: {missing}")
+        return None
 
     def config(self, kind: type[C], changes: Mapping[str, Any]) -> C:
         """Returns the command's configuration of a kind, with changes.
@@ -119,18 +185,33 @@ class Runner:
         for needed in step.inputs:
             reference = getattr(config, needed.parameter)
             if reference not in (AUTO, NO_RUN):
-                self._add(found, needed, self.open(needed, reference))
+                self._add(found, needed, self.open(needed, reference), parent)
         for needed in step.inputs:
             if getattr(config, needed.parameter) == AUTO:
                 settled = {**known, **found}
                 made = needed.steps[0]
                 run = settled.get(made) or self.resolve(made, settled, parent=parent)
-                self._add(found, needed, run)
+                self._add(found, needed, run, parent)
         return found
 
     def open(self, needed: Input, reference: str) -> FinishedRun:
-        """Opens a run that a user names; raises ConfigError where it is one of another step."""
+        """Opens a run that a user names.
+
+        Raises:
+            ConfigError: It is a run of another step.
+            ArtifactError: What it stored is not there any more.
+        """
         run = self.tracker.open(reference)
+        if run.step == REGISTER:
+            run = self.tracker.results.upstream(run, "model")
+        missing = self.tracker.results.missing(run)
+        if missing:
+            raise ArtifactError(
+                f"{needed.parameter}={reference}",
+                found=missing,
+                expected="all that the run has stored",
+                remedy=f"Restore it and remove the run's tag {tags.GONE}, if it has one, or give auto.",
+            )
         if run.step not in needed.steps:
             raise ConfigError(
                 needed.parameter,
@@ -140,11 +221,11 @@ class Runner:
             )
         return run
 
-    def _add(self, found: dict[str, FinishedRun], needed: Input, run: FinishedRun) -> None:
+    def _add(self, found: dict[str, FinishedRun], needed: Input, run: FinishedRun, parent: str) -> None:
         # A finetuned model that another begins with was made from more than the baseline that it stands for.
         own = needed.stands_for or run.step
         wanted = set(steps_behind(own)) - {own}
-        behind = {stem: self.tracker.open(run_id) for stem, run_id in run.inputs.items() if stem in wanted}
+        behind = {stem: self.upstream(run, stem, parent=parent) for stem in run.inputs if stem in wanted}
         for name, upstream in {**behind, own: run}.items():
             before = found.setdefault(name, upstream)
             if before.digest != upstream.digest:
@@ -174,16 +255,15 @@ class Runner:
             interruption=self.interruption,
             say=self.say,
         )
-        with Ending(run):
-            started = monotonic()
-            run.log_params(config.model_dump(mode="json"))
-            log_data(run, inputs)
-            run.watch_system()
-            sentence = import_module(step.module).run(config, context)
-            run.log_metrics({"cost/seconds": monotonic() - started})
-            run.log_tags({tags.SENTENCE: sentence})
-            run.log_note(f"**{step.name}**: {in_lines(sentence)}.\n\n{context.lineage}")
-            run.end("FINISHED")
+        started = monotonic()
+        run.log_params(config.model_dump(mode="json"))
+        log_data(run, inputs)
+        run.watch_system()
+        sentence = import_module(step.module).run(config, context)
+        run.log_metrics({"cost/seconds": monotonic() - started})
+        run.log_tags({tags.SENTENCE: sentence})
+        run.log_note(f"**{step.name}**: {in_lines(sentence)}.\n\n{context.lineage}")
+        run.end("FINISHED")
         remove(checkpoint_path)
         self._say(step.name, f"done in {monotonic() - started:.1f} s: {sentence}")
         return self.tracker.open(run.id)
@@ -212,38 +292,6 @@ class Runner:
         self.say(f"{name:<11}{text}")
 
 
-class Ending:
-    """Ends a run as KILLED or FAILED where an exception leaves its block."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None or self.run.has_ended:
-            return
-        if not isinstance(error, Interrupted | KeyboardInterrupt):
-            said = without_passwords(str(error))
-            self.run.log_tags({tags.ERROR: f"{type(error).__name__}: {said}"[:5000]})
-            self.run.log_note(f"**Failed.** {said}"[:5000])
-        self.run.end("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
-
-
-def _stand_for(own: Run, found: FinishedRun) -> None:
-    own.log_metrics({name: value for name, value in found.metrics.items() if not name.startswith("system/")})
-    own.log_tags({tags.REUSED: found.id, tags.SENTENCE: found.sentence})
-    own.log_note(f"This run had nothing to do: {found.link} already has the result. {found.sentence}.")
-    own.end("FINISHED")
-
-
-def in_lines(sentence: str) -> str:
-    """Returns a sentence of several lines as Markdown that has them too."""
-    # In Markdown one newline is a space.
-    return sentence.replace("\n", "\n\n")
-
-
 def _inputs_as_named(runner: Runner, config: StepConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
     return runner.inputs(config, known, parent)
 
@@ -256,17 +304,6 @@ def _outside(step: Step, config: StepConfig) -> str:
     """Returns the digest of the files that a step reads from outside the pipeline, or "" where it reads none."""
     outside: Callable[[Any], str] | None = getattr(import_module(step.module), "outside", None)
     return outside(config) if outside else ""
-
-
-def log_data(run: Run, inputs: Runs) -> None:
-    """Logs the data set that a run was made from."""
-    source = inputs.get("data")
-    if source is not None:
-        n_examples = sum(int(value) for name, value in source.metrics.items() if name.endswith("_examples"))
-        where = source.params["data"]
-        run.log_dataset(
-            f"data run {source.id[:8]}", source=where, digest=source.digest, context="data", n_examples=n_examples
-        )
 
 
 Gather = Callable[[Runner, Any, Runs, str], dict[str, FinishedRun]]

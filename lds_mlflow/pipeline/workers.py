@@ -112,7 +112,7 @@ def _do(work: Callable[[Runner, Any], Result], task: Any) -> Result:
     runner.interruption = Interruption()
     try:
         with runner.interruption:
-            return work(runner, task)
+            return runner.healing(lambda: work(runner, task))
     except Interrupted as error:
         # The pool would take it for the task's own error, and go on with the next task.
         os._exit(128 + error.signum)

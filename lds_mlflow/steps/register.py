@@ -6,7 +6,7 @@ import pandas as pd
 
 from lds_mlflow.choices.figures import SUMMARY
 from lds_mlflow.choices.samplers import SAMPLERS
-from lds_mlflow.config import RegisterConfig
+from lds_mlflow.config import NO_MODEL, RegisterConfig
 from lds_mlflow.metrics import preferred
 from lds_mlflow.recipes.models import codec_of
 from lds_mlflow.recipes.samplers import generator_as_configured
@@ -21,7 +21,7 @@ __all__ = ["run"]
 
 
 def run(config: RegisterConfig, context: Context) -> str:
-    """Stores the chosen `distribution`, and registers a model that draws from it."""
+    """Stores the chosen `distribution`, and registers a model that draws from it, unless its name is to be none."""
     found = {name: context.inputs[name] for name in SAMPLERS if name in context.inputs}
     evaluations = {name: evaluated.load(Evaluation, "evaluation_select") for name, evaluated in found.items()}
     if config.served_sampler != "auto":
@@ -42,6 +42,8 @@ def run(config: RegisterConfig, context: Context) -> str:
     sentence = f"{source.step} {source.id[:8]}, with samples drawn from {distribution.name} ({why})"
     card = model_card(context.inputs, distribution.name, evaluations.get(chosen), context.lineage, sentence=sentence)
     context.run.log_text(card, "model_card.md")
+    if config.registered_model == NO_MODEL:
+        return f"{sentence}; not registered, since registered_model is {NO_MODEL}"
     version = register_sampler(
         context.run,
         weights,

@@ -2,8 +2,8 @@
 
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.lineage import FinishedRun
-from lds_mlflow.tracking.registry import CHAMPION, NEWEST, Version, register_sampler
+from lds_mlflow.tracking.registry import CHAMPION, NEWEST, NONE, Version, register_sampler
 from lds_mlflow.tracking.runs import Run
 from lds_mlflow.tracking.tracker import Tracker
 
-__all__ = ["CHAMPION", "NEWEST", "FinishedRun", "Run", "Tracker", "Version", "register_sampler", "tags"]
+__all__ = ["CHAMPION", "NEWEST", "NONE", "FinishedRun", "Run", "Tracker", "Version", "register_sampler", "tags"]

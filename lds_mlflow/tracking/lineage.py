@@ -1,19 +1,22 @@
 """A finished run, as what later steps read."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from copy import copy
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from mlflow.artifacts import download_artifacts
+from mlflow.artifacts import download_artifacts, list_artifacts
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.utils.uri import is_local_uri
 
-from lds_mlflow.errors import ArtifactError, ProtocolError
+from lds_mlflow.errors import ArtifactError, DamageError, GoneError, ProtocolError
 from lds_mlflow.store import load_value
 from lds_mlflow.tracking import tags
+from lds_mlflow.tracking.patience import is_outage
 
 __all__ = ["FinishedRun"]
 
@@ -58,6 +61,11 @@ class FinishedRun:
         return str(self.entity.data.tags.get(tags.SENTENCE, ""))
 
     @property
+    def version(self) -> str:
+        """The version of a registered model that it says it has registered, as NAME/NUMBER, or ""."""
+        return str(self.entity.data.tags.get(tags.VERSION, ""))
+
+    @property
     def link(self) -> str:
         """Its step and id in Markdown, with a link that works in MLflow's UI."""
         return f"[{self.step} {self.id[:8]}](#/experiments/{self.entity.info.experiment_id}/runs/{self.id})"
@@ -84,26 +92,60 @@ class FinishedRun:
             if name.startswith(tags.INPUT)
         }
 
+    @property
+    def input_digests(self) -> dict[str, str]:
+        """Steps to what identifies the results that it read."""
+        return {
+            name.removeprefix(tags.INPUT_DIGEST): value
+            for name, value in self.entity.data.tags.items()
+            if name.startswith(tags.INPUT_DIGEST)
+        }
+
+    def missing(self) -> str:
+        """Returns what is missing of its result, in words, or "" where all of it is there with its size.
+
+        It asks for names and sizes alone. Content that was changed is found by its digest when it is read.
+        """
+        found = self.entity.data.tags.get(tags.GONE)
+        stored: dict[str, int | None] = json.loads(self.entity.data.tags.get(tags.STORED, "{}"))
+        if found or not stored:
+            return found or ""
+        there = self._listing("")
+        for name, size in stored.items():
+            if name not in there:
+                return f"artifact {name} is gone"
+            n_bytes = None if size is None else sum(n or 0 for n in self._listing(name).values())
+            if n_bytes is not None and size is not None and n_bytes < size:
+                return f"artifact {name} has {n_bytes:,} bytes of {size:,}"
+        return ""
+
     def without(self, *artifacts: str) -> "FinishedRun":
         """Returns the run for a reader that may not have some of its artifacts, nor figures of the test part."""
-        return FinishedRun(self.entity, self.tracking_uri, self.sealed | set(artifacts))
+        found = copy(self)
+        found.sealed = self.sealed | set(artifacts)
+        return found
 
     def load(self, kind: type[T], name: str) -> T:
         """Reads the value stored as the artifact `name`.
 
         Raises:
-            ArtifactError: It is missing or damaged.
+            GoneError: It is gone or damaged.
+            ArtifactError: It can't be had, or is of another kind.
             ProtocolError: It is sealed.
         """
         with self.folder(name) as folder:
-            return load_value(kind, folder)
+            try:
+                return load_value(kind, folder)
+            except DamageError as error:
+                raise GoneError.of(self.id, f"artifact {name} of run {self.id}", found=error.found) from error
 
     @contextmanager
     def folder(self, name: str) -> Iterator[Path]:
         """Gives a local folder with the artifact `name`: where it lies, or a copy for the time being.
 
         Raises:
-            ArtifactError: It can't be had.
+            GoneError: It is gone.
+            ArtifactError: It can't be had, though it may be there.
             ProtocolError: It is sealed.
         """
         if self.sealed and (not Path(name).parts or {*Path(name).parts} & {*self.sealed, ".."}):
@@ -119,10 +161,32 @@ class FinishedRun:
             try:
                 path = download_artifacts(artifact_uri=uri, dst_path=copy, tracking_uri=self.tracking_uri)
             except (MlflowException, OSError) as error:
+                # Whether it is gone is not for the failed download to say, but for a store that answers.
+                what, place = f"artifact {name} of run {self.id}", PurePosixPath(name)
+                if place.name not in self._listing("" if place.parent == PurePosixPath() else str(place.parent)):
+                    raise GoneError.of(self.id, what, found="no such artifact") from error
+                if is_outage(error):
+                    raise
                 raise ArtifactError.because(
                     error,
-                    f"artifact {name} of run {self.id}",
+                    what,
                     expected="a folder that can be read",
-                    remedy="Restore the artifact, or run the command with reuse=false to make it again.",
+                    remedy="Give this command the right to read it, or run it with reuse=false to make it again.",
                 ) from error
             yield Path(path)
+
+    def _listing(self, folder: str) -> dict[str, int | None]:
+        """Returns the names in a folder of the artifacts with their sizes in bytes, as the store has them now."""
+        uri = "/".join(filter(None, (self.entity.info.artifact_uri, folder)))
+        try:
+            found = list_artifacts(artifact_uri=uri, tracking_uri=self.tracking_uri)
+        except (MlflowException, OSError) as error:
+            if is_outage(error):
+                raise
+            raise ArtifactError.because(
+                error,
+                f"the artifacts of run {self.id}",
+                expected="a folder whose names this command may read",
+                remedy="Give this command the right to read it, or run it with reuse=false to make them again.",
+            ) from error
+        return {PurePosixPath(item.path).name: item.file_size for item in found}

@@ -11,16 +11,18 @@ from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, RunTag
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from lds_mlflow.errors import LdsError, TrackingError, first_line
 from lds_mlflow.tracking.outbox import Entry, Outbox, batch, ending, files, inputs
 
-__all__ = ["PatientClient", "deliver", "impatient", "is_outage"]
+__all__ = ["PatientClient", "deliver", "impatient", "is_outage", "is_refusal", "says_that_there_is_none"]
 
 _ANSWER_SECONDS, _UPLOAD_SECONDS = 10, 120
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _IN_ORDER = "what is logged is sent in order, and not in the background"
 _BUSY = (408, 429)
+_REFUSALS = (401, 403)
 _SERVER_ERROR = 500
 _STORES = ("boto3", "botocore")
 
@@ -189,6 +191,16 @@ def is_outage(error: BaseException) -> bool:
         return False
     status = _status(error)
     return status is None or status in _BUSY or status >= _SERVER_ERROR
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether an error says that the server knows what was asked, and denies it to this user."""
+    return isinstance(error, MlflowException | requests.RequestException) and _status(error) in _REFUSALS
+
+
+def says_that_there_is_none(error: MlflowException) -> bool:
+    """Whether a store answers that there is no such thing; every other error leaves open whether there is one."""
+    return bool(error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST))
 
 
 def _status(error: BaseException | None) -> int | None:

@@ -9,8 +9,11 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 from mlflow import MlflowClient
+from mlflow.artifacts import list_artifacts
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, ErrorCode
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
@@ -19,18 +22,32 @@ from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.serving.sampler import DISTRIBUTIONS, WEIGHTS, defaults_of
 from lds_mlflow.store import save_value
+from lds_mlflow.tracking import tags
+from lds_mlflow.tracking.patience import says_that_there_is_none
 from lds_mlflow.tracking.runs import Run
 from lds_mlflow.values import LatentDistribution, ModelWeights
 
-__all__ = ["CHAMPION", "NEWEST", "Registry", "Version", "register_sampler"]
+__all__ = ["CHAMPION", "MODELS_ADDRESS", "NEWEST", "NONE", "Registry", "Version", "register_sampler"]
 
 NEWEST = "challenger"
 """The alias of the newest version."""
 
+NONE = "none"
+"""What a tag of a version says where there is no other version, or nothing half done."""
+
+MODELS_ADDRESS = "models:/"
+"""What the address of a registered model begins with."""
+
 CHAMPION = "champion"
 """The alias of the version that has passed the gate, and that others should use."""
 
+_LATEST = "latest"
+"""MLflow's own name for the version of the highest number."""
+
 _LONGEST_DESCRIPTION = 5000
+_HIGHEST_NUMBER = 2**31 - 1
+"""A database has no room for the number of a higher version."""
+
 _SECTION = "\n\n## "
 
 _ARTIFACT = "sampler"
@@ -75,6 +92,7 @@ def register_sampler(
             pip_requirements=[f"{package}=={version(package)}" for package in ("mlflow", *_NEEDS)],
         )
     number = int(info.registered_model_version)
+    run.log_tags({tags.VERSION: f"{name}/{number}"})
     run.client.update_model_version(name, str(number), description=description[:_LONGEST_DESCRIPTION])
     run.client.set_registered_model_alias(name, NEWEST, str(number))
     return number
@@ -119,15 +137,27 @@ class Registry:
         self.client = client
 
     def find(self, name: str, reference: str) -> Version | None:
-        """Returns the version of a model that an alias or number names, or None where there is none."""
-        try:
-            if reference.isdigit():
-                found = self.client.get_model_version(name, reference)
-            else:
-                found = self.client.get_model_version_by_alias(name, reference)
-        except MlflowException:
+        """Returns the version of a model that an alias or number names, or None where the store says there is none.
+
+        Raises:
+            MlflowException: The store does not answer the question, so there may be one.
+        """
+        if reference.isdecimal() and int(reference) > _HIGHEST_NUMBER:
             return None
-        return Version(name, str(found.version), str(found.run_id), found.description or "", dict(found.tags))
+        try:
+            if reference.isdecimal():
+                return _version(self.client.get_model_version(name, reference))
+            return _version(self.client.get_model_version_by_alias(name, reference))
+        except MlflowException as error:
+            if says_that_there_is_none(error) or self._has_no(name, reference, error):
+                return None
+            raise
+
+    def _has_no(self, name: str, alias: str, error: MlflowException) -> bool:
+        # MLflow answers a question for an alias that no version has as if the question were wrong.
+        if error.error_code != ErrorCode.Name(INVALID_PARAMETER_VALUE):
+            return False
+        return alias not in self.client.get_registered_model(name).aliases
 
     def get(self, name: str, reference: str) -> Version:
         """Returns the version of a model that an alias or number names.
@@ -145,10 +175,47 @@ class Registry:
             )
         return version
 
+    def of_address(self, address: str) -> Version:
+        """Returns the version that an address names: models:/NAME/NUMBER, models:/NAME@ALIAS, or models:/NAME.
+
+        Without a number or alias it is the latest version, as MLflow's own "latest" is.
+
+        Raises:
+            TrackingError: There is none.
+        """
+        address = address.removeprefix(MODELS_ADDRESS)
+        name, _, reference = address.rpartition("@") if "@" in address else address.partition("/")
+        if not name:
+            name, reference = address, ""
+        return self.get(name, reference or _LATEST)
+
     def of_run(self, run_id: str) -> list[Version]:
         """Returns the versions that a run registered."""
-        found = self.client.search_model_versions(f"run_id = '{run_id}'")
-        return [self.get(version.name, str(version.version)) for version in found]
+        return list(map(_version, self.client.search_model_versions(f"run_id = '{run_id}'")))
+
+    def pending(self, name: str) -> list[Version]:
+        """Returns the versions of a model with which a command has begun something that it has not ended."""
+        quote = '"' if "'" in name else "'"
+        found = map(_version, self.client.search_model_versions(f"name = {quote}{name}{quote}"))
+        return [version for version in found if version.tags.get(tags.PENDING, NONE) != NONE]
+
+    def missing(self, claim: str, run_id: str) -> str:
+        """Returns what is missing of a version that a run says it has registered, or "" where it is there.
+
+        Args:
+            claim: The version, as NAME/NUMBER.
+            run_id: The run.
+        """
+        name, number = claim.rsplit("/", 1)
+        version = self.find(name, number)
+        # Once a model is deleted, the versions of another that takes its name have the same numbers.
+        if version is None or version.run_id != run_id:
+            return f"version {number} of the registered model {name} is gone"
+        if not list_artifacts(artifact_uri=f"{MODELS_ADDRESS}{claim}", tracking_uri=self.client.tracking_uri):
+            return f"the files of version {number} of the registered model {name} are gone"
+        if self.find(name, NEWEST) is None:
+            return f"no version of the registered model {name} has the alias {NEWEST}"
+        return ""
 
     def set_alias(self, version: Version, alias: str) -> None:
         """Gives a version an alias; another that has it loses it."""
@@ -159,11 +226,20 @@ class Registry:
             # not insert it now updates.
             self.client.set_registered_model_alias(version.name, alias, version.number)
 
-    def note(self, version: Version, description: str, tags: Mapping[str, str]) -> None:
-        """Sets the description and tags of a version."""
-        self.client.update_model_version(version.name, version.number, description=description)
-        for key, value in tags.items():
+    def note(self, version: Version, values: Mapping[str, str], *, description: str | None = None) -> None:
+        """Sets tags of a version one after the other, and before them its description where one is given."""
+        if description is not None:
+            self.client.update_model_version(version.name, version.number, description=description)
+        for key, value in values.items():
             self.client.set_model_version_tag(version.name, version.number, key, value)
+
+    def remove_tag(self, version: Version, key: str) -> None:
+        """Removes a tag of a version, if it has it."""
+        self.client.delete_model_version_tag(version.name, version.number, key)
+
+
+def _version(found: ModelVersion) -> Version:
+    return Version(found.name, str(found.version), str(found.run_id), found.description or "", dict(found.tags))
 
 
 def _signature(domain: Domain) -> ModelSignature:

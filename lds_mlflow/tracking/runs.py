@@ -58,6 +58,7 @@ class Run:
         self._waiting: list[Metric] = []
         self._flushed = monotonic()
         self._outputs: list[str] = []
+        self._stored: dict[str, int | None] = {}
         self._monitor: SystemMonitor | None = None
 
     def log_params(self, params: Mapping[str, Any]) -> None:
@@ -116,6 +117,7 @@ class Run:
         """
         with naming_a_full_disk(f"artifact {name} of run {self.id}"):
             self.client.log_artifacts(self.id, str(folder), name)
+        self._stored[name] = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
     def log_picture(self, picture: Picture, file: str) -> None:
         """Logs a picture as the artifact `file`, a PNG."""
@@ -137,6 +139,7 @@ class Run:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
             self.client.log_artifacts(self.id, folder)
+        self._stored["report.md"] = None
 
     def log_progress_picture(self, picture: Image.Image, key: str, step: int) -> None:
         """Logs one of a row of pictures, which the UI shows by step."""
@@ -173,7 +176,7 @@ class Run:
         self._monitor.start()
 
     def end(self, status: str) -> None:
-        """Ends the run as FINISHED, FAILED or KILLED. A finished run says what it stored.
+        """Ends the run as FINISHED, FAILED or KILLED. A finished run says what it stored, for later steps to look for.
 
         Raises:
             TrackingError: The run is finished, but the server is unreachable and has not received all of its data.
@@ -183,6 +186,8 @@ class Run:
         self.flush()
         if status == "FINISHED" and self._outputs:
             self.log_tags({tags.OUTPUT: digest_of_bytes(*(output.encode() for output in sorted(self._outputs)))})
+        if status == "FINISHED" and self._stored:
+            self.log_tags({tags.STORED: json.dumps(self._stored)})
         self.client.set_terminated(self.id, status)
         self.has_ended = True
         if status == "FINISHED" and isinstance(self.client, PatientClient):

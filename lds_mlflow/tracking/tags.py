@@ -7,9 +7,12 @@ __all__ = [
     "ERROR",
     "FIGURES",
     "FINGERPRINT",
+    "GONE",
     "INPUT",
+    "INPUT_DIGEST",
     "JUDGED_AGAINST",
     "OUTPUT",
+    "PENDING",
     "PROCESS",
     "PROMOTE_RUN",
     "REPLACED",
@@ -19,8 +22,10 @@ __all__ = [
     "SENTENCE",
     "STATE",
     "STEP",
+    "STORED",
     "STUDY",
     "TEST_FIGURES",
+    "VERSION",
 ]
 
 STEP = "lds.step"
@@ -32,6 +37,18 @@ OUTPUT = "lds.output"
 
 INPUT = "lds.input."
 """Followed by a step's name: the run of that step that this one read."""
+
+INPUT_DIGEST = "lds.input_digest."
+"""Followed by a step's name: what identifies the result that this run read of that step, which may be gone later."""
+
+STORED = "lds.stored"
+"""The artifacts that are the run's result, as JSON: each with its size in bytes, or null where nobody measured it."""
+
+VERSION = "lds.version"
+"""The version of a registered model that the run registered, as NAME/NUMBER."""
+
+GONE = "lds.gone"
+"""On a finished run whose result could not be read later: what was found. It is not reused."""
 
 PROCESS = "lds.process"
 """Host, number and start of the process that writes the run."""
@@ -68,6 +85,9 @@ JUDGED_AGAINST = "lds.judged_against"
 
 REPLACED = "lds.replaced"
 """On a version that became the champion: the one that it replaced, or "none"."""
+
+PENDING = "lds.pending"
+"""On a model version: what a command has begun to do with the champion's alias, or "none" where all of it is done."""
 
 FIGURES = "lds.figures"
 """On a model version: what was compared with the champion, as JSON."""

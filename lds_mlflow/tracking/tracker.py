@@ -22,22 +22,31 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lds_mlflow.config import Options
 from lds_mlflow.config.place import lasting_place
-from lds_mlflow.errors import LdsError, TrackingError, without_passwords
+from lds_mlflow.errors import LdsError, TrackingError, first_line, without_passwords
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.experiment import experiment_of, require_in_place
 from lds_mlflow.tracking.handover import handed_over, take_over
 from lds_mlflow.tracking.layout import lay_out
 from lds_mlflow.tracking.lineage import FinishedRun
 from lds_mlflow.tracking.outbox import Outbox
-from lds_mlflow.tracking.patience import PatientClient, deliver, impatient, is_outage
+from lds_mlflow.tracking.patience import (
+    PatientClient,
+    deliver,
+    impatient,
+    is_outage,
+    is_refusal,
+    says_that_there_is_none,
+)
 from lds_mlflow.tracking.processes import is_alive, this_process
-from lds_mlflow.tracking.registry import CHAMPION, NEWEST, Registry
+from lds_mlflow.tracking.registry import CHAMPION, MODELS_ADDRESS, NEWEST, Registry
+from lds_mlflow.tracking.results import Results
 from lds_mlflow.tracking.runs import Run
 
 __all__ = ["Tracker"]
 
 _OUTBOX = "outbox"
 _SHORT_ID = re.compile(r"[0-9a-f]{8,31}")
+_LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}")
 _log = logging.getLogger(__name__)
 _KIND = ("mlflow.experimentKind", "custom_model_development")
 """The tag that makes MLflow's UI open on training runs, and not on its tools for language models."""
@@ -64,6 +73,7 @@ class Tracker:
             outbox = Outbox.new(self.outboxes, without_passwords(tracking_uri))
             self.client = PatientClient(self.client, outbox, 60 * options.outage_minutes, say)
         self.registry = Registry(self.client)
+        self.results = Results(self.client, tracking_uri, experiment_id, self.registry)
 
     @classmethod
     def connect(cls, options: Options | None = None, say: Callable[[str], None] = _log.warning) -> "Tracker":
@@ -111,6 +121,9 @@ class Tracker:
             )
         if error is not None and not _is_local(self.tracking_uri) and is_outage(error):
             raise _away(self.tracking_uri, error, "Start the server, and run the same command again.") from error
+        if error is not None and is_refusal(error):
+            remedy = "Ask whoever runs the server for the right to do this, and run the same command again."
+            raise _away(self.tracking_uri, error, remedy) from error
 
     def deliver_left_behind(self, *, of_any_server: bool = False) -> int:
         """Delivers the tracking data of ended processes that was not delivered. Returns the number of entries.
@@ -169,6 +182,8 @@ class Tracker:
         try:
             self.client.update_run(run_id, status="RUNNING")
         except MlflowException as error:
+            if not says_that_there_is_none(error):
+                raise
             raise TrackingError.because(
                 error,
                 f"run {run_id}",
@@ -187,17 +202,6 @@ class Tracker:
         """Ends the run of a trial whose process has ended as KILLED, even if the run was marked as finished."""
         self.client.set_tag(run_id, tags.STATE, "lost")
         self.client.set_terminated(run_id, "KILLED")
-
-    def find(self, fingerprint: str, *, under: str | None = None) -> FinishedRun | None:
-        """Returns the newest finished run with a fingerprint, or None; with `under`, only children of that run."""
-        nested = f" and tags.`{MLFLOW_PARENT_RUN_ID}` = '{under}'" if under else ""
-        found = self.client.search_runs(
-            [self.experiment_id],
-            filter_string=f"tags.`{tags.FINGERPRINT}` = '{fingerprint}' and attributes.status = 'FINISHED'{nested}",
-            order_by=["attributes.end_time DESC"],
-            max_results=1,
-        )
-        return FinishedRun(found[0], self.tracking_uri) if found else None
 
     def end_orphans(self) -> None:
         """Ends runs as KILLED that are marked as running, but whose process on this machine has ended."""
@@ -222,6 +226,8 @@ class Tracker:
         try:
             entity = self.client.get_run(self._run_id(reference))
         except MlflowException as error:
+            if is_outage(error) or is_refusal(error):
+                raise
             raise TrackingError.because(
                 error,
                 f"run {reference}",
@@ -252,19 +258,26 @@ class Tracker:
                 f"        then open http://127.0.0.1:5000/{page}",
             ]
         if model:
-            uri = f"models:/{model}@{CHAMPION if self.registry.find(model, CHAMPION) else NEWEST}"
-            serve = f'{_program()} models serve -m "{uri}" --env-manager uv -p 5001'
-            lines.append(f"Serve:  MLFLOW_TRACKING_URI={without_passwords(self.tracking_uri)} {serve}")
+            lines.append(f"Serve:  {self._serving(model)}")
         return lines
 
+    def _serving(self, model: str) -> str:
+        try:
+            alias = next((alias for alias in (CHAMPION, NEWEST) if self.registry.find(model, alias)), None)
+        except MlflowException as error:
+            return f"the model registry doesn't answer now ({first_line(error)})"
+        if alias is None:
+            return f"no version of {model} is registered"
+        uri = f"{MODELS_ADDRESS}{model}@{alias}"
+        serve = f'{_program()} models serve -m "{uri}" --env-manager uv -p 5001'
+        return f"MLFLOW_TRACKING_URI={without_passwords(self.tracking_uri)} {serve}"
+
     def _run_id(self, reference: str) -> str:
-        if reference.startswith("models:/"):
-            name = reference.removeprefix("models:/")
-            if "@" in name:
-                version = self.client.get_model_version_by_alias(*name.rsplit("@", 1))
-            else:
-                version = self.client.get_model_version(*name.rsplit("/", 1))
-            return str(version.run_id)
+        if reference.startswith(MODELS_ADDRESS):
+            model_id = reference.removeprefix(MODELS_ADDRESS)
+            if _LOGGED_MODEL.fullmatch(model_id):
+                return str(self.client.get_logged_model(model_id).source_run_id)
+            return self.registry.of_address(reference).run_id
         run_id = reference.removeprefix("runs:/").split("/", 1)[0]
         if not _SHORT_ID.fullmatch(run_id):
             return run_id

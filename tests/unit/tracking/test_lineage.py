@@ -3,7 +3,7 @@ import shutil
 import pytest
 import torch
 
-from lds_mlflow.errors import ArtifactError, ProtocolError
+from lds_mlflow.errors import ArtifactError, GoneError, ProtocolError
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from lds_mlflow.values import LatentSet, ModelWeights
 
@@ -46,7 +46,7 @@ def test_an_artifact_that_is_sealed_is_refused_with_the_reason(run: FinishedRun)
 def test_an_artifact_that_is_gone_is_named(run: FinishedRun) -> None:
     with run.folder("latents") as folder:
         shutil.rmtree(folder)
-    with pytest.raises(ArtifactError, match=r"latents.*reuse=false"):
+    with pytest.raises(GoneError, match=r"latents.*no such artifact.*give auto"):
         run.load(LatentSet, "latents")
 
 

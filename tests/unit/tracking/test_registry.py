@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -7,12 +9,20 @@ import pytest
 import torch
 import yaml
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    INTERNAL_ERROR,
+    INVALID_PARAMETER_VALUE,
+    PERMISSION_DENIED,
+    TEMPORARILY_UNAVAILABLE,
+)
 
 from lds_mlflow.domains import domain_of
+from lds_mlflow.errors import TrackingError
 from lds_mlflow.models.stylegan import VAE, spec_of
 from lds_mlflow.samplers import latent_density, standard_normal
 from lds_mlflow.serving.sampler import DISTRIBUTIONS, defaults_of, with_densities
-from lds_mlflow.tracking import Run, Tracker, Version, register_sampler
+from lds_mlflow.tracking import Run, Tracker, Version, register_sampler, tags
+from lds_mlflow.tracking.registry import Registry
 
 Z_ND = torch.randn(30, 16, generator=torch.Generator().manual_seed(0))
 NAMED = dict.fromkeys(DISTRIBUTIONS, standard_normal(16)) | {"density": with_densities(latent_density(Z_ND, sigma="1"))}
@@ -70,7 +80,7 @@ def test_versions_are_found_by_alias_number_or_run_and_noted(run: Run, tracker: 
     version = registry.get("digits", "challenger")
     assert version == registry.get("digits", "1") == registry.of_run(run.id)[0]
     assert registry.find("digits", "champion") is registry.find("letters", "1") is registry.find("digits", "9") is None
-    registry.note(version, "after", {"lds.decision": "kept"})
+    registry.note(version, {"lds.decision": "kept"}, description="after")
     noted = registry.get("digits", "1")
     assert (noted.description, noted.tags["lds.decision"]) == ("after", "kept")
 
@@ -113,3 +123,51 @@ def test_an_alias_that_another_machine_gives_at_the_same_moment_is_given_once_mo
     else:
         with pytest.raises(MlflowException, match="duplicate key"):
             tracker.registry.set_alias(version, "champion")
+
+
+class _Refusing:
+    """A store that answers every question with an error."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def refuse(*args: object, **named: object) -> None:
+            raise MlflowException("no answer", error_code=self.code)
+
+        return refuse
+
+
+@pytest.mark.parametrize("code", [INTERNAL_ERROR, PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE, INVALID_PARAMETER_VALUE])
+@pytest.mark.parametrize("reference", ["champion", "3"])
+def test_only_a_store_that_says_so_has_no_version(code: int, reference: str) -> None:
+    client: Any = _Refusing(code)
+    for ask in (Registry(client).find, Registry(client).get):
+        with pytest.raises(MlflowException, match="no answer"):
+            ask("digits", reference)
+
+
+def test_a_version_is_found_by_its_address(tracker: Tracker) -> None:
+    tracker.client.create_registered_model("digits")
+    for number in ("1", "2"):
+        tracker.client.create_model_version("digits", "file:///nowhere", f"r{number}")
+    tracker.client.set_registered_model_alias("digits", "champion", "1")
+    addresses = {"digits": "2", "digits/latest": "2", "digits/2": "2", "digits/1": "1", "digits@champion": "1"}
+    found = {address: tracker.registry.of_address(f"models:/{address}").number for address in addresses}
+    assert found == addresses
+
+
+@pytest.mark.parametrize("address", ["digits/3", "digits@nobody", "letters", "digits/99999999999999999999"])
+def test_an_address_of_no_version_is_told(tracker: Tracker, address: str) -> None:
+    tracker.client.create_registered_model("digits")
+    with pytest.raises(TrackingError, match=r"of the registered model.*found none"):
+        tracker.registry.of_address(f"models:/{address}")
+
+
+def test_what_is_pending_is_found_whatever_the_model_is_called(tracker: Tracker) -> None:
+    for name in ("digits", "it's"):
+        tracker.client.create_registered_model(name)
+        tracker.client.create_model_version(name, "file:///nowhere", "r1")
+        assert tracker.registry.pending(name) == []
+        tracker.registry.note(tracker.registry.get(name, "1"), {tags.PENDING: "promotion"})
+        assert [version.number for version in tracker.registry.pending(name)] == ["1"]

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.tracking import Tracker, tags
@@ -44,20 +46,7 @@ def test_a_run_is_opened_by_the_digits_that_commands_print(tracker: Tracker) -> 
             tracker.open(reference)
 
 
-def test_only_a_finished_run_is_found_by_its_fingerprint(tracker: Tracker) -> None:
-    for status in ("FAILED", "KILLED"):
-        tracker.begin("train", parent=None, values={tags.FINGERPRINT: "f"}).end(status)
-    tracker.begin("train", parent=None, values={tags.FINGERPRINT: "f"})
-    assert tracker.find("f") is None
-    done = tracker.begin("train", parent=None, values={tags.FINGERPRINT: "f"})
-    done.end("FINISHED")
-    found = tracker.find("f")
-    assert found is not None
-    assert found.id == done.id
-    assert tracker.find("g") is None
-
-
-@pytest.mark.parametrize("reference", ["0" * 32, "runs:/nothing", "models:/nobody/1", "models:/nobody@champion"])
+@pytest.mark.parametrize("reference", ["0" * 32, "runs:/nothing", f"models:/m-{32 * '0'}", "models:/a:b"])
 def test_what_is_not_there_is_named(tracker: Tracker, reference: str) -> None:
     with pytest.raises(TrackingError, match=f"run {reference}.*give auto"):
         tracker.open(reference)
@@ -70,6 +59,10 @@ def test_the_next_steps_name_the_store_the_model_and_a_program_that_is_there(
     tracker: Tracker, monkeypatch: pytest.MonkeyPatch, uvx: str | None, program: str
 ) -> None:
     monkeypatch.setattr("lds_mlflow.tracking.tracker.which", lambda name: uvx)
+    tracker.client.create_registered_model("digits")
+    assert "Serve:  no version of digits is registered" in tracker.next_steps("abc", model="digits")
+    tracker.client.create_model_version("digits", "file:///nowhere", "r1")
+    tracker.client.set_registered_model_alias("digits", "challenger", "1")
     lines = "\n".join(tracker.next_steps("abc", model="digits"))
     assert f"{program} ui --backend-store-uri {tracker.tracking_uri}" in lines
     assert f"{program} models serve" in lines
@@ -128,3 +121,19 @@ def test_no_file_of_the_store_has_a_secret_of_a_parameter(tracker: Tracker, tmp_
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if b"hunter2" in path.read_bytes()]
+
+
+def test_the_next_steps_after_a_command_are_said_though_the_registry_does_not_answer(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(name: str, alias: str) -> None:
+        raise MlflowException("no answer")
+
+    monkeypatch.setattr(tracker.client, "get_model_version_by_alias", away)
+    assert "Serve:  the model registry doesn't answer now (no answer)" in tracker.next_steps("abc", model="digits")
+
+
+def test_what_a_server_denies_is_told_from_what_is_away(tracker: Tracker) -> None:
+    tracker.tracking_uri = "http://host"
+    with pytest.raises(TrackingError, match=r"not yours.*Ask whoever runs the server for the right"), tracker:
+        raise MlflowException("not yours", error_code=PERMISSION_DENIED)
