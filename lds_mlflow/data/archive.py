@@ -18,6 +18,7 @@ __all__ = ["Archive", "open_archive"]
 
 _LARGEST_MEMBER = 2**28
 """Bytes of an unpacked file of a zip archive: the packed file may be a thousand times smaller."""
+_OTHER_METHODS = {9: "deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 _IS_LOCKED, _IS_UTF8 = 0x1, 0x800
 _AT_ONCE = 4096
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
@@ -147,7 +148,7 @@ def _require_readable(member: zipfile.ZipInfo) -> None:
     if member.flag_bits & _IS_LOCKED:
         raise UnusableError("locked")
     if member.compress_type not in _METHODS:
-        raise UnusableError("method", zipfile.compressor_names.get(member.compress_type, str(member.compress_type)))
+        raise UnusableError("method", _OTHER_METHODS.get(member.compress_type, f"number {member.compress_type}"))
     if _is_link(member):
         raise UnusableError("link")
 

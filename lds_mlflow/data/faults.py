@@ -11,7 +11,17 @@ __all__ = ["LEFT_OUT", "MOST_PIXELS", "UNREADABLE", "Fault", "FaultKind", "Unusa
 MOST_PIXELS = 2**26
 """Of a picture. A small file can hold one that takes all memory; more than this no camera's has."""
 
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, struct.error)
+UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+)
 """What Pillow raises where a file isn't what it says."""
 
 FaultKind = Literal["corrupt", "huge", "locked", "method", "link", "mode", "range", "form", "copy"]

@@ -8,6 +8,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
 
 from lds_mlflow.data.faults import MOST_PIXELS, UNREADABLE, Fault, UnusableError
 from lds_mlflow.data.treatments import SIXTEEN_BITS, Treatment, as_seen
@@ -74,7 +75,7 @@ def resize_arrays(arrays: NDArray[np.uint8], resolution: int) -> NDArray[np.uint
     return np.stack([np.asarray(_square(Image.fromarray(array), resolution)) for array in arrays])
 
 
-def _sized(file: BinaryIO) -> Image.Image:
+def _sized(file: BinaryIO) -> ImageFile:
     # Opening reads the size and no pixels. Pillow warns of less than it refuses; here it is refused.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)

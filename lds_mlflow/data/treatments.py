@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image
+from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from lds_mlflow.data.faults import UNREADABLE, UnusableError
@@ -62,7 +63,7 @@ class Seen(NamedTuple):
     brightest: int = 0
 
 
-def as_seen(picture: Image.Image, white: int = SIXTEEN_BITS) -> Seen:
+def as_seen(picture: ImageFile, white: int = SIXTEEN_BITS) -> Seen:
     """Applies the rules.
 
     Args:
@@ -72,19 +73,20 @@ def as_seen(picture: Image.Image, white: int = SIXTEEN_BITS) -> Seen:
     Raises:
         UnusableError: There is no rule for its mode or its values.
     """
-    # A file tells both before its pixels are read, and neither after.
+    # A file tells these before its pixels are read, and not after.
     is_animated, is_wide = getattr(picture, "is_animated", False), _is_wide(picture)
+    is_turned = isinstance(picture, TiffImageFile) and picture.tag_v2.get(ExifTags.Base.Orientation) in _TURNS
     picture.load()
     seen = _in_eight_bits(picture, white, is_wide=is_wide)
     found, treatments = seen.picture, list(seen.treatments)
     if found.has_transparency_data:
         found, is_see_through = _on_white(found)
         treatments += ["on white"] if is_see_through else []
-    orientation = _orientation(picture)
-    if orientation in _TURNS:
+    turn = _turn(picture)
+    if turn is not None:
+        found = found.transpose(turn)
+    if is_turned or turn is not None:
         treatments.append("turned")
-        # Pillow turns TIFF by itself.
-        found = found if isinstance(picture, TiffImageFile) else found.transpose(_TURNS[orientation])
     if is_animated:
         treatments.append("first frame")
     return Seen(found, tuple(treatments), seen.brightest)
@@ -107,7 +109,7 @@ def describe_treatments(counts: Mapping[Treatment, int], white: int) -> list[str
     ]
 
 
-def _is_wide(picture: Image.Image) -> bool:
+def _is_wide(picture: ImageFile) -> bool:
     """Returns whether Pillow will keep the upper 8 of 16 bits: it has no mode for colour of 16 bits."""
     if not picture.tile or picture.mode in _INTEGERS:
         return False
@@ -162,12 +164,11 @@ def _on_white(picture: Image.Image) -> tuple[Image.Image, bool]:
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert(plain), True
 
 
-def _orientation(picture: Image.Image) -> int:
-    if isinstance(picture, TiffImageFile):
-        return picture.tag_v2.get(ExifTags.Base.Orientation, 1)
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    """Returns what undoes an orientation that is still to be undone. Pillow undoes that of TIFF by itself."""
     if not picture.info.keys() & _WITH_EXIF:
-        return 1
-    # An EXIF that can't be read says nothing; a first call without success leaves what it could read.
+        return None
+    # Of an EXIF that can't be read, Pillow keeps what it could read.
     with suppress(*UNREADABLE):
         picture.getexif()
-    return picture.getexif().get(ExifTags.Base.Orientation, 1)
+    return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
