@@ -31,7 +31,7 @@ class DataConfig(StepConfig):
     """File of each image's part: splits.csv or CelebA's list_eval_partition.txt; missing parts are cut from train."""
 
     tolerated: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    """Largest share of a folder's files that may be corrupt and left out, and likewise that may be copies."""
+    """Largest share of a folder's files that can't be read and may be left out, and likewise that may be copies."""
 
     limit: CountOrAll = 0
     """Largest number of images to use, not counting a test part that the source declares; 0 uses all."""

@@ -2,16 +2,18 @@
 
 from lds_mlflow.data.digits import load_digits
 from lds_mlflow.data.duplicates import DuplicatePair, NearDuplicates, near_duplicates
+from lds_mlflow.data.faults import LEFT_OUT, Fault
 from lds_mlflow.data.folder import Reading, load_folder
 from lds_mlflow.data.packing import PackedPictures, pack_pictures
 from lds_mlflow.data.pixel_augmentation import augment_pixels, change_affinely, cut_and_mix, mix_up
-from lds_mlflow.data.pixels import Fault, describe_preparation
+from lds_mlflow.data.pixels import describe_preparation
 from lds_mlflow.data.sources import describe_source, load_images
 from lds_mlflow.data.splits import declare_parts, exact_copies, limit_examples, split_examples
 from lds_mlflow.data.tables import read_parts
 from lds_mlflow.data.torchvision_sets import load_torchvision
 
 __all__ = [
+    "LEFT_OUT",
     "DuplicatePair",
     "Fault",
     "NearDuplicates",

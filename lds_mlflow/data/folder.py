@@ -1,8 +1,5 @@
 """Images in a folder or a zip, with classes from its subfolders or from a table."""
 
-import io
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +10,10 @@ import pandas as pd
 import torch
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
+from lds_mlflow.data.archive import open_archive
+from lds_mlflow.data.faults import Fault
 from lds_mlflow.data.packing import pack_pictures
-from lds_mlflow.data.pixels import Fault, Picture
+from lds_mlflow.data.pixels import Picture
 from lds_mlflow.data.tables import column_of_files, read_list, read_table, rows_of_files
 from lds_mlflow.errors import DataError
 from lds_mlflow.values import ExampleSet
@@ -23,8 +22,6 @@ __all__ = ["AS_THEY_ARE", "Reading", "load_folder"]
 
 _TABLE = "labels.csv"
 _PARTS = {"train", "test"}
-_LARGEST_MEMBER = 2**28
-"""Bytes of an unpacked file of a zip archive: the packed file may be a thousand times smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +34,11 @@ class Reading:
         channels: 1 (grey) or 3 (colour), to which a folder's images are converted; 0 keeps their channels.
         label: The column of a folder's table that holds the class; "" takes the first label column of labels.csv.
         attributes: A table to use instead of a folder's labels.csv: of the same form, or CelebA's list of attributes.
-        tolerated: Largest share of a folder's images that may be corrupt or too large; these are left out.
+        tolerated: Largest share of a folder's images that can't be read or are too large; these are left out.
         packing: Folder in which a folder's images are packed, and from which an interrupted reading of the same files
             continues; None keeps the images in memory.
         on_faults: Called with the faults of images that are left out.
+        on_notes: Called with sentences about how images were read that a person may not expect.
     """
 
     resolution: int = 0
@@ -50,6 +48,7 @@ class Reading:
     tolerated: float = 0.0
     packing: Path | None = None
     on_faults: Callable[[Sequence[Fault]], None] = lambda faults: None
+    on_notes: Callable[[Sequence[str]], None] = lambda notes: None
 
 
 AS_THEY_ARE = Reading()
@@ -74,15 +73,15 @@ def load_folder(path: Path, reading: Reading = AS_THEY_ARE) -> ExampleSet:
         files: dict[str, Picture] = {name: (name, partial(_open_file, path / name)) for name in _walk(path)}
         own = (path / _TABLE).read_bytes() if (path / _TABLE).is_file() else None
         return _assemble(path, files, own, reading)
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            _require_small_members(archive, path)
-            files = {name: (name, partial(_open_member, archive, name)) for name in sorted(archive.namelist())}
+    if path.is_file():
+        with open_archive(path) as archive:
+            reading.on_notes(archive.notes)
+            files = {name: (name, partial(archive.open, name)) for name in archive.members}
             own = archive.read(_TABLE) if _TABLE in files else None
             return _assemble(path, files, own, reading)
     raise DataError(
         str(path),
-        found="a file that is not a zip archive" if path.exists() else "neither a file nor a folder",
+        found="neither a file nor a folder",
         expected="a folder or a zip of images",
         remedy="Check the path; a relative path starts at the project's folder.",
     )
@@ -129,6 +128,7 @@ def _assemble(path: Path, files: dict[str, Picture], own: bytes | None, reading:
         folder=reading.packing,
         on_faults=reading.on_faults,
     )
+    reading.on_notes(packed.notes)
     names, classes, parts = ([some[row] for row in packed.rows_N] if some else [] for some in (names, classes, parts))
     class_names = tuple(sorted(set(classes)))
     if len(class_names) < 2:
@@ -219,21 +219,3 @@ def _walk(folder: Path) -> Iterator[str]:
 
 def _open_file(path: Path) -> BinaryIO:
     return path.open("rb")
-
-
-def _require_small_members(archive: zipfile.ZipFile, path: Path) -> None:
-    large = [member for member in archive.infolist() if member.file_size > _LARGEST_MEMBER]
-    if large:
-        raise DataError(
-            f"{large[0].filename} in {path}",
-            found=f"{large[0].file_size / 2**20:,.0f} MiB, unpacked from {large[0].compress_size / 2**20:,.1f}",
-            expected=f"files of at most {_LARGEST_MEMBER / 2**20:,.0f} MiB",
-            remedy="Remove the file from the archive, or unpack an archive that you trust and give the folder.",
-        )
-
-
-def _open_member(archive: zipfile.ZipFile, name: str) -> BinaryIO:
-    try:
-        return io.BytesIO(archive.read(name))
-    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        raise OSError(f"{name} can't be read from the archive") from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from lds_mlflow.data.pixels import MOST_PIXELS, Fault, Picture, decode_picture
+from lds_mlflow.data.faults import Fault, require_usable
+from lds_mlflow.data.pixels import Decoded, Picture, decode_picture
+from lds_mlflow.data.treatments import SIXTEEN_BITS, Treatment, describe_treatments, white_of
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_bytes, take_space, write_atomically
 
 __all__ = ["PackedPictures", "pack_pictures"]
 
-_NAMED_AT_MOST = 5
 _AT_ONCE = 256
 """Pictures after which progress is written down."""
 _PIXELS, _PROGRESS = "pixels.npy", "progress.json"
@@ -35,35 +37,48 @@ class PackedPictures:
         images_NCHW: Pixels, uint8 [N, C, H, W], of those that can be used.
         rows_N: The place of each among the pictures.
         faults: What is wrong with the others.
+        notes: What was done to show pictures as a person sees them, in sentences that count the pictures.
     """
 
     images_NCHW: Tensor
     rows_N: list[int]
     faults: list[Fault]
+    notes: list[str]
 
 
 @dataclass(slots=True)
 class _Progress:
     identity: str
+    white: int = SIXTEEN_BITS
     done: int = 0
     faults: list[Fault] = field(default_factory=list)
+    treatments: Counter[Treatment] = field(default_factory=Counter)
+    brightest: int = 0
 
     @property
     def kept(self) -> int:
         return self.done - len(self.faults)
 
+    def note(self, decoded: Decoded) -> None:
+        if decoded.treatments:
+            self.treatments.update(decoded.treatments)
+            self.brightest = max(self.brightest, decoded.brightest)
+
     def save(self, folder: Path) -> None:
-        content = json.dumps({"identity": self.identity, "done": self.done, "faults": self.faults})
+        content = json.dumps({name: getattr(self, name) for name in self.__slots__})
         write_atomically(folder / _PROGRESS, lambda path: path.write_text(content))
 
     @classmethod
     def load(cls, folder: Path, identity: str) -> "_Progress":
         try:
             found = json.loads((folder / _PROGRESS).read_text())
-            progress = cls(found["identity"], found["done"], [Fault(*fault) for fault in found["faults"]])
+            faults, treatments = [Fault(*fault) for fault in found["faults"]], Counter(found["treatments"])
+            numbers = (found[name] for name in ("white", "done", "brightest"))
+            white, done, brightest = map(int, numbers)
+            is_same = found["identity"] == identity and (folder / _PIXELS).is_file()
         except (OSError, ValueError, KeyError, TypeError):
             return cls(identity)
-        return progress if progress.identity == identity and (folder / _PIXELS).is_file() else cls(identity)
+        return cls(identity, white, done, faults, treatments, brightest) if is_same else cls(identity)
 
 
 def pack_pictures(
@@ -84,48 +99,81 @@ def pack_pictures(
             resize; 0 takes them as they are, and then they must be alike.
         channels: 1 (grey) or 3 (colour), to which every picture is converted; 0 takes them as they are.
         source: What to call the whole in a message.
-        tolerated: Share of the pictures that may be corrupt or too large, and are left out.
+        tolerated: Share of the pictures that may be left out: corrupt, locked, linked, or too large.
         on_faults: Takes what is wrong with pictures, before an error about too many of them.
         folder: Folder of a mapped file, so that the array need not fit in memory and an interrupted call can be
             continued; None keeps the array in memory.
 
     Raises:
-        DataError: Too many pictures are corrupt or too large, or one is of another size or mode than the first.
+        DataError: Too many pictures can't be read, one has pixels or values for which there is no rule, or one is of
+            another size or mode than the first.
         DiskFullError: The array doesn't fit on the disk.
     """
     decode = partial(decode_picture, resolution=resolution, channels=channels)
     identity = digest_of_bytes(repr((resolution, channels, source, [name for name, _ in pictures])).encode())
     progress = _Progress(identity) if folder is None else _Progress.load(folder, identity)
     first, faults = _first(map(decode, pictures))
-    if first is not None:
-        pixels = _array((len(pictures), *first.shape), folder, begun=progress.done > 0)
-        for batch in _decoded(pictures, decode, progress.done):
-            for name, found in batch:
-                fault = found if isinstance(found, Fault) else _misfit(name, found, first)
-                if fault is None:
-                    pixels[progress.kept] = found
-                else:
-                    progress.faults.append(fault)
-                progress.done += 1
-            if isinstance(pixels, np.memmap) and folder is not None:
-                pixels.flush()
-                progress.save(folder)
+    form, place = None if first is None else first.pixels_CHW.shape, len(faults)
+    pixels = np.empty(0, dtype=np.uint8)
+    if form is not None:
+        pixels = _array((len(pictures), *form), folder, begun=progress.done > 0)
+        _fill(pixels, pictures, decode, progress, folder)
+        if progress.brightest and progress.white != white_of(progress.brightest):
+            # Only now is the range of all pictures known.
+            _require_upper_bits(progress, source)
+            progress = _Progress(identity, white=white_of(progress.brightest))
+            _fill(pixels, pictures, decode, progress, folder)
         faults = progress.faults
     on_faults(faults)
-    _require_usable(faults, pictures, first, source=source, tolerated=tolerated)
+    first_name = pictures[place][0] if form is not None else ""
+    require_usable(faults, len(pictures), first=first_name, form=form, source=source, tolerated=tolerated)
     unusable = {fault.name for fault in faults}
     rows = [row for row, (name, _) in enumerate(pictures) if name not in unusable]
-    return PackedPictures(torch.from_numpy(pixels[: len(rows)]), rows, faults)
+    notes = describe_treatments(progress.treatments, progress.white)
+    return PackedPictures(torch.from_numpy(pixels[: len(rows)]), rows, faults, notes)
 
 
-def _first(decoded: Iterable[NDArray[np.uint8] | Fault]) -> tuple[NDArray[np.uint8] | None, list[Fault]]:
+def _first(decoded: Iterable[Decoded | Fault]) -> tuple[Decoded | None, list[Fault]]:
     """Returns the first picture that can be used, and the faults of the pictures before it."""
     faults: list[Fault] = []
     for found in decoded:
-        if not isinstance(found, Fault):
+        if isinstance(found, Decoded):
             return found, faults
         faults.append(found)
     return None, faults
+
+
+def _fill(
+    pixels: NDArray[np.uint8],
+    pictures: Sequence[Picture],
+    decode: Callable[..., Decoded | Fault],
+    progress: _Progress,
+    folder: Path | None,
+) -> None:
+    """Decodes the pictures that are not done yet, and writes down progress after each batch of them."""
+    for batch in _batches(pictures, partial(decode, white=progress.white), progress.done):
+        for name, found in batch:
+            fault = found if isinstance(found, Fault) else _misfit(name, found.pixels_CHW, pixels.shape[1:])
+            if isinstance(found, Decoded) and fault is None:
+                pixels[progress.kept] = found.pixels_CHW
+                progress.note(found)
+            elif fault is not None:
+                progress.faults.append(fault)
+            progress.done += 1
+        if isinstance(pixels, np.memmap) and folder is not None:
+            pixels.flush()
+            progress.save(folder)
+
+
+def _require_upper_bits(progress: _Progress, source: str) -> None:
+    count = progress.treatments["16-bit colour"]
+    if count:
+        raise DataError(
+            f"images of {source}",
+            found=f"{count:,} colour images of 16 bits, of which no value is above {white_of(progress.brightest):,}",
+            expected="colour images of 8 bits, or of 16 bits that use their whole range, since the upper 8 are read",
+            remedy="Scale all images by one factor to integers from 0 to 255, and save them with 8 bits.",
+        )
 
 
 def _array(shape: tuple[int, ...], folder: Path | None, *, begun: bool) -> NDArray[np.uint8]:
@@ -138,9 +186,9 @@ def _array(shape: tuple[int, ...], folder: Path | None, *, begun: bool) -> NDArr
     return open_memmap(folder / _PIXELS, mode="r+")
 
 
-def _decoded(
-    pictures: Sequence[Picture], decode: Callable[[Picture], NDArray[np.uint8] | Fault], begin: int
-) -> Iterator[list[tuple[str, NDArray[np.uint8] | Fault]]]:
+def _batches(
+    pictures: Sequence[Picture], decode: Callable[[Picture], Decoded | Fault], begin: int
+) -> Iterator[list[tuple[str, Decoded | Fault]]]:
     bar = tqdm(total=len(pictures), initial=begin, desc="reading images", unit="image", leave=False, delay=1)
     # Pillow decodes outside of Python's lock.
     with bar, ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -150,63 +198,8 @@ def _decoded(
             bar.update(len(some))
 
 
-def _misfit(name: str, found: NDArray[np.uint8], first: NDArray[np.uint8]) -> Fault | None:
-    if found.shape == first.shape:
+def _misfit(name: str, pixels_CHW: NDArray[np.uint8], form: tuple[int, ...]) -> Fault | None:
+    if pixels_CHW.shape == form:
         return None
-    depth, height, width = found.shape
+    depth, height, width = pixels_CHW.shape
     return Fault(name, "form", f"{width}x{height}, {depth} channels")
-
-
-def _require_usable(
-    faults: list[Fault],
-    pictures: Sequence[Picture],
-    first: NDArray[np.uint8] | None,
-    *,
-    source: str,
-    tolerated: float,
-) -> None:
-    corrupt, huge, odd_modes, misfits = (
-        [fault for fault in faults if fault.kind == kind] for kind in ("corrupt", "huge", "mode", "form")
-    )
-    if odd_modes:
-        raise DataError(
-            f"image{'s' if len(odd_modes) > 1 else ''} {_some(odd_modes)} of {source}",
-            found=f"mode {', '.join(sorted({fault.detail for fault in odd_modes}))}",
-            expected="mode L (grey) or RGB (colour)",
-            remedy="Convert these images, or give channels=1 or channels=3 to have all images converted.",
-        )
-    if misfits and first is not None:
-        others = {fault.name for fault in faults}
-        like = next(name for name, _ in pictures if name not in others)
-        depth, height, width = first.shape
-        raise DataError(
-            f"images of {source}",
-            found=f"images of another size or mode than {like}, such as {misfits[0].name} "
-            f"({misfits[0].detail}); {len(misfits)} in all: {_some(misfits)}",
-            expected=f"images of {width}x{height} pixels with {depth} channels",
-            remedy="Remove these images, or give resolution and channels to bring all images to one form.",
-        )
-    if len(corrupt) + len(huge) <= tolerated * len(pictures) and first is not None:
-        return
-    if corrupt:
-        raise DataError(
-            f"images of {source}",
-            found=f"files that can't be decoded ({len(corrupt)} in all): {_some(corrupt)}",
-            expected=_expected("image files that can be decoded", tolerated),
-            remedy="Repair or remove these files.",
-        )
-    raise DataError(
-        f"images of {source}",
-        found=f"files with more than {MOST_PIXELS / 1e6:.0f} million pixels ({len(huge)} in all): {_some(huge)}",
-        expected=_expected("images that fit in memory", tolerated),
-        remedy="Make these images smaller, or remove them.",
-    )
-
-
-def _expected(rule: str, tolerated: float) -> str:
-    return f"{rule}, except for at most {tolerated:.1%}, which are left out" if tolerated else rule
-
-
-def _some(faults: list[Fault]) -> str:
-    rest = len(faults) - _NAMED_AT_MOST
-    return ", ".join(fault.name for fault in faults[:_NAMED_AT_MOST]) + (f" and {rest} more" if rest > 0 else "")

@@ -2,47 +2,47 @@
 
 import warnings
 from collections.abc import Callable
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
 
-__all__ = ["MOST_PIXELS", "Fault", "FaultKind", "Picture", "decode_picture", "describe_preparation", "resize_arrays"]
+from lds_mlflow.data.faults import MOST_PIXELS, UNREADABLE, Fault, UnusableError
+from lds_mlflow.data.treatments import SIXTEEN_BITS, Treatment, as_seen
+
+__all__ = ["Decoded", "Picture", "decode_picture", "describe_preparation", "resize_arrays"]
 
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
-MOST_PIXELS = 2**26
-"""Of a picture. A small file can hold one that takes all memory; more than this no camera's has."""
 
 Picture = tuple[str, Callable[[], BinaryIO]]
-"""A picture's name, and how to open it."""
-
-FaultKind = Literal["corrupt", "huge", "mode", "form", "copy"]
+"""A picture's name, and how to open it; an opener may raise UnusableError."""
 
 
-class Fault(NamedTuple):
-    """What is wrong with a picture.
+class Decoded(NamedTuple):
+    """What became of a picture file.
 
     Attributes:
-        name: The picture.
-        kind: "corrupt": it can't be decoded; "huge": it has too many pixels; "mode": it is neither grey nor colour;
-            "form": it is of another size or mode than the first; "copy": it is a copy of another picture.
-        detail: Its mode or form, or what it is a copy of.
+        pixels_CHW: Pixels, uint8 [C, H, W].
+        treatments: What was done to show them as a person sees them.
+        brightest: The largest value of the file, if it has 16 bits, else 0.
     """
 
-    name: str
-    kind: FaultKind
-    detail: str = ""
+    pixels_CHW: NDArray[np.uint8]
+    treatments: tuple[Treatment, ...] = ()
+    brightest: int = 0
 
 
-def decode_picture(picture: Picture, *, resolution: int, channels: int) -> NDArray[np.uint8] | Fault:
-    """Decodes a picture into uint8 [C, H, W], or says what is wrong with it.
+def decode_picture(picture: Picture, *, resolution: int, channels: int, white: int = SIXTEEN_BITS) -> Decoded | Fault:
+    """Decodes a picture, or says what is wrong with it.
 
     Args:
         picture: Its name and opener.
         resolution: Side of the square that it is brought to, by a central crop and an antialiased resize; 0 leaves it.
         channels: 1 (grey) or 3 (colour), to which it is converted; 0 takes it as it is.
+        white: The value of integers of more than 8 bits that becomes 255.
     """
     name, opener = picture
     try:
@@ -51,10 +51,13 @@ def decode_picture(picture: Picture, *, resolution: int, channels: int) -> NDArr
                 return Fault(name, "huge")
             if not channels and image.mode not in _MODE_OF_CHANNELS.values():
                 return Fault(name, "mode", image.mode)
-            return _as_array(image, resolution, channels)
+            seen = as_seen(image, white)
+            return Decoded(_as_array(seen.picture, resolution, channels), seen.treatments, seen.brightest)
+    except UnusableError as error:
+        return Fault(name, error.kind, error.detail)
     except Image.DecompressionBombError:
         return Fault(name, "huge")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except UNREADABLE:
         return Fault(name, "corrupt")
 
 
@@ -72,7 +75,7 @@ def resize_arrays(arrays: NDArray[np.uint8], resolution: int) -> NDArray[np.uint
     return np.stack([np.asarray(_square(Image.fromarray(array), resolution)) for array in arrays])
 
 
-def _sized(file: BinaryIO) -> Image.Image:
+def _sized(file: BinaryIO) -> ImageFile:
     # Opening reads the size and no pixels. Pillow warns of less than it refuses; here it is refused.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -87,9 +90,6 @@ def _square(picture: Image.Image, side: int) -> Image.Image:
 
 def _as_array(picture: Image.Image, resolution: int, channels: int) -> NDArray[np.uint8]:
     if channels:
-        if picture.mode.startswith("I"):
-            # Pillow would clip 16-bit shades at 255.
-            picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
         picture = picture.convert(_MODE_OF_CHANNELS[channels])
     if resolution:
         picture = _square(picture, resolution)

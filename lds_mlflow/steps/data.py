@@ -10,6 +10,7 @@ import torch
 from lds_mlflow.choices.data_sources import data_source_of
 from lds_mlflow.config import DataConfig
 from lds_mlflow.data import (
+    LEFT_OUT,
     Fault,
     NearDuplicates,
     Reading,
@@ -42,6 +43,7 @@ def run(config: DataConfig, context: Context) -> str:
     """Stores the parts as `train`, `select` and `test`, and `reserve` if there is one."""
     domain = domain_of_source(config.data)
     faults: list[Fault] = []
+    notes: list[str] = []
     reading = Reading(
         resolution=config.resolution,
         channels=config.channels,
@@ -50,6 +52,7 @@ def run(config: DataConfig, context: Context) -> str:
         tolerated=config.tolerated,
         packing=context.checkpoint_path,
         on_faults=faults.extend,
+        on_notes=notes.extend,
     )
     try:
         everything = domain.load(config.data, reading)
@@ -88,12 +91,16 @@ def run(config: DataConfig, context: Context) -> str:
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
     return (
         f"{examples.name}: {domain.describe(examples)}{classes}; {sizes}"
-        f"{_preparation(config)}{_faults_note(faults)}{_note(duplicates)}"
+        f"{_preparation(config)}{_reading_notes(notes)}{_faults_note(faults)}{_note(duplicates)}"
     )
 
 
 def _preparation(config: DataConfig) -> str:
     return f"; resized: {describe_preparation(config.resolution)}" if config.resolution else ""
+
+
+def _reading_notes(notes: list[str]) -> str:
+    return "".join(f"\nNote: {note}" for note in notes)
 
 
 def _faults_note(faults: list[Fault]) -> str:
@@ -120,7 +127,7 @@ def _require_few(copies: list[Fault], examples: ExampleSet, config: DataConfig) 
 
 def _log_faults(faults: list[Fault], context: Context) -> None:
     kinds = Counter(fault.kind for fault in faults)
-    context.run.log_metrics({"data/left_out": kinds["corrupt"] + kinds["huge"], "data/copies": kinds["copy"]})
+    context.run.log_metrics({"data/left_out": sum(kinds[kind] for kind in LEFT_OUT), "data/copies": kinds["copy"]})
     if faults:
         context.run.log_table(pd.DataFrame(faults, columns=["file", "fault", "detail"]), "faults.csv")
 

@@ -98,3 +98,36 @@ def test_progress_that_can_not_be_read_is_begun_anew(tmp_path: Path, content: st
     (tmp_path / "progress.json").write_text(content)
     assert torch.equal(_pack(pictures, tmp_path).images_NCHW, _pack(pictures).images_NCHW)
     assert json.loads((tmp_path / "progress.json").read_text())["done"] == 5
+
+
+def _of_twelve_bits(number: int) -> Picture:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((8, 8), number, dtype=np.uint16)).save(buffer, format="PNG")
+    return f"{number:04d}.png", lambda: io.BytesIO(buffer.getvalue())
+
+
+@pytest.mark.parametrize("fails_at", [300, 520, 700])
+def test_a_reading_of_twelve_bits_goes_on_wherever_it_was_interrupted(tmp_path: Path, fails_at: int) -> None:
+    # The first reading finds the range of all pictures, and the second scales by it: 400 files are opened twice.
+    opened = 0
+
+    def watched(picture: Picture) -> Picture:
+        def opener() -> BinaryIO:
+            nonlocal opened
+            opened += 1
+            if opened == fails_at:
+                raise CrashError
+            return picture[1]()
+
+        return picture[0], opener
+
+    def pack(pictures: list[Picture], folder: Path | None) -> PackedPictures:
+        return pack_pictures(pictures, resolution=0, channels=1, source="holiday", folder=folder)
+
+    pictures = [_of_twelve_bits(number) for number in range(4095, 95, -10)]
+    with pytest.raises(CrashError):
+        pack([watched(picture) for picture in pictures], tmp_path)
+    found, whole = pack(pictures, tmp_path), pack(pictures, None)
+    assert torch.equal(found.images_NCHW, whole.images_NCHW)
+    assert found.notes == whole.notes
+    assert found.images_NCHW[0].max() == 255

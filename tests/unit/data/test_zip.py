@@ -85,10 +85,10 @@ def test_a_zip_with_a_password_is_refused_by_name(folder: Path) -> None:
 def test_a_file_that_unpacks_to_more_than_memory_is_refused_before_it_is_unpacked(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lds_mlflow.data.folder._LARGEST_MEMBER", 1000)
+    monkeypatch.setattr("lds_mlflow.data.archive._LARGEST_MEMBER", 1000)
     (folder / "bomb.png").write_bytes(bytes(100_000))
     path = _zip(folder, zipfile.ZIP_DEFLATED)
-    monkeypatch.setattr(zipfile.ZipFile, "read", _never)
+    monkeypatch.setattr(zipfile.ZipFile, "open", _never)
     with pytest.raises(DataError, match=r"bomb\.png in .*expected files of at most"):
         load_folder(path)
 
