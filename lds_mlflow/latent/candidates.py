@@ -23,6 +23,7 @@ __all__ = [
     "interpolate",
     "on_a_circle",
     "on_a_line",
+    "require_neighbours",
     "with_variance",
 ]
 
@@ -129,10 +130,15 @@ def _check(z_ND: Tensor, interpolation: str, neighbours: int) -> None:
         )
     require_finite(z_ND, "training latent")
     look_up(INTERPOLATIONS, interpolation, "interpolation")
-    if not 0 <= neighbours < len(z_ND):
+    require_neighbours(neighbours, len(z_ND))
+
+
+def require_neighbours(neighbours: int, n: int) -> None:
+    """Raises ConfigError where n latents don't have as many nearest others as parents are to be drawn from."""
+    if not 0 <= neighbours < n:
         raise ConfigError(
-            "neighbours",
+            "the number of neighbours that parents are drawn from (parent_neighbours)",
             found=str(neighbours),
-            expected=f"0 for all, or at most {len(z_ND) - 1}, the number of other latents",
+            expected=f"0 for all, or at most {n - 1}, the number of other latents",
             remedy="0 is the draft's.",
         )

@@ -3,9 +3,16 @@
 import torch
 from torch import Tensor
 
-from lds_mlflow.errors import DataError
+from lds_mlflow.choices.bandwidths import LARGEST_WIDTH, SMALLEST_WIDTH, WIDTHS
+from lds_mlflow.errors import ConfigError, DataError
 
-__all__ = ["require_finite"]
+__all__ = ["require_finite", "require_width"]
+
+
+def require_width(sigma: float) -> None:
+    """Raises ConfigError unless a bandwidth is a number from 1e-15 to 1e15."""
+    if not SMALLEST_WIDTH <= sigma <= LARGEST_WIDTH:
+        raise ConfigError("sigma", found=str(sigma), expected=WIDTHS, remedy="bandwidth(...) gives one.")
 
 
 def require_finite(z_ND: Tensor, what: str) -> None:

@@ -16,6 +16,8 @@ from lds_mlflow.errors import ConfigError, Interrupted, without_passwords
 from lds_mlflow.machine.files import remove
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
+from lds_mlflow.pipeline.early_checks import require_division
+from lds_mlflow.recipes.division import Division
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.tracking.context import Context
 
@@ -53,6 +55,7 @@ class Runner:
         self.interruption, self.say = interruption, say
         self.options = configs[Options]
         self.ranks, self.device = ranks, device_of(self.options.device)
+        self._checked: set[str] = set()
 
     def resolve(
         self,
@@ -88,12 +91,20 @@ class Runner:
                 if own:
                     _stand_for(own, found)
                 return found
+            if "data" in inputs:
+                self._check(inputs["data"])
             run = own or self.tracker.begin(f"{name} {label}".strip(), parent=parent, values={})
             run.log_tags(
                 {tags.STEP: name, tags.FINGERPRINT: fingerprint}
                 | {f"{tags.INPUT}{stem}": upstream.id for stem, upstream in inputs.items()}
             )
             return self._execute(step, config, inputs, fingerprint, run)
+
+    def _check(self, data: FinishedRun) -> None:
+        """Says what can be known from the data's division before the first step that needs it is run."""
+        if data.id not in self._checked:
+            require_division(self.configs, Division.of(data.metrics), self.device)
+            self._checked.add(data.id)
 
     def config(self, kind: type[C], changes: Mapping[str, Any]) -> C:
         """Returns the command's configuration of a kind, with changes.

@@ -33,7 +33,8 @@ def conformal(held_out_H: Tensor, share: float) -> float:
         DataError: There are too few held-out latents for it.
     """
     _require_share("the share", share)
-    rank = floor((1 - share) * (len(held_out_H) + 1) + 1e-9)
+    # A smaller share than one in all of them is reached by the densest.
+    rank = min(floor((1 - share) * (len(held_out_H) + 1) + 1e-9), len(held_out_H))
     if rank < 1:
         raise DataError(
             "the held-out latents",
