@@ -20,6 +20,7 @@ from lds_mlflow.choices.bandwidths import BANDWIDTHS, LARGEST_WIDTH, SMALLEST_WI
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent.checks import require_finite, require_width
 from lds_mlflow.latent.geometry import blocks
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.values import evenly_spread
 
 __all__ = [
@@ -55,6 +56,7 @@ class Bandwidth:
     warning: str
 
 
+@taking_arrays
 def bandwidth(z_ND: Tensor, rule: str, *, multiplier: float = 1.0) -> Bandwidth:
     """Returns the bandwidth by a rule.
 
@@ -85,6 +87,7 @@ def bandwidth(z_ND: Tensor, rule: str, *, multiplier: float = 1.0) -> Bandwidth:
     return Bandwidth(sigma, neighbours, _warning(neighbours, len(z_ND)))
 
 
+@taking_arrays
 def effective_neighbours(z_ND: Tensor, sigma: float) -> float:
     """Returns how many other latents a kernel reaches: the median of (sum w)^2 / sum w^2 over latents (Kish 1965).
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from lds_mlflow.choices import load, look_up
 from lds_mlflow.choices.interpolations import INTERPOLATIONS, LINEAR
-from lds_mlflow.errors import ConfigError, DataError
-from lds_mlflow.latent.checks import require_finite
+from lds_mlflow.errors import DataError
+from lds_mlflow.latent.checks import require_finite, require_neighbours
 from lds_mlflow.latent.geometry import TENTHS
 from lds_mlflow.latent.neighbours import nearest_latents
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.values import Candidates
 
 __all__ = [
@@ -23,13 +24,13 @@ __all__ = [
     "interpolate",
     "on_a_circle",
     "on_a_line",
-    "require_neighbours",
     "with_variance",
 ]
 
 _PARALLEL = 1e-4
 
 
+@taking_arrays
 def draw_candidates(
     z_ND: Tensor,
     n: int,
@@ -75,6 +76,7 @@ def draw_candidates(
     return Candidates(z_MD, torch.stack([first, second], dim=1), alpha.float(), interpolation)
 
 
+@taking_arrays
 def interpolate(z_i_MD: Tensor, z_j_MD: Tensor, alpha_M: Tensor, kind: str, *, centre_D: Tensor) -> Tensor:
     """Returns interpolants, float [M, D].
 
@@ -131,14 +133,3 @@ def _check(z_ND: Tensor, interpolation: str, neighbours: int) -> None:
     require_finite(z_ND, "training latent")
     look_up(INTERPOLATIONS, interpolation, "interpolation")
     require_neighbours(neighbours, len(z_ND))
-
-
-def require_neighbours(neighbours: int, n: int) -> None:
-    """Raises ConfigError where n latents don't have as many nearest others as parents are to be drawn from."""
-    if not 0 <= neighbours < n:
-        raise ConfigError(
-            "the number of neighbours that parents are drawn from (parent_neighbours)",
-            found=str(neighbours),
-            expected=f"0 for all, or at most {n - 1}, the number of other latents",
-            remedy="0 is the draft's.",
-        )

@@ -11,7 +11,7 @@ from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.config import AugmentConfig
 from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.latent import Diagnosis, diagnose
-from lds_mlflow.latent.candidates import require_neighbours
+from lds_mlflow.latent.checks import require_neighbours
 from lds_mlflow.pictures import alpha_chart, census_chart, funnel_chart, score_chart
 from lds_mlflow.recipes import Ingredients, ScoredCandidates, SelectedInterpolants, make_augmentation
 from lds_mlflow.recipes.controls import require_reserve
