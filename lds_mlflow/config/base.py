@@ -50,7 +50,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
 CountOrAll = Annotated[int, Field(ge=0, le=MOST)]
-Pixels = Annotated[int, Field(ge=0, le=4096)]
+Pixels = Annotated[int, Field(ge=0, le=2048)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Replicates = Annotated[int, Field(ge=100, le=1_000_000)]
 

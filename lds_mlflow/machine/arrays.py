@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -30,7 +30,12 @@ def taking_arrays(function: Callable[P, R]) -> Callable[P, R]:
     function would fail at (a list, another number of axes, complex numbers) is refused with a DataError.
     """
     signature = inspect.signature(function)
-    shapes = {name: found[1] for name in signature.parameters if (found := _SHAPE.match(name))}
+    tensors = [
+        name
+        for name, parameter in signature.parameters.items()
+        if Tensor in (parameter.annotation, *get_args(parameter.annotation))
+    ]
+    shapes = {name: found[1] for name in tensors if (found := _SHAPE.match(name))}
 
     @wraps(function)
     def taking(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -58,7 +63,7 @@ def tensor_of(array: Any, name: str, shape: str) -> Tensor:
         # A copy: torch can't read arrays of negative strides or foreign byte order, and warns of read-only ones.
         tensor = torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C", copy=True))
     elif isinstance(array, Tensor) and not array.is_complex():
-        tensor = array.detach()
+        tensor = array.detach() if array.requires_grad else array
     else:
         found = f"{array.dtype} numbers" if isinstance(array, np.ndarray | Tensor) else f"a {type(array).__name__}"
         raise _refusal(name, shape, found)

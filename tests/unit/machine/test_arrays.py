@@ -93,9 +93,10 @@ def test_what_is_no_row_of_numbers_is_refused_in_a_sentence(name: str) -> None:
 
 def test_labels_are_integers_of_any_width() -> None:
     shares = metrics.class_shares(LABELS, 3)
-    for labels in (LABELS.numpy(), LABELS.int(), LABELS.to(torch.uint8), LABELS.numpy().astype(np.int16)):
+    forms: tuple[Any, ...] = (LABELS.numpy(), LABELS.int(), LABELS.to(torch.uint8), LABELS.numpy().astype(np.int16))
+    for labels in forms:
         assert torch.equal(metrics.class_shares(labels, 3), shares)
-    with pytest.raises(DataError, match="labels_N: found numbers of the type torch.float32; expected .* integers"):
+    with pytest.raises(DataError, match=r"labels_N: found numbers of the type torch.float32; expected .* integers"):
         metrics.class_shares(LABELS.float(), 3)
 
 
