@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 
 from lds_mlflow.config import AUTO, NO_RUN, Configs, Options, Settings, StepConfig, parse
+from lds_mlflow.domains import domain_of_source
 from lds_mlflow.entry.fingerprint import digest_of_feature_code, fingerprint_of
 from lds_mlflow.entry.graph import STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.errors import ConfigError, Interrupted, without_passwords
@@ -103,7 +104,8 @@ class Runner:
     def _check(self, data: FinishedRun) -> None:
         """Says what can be known from the data's division before the first step that needs it is run."""
         if data.id not in self._checked:
-            require_division(self.configs, Division.of(data.metrics), self.device)
+            domain = domain_of_source(data.params["data"]).name
+            require_division(self.configs, Division.of(data.metrics, domain), self.device)
             self._checked.add(data.id)
 
     def config(self, kind: type[C], changes: Mapping[str, Any]) -> C:

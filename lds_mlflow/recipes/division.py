@@ -17,6 +17,7 @@ class Division:
         test: Held-out examples to judge by.
         reserve: Real examples that are kept aside.
         has_classes: Whether the examples have classes.
+        domain: The kind of examples, a key of DOMAINS.
     """
 
     train: int
@@ -24,14 +25,15 @@ class Division:
     test: int
     reserve: int
     has_classes: bool
+    domain: str
 
     @classmethod
-    def of(cls, metrics: Mapping[str, float]) -> Self:
-        """Returns the division that a run of `data` has logged."""
+    def of(cls, metrics: Mapping[str, float], domain: str) -> Self:
+        """Returns the division that a run of `data` has logged, of examples of a kind."""
         train, select, test, reserve = (
             int(metrics.get(f"data/{part}_examples", 0)) for part in ("train", "select", "test", "reserve")
         )
-        return cls(train, select, test, reserve, metrics["data/classes"] > 0)
+        return cls(train, select, test, reserve, metrics["data/classes"] > 0, domain)
 
     def held_out(self, part: Literal["select", "test"]) -> int:
         """Returns how many examples a held-out part has."""

@@ -38,27 +38,37 @@ def extractor_as_configured(
         ArtifactError: The file is missing, or does not fit the extractor.
         DataError: The features of the training examples are all 0, or not finite.
     """
-    choice = EXTRACTORS[config.features]
-    if not choice.fits(train.domain):
-        raise ConfigError(
-            "features",
-            found=f"{config.features}, for examples that are {train.domain}",
-            expected=f"one of {', '.join(name for name, other in EXTRACTORS.items() if other.fits(train.domain))}",
-            remedy="Give one of these.",
-        )
+    _require_fit(config, train.domain)
     plain = _plain(config, judge, device, ranks)
     kept = CachedExtractor(plain, cache) if cache else plain
-    return ScaledExtractor.fitted(kept, train.examples_N) if choice.is_scaled else kept
+    return ScaledExtractor.fitted(kept, train.examples_N) if EXTRACTORS[config.features].is_scaled else kept
 
 
-def require_weights(config: EvaluateConfig, device: str) -> None:
+def require_weights(config: EvaluateConfig, domain: str, device: str) -> None:
     """Opens the weights or the program of a feature extractor, and downloads weights that are not there.
 
+    Args:
+        config: Names the extractor, and the file of its weights.
+        domain: The kind of the examples.
+        device: Where to compute.
+
     Raises:
+        ConfigError: There is no such extractor for examples of this kind.
         ArtifactError: They can't be had, or do not fit the extractor.
     """
+    _require_fit(config, domain)
     if not EXTRACTORS[config.features].needs_judge:
         _plain(config, None, device, ALONE)
+
+
+def _require_fit(config: EvaluateConfig, domain: str) -> None:
+    if not EXTRACTORS[config.features].fits(domain):
+        raise ConfigError(
+            "features",
+            found=f"{config.features}, for examples that are {domain}",
+            expected=f"one of {', '.join(name for name, other in EXTRACTORS.items() if other.fits(domain))}",
+            remedy="Give one of these.",
+        )
 
 
 def _plain(config: EvaluateConfig, judge: FeatureClassifier | None, device: str, ranks: Ranks) -> Extractor:

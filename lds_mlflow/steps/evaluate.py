@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lds_mlflow.choices.extractors import EXTRACTORS
 from lds_mlflow.choices.figures import FIGURES, HEADLINES
 from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.domains import domain_of
@@ -29,6 +30,9 @@ def outside(config: EvaluateConfig) -> str:
 
 def check(config: EvaluateConfig, division: Division, device: str) -> None:
     """Raises LdsError where the division of the data or the weights show that nothing can be measured."""
+    if EXTRACTORS[config.features].needs_judge and not division.has_classes:
+        # The step classifier, which comes before, says that there are no classes.
+        return
     n = _samples_wanted(config, division.held_out(config.part))
     if config.k_neighbours >= n:
         raise ConfigError(
@@ -39,7 +43,7 @@ def check(config: EvaluateConfig, division: Division, device: str) -> None:
         )
     if config.sampler == "mixture":
         require_components(config.sampler_components, division.train)
-    require_weights(config, device)
+    require_weights(config, division.domain, device)
 
 
 def run(config: EvaluateConfig, context: Context) -> str:

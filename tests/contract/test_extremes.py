@@ -56,7 +56,7 @@ EXAMPLES = ExampleSet("noise", random_images(N), NAMES, LABELS, ("a", "b"))
 WEIGHTS = VAE.initialised(SPEC, 0).to_weights()
 LATENTS = LatentSet(torch.randn(N, 4, generator=torch.Generator().manual_seed(0)), None, NAMES)
 JUDGE = domain_of("images").train_classifier(EXAMPLES, steps=1, seed=0, device="cpu")
-DIVISION = Division(train=N, select=N, test=N, reserve=0, has_classes=True)
+DIVISION = Division(train=N, select=N, test=N, reserve=0, has_classes=True, domain="images")
 
 
 class Run:

@@ -9,7 +9,7 @@ from lds_mlflow.recipes.division import Division
 from lds_mlflow.tracking import Tracker, tags
 from tests.conftest import MakePipeline, tiny_configs
 
-FEW = Division(train=30, select=4, test=8, reserve=0, has_classes=True)
+FEW = Division(train=30, select=4, test=8, reserve=0, has_classes=True, domain="images")
 
 
 def _check(entry_point: str, division: Division = FEW, **values: Any) -> None:
@@ -62,11 +62,17 @@ def test_what_a_command_does_not_measure_is_not_asked_for(entry_point: str, valu
 
 
 def test_classes_are_asked_for_where_a_selection_keeps_their_shares() -> None:
-    unlabelled = Division(train=30, select=4, test=8, reserve=0, has_classes=False)
+    unlabelled = Division(train=30, select=4, test=8, reserve=0, has_classes=False, domain="images")
     with pytest.raises(LdsError, match="stratify=cluster"):
         _check("augment", unlabelled, stratify="class")
     # Without classes and without other features, no sampler is chosen, so nothing is measured.
     _check("finetune", unlabelled)
+
+
+def test_an_extractor_for_other_examples_is_said_before_its_weights_are_looked_for() -> None:
+    vectors = Division(train=30, select=9, test=9, reserve=0, has_classes=True, domain="vectors")
+    with pytest.raises(LdsError, match="one of classifier"):
+        _check("evaluate", vectors, features="inception")
 
 
 @pytest.mark.parametrize("features", ["inception", "squeezenet", "squeezenet-caffe", "program"])
