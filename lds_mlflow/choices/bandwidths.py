@@ -1,11 +1,15 @@
 """Rules for the bandwidth of the kernel: functions from training latents, float [N, D], to a width in latent units."""
 
-from math import inf
-
 from lds_mlflow.choices.choice import Choice
 from lds_mlflow.errors import ConfigError
 
-__all__ = ["BANDWIDTHS", "DRAFTS_BANDWIDTH", "parse_bandwidth"]
+__all__ = ["BANDWIDTHS", "DRAFTS_BANDWIDTH", "LARGEST_WIDTH", "SMALLEST_WIDTH", "WIDTHS", "parse_bandwidth"]
+
+SMALLEST_WIDTH, LARGEST_WIDTH = 1e-15, 1e15
+"""The range of a width. Beyond it, the log LDS of latents of an ordinary size leaves the range of float32."""
+
+WIDTHS = f"a number from {SMALLEST_WIDTH:g} to {LARGEST_WIDTH:g}"
+"""The range in words."""
 
 DRAFTS_BANDWIDTH = "norm/5"
 """The draft's rule (section 3.2), and the default everywhere."""
@@ -25,7 +29,7 @@ def parse_bandwidth(rule: str) -> float | None:
     """Returns the number that a rule is, or None where it is a name.
 
     Raises:
-        ConfigError: It is neither a name nor a number above 0.
+        ConfigError: It is neither a name nor a number in the range of a width.
     """
     if rule in BANDWIDTHS:
         return None
@@ -33,11 +37,11 @@ def parse_bandwidth(rule: str) -> float | None:
         number = float(rule)
     except ValueError:
         number = 0.0
-    if not 0 < number < inf:
+    if not SMALLEST_WIDTH <= number <= LARGEST_WIDTH:
         raise ConfigError(
             "sigma",
-            found=repr(rule),
-            expected=f"one of {', '.join(BANDWIDTHS)}, or a finite number above 0",
+            found=repr(rule)[:100],
+            expected=f"one of {', '.join(BANDWIDTHS)}, or {WIDTHS}",
             remedy=f"{DRAFTS_BANDWIDTH} is the draft's rule.",
         )
     return number

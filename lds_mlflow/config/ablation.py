@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL
-from lds_mlflow.config.base import CountOrAll, Declared, Fraction, Replicates, RunReference, StepConfig
+from lds_mlflow.config.base import Declared, Fraction, Replicates, RunReference, StepConfig
 
 __all__ = ["AblateConfig"]
 
@@ -25,10 +25,10 @@ class AblateConfig(StepConfig):
     seeds: Declared[Annotated[int, Field(ge=2, le=1000)]] = 5
     """Number of paired seeds; without train_run, each trains a baseline of its own, with which its arms begin."""
 
-    generations: Declared[CountOrAll] = 0
+    generations: Declared[Annotated[int, Field(ge=0, le=1000)]] = 0
     """Number of times to finetune a model on the A that it has made itself, as a stress test; 0 skips the test."""
 
-    workers: Declared[CountOrAll] = 0
+    workers: Declared[Annotated[int, Field(ge=0, le=1024)]] = 0
     """Number of worker processes; 0 takes one per processor core (at most four), or one on a GPU."""
 
     margin: Fraction = MARGIN

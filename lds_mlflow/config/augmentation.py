@@ -14,7 +14,7 @@ from lds_mlflow.choices.selections import SELECTIONS
 from lds_mlflow.choices.sources import SOURCES
 from lds_mlflow.choices.spaces import SPACES
 from lds_mlflow.choices.stratifications import STRATIFICATIONS
-from lds_mlflow.config.base import CountOrAll, Declared, Fraction, Positive, RunReference, Seed, StepConfig
+from lds_mlflow.config.base import MOST, CountOrAll, Declared, Fraction, Positive, RunReference, Seed, StepConfig
 from lds_mlflow.config.choice import ChoiceOf
 from lds_mlflow.config.sigma import Sigma
 
@@ -57,7 +57,7 @@ class AugmentConfig(StepConfig):
     sigma: Sigma = DRAFTS_BANDWIDTH
     """Bandwidth: norm/5 (the draft's, a fifth of the mean norm), scott, silverman, median, knn, loo, or a number."""
 
-    sigma_multiplier: Positive = 1.0
+    sigma_multiplier: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
     """Factor by which the bandwidth is multiplied."""
 
     leave_endpoints_out: bool = False
@@ -87,7 +87,7 @@ class AugmentConfig(StepConfig):
     stratify: Annotated[str, ChoiceOf(phrases(STRATIFICATIONS))] = "none"
     """What the selection keeps the training shares of."""
 
-    clusters: Annotated[int, Field(ge=2)] = 10
+    clusters: Annotated[int, Field(ge=2, le=MOST)] = 10
     """Number of clusters for stratify=cluster."""
 
     max_per_parent: CountOrAll = 0

@@ -20,6 +20,7 @@ __all__ = [
     "NotNegative",
     "OptionalRunReference",
     "Options",
+    "Pixels",
     "Positive",
     "Replicates",
     "RunReference",
@@ -39,6 +40,9 @@ NO_RUN = "none"
 NO_MODEL = "none"
 """Value of `registered_model`: no model is registered."""
 
+MOST = 1_000_000_000
+"""The largest number of anything that is counted: beyond it, integers leave the range of what counts them."""
+
 T = TypeVar("T")
 _DECLARED = "declared in MLproject"
 Declared = Annotated[T, _DECLARED]
@@ -47,8 +51,9 @@ Declared = Annotated[T, _DECLARED]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-CountOrAll = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+CountOrAll = Annotated[int, Field(ge=0, le=MOST)]
+Pixels = Annotated[int, Field(ge=0, le=2048)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Replicates = Annotated[int, Field(ge=100, le=1_000_000)]
 
@@ -91,7 +96,7 @@ class Options(Settings):
     work_dir: Declared[WorkFolder] = Path(".lds")
     """Folder for checkpoints, cached features and what the tracking server hasn't received; relative to the project."""
 
-    outage_minutes: NotNegative = 30
+    outage_minutes: Annotated[float, Field(ge=0, le=1_000_000)] = 30
     """Minutes to wait, at the end of a run, for an unreachable tracking server; its data then stays in work_dir."""
 
     checkpoint_every: Count = 500

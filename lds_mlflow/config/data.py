@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from lds_mlflow.choices.data_sources import DIGITS, forms
-from lds_mlflow.config.base import CountOrAll, Declared, FileOrEmpty, Fraction, Seed, StepConfig
+from lds_mlflow.config.base import CountOrAll, Declared, FileOrEmpty, Fraction, Pixels, Seed, StepConfig
 
 __all__ = ["DataConfig"]
 
@@ -15,7 +15,7 @@ class DataConfig(StepConfig):
 
     data: Declared[str] = Field(DIGITS, min_length=1, description=f"Source of the images: {forms()}.")
 
-    resolution: Declared[int] = 0
+    resolution: Declared[Pixels] = 0
     """Side in pixels to which images are cropped and resized, a power of two from 8 on; 0 keeps their size."""
 
     channels: Literal[0, 1, 3] = 0

@@ -17,6 +17,7 @@ from lds_mlflow.config.base import (
     Declared,
     FileOrEmpty,
     OptionalRunReference,
+    Pixels,
     Replicates,
     RunReference,
     Seed,
@@ -78,7 +79,7 @@ class EvaluateConfig(SamplerConfig):
     feature_weights: FileOrEmpty = ""
     """File of the extractor's weights or program (TorchScript, .pt2); empty lets Inception download its weights."""
 
-    program_resolution: CountOrAll = 0
+    program_resolution: Pixels = 0
     """Side in pixels to which images are resized for the program; 0 keeps their size."""
 
     sample_seed: Seed = 0

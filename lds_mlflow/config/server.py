@@ -1,7 +1,7 @@
 """Configurations of the entry points `serve` and `deliver`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,9 @@ class ServeConfig(Settings):
 
     port: Declared[Annotated[int, Field(ge=1, le=65535)]] = 5001
     """Port to listen on."""
+
+    accept: Literal["json", "any"] = "json"
+    """Bodies of requests: json, or any (CSV and Parquet too, of which a small one may unpack to gigabytes)."""
 
 
 class DeliverConfig(Settings):

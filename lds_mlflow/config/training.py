@@ -34,7 +34,7 @@ _PRESETS = {SMALLEST_THAT_FITS: "the smallest that fits the images"} | {
 class FitConfig(StepConfig):
     """What training and finetuning share, so that they differ only in the data and the learning rate."""
 
-    batch_size: Count = 32
+    batch_size: Annotated[int, Field(ge=1, le=16_384)] = 32
     """Number of images in a batch, over all processes together."""
 
     kl_weight: Positive = 1.0

@@ -8,6 +8,7 @@ from lds_mlflow.data.packing import PackedPictures, pack_pictures
 from lds_mlflow.data.pixel_augmentation import augment_pixels, change_affinely, cut_and_mix, mix_up
 from lds_mlflow.data.pixels import describe_preparation
 from lds_mlflow.data.sources import describe_source, load_images
+from lds_mlflow.data.sparse_classes import sparse_classes
 from lds_mlflow.data.splits import declare_parts, exact_copies, limit_examples, split_examples
 from lds_mlflow.data.tables import read_parts
 from lds_mlflow.data.torchvision_sets import load_torchvision
@@ -35,5 +36,6 @@ __all__ = [
     "near_duplicates",
     "pack_pictures",
     "read_parts",
+    "sparse_classes",
     "split_examples",
 ]

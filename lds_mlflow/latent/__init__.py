@@ -1,12 +1,13 @@
 """Candidates, their latent density score, and which of them to keep: arrays in, values out.
 
-    z_ND = torch.from_numpy(latents)                        # anyone's latents, float [N, D]
+    z_ND = latents                                          # anyone's latents, float [N, D]
     sigma = bandwidth(z_ND, "norm/5").sigma
     candidates = draw_candidates(z_ND, 50_000, generator=generator)
     scores = score_candidates(candidates, z_ND, sigma=sigma, leave_endpoints_out=True)
     chosen = select(scores.log_lds_M, TopFraction(0.2), generator=generator, candidates=candidates)
 
-Needs torch and numpy alone; with numba (the extra "fast") scoring is faster.
+Needs torch and numpy alone; with numba (the extra "fast") scoring is faster. Functions that take tensors take numpy
+arrays, half precision and tensors that need gradients as well, and refuse other things with a DataError.
 
 The shapes, by their suffixes:
 

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.choices import load
-from lds_mlflow.choices.bandwidths import BANDWIDTHS, parse_bandwidth
+from lds_mlflow.choices.bandwidths import BANDWIDTHS, LARGEST_WIDTH, SMALLEST_WIDTH, WIDTHS, parse_bandwidth
 from lds_mlflow.errors import DataError
-from lds_mlflow.latent.checks import require_finite
+from lds_mlflow.latent.checks import require_finite, require_width
 from lds_mlflow.latent.geometry import blocks
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.values import evenly_spread
 
 __all__ = [
@@ -55,6 +56,7 @@ class Bandwidth:
     warning: str
 
 
+@taking_arrays
 def bandwidth(z_ND: Tensor, rule: str, *, multiplier: float = 1.0) -> Bandwidth:
     """Returns the bandwidth by a rule.
 
@@ -62,35 +64,41 @@ def bandwidth(z_ND: Tensor, rule: str, *, multiplier: float = 1.0) -> Bandwidth:
 
     Args:
         z_ND: Training latents in the space in which density is measured, float [N, D].
-        rule: A name of BANDWIDTHS, or a number above 0.
+        rule: A name of BANDWIDTHS, or a number from 1e-15 to 1e15.
         multiplier: What the width is multiplied by.
 
     Raises:
         ConfigError: The rule is neither.
-        DataError: There are fewer than two latents, one is not finite, or the rule gives no width above 0.
+        DataError: There are fewer than two latents, one is not finite, or the width is not from 1e-15 to 1e15.
     """
     number = parse_bandwidth(rule)
     require_finite(z_ND, "training latent")
     _require_two(z_ND)
     sigma = multiplier * (load(BANDWIDTHS[rule].at)(z_ND) if number is None else number)
-    if not 0 < sigma < float("inf"):
+    if not SMALLEST_WIDTH <= sigma <= LARGEST_WIDTH:
+        alike = "The latents are all alike: train longer, or with a smaller kl_weight."
         raise DataError(
-            f"the bandwidth by the rule {rule}",
-            found=f"{sigma}",
-            expected="a finite number above 0",
-            remedy="The latents are all alike: train longer, or with a smaller kl_weight.",
+            f"the bandwidth by the rule {rule}" + (f" times {multiplier:g}" if multiplier != 1 else ""),
+            found=f"{sigma:g}",
+            expected=WIDTHS,
+            remedy=alike if multiplier == 1 else "Give another multiplier: 1 leaves the width as it is.",
         )
     neighbours = effective_neighbours(z_ND, sigma)
     return Bandwidth(sigma, neighbours, _warning(neighbours, len(z_ND)))
 
 
+@taking_arrays
 def effective_neighbours(z_ND: Tensor, sigma: float) -> float:
     """Returns how many other latents a kernel reaches: the median of (sum w)^2 / sum w^2 over latents (Kish 1965).
 
     Args:
         z_ND: Training latents, float [N, D].
         sigma: Bandwidth, in latent units.
+
+    Raises:
+        ConfigError: The bandwidth is not a number from 1e-15 to 1e15.
     """
+    require_width(sigma)
     log_weights = -_squared_distances(z_ND) / (2 * sigma**2)
     kish = (2 * log_weights.logsumexp(1) - (2 * log_weights).logsumexp(1)).exp()
     return float(kish.median())

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from lds_mlflow.choices import load, look_up
 from lds_mlflow.choices.interpolations import INTERPOLATIONS, LINEAR
-from lds_mlflow.errors import ConfigError, DataError
-from lds_mlflow.latent.checks import require_finite
+from lds_mlflow.errors import DataError
+from lds_mlflow.latent.checks import require_finite, require_neighbours
 from lds_mlflow.latent.geometry import TENTHS
 from lds_mlflow.latent.neighbours import nearest_latents
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.values import Candidates
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
 _PARALLEL = 1e-4
 
 
+@taking_arrays
 def draw_candidates(
     z_ND: Tensor,
     n: int,
@@ -74,6 +76,7 @@ def draw_candidates(
     return Candidates(z_MD, torch.stack([first, second], dim=1), alpha.float(), interpolation)
 
 
+@taking_arrays
 def interpolate(z_i_MD: Tensor, z_j_MD: Tensor, alpha_M: Tensor, kind: str, *, centre_D: Tensor) -> Tensor:
     """Returns interpolants, float [M, D].
 
@@ -129,10 +132,4 @@ def _check(z_ND: Tensor, interpolation: str, neighbours: int) -> None:
         )
     require_finite(z_ND, "training latent")
     look_up(INTERPOLATIONS, interpolation, "interpolation")
-    if not 0 <= neighbours < len(z_ND):
-        raise ConfigError(
-            "neighbours",
-            found=str(neighbours),
-            expected=f"0 for all, or at most {len(z_ND) - 1}, the number of other latents",
-            remedy="0 is the draft's.",
-        )
+    require_neighbours(neighbours, len(z_ND))

@@ -6,14 +6,14 @@ digits. It rounds by some 4 eps max|u|^2, so where that could be seen, latents a
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import inf, sqrt
+from math import sqrt
 from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lds_mlflow.errors import ConfigError
+from lds_mlflow.latent.checks import require_width
 
 __all__ = ["TENTHS", "Geometry", "blocks", "empty", "squared_norms"]
 
@@ -65,12 +65,9 @@ class Geometry:
         """Returns the geometry of training latents, float [N, D], and of points to score, under a bandwidth.
 
         Raises:
-            ConfigError: The bandwidth is not a finite number above 0.
+            ConfigError: The bandwidth is not a number from 1e-15 to 1e15.
         """
-        if not 0 < sigma < inf:
-            raise ConfigError(
-                "sigma", found=str(sigma), expected="a finite number above 0", remedy="bandwidth(...) gives one."
-            )
+        require_width(sigma)
         mean, unit = z_ND.mean(0).double(), sigma * sqrt(2)
         if z_ND.dtype == torch.float64:
             return cls(mean, unit, torch.float64)

@@ -9,6 +9,7 @@ from lds_mlflow.choices import load, look_up
 from lds_mlflow.choices.spaces import SPACES
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent.checks import require_finite
+from lds_mlflow.machine.arrays import taking_arrays
 
 __all__ = ["LatentSpace", "centred", "latent_space", "raw", "whitened"]
 
@@ -34,6 +35,7 @@ class LatentSpace:
         """E, how many dimensions are left."""
         return self.axes_DE.shape[1]
 
+    @taking_arrays
     def map(self, z_MD: Tensor) -> Tensor:
         """Returns latents, float [M, D], in this space, [M, E]."""
         if self.is_identity:
@@ -41,6 +43,7 @@ class LatentSpace:
         return (z_MD - self.origin_D.to(z_MD)) @ self.axes_DE.to(z_MD)
 
 
+@taking_arrays
 def latent_space(z_ND: Tensor, kind: str, *, drop_inactive: bool = False) -> LatentSpace:
     """Returns the space that training latents span.
 

@@ -5,6 +5,8 @@ density, coverage = density_and_coverage(real_NF, fake_SF)
 measured = evaluate_samples(samples_S, RealExamples(train, held_out), extractor=extractor)
 comparisons = compare_evaluations({"old": old.evaluation, "new": measured.evaluation})
 
+Functions that take tensors take numpy arrays, half precision and tensors that need gradients as well.
+
 Only `features/` sees examples themselves; the rest knows their features, labels and qualities. Suffixes are shapes:
 
     N  examples of a set, by itself the real ones      M  examples of another set that it is compared with

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from lds_mlflow.choices.figures import TAILS
 from lds_mlflow.errors import DataError
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.metrics.estimates import Estimate
 
 __all__ = [
@@ -48,28 +49,33 @@ class CorrectedShares(NamedTuple):
     gap: Estimate
 
 
+@taking_arrays
 def class_shares(labels_N: Tensor, n_classes: int) -> Tensor:
     """Returns the share of each class, float64 [K], of labels, int64 [N]."""
     counts = torch.bincount(labels_N, minlength=n_classes).double()
     return counts / counts.sum()
 
 
+@taking_arrays
 def share_gap(shares_K: Tensor, reference_K: Tensor) -> float:
     """Total variation between two sets of shares: the part of one that would have to change class, 0..1."""
     return 0.5 * (shares_K - reference_K).abs().sum().item()
 
 
+@taking_arrays
 def share_gap_estimate(labels_S: Tensor, reference_K: Tensor, n_real: int) -> Estimate:
     """Returns the gap of the labels of samples, int64 [S], to reference shares, with the influence of every sample."""
     shares = class_shares(labels_S, len(reference_K))
     return _gap(shares, reference_K, torch.eye(len(shares), dtype=torch.float64), labels_S, n_real)
 
 
+@taking_arrays
 def confusion_counts(true_N: Tensor, judged_N: Tensor, n_classes: int) -> Tensor:
     """Returns how many examples of class c (row) the classifier takes for d (column), int64 [K, K]."""
     return torch.bincount(true_N * n_classes + judged_N, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
+@taking_arrays
 def corrected_shares(
     labels_S: Tensor,
     confusion_KK: Tensor,

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.metrics.attributes import (
     CorrectedShares,
     class_shares,
@@ -94,6 +95,7 @@ class Balance:
     notes: tuple[str, ...]
 
 
+@taking_arrays
 def measure_balance(judged_S: Tensor, labels: ClassLabels, features: Features) -> Balance:
     """Measures the class shares of samples against those of the training part.
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lds_mlflow.choices.figures import TAILS
 from lds_mlflow.errors import DataError
+from lds_mlflow.machine.arrays import taking_arrays
 
 __all__ = ["Deciles", "quality_by_decile"]
 
@@ -36,6 +37,7 @@ class Deciles(NamedTuple):
         return f"rank correlation {self.rank_correlation:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
+@taking_arrays
 def quality_by_decile(score_S: Tensor, quality_S: Tensor) -> Deciles:
     """Returns the mean quality of the tenths of samples by score.
 

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lds_mlflow.machine.arrays import taking_arrays
+
 __all__ = ["Estimate", "bootstrap_deviations", "mean_estimate", "share_by_membership"]
 
 _DRAWN_AT_ONCE = 2**22
@@ -74,6 +76,7 @@ def share_by_membership(value_N: Tensor, hanging_M: Tensor, weight: float) -> tu
     return rows, left * (columns - columns.mean())
 
 
+@taking_arrays
 def bootstrap_deviations(influence_NV: Tensor, *, replicates: int, generator: torch.Generator) -> Tensor:
     """Returns by how much figures change when the examples are drawn again with replacement, float64 [R, V].
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.metrics.estimates import Estimate
 
 __all__ = ["Extrapolation", "frechet_distance", "frechet_estimate", "frechet_trace", "frechet_without_bias"]
@@ -45,6 +46,7 @@ class Extrapolation(NamedTuple):
     distances: tuple[float, ...]
 
 
+@taking_arrays
 def frechet_distance(x_NF: Tensor, y_MF: Tensor) -> float:
     """Returns the Frechet distance of two sets of features, in squared feature units. Computes in float64.
 
@@ -61,11 +63,13 @@ def frechet_distance(x_NF: Tensor, y_MF: Tensor) -> float:
     return ((mean_x - mean_y).square().sum() + spread).item()
 
 
+@taking_arrays
 def frechet_trace(covariance_x_FF: Tensor, covariance_y_FF: Tensor) -> float:
     """Returns tr (S_x S_y)^(1/2) of two covariances, float64 [F, F]."""
     return _sum_of_singular_values(_factor(covariance_x_FF) @ _factor(covariance_y_FF).T).item()
 
 
+@taking_arrays
 def frechet_estimate(real_NF: Tensor, fake_MF: Tensor) -> Estimate:
     """Returns the Frechet distance with the influence of every example.
 
@@ -85,6 +89,7 @@ def frechet_estimate(real_NF: Tensor, fake_MF: Tensor) -> Estimate:
     return Estimate(distance, _influence(real, fake).cpu(), _influence(fake, real).cpu())
 
 
+@taking_arrays
 def frechet_without_bias(x_NF: Tensor, y_MF: Tensor, *, generator: torch.Generator) -> Extrapolation | None:
     """Extrapolates the Frechet distance to infinitely many examples, by a line in 1/n through six sizes from half on.
 

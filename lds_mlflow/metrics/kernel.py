@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.metrics.estimates import Estimate
 
 __all__ = ["kernel_distance"]
@@ -19,6 +20,7 @@ __all__ = ["kernel_distance"]
 _TILE_ENTRIES = 2**22
 
 
+@taking_arrays
 def kernel_distance(real_NF: Tensor, fake_MF: Tensor) -> Estimate:
     """Returns the kernel distance of two sets of features with the influence of every example.
 

@@ -23,6 +23,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.metrics.balls import nearest
 from lds_mlflow.metrics.estimates import Estimate, mean_estimate
 
@@ -52,6 +53,7 @@ class Memorization(NamedTuple):
         return {name: estimate.value for name, estimate in self.estimates.items()} | {"data_copying": self.data_copying}
 
 
+@taking_arrays
 def memorization(samples_SF: Tensor, train_TF: Tensor, held_out_NF: Tensor) -> Memorization:
     """Measures how much nearer samples lie to training examples than held-out examples do.
 
@@ -76,6 +78,7 @@ def memorization(samples_SF: Tensor, train_TF: Tensor, held_out_NF: Tensor) -> M
     )
 
 
+@taking_arrays
 def data_copying(distance_S: Tensor, distance_N: Tensor, cell_S: Tensor, cell_N: Tensor) -> float:
     """Returns C_T: below 0 where samples are nearer to the training examples than held-out examples are.
 

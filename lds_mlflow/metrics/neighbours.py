@@ -29,6 +29,7 @@ from scipy.stats import betabinom
 from torch import Tensor
 
 from lds_mlflow.errors import DataError
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.metrics.balls import Balls, balls_around, comparable, count_inside, sum_inside
 from lds_mlflow.metrics.estimates import Estimate, share_by_membership
 
@@ -55,6 +56,7 @@ class PrecisionRecall(NamedTuple):
     recall: float
 
 
+@taking_arrays
 def density_and_coverage(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> DensityCoverage:
     """Measures samples by how many balls of real examples they lie in, and how many balls they reach.
 
@@ -72,6 +74,7 @@ def density_and_coverage(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> Den
     return DensityCoverage(held_N.sum().item() / (k * len(fake)), (held_N > 0).double().mean().item())
 
 
+@taking_arrays
 def precision_and_recall(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> PrecisionRecall:
     """Measures which samples lie among the real examples, and which real examples among the samples.
 
@@ -89,6 +92,7 @@ def precision_and_recall(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> Pre
     return PrecisionRecall((within_M > 0).double().mean().item(), (within_N > 0).double().mean().item())
 
 
+@taking_arrays
 def neighbour_estimates(real_NF: Tensor, fake_MF: Tensor, *, k: int = 5) -> dict[str, Estimate]:
     """Returns precision, recall, density, coverage, clipped_density and clipped_coverage with their influences.
 

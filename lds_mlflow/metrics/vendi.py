@@ -11,11 +11,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from lds_mlflow.errors import DataError
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.metrics.estimates import Estimate
 
 __all__ = ["vendi_score"]
 
 
+@taking_arrays
 def vendi_score(features_SF: Tensor, *, n_real: int = 0) -> Estimate:
     """Returns the Vendi score of features, float [S, F], with the influence of every sample.
 

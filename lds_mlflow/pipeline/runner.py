@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 
 from lds_mlflow.config import AUTO, NO_RUN, Configs, Options, Settings, StepConfig, parse
+from lds_mlflow.domains import domain_of_source
 from lds_mlflow.entry.fingerprint import digest_of_feature_code, fingerprint_of
 from lds_mlflow.entry.graph import REGISTER, STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.errors import ArtifactError, ConfigError, GoneError
 from lds_mlflow.machine.files import remove
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
+from lds_mlflow.pipeline.early_checks import require_division
 from lds_mlflow.pipeline.records import Ending, in_lines, log_data, stand_for
+from lds_mlflow.recipes.division import Division
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.tracking.context import Context
 
@@ -55,6 +58,7 @@ class Runner:
         self.interruption, self.say = interruption, say
         self.options = configs[Options]
         self.ranks, self.device = ranks, device_of(self.options.device)
+        self._checked: set[str] = set()
 
     def resolve(
         self,
@@ -89,6 +93,8 @@ class Runner:
                 if own:
                     stand_for(own, found)
                 return found
+            if "data" in inputs:
+                self._check(inputs["data"])
             run = own or self.tracker.begin(f"{name} {label}".strip(), parent=parent, values={})
             run.log_tags(
                 {tags.STEP: name, tags.FINGERPRINT: fingerprint}
@@ -160,6 +166,13 @@ class Runner:
                 return found
             self._say(name, f"run {found.id[:8]} can't be reused: {missing}")
         return None
+
+    def _check(self, data: FinishedRun) -> None:
+        """Says what can be known from the data's division before the first step that needs it is run."""
+        if data.id not in self._checked:
+            domain = domain_of_source(data.params["data"]).name
+            require_division(self.configs, Division.of(data.metrics, domain), self.device)
+            self._checked.add(data.id)
 
     def config(self, kind: type[C], changes: Mapping[str, Any]) -> C:
         """Returns the command's configuration of a kind, with changes.

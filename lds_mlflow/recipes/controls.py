@@ -22,6 +22,7 @@ __all__ = [
     "mixed_up",
     "real_examples",
     "reconstructions",
+    "require_reserve",
     "samples_of_prior",
 ]
 
@@ -71,14 +72,20 @@ def real_examples(config: AugmentConfig, ingredients: Ingredients) -> Augmentati
         DataError: No real examples were kept aside.
     """
     reserve = ingredients.reserve()
-    if reserve is None:
+    require_reserve(0 if reserve is None else len(reserve))
+    assert reserve is not None
+    return Augmentation(AugmentationSet(reserve.spread(wanted_of(config, len(ingredients.train))).examples_N))
+
+
+def require_reserve(n: int) -> None:
+    """Raises DataError where no real examples are kept aside: n is 0."""
+    if not n:
         raise DataError(
             "source=real",
             found="no real examples that were kept aside",
             expected="a part of the data that is kept aside (the reserve)",
             remedy="Give reserve_fraction=0.2, say; it changes the division of the data.",
         )
-    return Augmentation(AugmentationSet(reserve.spread(wanted_of(config, len(ingredients.train))).examples_N))
 
 
 def _generator(config: AugmentConfig) -> torch.Generator:

@@ -11,7 +11,7 @@ from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.metrics import CachedExtractor, Extractor, FeatureClassifier, ScaledExtractor
 from lds_mlflow.values import ExampleSet, ModelWeights
 
-__all__ = ["extractor_as_configured", "judge_as_extractor", "judge_of"]
+__all__ = ["extractor_as_configured", "judge_as_extractor", "judge_of", "require_weights"]
 
 
 def extractor_as_configured(
@@ -38,14 +38,40 @@ def extractor_as_configured(
         ArtifactError: The file is missing, or does not fit the extractor.
         DataError: The features of the training examples are all 0, or not finite.
     """
-    choice = EXTRACTORS[config.features]
-    if not choice.fits(train.domain):
+    _require_fit(config, train.domain)
+    plain = _plain(config, judge, device, ranks)
+    kept = CachedExtractor(plain, cache) if cache else plain
+    return ScaledExtractor.fitted(kept, train.examples_N) if EXTRACTORS[config.features].is_scaled else kept
+
+
+def require_weights(config: EvaluateConfig, domain: str, device: str) -> None:
+    """Opens the weights or the program of a feature extractor, and downloads weights that are not there.
+
+    Args:
+        config: Names the extractor, and the file of its weights.
+        domain: The kind of the examples.
+        device: Where to compute.
+
+    Raises:
+        ConfigError: There is no such extractor for examples of this kind.
+        ArtifactError: They can't be had, or do not fit the extractor.
+    """
+    _require_fit(config, domain)
+    if not EXTRACTORS[config.features].needs_judge:
+        _plain(config, None, device, ALONE)
+
+
+def _require_fit(config: EvaluateConfig, domain: str) -> None:
+    if not EXTRACTORS[config.features].fits(domain):
         raise ConfigError(
             "features",
-            found=f"{config.features}, for examples that are {train.domain}",
-            expected=f"one of {', '.join(name for name, other in EXTRACTORS.items() if other.fits(train.domain))}",
+            found=f"{config.features}, for examples that are {domain}",
+            expected=f"one of {', '.join(name for name, other in EXTRACTORS.items() if other.fits(domain))}",
             remedy="Give one of these.",
         )
+
+
+def _plain(config: EvaluateConfig, judge: FeatureClassifier | None, device: str, ranks: Ranks) -> Extractor:
     known = {
         "file": Path(config.feature_weights) if config.feature_weights else None,
         "device": device,
@@ -53,9 +79,8 @@ def extractor_as_configured(
         "judge": judge,
         "program_resolution": config.program_resolution,
     }
-    plain: Extractor = call(choice, known.__getitem__)
-    kept = CachedExtractor(plain, cache) if cache else plain
-    return ScaledExtractor.fitted(kept, train.examples_N) if choice.is_scaled else kept
+    extractor: Extractor = call(EXTRACTORS[config.features], known.__getitem__)
+    return extractor
 
 
 def judge_of(weights: ModelWeights, device: str) -> FeatureClassifier:

@@ -8,10 +8,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lds_mlflow.choices import load
-from lds_mlflow.choices.candidates import CANDIDATES
+from lds_mlflow.choices.candidates import CANDIDATES, EXHAUSTIVE
 from lds_mlflow.choices.interpolations import LINEAR
 from lds_mlflow.choices.scorers import SCORERS
 from lds_mlflow.config import AugmentConfig
+from lds_mlflow.errors import ConfigError
 from lds_mlflow.latent import (
     Bandwidth,
     Census,
@@ -25,17 +26,23 @@ from lds_mlflow.latent import (
     latent_space,
     score_exhaustively,
 )
+from lds_mlflow.latent.geometry import TENTHS
+from lds_mlflow.machine.memory import available_bytes
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.values import Candidates, Scores
 
 __all__ = [
     "LatentGeometry",
     "ScoredCandidates",
+    "candidates_for",
     "score_all",
     "score_as_configured",
     "score_sampled",
     "wanted_of",
 ]
+
+_BYTES, _BYTES_BESIDE = 4, 64
+"""Of a number of a latent, and of what there is of a candidate beside its latent: parents, scores, ranks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ def score_sampled(
     """Draws candidates at random, and scores them. See `score_as_configured`."""
     candidates = draw_candidates(
         training.z_ND,
-        _candidates_for(config, len(training.z_ND)),
+        candidates_for(config, *training.z_ND.shape),
         generator=generator,
         interpolation=config.interpolation,
         neighbours=config.parent_neighbours,
@@ -146,7 +153,7 @@ def score_all(
 
         found = score_exhaustively(
             training.mapped_ND,
-            _candidates_for(config, len(z_ND)),
+            candidates_for(config, *z_ND.shape),
             sigma=width.sigma,
             leave_endpoints_out=config.leave_endpoints_out,
             ranks=ranks,
@@ -158,5 +165,26 @@ def score_all(
     return ScoredCandidates(candidates, found.scores, training.space, training.mapped_ND, width, census=found.census)
 
 
-def _candidates_for(config: AugmentConfig, n: int) -> int:
-    return ceil(wanted_of(config, n) / config.top_fraction / config.sharpest_fraction)
+def candidates_for(config: AugmentConfig, n: int, n_dimensions: int = 1) -> int:
+    """Returns how many candidates are scored, so that as many as A has are left of them.
+
+    Args:
+        config: The configuration.
+        n: Number of training latents.
+        n_dimensions: Dimensions of a latent; 1 where the model is not known yet.
+
+    Raises:
+        ConfigError: They don't fit in memory.
+    """
+    wanted = wanted_of(config, n) / config.top_fraction / config.sharpest_fraction
+    if config.candidates == EXHAUSTIVE:
+        wanted = min(wanted, (TENTHS - 1) * n * (n - 1) // 2)
+    n_bytes, available = wanted * (n_dimensions * _BYTES + _BYTES_BESIDE), available_bytes()
+    if n_bytes > available:
+        raise ConfigError(
+            "top_fraction and sharpest_fraction",
+            found=f"{config.top_fraction:g} and {config.sharpest_fraction:g}, which take {wanted:.3g} candidates",
+            expected=f"candidates that fit in the {available / 2**30:.1f} GiB of memory that are free",
+            remedy="Give larger fractions, or a smaller augmentation_ratio.",
+        )
+    return ceil(wanted)

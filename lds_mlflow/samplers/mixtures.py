@@ -21,6 +21,7 @@ __all__ = [
     "draw_mixture",
     "latent_density",
     "prior_distribution",
+    "require_components",
     "standard_normal",
 ]
 
@@ -73,13 +74,7 @@ def aggregate_mixture(z_ND: Tensor, log_variance_ND: Tensor | None, *, component
     Raises:
         DataError: There are fewer latents than components.
     """
-    if len(z_ND) < components:
-        raise DataError(
-            "the training latents",
-            found=f"{len(z_ND)}",
-            expected=f"at least as many as sampler_components={components}",
-            remedy="Ask for fewer components.",
-        )
+    require_components(components, len(z_ND))
     generator = torch.Generator().manual_seed(0)
     posterior = Posterior(z_ND, log_variance_ND)
     draws = [posterior.sample(generator) for _ in range(_DRAWS_OF_A_POSTERIOR)]
@@ -93,6 +88,17 @@ def aggregate_mixture(z_ND: Tensor, log_variance_ND: Tensor | None, *, component
         torch.from_numpy(fitted.weights_),
         factors=torch.from_numpy(np.linalg.cholesky(fitted.covariances_)).float(),
     )
+
+
+def require_components(components: int, n: int) -> None:
+    """Raises DataError where there are more Gaussians of a mixture than training latents."""
+    if n < components:
+        raise DataError(
+            "the training latents",
+            found=f"{n}",
+            expected=f"at least as many as sampler_components={components}",
+            remedy="Ask for fewer components.",
+        )
 
 
 def latent_density(z_ND: Tensor, *, sigma: str) -> LatentDistribution:

@@ -215,7 +215,9 @@ def _seeds(rows: pd.DataFrame) -> list[int]:
 
 
 def _is_seed(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and 0 <= int(value) <= _LARGEST_SEED
+    # JSON knows one kind of number, so 1.0 is 1; a column with a missing value has floats as well.
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return is_number and 0 <= value <= _LARGEST_SEED and value == int(value)
 
 
 def load_sampler(folder: Path) -> Sampler:

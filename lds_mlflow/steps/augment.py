@@ -11,9 +11,14 @@ from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.config import AugmentConfig
 from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.latent import Diagnosis, diagnose
+from lds_mlflow.latent.checks import require_neighbours
 from lds_mlflow.pictures import alpha_chart, census_chart, funnel_chart, score_chart
 from lds_mlflow.recipes import Ingredients, ScoredCandidates, SelectedInterpolants, make_augmentation
+from lds_mlflow.recipes.controls import require_reserve
+from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.models import open_codec
+from lds_mlflow.recipes.scoring import candidates_for
+from lds_mlflow.recipes.strata import require_strata
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import (
     AugmentationSet,
@@ -25,11 +30,22 @@ from lds_mlflow.values import (
     evenly_spread,
 )
 
-__all__ = ["run"]
+__all__ = ["check", "run"]
 
 _SHOWN = 64
 _BANDS, _PER_BAND = 5, 25
 _QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
+
+
+def check(config: AugmentConfig, division: Division, _device: str) -> None:
+    """Raises LdsError where the division of the data shows that A can't be made."""
+    if config.source == "real":
+        require_reserve(division.reserve)
+    if config.source != "interpolants":
+        return
+    candidates_for(config, division.train)
+    require_neighbours(config.parent_neighbours, division.train)
+    require_strata(config.stratify, clusters=config.clusters, n=division.train, has_classes=division.has_classes)
 
 
 def run(config: AugmentConfig, context: Context) -> str:

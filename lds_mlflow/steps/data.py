@@ -19,6 +19,7 @@ from lds_mlflow.data import (
     exact_copies,
     limit_examples,
     read_parts,
+    sparse_classes,
     split_examples,
 )
 from lds_mlflow.domains import Domain, domain_of_source
@@ -91,7 +92,7 @@ def run(config: DataConfig, context: Context) -> str:
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
     return (
         f"{examples.name}: {domain.describe(examples)}{classes}; {sizes}"
-        f"{_preparation(config)}{_reading_notes(notes)}{_faults_note(faults)}{_note(duplicates)}"
+        f"{_preparation(config)}{_reading_notes(notes)}{_faults_note(faults)}{_classes_note(parts)}{_note(duplicates)}"
     )
 
 
@@ -108,6 +109,11 @@ def _faults_note(faults: list[Fault]) -> str:
     said = [f"{left_out:,} can't be used (left out)"] if left_out else []
     said += [f"{len(faults) - left_out:,} are copies of others"] if len(faults) > left_out else []
     return f"\nNote: Of the files, {' and '.join(said)}; faults.csv names them." if said else ""
+
+
+def _classes_note(parts: dict[str, ExampleSet]) -> str:
+    said = sparse_classes(parts)
+    return f"\nNote: {said}" if said else ""
 
 
 def _copies(examples: ExampleSet) -> list[Fault]:

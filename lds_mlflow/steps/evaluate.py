@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lds_mlflow.choices.extractors import EXTRACTORS
 from lds_mlflow.choices.figures import FIGURES, HEADLINES
 from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.domains import domain_of
@@ -9,20 +10,40 @@ from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.metrics import EvaluationSettings, FeatureClassifier, RealExamples, evaluate_samples
 from lds_mlflow.pictures import REAL_EXAMPLES
-from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of
+from lds_mlflow.recipes.division import Division
+from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of, require_weights
 from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.recipes.samplers import generator_as_configured
 from lds_mlflow.reporting.evaluation import deciles_of_samples, report_of
+from lds_mlflow.samplers.mixtures import require_components
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ExampleSet, LatentDistribution, ModelWeights
 
-__all__ = ["outside", "run"]
+__all__ = ["check", "outside", "run"]
 
 
 def outside(config: EvaluateConfig) -> str:
     """Returns the digest of the weights or the program that the step reads, or ""."""
     return digest_of_file(Path(config.feature_weights)) if config.feature_weights else ""
+
+
+def check(config: EvaluateConfig, division: Division, device: str) -> None:
+    """Raises LdsError where the division of the data or the weights show that nothing can be measured."""
+    if EXTRACTORS[config.features].needs_judge and not division.has_classes:
+        # The step classifier, which comes before, says that there are no classes.
+        return
+    n = _samples_wanted(config, division.held_out(config.part))
+    if config.k_neighbours >= n:
+        raise ConfigError(
+            f"k_neighbours={config.k_neighbours}",
+            found=f"{n:,} images of the part {config.part} to measure {n:,} samples against",
+            expected="more images than neighbours",
+            remedy="Give a lower k_neighbours, or more images to that part (select_fraction, test_fraction).",
+        )
+    if config.sampler == "mixture":
+        require_components(config.sampler_components, division.train)
+    require_weights(config, division.domain, device)
 
 
 def run(config: EvaluateConfig, context: Context) -> str:

@@ -5,14 +5,22 @@ from pathlib import Path
 
 from lds_mlflow.config import SampleConfig
 from lds_mlflow.domains import domain_of
+from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.recipes.samplers import generator_as_configured
+from lds_mlflow.samplers.mixtures import require_components
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
-__all__ = ["run"]
+__all__ = ["check", "run"]
 
 _SHOWN = 256
+
+
+def check(config: SampleConfig, division: Division, _device: str) -> None:
+    """Raises DataError where there are fewer training examples than the sampler needs."""
+    if config.sampler == "mixture":
+        require_components(config.sampler_components, division.train)
 
 
 def run(config: SampleConfig, context: Context) -> str:

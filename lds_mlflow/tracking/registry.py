@@ -27,7 +27,16 @@ from lds_mlflow.tracking.patience import says_that_there_is_none
 from lds_mlflow.tracking.runs import Run
 from lds_mlflow.values import LatentDistribution, ModelWeights
 
-__all__ = ["CHAMPION", "MODELS_ADDRESS", "NEWEST", "NONE", "Registry", "Version", "register_sampler"]
+__all__ = [
+    "CHAMPION",
+    "MODELS_ADDRESS",
+    "NEWEST",
+    "NONE",
+    "Registry",
+    "Version",
+    "register_sampler",
+    "signature_of",
+]
 
 NEWEST = "challenger"
 """The alias of the newest version."""
@@ -87,7 +96,7 @@ def register_sampler(
             loader_module="lds_mlflow.tracking.pyfunc_model",
             data_path=str(data_path),
             code_paths=[str(Path(lds_mlflow.__file__).parent)],
-            signature=_signature(domain),
+            signature=signature_of(domain),
             input_example=(pd.DataFrame({"seed": [0, 1]}), dict(defaults_of(domain))),
             pip_requirements=[f"{package}=={version(package)}" for package in ("mlflow", *_NEEDS)],
         )
@@ -242,7 +251,8 @@ def _version(found: ModelVersion) -> Version:
     return Version(found.name, str(found.version), str(found.run_id), found.description or "", dict(found.tags))
 
 
-def _signature(domain: Domain) -> ModelSignature:
+def signature_of(domain: Domain) -> ModelSignature:
+    """Returns what a registered model of a kind of examples takes and gives, for MLflow."""
     outputs: dict[str, DataType | AnyType] = {
         "seed": DataType.long,
         domain.column: AnyType(),
@@ -251,7 +261,8 @@ def _signature(domain: Domain) -> ModelSignature:
     }
     types = {float: DataType.double, str: DataType.string}
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.long, "seed")]),
+        # MLflow's server would cast a seed of 1.5 to a type that is given here.
+        inputs=Schema([ColSpec(AnyType(), "seed")]),
         outputs=Schema([ColSpec(kind, name) for name, kind in outputs.items()]),
         params=ParamSchema([ParamSpec(name, types[type(value)], value) for name, value in defaults_of(domain).items()]),
     )

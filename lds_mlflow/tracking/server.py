@@ -1,18 +1,21 @@
 """The command `serve`: MLflow's scoring server of a registered model, with a gallery page, behind a guard.
 
 The guard refuses requests that MLflow's server would read into memory whatever their size, or answer with a status of
-500: large bodies, bodies without a content type, and JSON that is nested too deeply for a parser.
+500: large bodies, bodies that are not JSON (a small one in Parquet may unpack to gigabytes), JSON that is nested too
+deeply for a parser, and integers of more digits than Python reads.
 """
 
+import io
 import json
 import logging
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
 import mlflow
+import pandas as pd
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
@@ -20,13 +23,19 @@ from mlflow.pyfunc import scoring_server
 from lds_mlflow.config import ServeConfig
 from lds_mlflow.errors import TrackingError
 
-__all__ = ["Guard", "serve", "service_of"]
+__all__ = ["IGNORED", "Guard", "serve", "service_of"]
 
 MOST_BYTES = 2**20
 """Largest body of a request: a hundred times the size of 256 indented rows."""
 
+IGNORED = "Ignored-Params"
+"""The header of an answer that names the params of its request which the model doesn't have, as a list in JSON."""
+
 _SWITCH_SECONDS = 1e-4
 """How long Python may go on with one request's JSON while another's decoding waits for it between two operations."""
+
+_JSON, _CSV = "application/json", "text/csv"
+_MOST_NAMED, _LONGEST_NAME = 20, 50
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -34,60 +43,112 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
+class RefusedError(Exception):
+    """A request is not passed on: the status of the answer, and a sentence."""
+
+
 class Guard:
     """Passes safe requests on to an application; other requests are answered with a status of 4xx and a sentence.
 
     Args:
         app: The application.
+        params: The params that the model takes; the answer's header IGNORED names others.
+        accept: "json" passes JSON only; "any" passes bodies of every kind.
         most_bytes: Largest size of a request's body in bytes.
     """
 
-    def __init__(self, app: App, most_bytes: int = MOST_BYTES) -> None:
-        self.app, self.most_bytes = app, most_bytes
+    def __init__(
+        self, app: App, params: Collection[str] = (), accept: str = "json", most_bytes: int = MOST_BYTES
+    ) -> None:
+        self.app, self.params, self.accept, self.most_bytes = app, params, accept, most_bytes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers one request."""
         if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
-        body, is_whole = await self._read(receive)
-        status, problem = self._problem_of(dict(scope["headers"]).get(b"content-type", b""), body, is_whole)
-        if problem:
-            await JSONResponse({"message": problem}, status)(scope, receive, send)
+        # Of several content types, this is the one that MLflow reads too.
+        kind = Request(scope).headers.get("content-type", "").split(";")[0].strip()
+        try:
+            body, ignored = self._checked(kind, await self._read(receive))
+        except RefusedError as refused:
+            status, sentence = refused.args
+            await JSONResponse({"message": sentence}, status)(scope, receive, send)
             return
         pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
             return pending.pop() if pending else await receive()
 
-        await self.app(scope, replay, send)
+        async def send_naming_ignored(message: Message) -> None:
+            if ignored and message["type"] == "http.response.start":
+                header = (IGNORED.lower().encode(), json.dumps(ignored).encode())
+                message = {**message, "headers": [*message.get("headers", ()), header]}
+            await send(message)
 
-    async def _read(self, receive: Receive) -> tuple[bytes, bool]:
+        await self.app(_as_json(scope) if kind == _CSV else scope, replay, send_naming_ignored)
+
+    async def _read(self, receive: Receive) -> bytes:
         body, more = bytearray(), True
         while more and len(body) <= self.most_bytes:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        return bytes(body), not more and len(body) <= self.most_bytes
+        if more or len(body) > self.most_bytes:
+            raise RefusedError(413, f"The body has more than {self.most_bytes:,} bytes. Ask for fewer samples at once.")
+        return bytes(body)
 
-    def _problem_of(self, content_type: bytes, body: bytes, is_whole: bool) -> tuple[int, str]:
-        if not is_whole:
-            return 413, f"The body has more than {self.most_bytes:,} bytes. Ask for fewer samples at once."
-        if not content_type:
-            return 415, "There is no content type. Send Content-Type: application/json."
-        if content_type.startswith(b"application/json"):
-            try:
-                json.loads(body)
-            except RecursionError:
-                return 400, "The JSON is nested too deeply. Send rows, each with a seed."
-            except ValueError:
-                # MLflow says what is wrong with it.
-                return 0, ""
-        return 0, ""
+    def _checked(self, kind: str, body: bytes) -> tuple[bytes, list[str]]:
+        """Returns the body to pass on, and the params that the model doesn't have."""
+        if not kind:
+            raise RefusedError(415, f"There is no content type. Send Content-Type: {_JSON}.")
+        if kind == _JSON:
+            return body, self._unknown_params(_parsed(body))
+        if self.accept == "json":
+            raise RefusedError(
+                415,
+                f"The content type is {kind[:100]}. Send JSON, with Content-Type: {_JSON}, or serve with accept=any.",
+            )
+        return _rows_in_json(body) if kind == _CSV else body, []
+
+    def _unknown_params(self, document: Any) -> list[str]:
+        given = document.get("params") if isinstance(document, dict) else None
+        unknown = [name for name in given if name not in self.params] if isinstance(given, dict) else []
+        return [name[:_LONGEST_NAME] for name in unknown[:_MOST_NAMED]]
 
 
-def service_of(model_uri: str) -> FastAPI:
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise RefusedError(400, "The JSON is nested too deeply. Send rows, each with a seed.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RefusedError(400, f"The body is not JSON: {error}. Send rows, each with a seed.") from None
+    except ValueError:
+        # Python's limit on the digits of an integer.
+        raise RefusedError(400, "The JSON has an integer of too many digits. A seed is from 0 to 2^32 - 1.") from None
+
+
+def _rows_in_json(csv: bytes) -> bytes:
+    # MLflow reads CSV only for models whose columns all have a type, and would cast a seed of 1.5 to that type.
+    try:
+        rows: str = pd.read_csv(io.BytesIO(csv)).to_json(orient="split")
+    except ValueError as error:
+        raise RefusedError(400, f"The body is not CSV: {error}. Send a line with the word seed, then seeds.") from None
+    return f'{{"dataframe_split": {rows}}}'.encode()
+
+
+def _as_json(scope: Message) -> Message:
+    others = [header for header in scope["headers"] if header[0] != b"content-type"]
+    return {**scope, "headers": [*others, (b"content-type", _JSON.encode())]}
+
+
+def service_of(model_uri: str, accept: str = "json") -> FastAPI:
     """Returns the application that serves a registered model.
+
+    Args:
+        model_uri: The address of the model.
+        accept: Which bodies of requests it takes; see `Guard`.
 
     Raises:
         TrackingError: There is no such model, or it can't be loaded.
@@ -110,7 +171,8 @@ def service_of(model_uri: str) -> FastAPI:
         def gallery() -> str:
             return text
 
-    app.add_middleware(Guard)
+    params = model.metadata.get_params_schema()
+    app.add_middleware(Guard, params=[one.name for one in params.params] if params else (), accept=accept)
     return app
 
 
@@ -124,7 +186,7 @@ def serve(config: ServeConfig, say: Callable[[str], None]) -> None:
     Raises:
         TrackingError: See `service_of`.
     """
-    app = service_of(config.model)
+    app = service_of(config.model, config.accept)
     sys.setswitchinterval(_SWITCH_SECONDS)
     say(f"Gallery: http://{config.host}:{config.port}/   Samples: POST http://{config.host}:{config.port}/invocations")
     logging.getLogger("mlflow.pyfunc").setLevel(logging.ERROR)

@@ -17,6 +17,7 @@ from lds_mlflow.latent.checks import require_finite
 from lds_mlflow.latent.geometry import Geometry, blocks
 from lds_mlflow.latent.scoring.density import log_kernel_sums, require_terms
 from lds_mlflow.latent.scoring.scorers import Scorer, score_candidates
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.values import Candidates, Scores
 
 __all__ = [
@@ -54,6 +55,7 @@ class SubsampleScorer:
                 "share", found=str(self.share), expected="above 0, at most 1", remedy="0.1 is the default."
             )
 
+    @taking_arrays
     def __call__(self, candidates: Candidates, z_ND: Tensor, *, sigma: float, leave_endpoints_out: bool) -> Scores:
         """Returns estimates of log LDS. See `Scorer`."""
         n_others = require_terms(z_ND, 2)
@@ -92,6 +94,7 @@ class NeighbourScorer:
                 "neighbours", found=str(self.neighbours), expected="1 or more", remedy="256 is the default."
             )
 
+    @taking_arrays
     def __call__(self, candidates: Candidates, z_ND: Tensor, *, sigma: float, leave_endpoints_out: bool) -> Scores:
         """Returns lower bounds of log LDS. See `Scorer`.
 
@@ -152,6 +155,7 @@ class Certificate:
         )
 
 
+@taking_arrays
 def certify(
     scorer: Scorer,
     candidates: Candidates,

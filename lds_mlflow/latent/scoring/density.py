@@ -19,6 +19,7 @@ from lds_mlflow.errors import DataError
 from lds_mlflow.latent.checks import require_finite
 from lds_mlflow.latent.geometry import Geometry, blocks, squared_norms
 from lds_mlflow.latent.scoring.kernels import LEFT_OUT, accumulate_logsumexp
+from lds_mlflow.machine.arrays import taking_arrays
 
 __all__ = ["leave_one_out_log_density", "log_density", "log_kernel_sums", "require_terms"]
 
@@ -26,6 +27,7 @@ _BLOCK, _PLACED = 16384, 4096
 _TILES = {"cpu": (8192, 512), "cuda": (8192, 8192)}
 
 
+@taking_arrays
 def log_density(
     z_MD: Tensor, z_ND: Tensor, *, sigma: float, left_out_MK: Tensor | None = None, dtype: torch.dtype | None = None
 ) -> Tensor:
@@ -63,6 +65,7 @@ def log_kernel_sums(
     return log_sums
 
 
+@taking_arrays
 def leave_one_out_log_density(z_ND: Tensor, *, sigma: float) -> Tensor:
     """Returns log LDS of the training latents, each left out of its own sum, float64 [N], on the CPU."""
     own_row = torch.arange(len(z_ND), device=z_ND.device)[:, None]

@@ -27,6 +27,7 @@ from lds_mlflow.latent.scoring.best import BestCodes
 from lds_mlflow.latent.scoring.density import log_density, require_terms
 from lds_mlflow.latent.scoring.factored import exact_interpolants, pair_log_sums
 from lds_mlflow.latent.scoring.tiles import Tile
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.values import Candidates, Scores
 
@@ -67,6 +68,7 @@ class ExhaustiveScores:
     census: Census
 
 
+@taking_arrays
 def score_exhaustively(
     z_ND: Tensor,
     keep: int,

@@ -28,6 +28,7 @@ from lds_mlflow.latent.geometry import TENTHS, Geometry, blocks, empty
 from lds_mlflow.latent.scoring.anchors import RELATIVE_LOSS, Anchors, beyond_reach, log_loss
 from lds_mlflow.latent.scoring.density import log_density, require_terms
 from lds_mlflow.latent.scoring.kernels import add_pair_power_sums
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.values import Candidates, Scores
 
 __all__ = ["exact_interpolants", "is_factorable", "log_endpoints", "pair_log_sums", "score_factored"]
@@ -36,6 +37,7 @@ _STRIPE_ENTRIES, _FEWEST_COLUMNS, _MOST_COLUMNS = {"cpu": 2**24, "cuda": 2**28},
 _PAIRS, _RESCORED_AT_ONCE = 1024, 2**14
 
 
+@taking_arrays
 def score_factored(candidates: Candidates, z_ND: Tensor, *, sigma: float, leave_endpoints_out: bool = False) -> Scores:
     """Scores linear interpolants on the grid of tenths; fastest where parents recur and pairs have all nine alphas.
 

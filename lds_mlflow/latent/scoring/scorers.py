@@ -6,6 +6,7 @@ from torch import Tensor
 
 from lds_mlflow.latent.scoring.density import log_density
 from lds_mlflow.latent.scoring.factored import is_factorable, score_factored
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.values import Candidates, Scores
 
 __all__ = ["Scorer", "score_candidates", "score_directly"]
@@ -32,6 +33,7 @@ class Scorer(Protocol):
         ...
 
 
+@taking_arrays
 def score_directly(candidates: Candidates, z_ND: Tensor, *, sigma: float, leave_endpoints_out: bool = False) -> Scores:
     """Scores candidates of any kind, exactly, by their own distances. See `Scorer`."""
     left_out = candidates.parents_M2 if leave_endpoints_out else None
@@ -39,6 +41,7 @@ def score_directly(candidates: Candidates, z_ND: Tensor, *, sigma: float, leave_
     return Scores(log_lds_M=log_lds, sigma=sigma, endpoints_left_out=leave_endpoints_out)
 
 
+@taking_arrays
 def score_candidates(
     candidates: Candidates, z_ND: Tensor, *, sigma: float, leave_endpoints_out: bool = False
 ) -> Scores:

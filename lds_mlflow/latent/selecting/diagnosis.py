@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.latent.scoring.scorers import score_candidates
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.values import Candidates
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -30,6 +31,7 @@ class Diagnosis:
     warnings: tuple[str, ...]
 
 
+@taking_arrays
 def diagnose(
     kept: Candidates,
     z_ND: Tensor,

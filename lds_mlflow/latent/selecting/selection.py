@@ -9,6 +9,7 @@ from lds_mlflow.errors import ConfigError, DataError, SelectionError
 from lds_mlflow.latent.selecting.rules import Paper, Rule, count_of, falling, plain
 from lds_mlflow.latent.selecting.strata import Strata
 from lds_mlflow.latent.selecting.threshold_rules import Threshold
+from lds_mlflow.machine.arrays import taking_arrays, tensor_of
 from lds_mlflow.values import Candidates, Selection
 
 __all__ = ["SelectionLimits", "SharpnessFilter", "feasible_tau", "select"]
@@ -59,9 +60,10 @@ class SharpnessFilter:
     def keep(self, order_O: Tensor) -> Tensor:
         """Returns the sharpest of some candidates, int64 [O], in the order in which they are given."""
         n = count_of(self.fraction, len(order_O))
-        return order_O[falling(self.sharpness_M[order_O])[:n].sort().values]
+        return order_O[falling(tensor_of(self.sharpness_M, "sharpness_M", "M")[order_O])[:n].sort().values]
 
 
+@taking_arrays
 def select(
     log_lds_M: Tensor,
     rule: Rule,
@@ -113,8 +115,15 @@ def select(
     )
 
 
+@taking_arrays
 def feasible_tau(log_lds_M: Tensor, top_fraction: float) -> tuple[float, float]:
-    """Returns log tau below which the whole top fraction passes, and log tau from which on nothing does."""
+    """Returns log tau below which the whole top fraction passes, and log tau from which on nothing does.
+
+    Raises:
+        DataError: There are no scores.
+    """
+    if not len(log_lds_M):
+        raise DataError("the scores", found="none", expected="one or more", remedy="Score candidates first.")
     n_top = max(1, count_of(top_fraction, len(log_lds_M)))
     densest = torch.sort(log_lds_M, descending=True).values
     return densest[n_top - 1].item(), densest[0].item()

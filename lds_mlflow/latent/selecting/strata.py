@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.values import Candidates
 
 __all__ = ["Strata", "strata_of"]
@@ -31,6 +32,7 @@ class Strata:
         return whole
 
 
+@taking_arrays
 def strata_of(candidates: Candidates, labels_N: Tensor) -> Strata:
     """Gives each candidate the label of its nearer parent, and at alpha = 0.5 that of its first.
 

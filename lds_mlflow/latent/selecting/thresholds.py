@@ -15,12 +15,14 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.errors import ConfigError, DataError
+from lds_mlflow.machine.arrays import taking_arrays
 
 __all__ = ["Modes", "conformal", "highest_density", "knee", "modes", "otsu", "typical_band"]
 
 _GRID, _SHALLOW, _LOW, _SAMPLE = 512, 0.8, 0.05, 20_000
 
 
+@taking_arrays
 def conformal(held_out_H: Tensor, share: float) -> float:
     """Returns log tau, which a fresh real latent reaches with a probability of at least `share`.
 
@@ -33,7 +35,8 @@ def conformal(held_out_H: Tensor, share: float) -> float:
         DataError: There are too few held-out latents for it.
     """
     _require_share("the share", share)
-    rank = floor((1 - share) * (len(held_out_H) + 1) + 1e-9)
+    # A smaller share than one in all of them is reached by the densest.
+    rank = min(floor((1 - share) * (len(held_out_H) + 1) + 1e-9), len(held_out_H))
     if rank < 1:
         raise DataError(
             "the held-out latents",
@@ -44,6 +47,7 @@ def conformal(held_out_H: Tensor, share: float) -> float:
     return held_out_H.sort().values[rank - 1].item()
 
 
+@taking_arrays
 def highest_density(training_N: Tensor, mass: float) -> float:
     """Returns log tau of the highest-density region of a mass in (0, 1), from the scores of the training latents [N].
 
@@ -54,6 +58,7 @@ def highest_density(training_N: Tensor, mass: float) -> float:
     return torch.quantile(training_N, 1 - mass).item()
 
 
+@taking_arrays
 def typical_band(training_N: Tensor, mass: float) -> tuple[float, float]:
     """Returns the log LDS between which the middle of a mass in (0, 1) of the training latents lies.
 
@@ -64,6 +69,7 @@ def typical_band(training_N: Tensor, mass: float) -> tuple[float, float]:
     return torch.quantile(training_N, (1 - mass) / 2).item(), torch.quantile(training_N, (1 + mass) / 2).item()
 
 
+@taking_arrays
 def otsu(log_lds_M: Tensor) -> float:
     """Returns log tau, half-way between the two sides of the cut of largest between-class variance.
 
@@ -80,6 +86,7 @@ def otsu(log_lds_M: Tensor) -> float:
     return ((x[cut] + x[cut + 1]) / 2).item()
 
 
+@taking_arrays
 def knee(log_lds_M: Tensor) -> float:
     """Returns log tau, the score farthest from the chord of the sorted scores.
 
@@ -106,9 +113,12 @@ class Modes:
     valley: float
 
 
+@taking_arrays
 def modes(log_lds_M: Tensor) -> Modes:
     """Returns the modes of scores, float [M], smoothed by a Gaussian of Silverman's width (1986, equation 3.31)."""
     x = log_lds_M[torch.isfinite(log_lds_M)].double()
+    if not len(x):
+        return Modes(1, 1.0)
     x = x[torch.linspace(0, len(x) - 1, min(len(x), _SAMPLE)).long()].sort().values
     quartiles = torch.quantile(x, torch.tensor([0.25, 0.75], dtype=torch.float64))
     spread = min(x.std(correction=0).item(), (quartiles[1] - quartiles[0]).item() / 1.34)

@@ -37,7 +37,7 @@ def test_every_input_has_a_parameter_and_every_run_parameter_is_an_input(step: S
 def test_the_module_of_a_step_runs_it(step: Step) -> None:
     module = import_module(step.module)
     assert callable(module.run)
-    assert set(module.__all__) <= {"run", "outside"}
+    assert set(module.__all__) <= {"run", "outside", "check"}
 
 
 @ALL_STEPS

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lds_mlflow.choices.bandwidths import BANDWIDTHS, parse_bandwidth
+from lds_mlflow.choices.bandwidths import BANDWIDTHS, WIDTHS, parse_bandwidth
 from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent.bandwidth import bandwidth, effective_neighbours
 from lds_mlflow.latent.scoring.density import log_density
@@ -189,7 +189,7 @@ def test_latents_that_are_all_alike_are_refused(rule: str) -> None:
     with pytest.raises(DataError) as caught:
         bandwidth(torch.zeros(4, 2), rule)
     assert rule in caught.value.what
-    assert caught.value.expected == "a finite number above 0"
+    assert caught.value.expected == WIDTHS
     assert "train longer" in caught.value.remedy
 
 
