@@ -18,7 +18,7 @@ MOST_PIXELS = 2**26
 Picture = tuple[str, Callable[[], BinaryIO]]
 """A picture's name, and how to open it."""
 
-FaultKind = Literal["corrupt", "huge", "mode", "form", "copy"]
+FaultKind = Literal["corrupt", "huge", "mode", "form", "copy", "hidden", "ending", "link", "unlisted", "unassigned"]
 
 
 class Fault(NamedTuple):
@@ -27,7 +27,10 @@ class Fault(NamedTuple):
     Attributes:
         name: The picture.
         kind: "corrupt": it can't be decoded; "huge": it has too many pixels; "mode": it is neither grey nor colour;
-            "form": it is of another size or mode than the first; "copy": it is a copy of another picture.
+            "form": it is of another size or mode than the first; "copy": it is a copy of another picture; "hidden":
+            it is a hidden or system file; "ending": its ending is no picture's; "link": it is a link that leads nowhere
+            or in a circle; "unlisted": the table of the pictures has no row for it; "unassigned": a list of parts names
+            other pictures and not this one.
         detail: Its mode or form, or what it is a copy of.
     """
 

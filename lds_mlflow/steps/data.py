@@ -11,6 +11,7 @@ from lds_mlflow.choices.data_sources import data_source_of
 from lds_mlflow.config import DataConfig
 from lds_mlflow.data import (
     Fault,
+    Layout,
     NearDuplicates,
     Reading,
     declare_parts,
@@ -42,6 +43,12 @@ def run(config: DataConfig, context: Context) -> str:
     """Stores the parts as `train`, `select` and `test`, and `reserve` if there is one."""
     domain = domain_of_source(config.data)
     faults: list[Fault] = []
+    layouts: list[Layout] = []
+
+    def keep(layout: Layout) -> None:
+        layouts.append(layout)
+        faults.extend(layout.left_out)
+
     reading = Reading(
         resolution=config.resolution,
         channels=config.channels,
@@ -50,6 +57,7 @@ def run(config: DataConfig, context: Context) -> str:
         tolerated=config.tolerated,
         packing=context.checkpoint_path,
         on_faults=faults.extend,
+        on_layout=keep,
     )
     try:
         everything = domain.load(config.data, reading)
@@ -57,7 +65,9 @@ def run(config: DataConfig, context: Context) -> str:
         _log_faults(faults, context)
         raise
     if config.split_list:
-        everything = declare_parts(everything, read_parts(Path(config.split_list)))
+        listed = declare_parts(everything, read_parts(Path(config.split_list)))
+        faults += _unlisted(everything, listed)
+        everything = listed
     copies = _copies(everything)
     faults += copies
     _log_faults(faults, context)
@@ -88,7 +98,8 @@ def run(config: DataConfig, context: Context) -> str:
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
     return (
         f"{examples.name}: {domain.describe(examples)}{classes}; {sizes}"
-        f"{_preparation(config)}{_faults_note(faults)}{_note(duplicates)}"
+        f"{_preparation(config)}"
+        f"{_reading(layouts)}{_faults_note(faults)}{_note(duplicates)}"
     )
 
 
@@ -96,10 +107,23 @@ def _preparation(config: DataConfig) -> str:
     return f"; resized: {describe_preparation(config.resolution)}" if config.resolution else ""
 
 
+def _reading(layouts: list[Layout]) -> str:
+    return "".join(f"\n{line}" for layout in layouts for line in layout.report)
+
+
+def _unlisted(everything: ExampleSet, listed: ExampleSet) -> list[Fault]:
+    kept = set(listed.ids_N)
+    return [Fault(name, "unassigned", "not in split_list") for name in everything.ids_N if name not in kept]
+
+
 def _faults_note(faults: list[Fault]) -> str:
-    left_out = sum(fault.kind != "copy" for fault in faults)
-    said = [f"{left_out:,} can't be used (left out)"] if left_out else []
-    said += [f"{len(faults) - left_out:,} are copies of others"] if len(faults) > left_out else []
+    kinds = Counter(fault.kind for fault in faults)
+    counts = {
+        "can't be used (left out)": kinds["corrupt"] + kinds["huge"],
+        "are copies of others": kinds["copy"],
+        "have no part in split_list (left out)": kinds["unassigned"],
+    }
+    said = [f"{count:,} {words}" for words, count in counts.items() if count]
     return f"\nNote: Of the files, {' and '.join(said)}; faults.csv names them." if said else ""
 
 
