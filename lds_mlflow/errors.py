@@ -25,7 +25,6 @@ __all__ = [
 
 _PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
 _LONGEST, _LONGEST_VALUE, _MOST_VALUES = 1_000, 60, 10
-_SEARCHED = 20 * _LONGEST
 
 
 def cut_short(text: str, longest: int = _LONGEST) -> str:
@@ -51,13 +50,12 @@ def without_passwords(text: str) -> str:
 
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message, without passwords, or the type of an error without a message."""
-    lines = cut_short(str(error), _SEARCHED).splitlines()
-    return _shown((lines[0] if lines else "") or type(error).__name__)
+    return _shown(next(iter(str(error).splitlines()), "") or type(error).__name__)
 
 
 def _shown(text: str) -> str:
-    # The first cut keeps the search for passwords short, and leaves whole the addresses in what the second one keeps.
-    return cut_short(without_passwords(cut_short(text, _SEARCHED)))
+    # In this order: half an address would hide that it has a password.
+    return cut_short(without_passwords(text))
 
 
 class LdsError(Exception):

@@ -18,7 +18,7 @@ from lds_mlflow.errors import DataError, quoted
 
 __all__ = ["Layout", "lay_out"]
 
-_TABLE_LIKE = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt")
+_TABLE_LIKE = (".csv", ".tsv", ".jsonl", ".parquet")
 _MOST_NOTES = 3
 
 
@@ -164,7 +164,7 @@ def _parts(described: Described, division: Division, where: str) -> list[str]:
 
 def _notes_on_tables(unread: list[str], images: list[str]) -> list[str]:
     depth = shared_depth(set(folders_of(images).values()))
-    tables = [name for name in unread if name.lower().endswith(_TABLE_LIKE[:3]) and name.count("/") <= depth]
+    tables = [name for name in unread if name.lower().endswith(_TABLE_LIKE) and name.count("/") <= depth]
     if not tables:
         return []
     return [f"{quoted(tables)} isn't read. The parameters attributes (with label) and split_list read such tables."]
@@ -181,11 +181,12 @@ def _say_classes(classes: list[str], source: str) -> str:
 def _say_parts(parts: list[str], described: Described, division: Division) -> str:
     counts = Counter(parts)
     if not any(counts):
-        return "Parts: none are declared, so the images are divided by chance"
-    sizes = ", ".join(f"{part or 'undeclared'} ({count:,})" for part, count in sorted(counts.items()))
-    places = quoted(sorted({"/".join(place) for place in division.place.values()}))
-    source = f"the folders {places}" if division.part and not any(described.parts) else "the table"
-    return f"Parts from {source}: {sizes}"
+        return "Parts: none are declared by the files"
+    sizes = {part: f"{count:,}" for part, count in sorted(counts.items())}
+    if any(described.parts):
+        return "Parts from the table: " + ", ".join(f"{part or 'undeclared'} ({size})" for part, size in sizes.items())
+    places = {part: {"/".join(division.place[f]) for f, own in division.part.items() if own == part} for part in sizes}
+    return "Parts: " + "; ".join(f"{part} ({size}) from {quoted(sorted(places[part]))}" for part, size in sizes.items())
 
 
 def _say_notes(notes: list[str]) -> list[str]:

@@ -1,12 +1,12 @@
 """Step `classifier`: the offline feature extractor, trained on the training labels."""
 
 from dataclasses import replace
-from math import sqrt
 
 from torch import Tensor
 
 from lds_mlflow.config import ClassifierConfig
 from lds_mlflow.domains import domain_of
+from lds_mlflow.metrics import accuracy_by_chance
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
@@ -31,12 +31,11 @@ def run(config: ClassifierConfig, context: Context) -> str:
 
 
 def _note(accuracy: float, labels_N: Tensor) -> str:
-    most_frequent = labels_N.bincount().max().item() / len(labels_N)
-    # Two standard errors of the share that the most frequent class has among so many examples.
-    if accuracy > most_frequent + 2 * sqrt(most_frequent * (1 - most_frequent) / len(labels_N)):
+    chance = accuracy_by_chance(labels_N)
+    if accuracy > chance.highest:
         return ""
     return (
-        f"\nNote: To name the most frequent class every time would classify {most_frequent:.1%} correctly, so this "
-        "classifier has learned little, and figures by its features or classes say little. Look at the classes that "
-        "the step data has found, raise classifier_steps, or give other features."
+        f"\nNote: Naming the most frequent class every time would classify {chance.accuracy:.1%} correctly. This "
+        "classifier has learned little, so its figures mean little: check the classes that data has found, raise "
+        "classifier_steps, or choose other features."
     )
