@@ -37,7 +37,7 @@ class Table(NamedTuple):
         rows: Its cells, as text.
         where: What to call it in a message.
         files: The column that names the images.
-        name: Its path.
+        name: Its path in the folder or zip, or the name of its file if a parameter gives it.
         rank: See TABLES; -1 for one that a parameter gives.
     """
 
@@ -127,7 +127,7 @@ def given_table(path: Path) -> Table:
     """
     name = str(path)
     rows = read_table(read_list(path, "attributes"), name)
-    return Table(rows, name, column_of_files(rows, name), name)
+    return Table(rows, name, column_of_files(rows, name), path.name)
 
 
 def open_table(name: str, content: bytes, where: str) -> Table:

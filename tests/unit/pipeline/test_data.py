@@ -59,7 +59,7 @@ def test_what_can_not_be_used_is_left_out_and_named_and_the_division_can_be_had_
     ]
     assert any("23 images of 8x8x3, 2 classes" in line and "Lanczos (antialiased) to 8x8" in line for line in said)
     (sentence,) = (line for line in said if "done in" in line)
-    assert f"2 classes from the column Male of {attributes}: Male (12), not Male (12)" in sentence
+    assert f"2 classes from the column Male of {attributes.name}: Male (12), not Male (12)" in sentence
     assert "1 hidden or system files (.thumbnails 1), 1 files by their endings (.heic 1)" in sentence
     assert len(sentence.splitlines()) <= 10
     assert any("1 can't be used (left out)" in line and "1 are copies of others" in line for line in said)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lds_mlflow.errors import DataError
-from lds_mlflow.metrics import Classifier, train_classifier
+from lds_mlflow.metrics import Classifier, accuracy_by_chance, train_classifier
 from lds_mlflow.values import ExampleSet
 
 
