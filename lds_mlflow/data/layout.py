@@ -73,7 +73,7 @@ def lay_out(
     division = _division(described, where)
     parts = _parts(described, division, where)
     if described.classes or any(table.is_dataset for table in tables):
-        found = FolderClasses(described.classes, f"the column {described.column} of {described.source}")
+        found = FolderClasses(described.classes, f"the column {quoted([described.column])} of {described.source}")
     else:
         found = classes_of_folders(described.names, division, where)
     classes = tidy_classes(found.classes, f"the classes of {where}")

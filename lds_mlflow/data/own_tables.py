@@ -243,7 +243,9 @@ def _column_of_classes(table: Table, rows: pd.DataFrame, columns: list[str]) -> 
 
 
 def _notes(reasons: dict[str, str]) -> tuple[str, ...]:
-    return tuple(f"The column {name} isn't taken for the class: {reason}." for name, reason in reasons.items())
+    return tuple(
+        f"The column {quoted([name])} isn't taken for the class: {reason}." for name, reason in reasons.items()
+    )
 
 
 def _full(rows: pd.DataFrame, column: str, table: Table) -> "pd.Series[str]":
