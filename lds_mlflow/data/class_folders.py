@@ -44,18 +44,17 @@ def folders_of(names: Iterable[str]) -> dict[str, Folder]:
     return found
 
 
-def classes_of_folders(names: list[str], division: Division, where: str) -> FolderClasses:
+def classes_of_folders(folders: Mapping[str, Folder], division: Division, where: str) -> FolderClasses:
     """Finds the class of each image, by the first folder in which the images differ, beside those of parts.
 
     Args:
-        names: The images, by their paths.
+        folders: The folder of each image, by the path of the image.
         division: What their folders say about parts.
         where: What to call the whole in a message.
 
     Raises:
         DataError: One part has folders of classes, and another has none.
     """
-    folders = folders_of(names)
     inner = {folder: division.inner[folder] for folder in set(folders.values())}
     shared = shared_depth(inner.values())
     named = {folder: (path[shared:] or ("",))[0] for folder, path in inner.items()}
@@ -68,7 +67,7 @@ def classes_of_folders(names: list[str], division: Division, where: str) -> Fold
         beside = quoted(sorted(set(classes) - {""}))
         note = f"{loose:,} images lie beside the folders {beside}, so that the folders aren't taken for classes."
         return FolderClasses([], notes=(note,))
-    if _are_buckets(names, classes):
+    if _are_buckets(folders, classes):
         note = "Folders of consecutive numbers aren't taken for classes. If they are, bring a labels.csv."
         return FolderClasses([], notes=(note,))
     return FolderClasses(classes, "the folders")
@@ -87,7 +86,7 @@ def _require_classes_of_parts(named: Mapping[Folder, str], division: Division, w
         )
 
 
-def _are_buckets(names: list[str], folders: Sequence[str]) -> bool:
+def _are_buckets(names: Iterable[str], folders: Sequence[str]) -> bool:
     """Returns whether numbered images were cut into numbered folders: the next folder begins where one ends."""
     if len({len(folder) for folder in folders}) > 1 or not all(map(_BUCKET.fullmatch, set(folders))):
         return False

@@ -125,7 +125,7 @@ def _load(path: Path, files: Iterable[FoundFile], opened: Callable[[str], Binary
 def _members(archive: zipfile.ZipFile) -> dict[str, str]:
     """Returns the names of an archive's files as the paths that they stand for, each with the name, in their order."""
     paths = {_as_path(name): name for name in archive.namelist() if not name.endswith(("/", "\\"))}
-    return {path: paths[path] for path in sorted(paths, key=lambda path: path.split("/"))}
+    return {path: paths[path] for path in sorted(paths, key=lambda path: path.replace("/", "\0"))}
 
 
 def _as_path(name: str) -> str:

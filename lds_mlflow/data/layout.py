@@ -11,7 +11,7 @@ from lds_mlflow.data.class_folders import FolderClasses, classes_of_folders, fol
 from lds_mlflow.data.labels import tidy_classes
 from lds_mlflow.data.left_out import readable_endings, say_left_out, sort_out
 from lds_mlflow.data.own_tables import Described, Table, chosen_tables, describe, open_table
-from lds_mlflow.data.part_folders import Division, divide, shared_depth
+from lds_mlflow.data.part_folders import Division, Folder, divide, shared_depth
 from lds_mlflow.data.pixels import Fault
 from lds_mlflow.data.walk import FoundFile
 from lds_mlflow.errors import DataError, quoted
@@ -60,7 +60,8 @@ def lay_out(
     images, others, faults = sort_out(files)
     if not images:
         raise _no_images(where, faults, others)
-    tables = [] if given else _own_tables(images, others, read, where)
+    folders = folders_of(images)
+    tables = [] if given else _own_tables(set(folders.values()), others, read, where)
     read_names = {table.name for table in tables}
     unread = [name for name in others if name not in read_names]
     described = _described(
@@ -70,14 +71,16 @@ def lay_out(
     faults += [Fault(name, "ending", "not the ending of an image") for name in unread]
     faults += [Fault(name, "unlisted", "no row in the table") for name in images if name not in listed]
 
-    division = _division(described, where)
-    parts = _parts(described, division, where)
+    # A table may name the images in another order, and not all of them.
+    folders = {name: folders[name] for name in described.names}
+    division = _division(described, set(folders.values()), where)
+    parts = _parts(described, list(folders.values()), division, where)
     if described.classes or any(table.is_dataset for table in tables):
         found = FolderClasses(described.classes, f"the column {quoted([described.column])} of {described.source}")
     else:
-        found = classes_of_folders(described.names, division, where)
+        found = classes_of_folders(folders, division, where)
     classes = tidy_classes(found.classes, f"the classes of {where}")
-    notes = [*described.notes, *found.notes, *_notes_on_tables(unread, images)]
+    notes = [*described.notes, *found.notes, *_notes_on_tables(unread, set(folders.values()))]
     if len(set(classes)) < len(set(found.classes)):
         notes.append("Classes whose names differ only in blanks or in how their letters are composed are joined.")
     report = (
@@ -100,9 +103,8 @@ def _no_images(where: str, faults: list[Fault], others: list[str]) -> DataError:
     )
 
 
-def _own_tables(images: list[str], others: list[str], read: Callable[[str], bytes], where: str) -> list[Table]:
+def _own_tables(folders: set[Folder], others: list[str], read: Callable[[str], bytes], where: str) -> list[Table]:
     """Returns the tables in the folders that contain all images, or else in those of their parts."""
-    folders = set(folders_of(images).values())
     above = ["/".join(min(folders)[:depth]) for depth in range(shared_depth(folders) + 1)]
     names = chosen_tables(others, above, where)
     if not names and isinstance(division := divide(folders), Division):
@@ -135,8 +137,7 @@ def _below(images: list[str], folder: str) -> list[str]:
     return [name for name in images if name.startswith(f"{folder}/")] if folder else images
 
 
-def _division(described: Described, where: str) -> Division:
-    folders = set(folders_of(described.names).values())
+def _division(described: Described, folders: set[Folder], where: str) -> Division:
     division = divide(sorted(folders))
     if isinstance(division, Division):
         return division
@@ -145,11 +146,11 @@ def _division(described: Described, where: str) -> Division:
     raise division.error(where)
 
 
-def _parts(described: Described, division: Division, where: str) -> list[str]:
+def _parts(described: Described, folders: list[Folder], division: Division, where: str) -> list[str]:
     """Returns the part of each image, by the table or else by its folder; nothing if none is declared."""
     if not division.part:
         return described.parts
-    by_folder = [division.part[folder] for folder in folders_of(described.names).values()]
+    by_folder = [division.part[folder] for folder in folders]
     by_table = described.parts or [""] * len(by_folder)
     for name, one, other in zip(described.names, by_table, by_folder, strict=True):
         if one and one != other and "train" in (one, other):
@@ -162,8 +163,8 @@ def _parts(described: Described, division: Division, where: str) -> list[str]:
     return [one or other for one, other in zip(by_table, by_folder, strict=True)]
 
 
-def _notes_on_tables(unread: list[str], images: list[str]) -> list[str]:
-    depth = shared_depth(set(folders_of(images).values()))
+def _notes_on_tables(unread: list[str], folders: set[Folder]) -> list[str]:
+    depth = shared_depth(folders)
     tables = [name for name in unread if name.lower().endswith(_TABLE_LIKE) and name.count("/") <= depth]
     if not tables:
         return []

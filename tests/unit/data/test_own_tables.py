@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from tests.unit.data.conftest import images_in, laid_out, layout_refusal
+from tests.unit.data.conftest import images_in, laid_out, layout_refusal, said_of
 
 
 @pytest.mark.parametrize("around", ["", "faces/", "a/b/"])
@@ -138,3 +138,14 @@ def test_a_name_is_found_however_its_accents_are_written(form: Literal["NFC", "N
 )
 def test_what_a_table_says_is_cut_short_in_errors(content: str) -> None:
     assert len(str(layout_refusal("a.png", labels__csv=content))) < 3_000
+
+
+def test_a_table_of_parts_in_another_order_leaves_each_image_the_class_of_its_folder() -> None:
+    table = "file,split\ndog/000.png,test\ncat/000.png,train\ndog/001.png,train\ncat/001.png,test\n"
+    layout = laid_out(*images_in("cat", "dog"), labels__csv=table)
+    assert said_of(layout) == {
+        "dog/000.png": ("dog", "test"),
+        "cat/000.png": ("cat", "train"),
+        "dog/001.png": ("dog", "train"),
+        "cat/001.png": ("cat", "test"),
+    }
