@@ -1,6 +1,7 @@
 """The errors of the project: each says what is wrong, what was found, what was expected, and what to do about it."""
 
 import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Self
 
@@ -18,8 +19,10 @@ __all__ = [
     "TrackingError",
     "TrainingError",
     "WorkerError",
+    "cut_short",
     "first_line",
     "names_a_secret",
+    "quoted",
     "without_passwords",
 ]
 
@@ -43,6 +46,24 @@ _HIDDEN = (
 )
 _NAMED = re.compile(rf"((?:^|[?&;#\s'\"])(?:{_HIDDEN}|odbc_connect)=)[^&\s]+", re.I)
 
+_LONGEST, _LONGEST_VALUE, _MOST_VALUES = 1_000, 60, 10
+
+
+def cut_short(text: str, longest: int = _LONGEST) -> str:
+    """Returns a text, or the beginning and the end of one that is too long to be read."""
+    if len(text) <= longest:
+        return text
+    mark = f" ... ({len(text):,} characters)"
+    end = longest // 4
+    return f"{text[: longest - len(mark) - end - 1]} ... {text[-end:]}{mark[4:]}"
+
+
+def quoted(values: Iterable[str]) -> str:
+    """Returns values in a phrase: the first ten, each cut short, and how many more there are."""
+    values = list(values)
+    more = f" and {len(values) - _MOST_VALUES:,} more" if len(values) > _MOST_VALUES else ""
+    return ", ".join(cut_short(value, _LONGEST_VALUE) for value in values[:_MOST_VALUES]) + more
+
 
 def without_passwords(text: str) -> str:
     """Returns a text in which passwords, tokens and signatures of addresses are masked: NAME://USER:***@HOST?sig=***."""
@@ -58,11 +79,16 @@ def names_a_secret(name: str) -> bool:
 
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message, without passwords, or the type of an error without a message."""
-    return without_passwords(next(iter(str(error).splitlines()), "") or type(error).__name__)
+    return _shown(next(iter(str(error).splitlines()), "") or type(error).__name__)
+
+
+def _shown(text: str) -> str:
+    # In this order: half an address would hide that it has a password.
+    return cut_short(without_passwords(text))
 
 
 class LdsError(Exception):
-    """Base class of the errors that a user can cause or correct. Passwords in addresses are masked.
+    """Base class of the errors that a user can cause or correct; it masks passwords and cuts long values short.
 
     Args:
         what: The parameter, file or other thing that is wrong, as the user named it.
@@ -72,7 +98,7 @@ class LdsError(Exception):
     """
 
     def __init__(self, what: str, *, found: str, expected: str, remedy: str) -> None:
-        self.what, self.found, self.expected, self.remedy = map(without_passwords, (what, found, expected, remedy))
+        self.what, self.found, self.expected, self.remedy = map(_shown, (what, found, expected, remedy))
         super().__init__(f"{self.what}: found {self.found}; expected {self.expected}. {self.remedy}")
 
     @classmethod

@@ -91,8 +91,8 @@ class ExampleSet(_Value):
         ids_N: One unique name for every example.
         labels_N: Class of every example, int64 [N] in 0..K-1, or None.
         class_names_K: Name of every class; empty without labels.
-        declared_parts_N: The part that the source itself assigns an example to ("train", "test" or ""); empty
-            where it assigns none.
+        declared_parts_N: The part that the source itself assigns an example to ("train", "select", "test", "reserve"
+            or ""); empty where it assigns none.
         domain: The kind of examples, a key of DOMAINS.
     """
 

@@ -22,13 +22,13 @@ class DataConfig(StepConfig):
     """Number of colour channels to which a folder's images are converted, 1 or 3; 0 keeps their channels."""
 
     label: str = ""
-    """Column of a folder's table that holds the class; empty takes the first label column of labels.csv."""
+    """Column of a folder's table that holds the class; empty takes the first one that can be a class."""
 
     attributes: FileOrEmpty = ""
-    """Table of classes instead of labels.csv: comma-separated, or CelebA's list_attr_celeba.txt; it needs label."""
+    """Table of classes instead of labels.csv: comma-separated, or CelebA's list of attributes; it needs label."""
 
     split_list: FileOrEmpty = ""
-    """File of each image's part: splits.csv or CelebA's list_eval_partition.txt; missing parts are cut from train."""
+    """File of each image's part: splits.csv or CelebA's list_eval_partition; missing parts are cut from train."""
 
     tolerated: Annotated[float, Field(ge=0, lt=1)] = 0.01
     """Largest share of a folder's files that can't be read and may be left out, and likewise that may be copies."""

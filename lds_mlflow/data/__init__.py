@@ -4,6 +4,7 @@ from lds_mlflow.data.digits import load_digits
 from lds_mlflow.data.duplicates import DuplicatePair, NearDuplicates, near_duplicates
 from lds_mlflow.data.faults import LEFT_OUT, Fault
 from lds_mlflow.data.folder import Reading, load_folder
+from lds_mlflow.data.layout import Layout
 from lds_mlflow.data.packing import PackedPictures, pack_pictures
 from lds_mlflow.data.pixel_augmentation import augment_pixels, change_affinely, cut_and_mix, mix_up
 from lds_mlflow.data.pixels import describe_preparation
@@ -17,6 +18,7 @@ __all__ = [
     "LEFT_OUT",
     "DuplicatePair",
     "Fault",
+    "Layout",
     "NearDuplicates",
     "PackedPictures",
     "Reading",

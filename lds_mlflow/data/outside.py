@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lds_mlflow.choices.data_sources import forms
+from lds_mlflow.data.walk import walk
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_bytes
 
@@ -23,6 +24,6 @@ def digest_of_listing(place: str) -> str:
             expected=f"one of: {forms()}",
             remedy="Check the path; a relative path starts at the project's folder.",
         )
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    files = [path / found.name for found in walk(path) if not found.unreadable] if path.is_dir() else [path]
     listing = [f"{file.relative_to(path.parent)} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
     return digest_of_bytes("\n".join(listing).encode())

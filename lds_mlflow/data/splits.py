@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 import torch
 
+from lds_mlflow.data.labels import composed
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.values import ExampleSet, Splits, content_of
@@ -72,7 +73,7 @@ def declare_parts(examples: ExampleSet, parts: Mapping[str, str]) -> ExampleSet:
     Raises:
         DataError: The list names none of the examples.
     """
-    names: Sequence[str] = examples.ids_N
+    names: Sequence[str] = [composed(name) for name in examples.ids_N]
     if not parts.keys() & set(names):
         names = [PurePosixPath(name).name for name in names]
         parts = {PurePosixPath(name).name: part for name, part in parts.items()}

@@ -32,7 +32,7 @@ from lds_mlflow.metrics.deciles import Deciles, quality_by_decile
 from lds_mlflow.metrics.estimates import Estimate, bootstrap_deviations
 from lds_mlflow.metrics.evaluation import EvaluationSettings, RealExamples, SampleMeasurements, evaluate_samples
 from lds_mlflow.metrics.features.cache import CachedExtractor
-from lds_mlflow.metrics.features.classifier import Classifier, train_classifier
+from lds_mlflow.metrics.features.classifier import Classifier, accuracy_by_chance, train_classifier
 from lds_mlflow.metrics.features.extractors import ClassifierExtractor
 from lds_mlflow.metrics.features.inception import InceptionExtractor
 from lds_mlflow.metrics.features.programs import ProgramExtractor
@@ -99,6 +99,7 @@ __all__ = [
     "ScaledExtractor",
     "SqueezeNetExtractor",
     "Yardstick",
+    "accuracy_by_chance",
     "bootstrap_deviations",
     "class_shares",
     "compare_evaluations",

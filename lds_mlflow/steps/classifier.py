@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+from torch import Tensor
+
 from lds_mlflow.config import ClassifierConfig
 from lds_mlflow.domains import domain_of
+from lds_mlflow.metrics import accuracy_by_chance
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
@@ -24,4 +27,15 @@ def run(config: ClassifierConfig, context: Context) -> str:
     assert select.labels_N is not None
     accuracy = (judge.classes(select.examples_N) == select.labels_N).double().mean().item()
     context.run.log_metrics({"select/accuracy": accuracy})
-    return f"{judge.name}: {accuracy:.1%} of the part select classified correctly"
+    return f"{judge.name}: {accuracy:.1%} of the part select classified correctly{_note(accuracy, select.labels_N)}"
+
+
+def _note(accuracy: float, labels_N: Tensor) -> str:
+    chance = accuracy_by_chance(labels_N)
+    if accuracy > chance.highest:
+        return ""
+    return (
+        f"\nNote: Naming the most frequent class every time would classify {chance.accuracy:.1%} correctly. This "
+        "classifier has learned little, so its figures mean little: check the classes that data has found, raise "
+        "classifier_steps, or choose other features."
+    )

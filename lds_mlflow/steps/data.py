@@ -12,6 +12,7 @@ from lds_mlflow.config import DataConfig
 from lds_mlflow.data import (
     LEFT_OUT,
     Fault,
+    Layout,
     NearDuplicates,
     Reading,
     declare_parts,
@@ -45,6 +46,12 @@ def run(config: DataConfig, context: Context) -> str:
     domain = domain_of_source(config.data)
     faults: list[Fault] = []
     notes: list[str] = []
+    layouts: list[Layout] = []
+
+    def keep(layout: Layout) -> None:
+        layouts.append(layout)
+        faults.extend(layout.left_out)
+
     reading = Reading(
         resolution=config.resolution,
         channels=config.channels,
@@ -54,6 +61,7 @@ def run(config: DataConfig, context: Context) -> str:
         packing=context.checkpoint_path,
         on_faults=faults.extend,
         on_notes=notes.extend,
+        on_layout=keep,
     )
     try:
         everything = domain.load(config.data, reading)
@@ -61,7 +69,9 @@ def run(config: DataConfig, context: Context) -> str:
         _log_faults(faults, context)
         raise
     if config.split_list:
-        everything = declare_parts(everything, read_parts(Path(config.split_list)))
+        listed = declare_parts(everything, read_parts(Path(config.split_list)))
+        faults += _unlisted(everything, listed)
+        everything = listed
     copies = _copies(everything)
     faults += copies
     _log_faults(faults, context)
@@ -92,7 +102,8 @@ def run(config: DataConfig, context: Context) -> str:
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
     return (
         f"{examples.name}: {domain.describe(examples)}{classes}; {sizes}"
-        f"{_preparation(config)}{_reading_notes(notes)}{_faults_note(faults)}{_classes_note(parts)}{_note(duplicates)}"
+        f"{_preparation(config)}{_reading(layouts)}{_reading_notes(notes)}"
+        f"{_faults_note(faults)}{_classes_note(parts)}{_note(duplicates)}"
     )
 
 
@@ -104,10 +115,23 @@ def _reading_notes(notes: list[str]) -> str:
     return "".join(f"\nNote: {note}" for note in notes)
 
 
+def _reading(layouts: list[Layout]) -> str:
+    return "".join(f"\n{line}" for layout in layouts for line in layout.report)
+
+
+def _unlisted(everything: ExampleSet, listed: ExampleSet) -> list[Fault]:
+    kept = set(listed.ids_N)
+    return [Fault(name, "unassigned", "not in split_list") for name in everything.ids_N if name not in kept]
+
+
 def _faults_note(faults: list[Fault]) -> str:
-    left_out = sum(fault.kind != "copy" for fault in faults)
-    said = [f"{left_out:,} can't be used (left out)"] if left_out else []
-    said += [f"{len(faults) - left_out:,} are copies of others"] if len(faults) > left_out else []
+    kinds = Counter(fault.kind for fault in faults)
+    counts = {
+        "can't be used (left out)": sum(kinds[kind] for kind in LEFT_OUT),
+        "are copies of others": kinds["copy"],
+        "have no part in split_list (left out)": kinds["unassigned"],
+    }
+    said = [f"{count:,} {words}" for words, count in counts.items() if count]
     return f"\nNote: Of the files, {' and '.join(said)}; faults.csv names them." if said else ""
 
 

@@ -9,7 +9,10 @@ from tests.places import ROOT
 
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *(ROOT / "docs" / name for name in ("architecture.md", "extending.md", "method.md", "scale.md", "results.md")),
+    *(
+        ROOT / "docs" / name
+        for name in ("architecture.md", "extending.md", "layouts.md", "method.md", "scale.md", "results.md")
+    ),
 ]
 COLUMNS = 100
 HISTORY = "CHANGELOG.md"

@@ -1,7 +1,9 @@
+from copy import copy
+
 import pytest
 
 from lds_mlflow import errors
-from lds_mlflow.errors import Interrupted, LdsError, first_line, without_passwords
+from lds_mlflow.errors import Interrupted, LdsError, first_line, quoted, without_passwords
 
 KINDS = [
     kind
@@ -77,3 +79,24 @@ def test_the_first_line_of_an_error_is_told_without_passwords(error: Exception, 
     assert first_line(error) == line
     told = errors.TrackingError.because(error, "the server", expected="an answer", remedy="Start it.")
     assert (told.what, told.found) == ("the server", line)
+
+
+def test_long_values_are_cut_short_in_every_place() -> None:
+    long = "begin " + "x" * 10**7 + " end"
+    error = errors.DataError(long, found=long, expected=long, remedy=long)
+    assert len(str(error)) < 5_000
+    assert error.found.startswith("begin xxx")
+    assert error.found.endswith("xxx end (10,000,010 characters)")
+    assert str(copy(error)) == str(error)
+    assert len(first_line(ValueError(long))) <= 1_000
+
+
+def test_a_cut_uncovers_no_password() -> None:
+    text = f"http://me:{'secret' * 100}@host " * 1_000
+    assert "secret" not in errors.DataError("x", found=text, expected=text, remedy=text).found
+
+
+def test_values_are_quoted_with_the_number_of_those_that_are_left_out() -> None:
+    assert quoted(["a", "b"]) == "a, b"
+    assert quoted(map(str, range(1_000))) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 990 more"
+    assert len(quoted(["x" * 10**6] * 3)) < 200

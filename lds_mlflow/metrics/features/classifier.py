@@ -1,8 +1,8 @@
 """A small classifier of the training labels: an extractor that needs no download, and the judge of class shares."""
 
 from itertools import pairwise
-from math import log2
-from typing import Self
+from math import log2, sqrt
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +14,29 @@ from lds_mlflow.errors import DataError
 from lds_mlflow.models import PIXELS
 from lds_mlflow.values import ExampleSet, ModelWeights
 
-__all__ = ["Classifier", "train_classifier"]
+__all__ = ["Chance", "Classifier", "accuracy_by_chance", "train_classifier"]
 
 _BATCH = 64
 _LEARNING_RATE = 2e-3
 _WIDTHS = (32, 64, 128)
+
+
+class Chance(NamedTuple):
+    """What naming the most frequent class every time would achieve.
+
+    Attributes:
+        accuracy: The share that would be classified correctly.
+        highest: Two standard errors above it: a classifier that has learned something is better than this.
+    """
+
+    accuracy: float
+    highest: float
+
+
+def accuracy_by_chance(labels_N: Tensor) -> Chance:
+    """Returns what naming the most frequent class of labels, int64 [N], would achieve."""
+    share = labels_N.bincount().max().item() / len(labels_N)
+    return Chance(share, share + 2 * sqrt(share * (1 - share) / len(labels_N)))
 
 
 class Classifier(nn.Module):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lds_mlflow.data import Reading, load_folder
+from lds_mlflow.data import Layout, Reading, load_folder
+from lds_mlflow.data.layout import lay_out
+from lds_mlflow.data.walk import FoundFile
 from lds_mlflow.errors import DataError
 
 
@@ -47,3 +49,24 @@ def classed(tmp_path: Path) -> Path:
 def table(folder: Path, *lines: str) -> Path:
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def laid_out(*names: str, label: str = "", **tables: str) -> Layout:
+    """Lays out files with these names, and tables with this content; "__" in a table's name stands for a dot."""
+    content = {name.replace("__", "."): text.encode() for name, text in tables.items()}
+    return lay_out(map(FoundFile, sorted([*names, *content])), content.__getitem__, where="pets", label=label)
+
+
+def layout_refusal(*names: str, label: str = "", **tables: str) -> DataError:
+    with pytest.raises(DataError) as caught:
+        laid_out(*names, label=label, **tables)
+    return caught.value
+
+
+def images_in(*folders: str, n: int = 2) -> list[str]:
+    return [f"{folder}/{i:03}.png" for folder in folders for i in range(n)]
+
+
+def said_of(layout: Layout) -> dict[str, tuple[str, str]]:
+    classes, parts = ((some or ("",) * len(layout.names_N)) for some in (layout.classes_N, layout.parts_N))
+    return dict(zip(layout.names_N, zip(classes, parts, strict=True), strict=True))

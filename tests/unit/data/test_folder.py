@@ -176,10 +176,10 @@ def test_a_row_without_a_class_is_named(folder: Path) -> None:
 
 
 def test_an_unknown_split_is_named(folder: Path) -> None:
-    error = refusal(table(folder, "file,kind,split", "a.png,x,train", "b.png,y,validation"))
+    error = refusal(table(folder, "file,kind,split", "a.png,x,train", "b.png,y,quiz"))
     assert error.what == f"column split of labels.csv of {folder}"
-    assert error.found == "validation"
-    assert error.expected == "train, test, or an empty cell"
+    assert error.found == "1 unknown parts, such as quiz"
+    assert error.expected == "train, val (or select), test, reserve, or an empty cell"
     assert "Correct the table" in error.remedy
 
 

@@ -101,7 +101,7 @@ def test_a_list_gives_the_part_of_each_image(tmp_path: Path, content: str) -> No
     assert read_parts(_written(tmp_path, content)) == {"a.png": "train", "b.png": "select", "c.png": "test"}
 
 
-@pytest.mark.parametrize("content", ["a.png 0 1\n", "a.png 7\n", "file,kind\na.png,x\n", "file,part\na.png,dev\n"])
+@pytest.mark.parametrize("content", ["a.png 0 1\n", "a.png 7\n", "file,kind\na.png,x\n", "file,part\na.png,quiz\n"])
 def test_a_list_of_something_else_is_refused(tmp_path: Path, content: str) -> None:
     with pytest.raises(DataError, match="its part"):
         read_parts(_written(tmp_path, content))

@@ -106,3 +106,13 @@ def test_names_in_a_zip_that_point_elsewhere_touch_nothing_there(folder: Path, n
     before = sorted(folder.parent.parent.rglob("*"))
     assert len(load_folder(path)) == 2
     assert sorted(folder.parent.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("form", ["pets/{}", "./{}", "pets\\{}"])
+def test_the_names_in_a_zip_are_paths_however_its_program_has_written_them(classed: Path, form: str) -> None:
+    path = classed.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in classed.rglob("*.png"):
+            name = form.format(file.relative_to(classed))
+            archive.write(file, name.replace("/", "\\") if "\\" in name else name)
+    assert load_folder(path).class_names_K == ("cat", "dog")

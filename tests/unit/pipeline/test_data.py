@@ -45,21 +45,42 @@ def _digests(run: FinishedRun) -> dict[str, str]:
 def test_what_can_not_be_used_is_left_out_and_named_and_the_division_can_be_had_again(
     make_pipeline: MakePipeline, tracker: Tracker, faces: Path, attributes: Path, said: list[str]
 ) -> None:
+    (faces / "notes.heic").write_text("taken with a telephone")
+    save(faces / ".thumbnails" / "00.png")
     settings = {"data": str(faces), "resolution": 8, "attributes": str(attributes), "label": "Male", "tolerated": 0.1}
     run = make_pipeline("data", **settings).run("data")
     assert (run.metrics["data/left_out"], run.metrics["data/copies"], run.metrics["data/classes"]) == (1, 1, 2)
     assert _csv(tracker, run.id, "faults.csv")[0] == "file,fault,detail"
     assert sorted(line.split(",")[:2] for line in _csv(tracker, run.id, "faults.csv")[1:]) == [
+        [".thumbnails/00.png", "hidden"],
         ["03.png", "corrupt"],
         ["05.png", "copy"],
+        ["notes.heic", "ending"],
     ]
     assert any("23 images of 8x8x3, 2 classes" in line and "Lanczos (antialiased) to 8x8" in line for line in said)
+    (sentence,) = (line for line in said if "done in" in line)
+    assert f"2 classes from the column Male of {attributes.name}: Male (12), not Male (12)" in sentence
+    assert "1 hidden or system files (.thumbnails 1), 1 files by their endings (.heic 1)" in sentence
+    assert len(sentence.splitlines()) <= 10
     assert any("1 can't be used (left out)" in line and "1 are copies of others" in line for line in said)
 
     splits = Path(tracker.client.download_artifacts(run.id, "splits.csv"))
     again = make_pipeline("data", **settings, split_list=str(splits), split_seed=7).run("data")
     assert again.id != run.id
     assert _digests(again) == _digests(run)
+
+
+def test_images_that_a_list_of_parts_leaves_out_are_named(
+    make_pipeline: MakePipeline, tracker: Tracker, faces: Path, tmp_path: Path, said: list[str]
+) -> None:
+    for fault in ("03.png", "05.png"):
+        (faces / fault).unlink()
+    some = tmp_path / "parts.csv"
+    some.write_text("file,part\n" + "".join(f"{number:02d}.png,train\n" for number in range(6, N)))
+    run = make_pipeline("data", data=str(faces), split_list=str(some)).run("data")
+    named = [line.split(",")[:2] for line in _csv(tracker, run.id, "faults.csv")[1:]]
+    assert named == [[f"{number:02d}.png", "unassigned"] for number in (0, 1, 2, 4)]
+    assert any("4 have no part in split_list (left out)" in line for line in said)
 
 
 @pytest.mark.parametrize(("fault", "message"), [("corrupt", "can't be decoded"), ("copy", "copies among")])

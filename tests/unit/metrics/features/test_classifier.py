@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lds_mlflow.errors import DataError
-from lds_mlflow.metrics import Classifier, train_classifier
+from lds_mlflow.metrics import Classifier, accuracy_by_chance, train_classifier
 from lds_mlflow.values import ExampleSet
 
 
@@ -68,3 +68,9 @@ def test_images_without_labels_are_refused_with_three_ways_out() -> None:
     assert caught.value.what == "images of shades"
     assert caught.value.found == "no labels"
     assert all(way in caught.value.remedy for way in ("one folder a class", "labels.csv", "features=inception"))
+
+
+@pytest.mark.parametrize(("counts", "accuracy", "highest"), [((50, 50), 0.5, 0.6), ((90, 10), 0.9, 0.96), ((4,), 1, 1)])
+def test_chance_is_naming_the_most_frequent_class(counts: tuple[int, ...], accuracy: float, highest: float) -> None:
+    chance = accuracy_by_chance(torch.cat([torch.full((n,), k) for k, n in enumerate(counts)]))
+    assert chance == pytest.approx((accuracy, highest))
