@@ -2,24 +2,28 @@ import time
 from collections.abc import Mapping
 
 import pytest
-from mlflow.system_metrics.metrics.base_metrics_monitor import BaseMetricsMonitor
 
 from lds_mlflow.tracking.monitor import SystemMonitor
 
 Taken = list[tuple[int, dict[str, float]]]
 
 
-class _Part(BaseMetricsMonitor):
-    """A part of the machine whose use is how often it has been looked at."""
+class _Part:
+    """A part of the machine whose use is how often it has been looked at; like a BaseMetricsMonitor of MLflow."""
 
-    looks = 0
+    def __init__(self) -> None:
+        self.looks = 0
+        self._metrics: dict[str, list[float]] = {}
 
     def collect_metrics(self) -> None:
         self.looks += 1
-        self._metrics["use"].append(float(self.looks))
+        self._metrics.setdefault("use", []).append(float(self.looks))
 
     def aggregate_metrics(self) -> dict[str, float]:
         return {name: sum(values) for name, values in self._metrics.items()}
+
+    def clear_metrics(self) -> None:
+        self._metrics.clear()
 
 
 class _Patience:
