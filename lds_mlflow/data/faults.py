@@ -50,10 +50,10 @@ class Fault(NamedTuple):
         name: The picture.
         kind: "corrupt": it can't be decoded; "huge": it has too many pixels; "locked": it needs a password; "method":
             it is compressed in a way that isn't read; "link": it is a symbolic link in an archive, or one that leads
-            nowhere or in a circle; "mode": there is no rule for its kind of pixels; "range": there is no rule for its values; "form": it is of another size or
-            mode than the first; "copy": it is a copy of another picture; "hidden": it is a hidden or
-            system file; "ending": its ending is no picture's; "unlisted": the table of the pictures has no row for it;
-            "unassigned": a list of parts names other pictures and not this one.
+            nowhere or in a circle; "mode": there is no rule for its kind of pixels; "range": there is no rule for its
+            values; "form": it is of another size or mode than the first; "copy": it is a copy of another picture;
+            "hidden": it is a hidden or system file; "ending": its ending is no picture's; "unlisted": the table of the
+            pictures has no row for it; "unassigned": a list of parts names other pictures and not this one.
         detail: Its mode, form, range, method or target, or what it is a copy of.
     """
 

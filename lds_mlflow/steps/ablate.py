@@ -64,7 +64,7 @@ def _lineage(results: AblationResults, context: Context) -> dict[str, str]:
         "train": "the baseline",
         "encode": f"{train} latents",
         "augment": _a_in_words(context),
-        "finetune": f"on train + A, {ARMS[arm].title}",
+        "finetune": f"on train{' + A' if arm == LDS else ''}, {ARMS[arm].title}",
         "evaluate": f"FID {fid:.3g}",
     }
     known = {**judged.inputs, "evaluate": judged.id}

@@ -1,11 +1,8 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
-from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -13,9 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from lds_mlflow.data import NearDuplicates, near_duplicates
-from lds_mlflow.tracking import FinishedRun, Tracker
 from lds_mlflow.values import ExampleSet, Splits
-from tests.conftest import MakePipeline
 
 PARTS = [("train", "select"), ("train", "test"), ("select", "test")]
 
@@ -233,58 +228,3 @@ def test_the_correlation_is_the_cosine_after_whitening_with_a_ridge() -> None:
     for pair in found.pairs:
         expected = cosines[first[pair.part_i] + pair.i, first[pair.part_j] + pair.j]
         assert pair.correlation == pytest.approx(expected, abs=1e-4)
-
-
-def _files(tracker: Tracker, run: FinishedRun) -> set[str]:
-    listed = [*tracker.client.list_artifacts(run.id), *tracker.client.list_artifacts(run.id, "pictures")]
-    return {file.path for file in listed}
-
-
-def _table(tracker: Tracker, run: FinishedRun, name: str) -> pd.DataFrame:
-    return pd.read_csv(tracker.client.download_artifacts(run.id, name))
-
-
-def test_near_copies_in_a_folder_are_counted_listed_and_shown(
-    make_pipeline: MakePipeline, tracker: Tracker, unlabelled_folder: Path
-) -> None:
-    for file in sorted(unlabelled_folder.iterdir()):
-        darker = (0.8 * np.array(Image.open(file))).round().astype(np.uint8)
-        Image.fromarray(darker).save(file.with_name(f"{file.stem}-darker.png"))
-    run = make_pipeline("data", data=str(unlabelled_folder), limit=0).run("data")
-    table = _table(tracker, run, "near_duplicates.csv")
-    part = _table(tracker, run, "splits.csv").set_index("image_id")["part"]
-    across = [i for i in range(20) if part[f"{i:02d}.png"] != part[f"{i:02d}-darker.png"]]
-    assert {frozenset(pair) for pair in zip(table.image_i, table.image_j, strict=True)} == {
-        frozenset({f"{i:02d}.png", f"{i:02d}-darker.png"}) for i in across
-    }
-    assert [*part[table.image_i]] == [*table.part_i]
-    assert [*part[table.image_j]] == [*table.part_j]
-    assert run.metrics["data/near_duplicates"] == len(table) == len(across) > 0
-    by_parts = {parts: run.metrics[f"data/near_duplicates_{parts[0]}_{parts[1]}"] for parts in PARTS}
-    counted = table.groupby(["part_i", "part_j"]).size().to_dict()
-    assert {parts: count for parts, count in by_parts.items() if count} == counted
-    assert "pictures/near_duplicates.png" in _files(tracker, run)
-    assert f"{by_parts['train', 'test']:.0f} of train and test" in run.sentence
-    assert "near_duplicates.csv" in run.sentence
-
-
-def test_where_there_are_no_near_copies_the_run_says_nothing_of_them(
-    make_pipeline: MakePipeline, tracker: Tracker
-) -> None:
-    run = make_pipeline("data").run("data")
-    assert run.metrics["data/near_duplicates"] == 0
-    assert not any("near_duplicates" in file for file in _files(tracker, run))
-    assert "near" not in run.sentence
-
-
-def test_the_division_is_a_table_of_every_image_with_its_part_and_digest(
-    make_pipeline: MakePipeline, tracker: Tracker, unlabelled_folder: Path
-) -> None:
-    run = make_pipeline("data", data=str(unlabelled_folder), limit=0).run("data")
-    table = _table(tracker, run, "splits.csv")
-    assert list(table.columns) == ["image_id", "part", "digest"]
-    assert table.part.value_counts().to_dict() == {"train": 12, "select": 4, "test": 4}
-    digests = {
-        file.name: sha256(np.array(Image.open(file)).tobytes()).hexdigest() for file in unlabelled_folder.iterdir()
-    }
-    assert dict(zip(table.image_id, table.digest, strict=True)) == digests

@@ -15,7 +15,7 @@ from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from lds_mlflow.values import ModelWeights
-from tests.conftest import TINY, MakePipeline, tiny_configs
+from tests.conftest import MakePipeline, tiny_configs
 from tests.unit.pipeline.conftest import QUIET, artifacts
 
 
@@ -232,59 +232,3 @@ def test_a_gpu_that_is_not_there_is_named(make_pipeline: MakePipeline) -> None:
         pytest.skip("there is a GPU")
     with pytest.raises(ConfigError, match="device=cpu"):
         make_pipeline("train", device="cuda:3")
-
-
-def test_the_provenance_of_every_kept_sample_is_in_a_table(make_pipeline: MakePipeline, tracker: Tracker) -> None:
-    run = make_pipeline("augment").run("augment")
-    table = Path(tracker.client.download_artifacts(run.id, "augmentation.csv")).read_text().splitlines()
-    assert table[0] == "rank,i,j,example_i,example_j,alpha,log_lds"
-    assert len(table) - 1 == run.metrics["funnel/kept_as_A"] == 36
-
-
-@pytest.mark.parametrize(
-    ("settings", "figures", "pictures"),
-    [
-        ({"candidates": "exhaustive"}, ["census/interpolants"], ["census.png"]),
-        ({"scorer": "subsample", "interpolation": "slerp"}, ["certificate/top_overlap"], []),
-        (
-            {"selection": "conformal", "mass": 0.5, "leave_endpoints_out": True, "sigma_multiplier": 3},
-            ["selection/log_tau", "funnel/passing"],
-            [],
-        ),
-        (
-            {"sharpest_fraction": 0.5, "stratify": "class", "max_per_parent": 3, "latent_space": "whitened"},
-            ["funnel/sharp", "augmentation/class_share_gap"],
-            [],
-        ),
-    ],
-    ids=["exhaustive", "approximate", "conformal", "filters"],
-)
-def test_what_a_selection_did_is_tracked(
-    make_pipeline: MakePipeline, tracker: Tracker, settings: dict[str, Any], figures: list[str], pictures: list[str]
-) -> None:
-    run = make_pipeline("augment", **settings).run("augment")
-    common = ["augmentation/variance_ratio", "augmentation/score_from_own_parents", "log_lds/effective_neighbours"]
-    assert {*common, *figures} <= set(run.metrics)
-    found = {Path(file.path).name for file in tracker.client.list_artifacts(run.id, "pictures")}
-    assert {"lds_histogram.png", "alpha_histogram.png", "funnel.png", *pictures} <= found
-    table = Path(tracker.client.download_artifacts(run.id, "class_shares.csv")).read_text().splitlines()
-    assert table[0] == "class,share_of_A,share_of_training"
-    assert len(table) == 11
-
-
-def test_a_dry_run_says_what_training_takes_and_trains_nothing(
-    make_pipeline: MakePipeline, tracker: Tracker, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lds_mlflow.recipes.costs._PROBE_SECONDS", 0.1)
-    run = make_pipeline("train", train_steps=3600, dry_run=True).dry_run()
-    found = tracker.client.get_run(run.id)
-    figures = found.data.metrics
-    assert found.info.status == "FINISHED"
-    assert figures["plan/train_hours"] == pytest.approx(TINY["batch_size"] / figures["plan/examples_per_second"])
-    assert figures["plan/finetune_hours"] == pytest.approx(figures["plan/train_hours"] * 500 / 3600)
-    assert figures["plan/checkpoint_mib"] == pytest.approx(4 * figures["plan/model_mib"])
-    assert all(value > 0 for value in figures.values())
-    assert any("3,600 training steps" in line and "calculated" in line and "measured" in line for line in said)
-    assert _children(tracker, run.id).keys() == {"data"}
-    steps = {one.data.tags.get(tags.STEP) for one in tracker.client.search_runs([tracker.experiment_id])}
-    assert steps == {"data", "dry run"}

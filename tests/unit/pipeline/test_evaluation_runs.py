@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from lds_mlflow.choices.samplers import SAMPLERS
-from lds_mlflow.errors import ConfigError
 from lds_mlflow.tracking import Tracker, tags
 from lds_mlflow.values import Evaluation, LatentDistribution, ModelWeights
 from tests.conftest import MakePipeline
@@ -96,24 +95,6 @@ def test_another_model_can_be_finetuned_again_with_latents_of_its_own(make_pipel
     assert again.inputs["encode"] != first.inputs["encode"]
     assert again.inputs["data"] == first.inputs["data"]
     assert again.load(ModelWeights, "model").digest != first.load(ModelWeights, "model").digest
-
-
-@pytest.mark.parametrize("variant", ["decoder", "consistency"])
-def test_the_decoder_alone_leaves_the_encoder_and_latents_of_a_change_it(
-    make_pipeline: MakePipeline, variant: str
-) -> None:
-    run = make_pipeline("finetune", finetune_variant=variant, registered_model="none").run("finetune")
-    from_here = make_pipeline("train").run("train").load(ModelWeights, "model").state
-    state = run.load(ModelWeights, "model").state
-    encoder = [name for name in state if name.startswith("encoder.")]
-    kept = all((state[name] == from_here[name]).all() for name in encoder)
-    assert kept == (variant == "decoder")
-
-
-@pytest.mark.parametrize("changes", [{"augment_run": "none"}, {"source": "mixup"}])
-def test_latents_of_a_are_refused_where_there_are_none(make_pipeline: MakePipeline, changes: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="finetune_variant=consistency"):
-        make_pipeline("finetune", finetune_variant="consistency", registered_model="none", **changes).run("finetune")
 
 
 @pytest.mark.parametrize("prior", ["exemplar", "vamp"])

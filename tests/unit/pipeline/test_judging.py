@@ -50,14 +50,6 @@ def test_evaluations_are_compared_as_they_are_and_named_by_their_models(
     assert not any(line.startswith("evaluate") for line in said)
 
 
-def test_a_comparison_of_what_was_measured_otherwise_is_refused(make_pipeline: MakePipeline) -> None:
-    train = make_pipeline("train").run("train").id
-    first = make_pipeline("evaluate", model_run=train).run("evaluate").id
-    other = make_pipeline("evaluate", model_run=train, sample_seed=5).run("evaluate").id
-    with pytest.raises(DataError, match="sample seed 5 and 0"):
-        make_pipeline("compare", runs=f"a={first},b={other}").run("compare")
-
-
 def test_the_order_of_the_runs_decides_which_is_the_reference(make_pipeline: MakePipeline) -> None:
     models = [make_pipeline("train", train_seed=seed).run("train").id for seed in (0, 1)]
     one, other = (f"{name}={model}" for name, model in zip(("one", "other"), models, strict=True))
@@ -75,12 +67,6 @@ def test_one_model_twice_is_no_comparison(make_pipeline: MakePipeline) -> None:
         make_pipeline("compare", runs=f"{train},{train}").run("compare")
 
 
-def test_more_samples_than_held_out_images_are_refused(make_pipeline: MakePipeline) -> None:
-    train = make_pipeline("train").run("train").id
-    with pytest.raises(ConfigError, match=r"samples: found 2,000 samples, but 24 images in the part test.*at most 24"):
-        make_pipeline("evaluate", model_run=train, samples=2000).run("evaluate")
-
-
 def test_features_are_computed_again_where_nothing_is_to_be_reused(make_pipeline: MakePipeline, tmp_path: Path) -> None:
     train = make_pipeline("train").run("train").id
     make_pipeline("evaluate", model_run=train, reuse=False).run("evaluate")
@@ -91,24 +77,6 @@ def test_a_comparison_with_what_is_no_model_is_refused(make_pipeline: MakePipeli
     data = make_pipeline("data").run("data").id
     with pytest.raises(ConfigError, match=r"a run of data.*expected a run of evaluate or finetune or train"):
         make_pipeline("compare", runs=f"{data},{data}").run("compare")
-
-
-def test_an_evaluation_is_reported_with_pictures(make_pipeline: MakePipeline, tracker: Tracker) -> None:
-    train = make_pipeline("train").run("train").id
-    run = make_pipeline("evaluate", model_run=train).run("evaluate")
-    pictures = (
-        "samples",
-        "real_test",
-        "nearest_training",
-        "closest_pairs",
-        "tradeoff",
-        "class_shares",
-        "quality_by_lds",
-    )
-    assert {"report.md", "report.html", *(f"pictures/{name}.png" for name in pictures)} <= artifacts(tracker, run.id)
-    report = Path(tracker.client.download_artifacts(run.id, "report.md")).read_text()
-    assert all(f"(pictures/{name}.png)" in report for name in pictures)
-    assert any(name.startswith("eval/classifier-") and name.endswith("/sharpness_by_lds") for name in run.metrics)
 
 
 def test_an_evaluation_by_the_part_select_never_touches_the_test_part(

@@ -2,16 +2,15 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.tracking import Tracker
 from tests.unit.tuning.made_up import open_made_up
 from tuning.config import TuneConfig
-from tuning.confirm import leaders
 from tuning.retries import tries_of, try_again
 from tuning.space import read_space
-from tuning.study import budget_of, finished
+from tuning.study import budget_of
 
 
 def _open(config: TuneConfig, tracker: Tracker, **changes: object) -> optuna.Study:
@@ -119,35 +118,3 @@ def test_only_figures_of_which_one_way_is_better_are_searched_by(
 ) -> None:
     with pytest.raises(ConfigError, match="have a better direction: fid"):
         _open(study_config, tracker, objectives=objectives)
-
-
-def _add(study: optuna.Study, values: list[float], ratio: float, **params: object) -> None:
-    by_name = {one.name: one.distribution for one in read_space("sampling").parameters}
-    study.add_trial(
-        create_trial(
-            values=values,
-            params=params,
-            distributions={name: by_name[name] for name in params},
-            user_attrs={"nearest_ratio": ratio},
-        )
-    )
-
-
-def test_leaders_are_the_best_that_do_not_copy_each_once() -> None:
-    study = optuna.create_study(direction="minimize")
-    _add(study, [1.0], 0.8, sampler="interpolants")
-    _add(study, [3.0], 1.1, sampler="density")
-    _add(study, [2.0], 1.0, sampler="mixture")
-    _add(study, [2.0], 1.0, sampler="mixture")
-    _add(study, [9.0], 1.3, sampler="prior")
-    assert [trial.value for trial in leaders(study, 2)] == [2.0, 3.0]
-    assert [trial.value for trial in leaders(study, 9)] == [2.0, 3.0, 9.0]
-    assert finished(study)
-
-
-def test_of_several_objectives_the_front_leads() -> None:
-    study = optuna.create_study(directions=["minimize", "maximize"])
-    _add(study, [1.0, 0.2], 1.1, sampler="density")
-    _add(study, [2.0, 0.9], 1.1, sampler="mixture")
-    _add(study, [3.0, 0.1], 1.1, sampler="prior")
-    assert [trial.values for trial in leaders(study, 9)] == [[1.0, 0.2], [2.0, 0.9]]

@@ -1,0 +1,66 @@
+from typing import Any
+
+import pytest
+
+from lds_mlflow.choices.figures import HEADLINES
+from lds_mlflow.config import CompareConfig
+from lds_mlflow.errors import DataError
+from lds_mlflow.pictures.report import Report
+from lds_mlflow.steps import compare
+from tests.conftest import an_evaluation
+from tests.unit.steps.surroundings import GivenRun, surroundings
+
+CONFIG = CompareConfig(bootstrap_replicates=100)
+
+
+REPORT = Report("A comparison")
+METRICS = {name: 0.5 for figure in HEADLINES for name in (figure, f"floor_{figure}")}
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "comparison_report", lambda *shown: REPORT)
+
+
+def _evaluated(fid: float, **changes: Any) -> GivenRun:
+    """A run of `evaluate` that has measured a FID."""
+    intervals = dict.fromkeys(HEADLINES, (0.4, 0.6))
+    found = an_evaluation(metrics=METRICS | {"fid": fid}, intervals=intervals, **changes)
+    return GivenRun("evaluate", {f"evaluation_{found.part}": found}, params={"part": found.part})
+
+
+def test_the_models_are_compared_in_the_order_that_they_are_named_in() -> None:
+    said: list[str] = []
+    context, own = surroundings({"old": _evaluated(1.25), "new": _evaluated(1.0)}, say=said.append)
+    sentence = compare.run(CONFIG, context)
+    assert sentence.startswith("new against old (4 samples, test): ")
+    (row,) = own.tables["comparison.csv"].to_dict("records")
+    assert (row["model"], row["reference"], row["name"]) == ("new", "old", "fid")
+    assert row["difference"] == pytest.approx(-0.25)
+    assert "reference_value" in said[0]
+    assert "classifier-12ab" not in said[0]
+
+
+def test_figures_of_each_model_and_of_each_pair_are_logged_beside_one_another() -> None:
+    context, own = surroundings({"old": _evaluated(1.25), "new": _evaluated(1.0)})
+    compare.run(CONFIG, context)
+    assert own.metrics["eval/old/classifier-12ab/fid"] == 1.25
+    assert own.metrics["eval/new/classifier-12ab/fid"] == 1.0
+    assert own.metrics["eval/new against old/classifier-12ab/fid_difference"] == pytest.approx(-0.25)
+    pair = {name.rsplit("/", 1)[1] for name in own.metrics if "against" in name}
+    assert pair == {"fid_difference", "fid_low", "fid_high", "fid_p"}
+    assert own.reports == [REPORT]
+
+
+def test_what_was_measured_by_the_part_select_is_kept_apart_from_the_part_test() -> None:
+    by_select = _evaluated(1.25, part="select")
+    context, own = surroundings({"old": by_select, "new": by_select})
+    assert "(4 samples, select)" in compare.run(CONFIG, context)
+    assert {name.split("/")[0] for name in own.metrics} == {"eval_select"}
+
+
+def test_a_comparison_of_what_was_measured_otherwise_is_refused() -> None:
+    context, own = surroundings({"a": _evaluated(1.25), "b": _evaluated(1.25, first_seed=5)})
+    with pytest.raises(DataError, match="sample seed 5 and 0"):
+        compare.run(CONFIG, context)
+    assert (own.metrics, own.tables, own.reports) == ({}, {}, [])

@@ -1,0 +1,109 @@
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+
+from lds_mlflow.choices.figures import SUMMARY
+from lds_mlflow.config import RegisterConfig
+from lds_mlflow.errors import ConfigError, ProtocolError
+from lds_mlflow.steps import register
+from lds_mlflow.tracking import Run
+from lds_mlflow.values import LatentDistribution, ModelWeights
+from tests.conftest import an_evaluation
+from tests.unit.steps.surroundings import WEIGHTS, GivenRun, surroundings
+
+Registered = dict[str, Any]
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> Registered:
+    """What was registered last, as version 7."""
+    found: Registered = {}
+
+    def registering(
+        run: Run, weights: ModelWeights, distributions: Mapping[str, LatentDistribution], name: str, *, description: str
+    ) -> int:
+        found.update(weights=weights, distributions=distributions, name=name, description=description)
+        return 7
+
+    monkeypatch.setattr(register, "register_sampler", registering)
+    return found
+
+
+@pytest.fixture
+def inputs(digits: GivenRun) -> dict[str, GivenRun]:
+    return {"data": digits, "model": GivenRun("finetune", {"model": WEIGHTS})}
+
+
+def _evaluated(fid: float, ratio: float, part: str = "select") -> GivenRun:
+    figures = {"fid": fid, "nearest_ratio": ratio, "coverage": 0.5, "density": 1.0}
+    intervals = dict.fromkeys(figures, (0.0, 9.0))
+    evaluation = an_evaluation(part=part, metrics=figures, intervals=intervals)
+    return GivenRun("evaluate", {"evaluation_select": evaluation})
+
+
+def test_the_sampler_with_the_lowest_fid_that_does_not_copy_is_registered(
+    inputs: dict[str, GivenRun], registered: Registered
+) -> None:
+    samplers = {"prior": _evaluated(3, 1.1), "gaussian": _evaluated(2, 1.1), "density": _evaluated(1, 0.9)}
+    context, own = surroundings({**inputs, **samplers})
+    sentence = register.run(RegisterConfig(registered_model="digits"), context)
+    assert sentence.startswith("finetune finetune, with samples drawn from ")
+    assert "(lowest FID by the part select among samplers whose samples are not too near" in sentence
+    assert sentence.endswith("; registered as digits version 7")
+    assert own.values["distribution"].sampler == "gaussian"
+    table = own.tables["samplers.csv"]
+    assert list(table.columns) == ["sampler", *SUMMARY]
+    assert table["fid"].tolist() == [3, 2, 1]
+    assert "| FID | 2 |" in own.texts["model_card.md"]
+
+
+def test_the_model_has_four_distributions_and_its_card_as_description(
+    inputs: dict[str, GivenRun], registered: Registered
+) -> None:
+    context, own = surroundings(inputs)
+    register.run(RegisterConfig(), context)
+    assert registered["weights"] is WEIGHTS
+    assert registered["name"] == RegisterConfig().registered_model
+    assert registered["description"] == own.texts["model_card.md"]
+    distributions = registered["distributions"]
+    assert distributions["chosen"] is own.values["distribution"]
+    others = {name: distributions[name].sampler for name in ("prior", "aggregate", "density")}
+    assert others == {"prior": "prior", "aggregate": "gaussian", "density": "density"}
+    sorted_densities = [tensor for tensor in distributions["density"].tensors.values() if tensor.shape == (72,)]
+    assert any(torch.equal(tensor, tensor.sort().values) for tensor in sorted_densities)
+
+
+def test_a_sampler_that_is_given_is_registered_whatever_was_measured(
+    inputs: dict[str, GivenRun], registered: Registered
+) -> None:
+    context, own = surroundings({**inputs, "prior": _evaluated(1, 1.1), "density": _evaluated(2, 1.1)})
+    sentence = register.run(RegisterConfig(served_sampler="density", sampler_sigma="0.5"), context)
+    assert "sigma 0.5 (given as served_sampler)" in sentence
+    assert own.values["distribution"].sampler == "density"
+    assert own.tables == {}
+
+
+def test_where_samplers_can_not_be_compared_the_default_is_registered_and_that_is_said(
+    inputs: dict[str, GivenRun], registered: Registered
+) -> None:
+    context, own = surroundings(inputs)
+    assert "(the default: without classes, features=classifier can't compare" in register.run(RegisterConfig(), context)
+    assert own.values["distribution"].sampler == "density"
+
+
+def test_the_part_test_never_chooses_a_sampler(inputs: dict[str, GivenRun], registered: Registered) -> None:
+    context, own = surroundings({**inputs, "prior": _evaluated(1, 1.1, part="test")})
+    with pytest.raises(ProtocolError):
+        register.run(RegisterConfig(), context)
+    assert (own.values, registered) == ({}, {})
+
+
+def test_a_model_of_other_examples_is_not_registered(
+    vectors: GivenRun, of_images: GivenRun, registered: Registered
+) -> None:
+    context, own = surroundings({"data": vectors, "model": of_images})
+    with pytest.raises(ConfigError, match="a model of images, with examples that are vectors"):
+        register.run(RegisterConfig(), context)
+    assert (own.values, registered) == ({}, {})
