@@ -68,9 +68,7 @@ def load_folder(path: Path, reading: Reading = AS_THEY_ARE) -> ExampleSet:
         DiskFullError: The disk has too little free space to pack the images.
     """
     if path.is_dir():
-        return _load(
-            path, walk(path), lambda name: _open_file(path / name), lambda name: (path / name).read_bytes(), reading
-        )
+        return _load(path, walk(path), partial(_open_file, path), partial(_read_file, path), reading)
     if path.is_file():
         with open_archive(path) as archive:
             reading.on_notes(archive.notes)

@@ -131,6 +131,7 @@ class Run:
         """Logs a report as `report.md` and `report.html`, and its pictures each by its name."""
         texts = {"report.md": report.markdown().encode(), "report.html": report.html().encode()}
         self._log_files({**dict(report.pictures), **texts})
+        self._stored["report.md"] = None
 
     def _log_files(self, contents: Mapping[str, bytes]) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -139,7 +140,6 @@ class Run:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
             self.client.log_artifacts(self.id, folder)
-        self._stored["report.md"] = None
 
     def log_progress_picture(self, picture: Image.Image, key: str, step: int) -> None:
         """Logs one of a row of pictures, which the UI shows by step."""

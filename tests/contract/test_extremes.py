@@ -205,7 +205,7 @@ def _next_integer(x: float, towards: float) -> float:
     return x + (1 if towards > x else -1)
 
 
-CONFIGS = {config for point in ENTRY_POINTS.values() for config in point.configs}
+CONFIGS = list(dict.fromkeys(config for point in ENTRY_POINTS.values() for config in point.configs))
 CASES = [
     pytest.param(
         config, {name: value, **others}, id=f"{config.__name__}-{name}={value:g}-{'-'.join(map(str, others.values()))}"
