@@ -158,15 +158,14 @@ class Registry:
                 return _version(self.client.get_model_version(name, reference))
             return _version(self.client.get_model_version_by_alias(name, reference))
         except MlflowException as error:
-            if says_that_there_is_none(error) or self._has_no(name, reference, error):
+            if says_that_there_is_none(error):
                 return None
-            raise
-
-    def _has_no(self, name: str, alias: str, error: MlflowException) -> bool:
-        # MLflow answers a question for an alias that no version has as if the question were wrong.
-        if error.error_code != ErrorCode.Name(INVALID_PARAMETER_VALUE):
-            return False
-        return alias not in self.client.get_registered_model(name).aliases
+            if error.error_code != ErrorCode.Name(INVALID_PARAMETER_VALUE):
+                raise
+        # MLflow answers a question for an alias that no version has as if the question were wrong. By now another
+        # machine may have given the alias to a version.
+        number = self.client.get_registered_model(name).aliases.get(reference)
+        return None if number is None else self.find(name, str(number))
 
     def get(self, name: str, reference: str) -> Version:
         """Returns the version of a model that an alias or number names.

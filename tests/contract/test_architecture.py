@@ -1,7 +1,9 @@
 """The house as its contracts draw it."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
@@ -33,3 +35,29 @@ def test_the_latent_room_runs_where_only_torch_and_numpy_are() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def _decides_something(module: Path) -> bool:
+    """Whether a module has a function, or a class that is more than a protocol or a tuple of fields."""
+    return any(
+        isinstance(statement, ast.FunctionDef)
+        or (isinstance(statement, ast.ClassDef) and not {"Protocol", "NamedTuple"} & set(_bases(statement)))
+        for statement in ast.parse(module.read_text(encoding="utf-8")).body
+    )
+
+
+def _bases(defined: ast.ClassDef) -> list[str]:
+    return [ast.unparse(base).partition("[")[0] for base in defined.bases]
+
+
+def test_the_unit_tests_mirror_the_packages() -> None:
+    missing = []
+    for package, rooms in (("lds_mlflow", ROOT / "tests" / "unit"), ("tuning", ROOT / "tests" / "unit" / "tuning")):
+        for module in sorted((ROOT / package).rglob("*.py")):
+            place = module.relative_to(ROOT / package)
+            # Tables of choices are held by a contract test of their own.
+            if module.name == "__init__.py" or place.parts[0] == "choices" or not _decides_something(module):
+                continue
+            test = rooms / place.parent / f"test_{place.stem.strip('_')}.py"
+            missing += [] if test.is_file() else [f"{package}/{place}"]
+    assert missing == []

@@ -186,3 +186,5 @@ def _end(processes: Sequence[Process]) -> None:
     for process in processes:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            process.communicate(timeout=PATIENCE_SECONDS)

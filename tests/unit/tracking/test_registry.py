@@ -171,3 +171,22 @@ def test_what_is_pending_is_found_whatever_the_model_is_called(tracker: Tracker)
         assert tracker.registry.pending(name) == []
         tracker.registry.note(tracker.registry.get(name, "1"), {tags.PENDING: "promotion"})
         assert [version.number for version in tracker.registry.pending(name)] == ["1"]
+
+
+def test_an_alias_that_another_machine_gives_while_it_is_asked_for_is_found(
+    run: Run, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_sampler(run, VAE.initialised(spec_of("digits"), 0).to_weights(), NAMED, "digits", description="")
+    registry = tracker.registry
+    ask = registry.client.get_model_version_by_alias
+
+    def too_early(name: str, alias: str) -> Any:
+        try:
+            return ask(name, alias)
+        finally:
+            registry.client.set_registered_model_alias(name, alias, "1")
+
+    monkeypatch.setattr(registry.client, "get_model_version_by_alias", too_early)
+    found = registry.find("digits", "champion")
+    assert found is not None
+    assert found.number == "1"
