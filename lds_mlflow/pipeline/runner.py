@@ -259,7 +259,7 @@ class Runner:
         self, step: Step, config: StepConfig, inputs: dict[str, FinishedRun], fingerprint: str, run: Run
     ) -> FinishedRun:
         checkpoint_path = self.options.work_dir / "checkpoints" / f"{step.name}-{fingerprint[:16]}.pt"
-        resumes = ", continuing from its checkpoint" if checkpoint_path.exists() else ""
+        resumes = ", going on from its checkpoint" if checkpoint_path.exists() else ""
         self._say(step.name, f"running on {self.device}{resumes} (run {run.id[:8]})")
         context = Context(
             run=run,

@@ -202,7 +202,7 @@ def test_a_stopped_training_is_killed_keeps_its_checkpoint_and_resumes_bitwise(
     assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED"]
     assert len(list((tmp_path / "work" / "checkpoints").glob("train-*.pt"))) == 1
     resumed = make_pipeline("train", reuse=False).run("train")
-    assert any("continuing from its checkpoint" in line for line in said)
+    assert any("going on from its checkpoint" in line for line in said)
     assert all(torch.equal(value, _weights(whole)[name]) for name, value in _weights(resumed).items())
     history = tracker.client.get_metric_history(resumed.id, "train/loss")
     assert [point.step for point in history] == [8]
