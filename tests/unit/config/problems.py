@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from lds_mlflow.config import Settings, parse_all
+from lds_mlflow.config import Settings, parse, parse_all
 from lds_mlflow.errors import ConfigError
 
-__all__ = ["named", "problems"]
+__all__ = ["named", "problems", "require_refused", "require_taken"]
 
 
 def problems(kinds: tuple[type[Settings], ...], values: dict[str, Any]) -> list[str]:
@@ -24,3 +24,15 @@ def problems(kinds: tuple[type[Settings], ...], values: dict[str, Any]) -> list[
 def named(lines: list[str]) -> list[str]:
     """Returns the parameters that lines of the error name, sorted."""
     return sorted(re.split("[=;]", line.removeprefix("there is no parameter "))[0] for line in lines)
+
+
+def require_refused(kind: type[Settings], name: str, value: Any) -> None:
+    """Asserts that a parameter can't have a value, and that the error names both and says what it should be."""
+    (problem,) = problems((kind,), {name: value})
+    assert problem.startswith(f"{name}={value}: ")
+    assert "should" in problem
+
+
+def require_taken(kind: type[Settings], name: str, value: Any) -> None:
+    """Asserts that a parameter can have a value."""
+    assert getattr(parse(kind, {name: value}), name) == value
