@@ -30,3 +30,19 @@ def test_a_dry_run_prints_what_training_takes(
     runs = tracker.client.search_runs([tracker.experiment_id])
     assert {run.data.tags.get(tags.STEP) for run in runs} == {"data", "dry run"}
     assert not any((tmp_path / "work" / "checkpoints").glob("train-*"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://me:hunter2@host/a.zip", "https://hunter2@host/a.zip", "https://host/a.zip?X-Amz-Signature=hunter2"],
+)
+def test_a_secret_in_an_address_is_neither_printed_nor_stored(address: str, tracker: Tracker, tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["data", f"--data={address}", f"--work_dir={tmp_path / 'work'}"])
+    assert done.exit_code == 1
+    assert "host" in done.stderr
+    assert "hunter2" not in done.output
+    (run,) = tracker.client.search_runs([tracker.experiment_id])
+    assert "***" in run.data.tags[tags.ERROR]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if b"hunter2" in path.read_bytes()]
