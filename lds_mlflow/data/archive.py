@@ -108,7 +108,7 @@ def _no_archive(path: Path, error: Exception) -> DataError:
 
 def _name_of(member: zipfile.ZipInfo) -> str:
     name = member.filename
-    if not member.flag_bits & _IS_UTF8:
+    if not (member.flag_bits & _IS_UTF8 or name.isascii()):
         # macOS writes UTF-8 without saying so, which is read as the code page of old PCs.
         with suppress(UnicodeError):
             name = name.encode("cp437").decode()
