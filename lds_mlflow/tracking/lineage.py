@@ -86,20 +86,16 @@ class FinishedRun:
     @property
     def inputs(self) -> dict[str, str]:
         """Steps to ids of the runs that it read."""
-        return {
-            name.removeprefix(tags.INPUT): value
-            for name, value in self.entity.data.tags.items()
-            if name.startswith(tags.INPUT)
-        }
+        return self._tags_below(tags.INPUT)
 
     @property
     def input_digests(self) -> dict[str, str]:
         """Steps to what identifies the results that it read."""
-        return {
-            name.removeprefix(tags.INPUT_DIGEST): value
-            for name, value in self.entity.data.tags.items()
-            if name.startswith(tags.INPUT_DIGEST)
-        }
+        return self._tags_below(tags.INPUT_DIGEST)
+
+    def _tags_below(self, prefix: str) -> dict[str, str]:
+        found = self.entity.data.tags.items()
+        return {name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)}
 
     def missing(self) -> str:
         """Returns what is missing of its result, in words, or "" where all of it is there with its size.
