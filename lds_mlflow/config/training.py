@@ -67,8 +67,8 @@ class FitConfig(StepConfig):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Number format of the convolutions; latents, losses and weights are always float32."""
 
-    compiled: bool = False
-    """Whether to compile the training step with torch.compile; it needs a C++ compiler and takes minutes at first."""
+    compiled: Literal["auto", "true", "false"] = "auto"
+    """Whether to compile the training step with torch.compile, which takes a minute at first; auto does on a GPU."""
 
     @field_validator("perceptual_weights")
     @classmethod

@@ -17,8 +17,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
 from lds_mlflow.errors import ConfigError, WorkerError
 
@@ -84,15 +83,11 @@ class Ranks:
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
-    def averaging(self, module: nn.Module) -> nn.Module:
-        """Returns a module whose gradients are means over all processes.
-
-        The places of gradients in its buckets are settled by a first backward pass, and by them how sums are rounded:
-        whoever wants the same from the beginning as from any later step takes a pass for that.
-        """
-        if self.size == 1:
-            return module
-        return DistributedDataParallel(module, device_ids=[self.device] if self.device != "cpu" else None)
+    def average_(self, gradients: Tensor) -> None:
+        """Sets gradients to their mean over all processes."""
+        if self.size > 1:
+            dist.all_reduce(gradients)
+            gradients /= self.size
 
     def agreed(self, said: bool) -> bool:
         """Returns what the leader says."""

@@ -4,6 +4,7 @@ from lds_mlflow.models.autoencoder import Autoencoder, Posterior, Trainable
 from lds_mlflow.models.codec import Codec
 from lds_mlflow.models.kinds import AUTOENCODERS, is_trainable, new_model, open_model, trainable
 from lds_mlflow.models.mixture import Mixture, log_posterior
+from lds_mlflow.models.rates import learning_rate_factors
 from lds_mlflow.models.scales import PIXELS, Scale
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Scale",
     "Trainable",
     "is_trainable",
+    "learning_rate_factors",
     "log_posterior",
     "new_model",
     "open_model",

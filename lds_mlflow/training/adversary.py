@@ -9,12 +9,13 @@ Autoencoding beyond Pixels using a Learned Similarity Metric, 2016, have it.
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from lds_mlflow.machine.ranks import Ranks
 from lds_mlflow.models import Trainable
 from lds_mlflow.models.precision import in_float32
+from lds_mlflow.training.parameters import FlatParameters
 from lds_mlflow.training.plan import FitPlan
 
 __all__ = ["Adversary"]
@@ -22,26 +23,6 @@ __all__ = ["Adversary"]
 _EVERY = 16
 _SHARE = _EVERY / (_EVERY + 1)
 _BETAS = (0.0, 0.99)
-
-
-class _Judgement(nn.Module):
-    """What the discriminator minimises, as one module for DistributedDataParallel."""
-
-    def __init__(self, discriminator: nn.Module, plan: FitPlan) -> None:
-        super().__init__()
-        self.discriminator, self.plan = discriminator, plan
-
-    def forward(self, x: Tensor, y: Tensor, is_regularised: bool) -> Tensor:
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
-            real, other = self.discriminator(torch.cat([x, y])).chunk(2)
-        loss = functional.softplus(other).mean() + functional.softplus(-real).mean()
-        return loss + self._penalty(x) if is_regularised else loss
-
-    def _penalty(self, x: Tensor) -> Tensor:
-        with in_float32(x):
-            x = x.detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(self.discriminator(x).sum(), x, create_graph=True)
-        return 0.5 * self.plan.r1_gamma * _EVERY * gradient.square().sum((1, 2, 3)).mean()
 
 
 class Adversary:
@@ -56,43 +37,57 @@ class Adversary:
     def __init__(self, model: Trainable, plan: FitPlan, ranks: Ranks) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(plan.seed)
-            self.discriminator = model.new_discriminator().to(model.device).requires_grad_(False)
+            self.discriminator = model.new_discriminator().to(model.device)
         self.plan, self.ranks = plan, ranks
+        self.parameters = FlatParameters(self.discriminator)
+        self.discriminator.requires_grad_(False)
         betas = (_BETAS[0] ** _SHARE, _BETAS[1] ** _SHARE)
         # What R1 does every 16 steps counts for one more (Karras et al. 2020, appendix B).
         rate = _SHARE * plan.learning_rate
-        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=rate, betas=betas, fused=True)
-        self._judgement: nn.Module | None = None
+        self.optimizer = self.parameters.adam(rate, betas)
 
     def term(self, y: Tensor) -> Tensor:
         """Returns the adversarial loss of reconstructions, [B, C, H, W] in -1..1, as a scalar."""
         return functional.softplus(-self.discriminator(y)).mean()
 
-    def learn(self, step: int, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    def is_regularised(self, step: int) -> bool:
+        """Returns whether R1 is part of the discriminator's loss in a step, counted from 0."""
+        return step % _EVERY == 0
+
+    def learn(self, x: Tensor, y: Tensor, *, is_regularised: bool) -> dict[str, Tensor]:
         """Computes the discriminator's gradient; the caller takes the step with `optimizer.step()`.
 
         Args:
-            step: Steps done before.
             x: Images in -1..1.
             y: Reconstructions of them.
+            is_regularised: Whether R1 is part of the loss.
 
         Returns:
             Its loss, and the norm of its gradient.
         """
         self.discriminator.requires_grad_(True)
-        if self._judgement is None:
-            self._judgement = self.ranks.averaging(_Judgement(self.discriminator, self.plan))
-            if self.ranks.size > 1:
-                self._judgement(x, y.detach(), is_regularised=False).backward()
-        loss: Tensor = self._judgement(x, y.detach(), is_regularised=step % _EVERY == 0)
-        self.optimizer.zero_grad(set_to_none=True)
+        loss = self._judgement(x, y.detach())
+        if is_regularised:
+            loss = loss + self._penalty(x)
+        gradients = self.parameters.gradients.zero_()
         loss.backward()
-        gradients = [weight.grad for weight in self.discriminator.parameters() if weight.grad is not None]
+        self.ranks.average_(gradients)
         self.discriminator.requires_grad_(False)
         return {
             "discriminator_loss": loss.detach(),
-            "discriminator_gradient_norm": nn.utils.get_total_norm(gradients),
+            "discriminator_gradient_norm": self.parameters.gradient_norm(),
         }
+
+    def _judgement(self, x: Tensor, y: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
+            real, other = self.discriminator(torch.cat([x, y])).chunk(2)
+        return functional.softplus(other).mean() + functional.softplus(-real).mean()
+
+    def _penalty(self, x: Tensor) -> Tensor:
+        with in_float32(x):
+            x = x.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(self.discriminator(x).sum(), x, create_graph=True)
+        return 0.5 * self.plan.r1_gamma * _EVERY * gradient.square().sum((1, 2, 3)).mean()
 
     def state(self) -> dict[str, Any]:
         """Returns the state, which `restore` takes."""

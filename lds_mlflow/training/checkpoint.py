@@ -23,19 +23,15 @@ class Checkpoint:
     Attributes:
         step: Steps done.
         model: State of the network.
-        ema: State of its moving average.
-        stepper: State of the optimizer, and of the adversary if there is one.
+        stepper: State of the optimizer, of the moving average, and of the adversary if there is one.
         history: The figures so far.
-        skipped: Steps so far that were skipped as not finite.
         run_id: The tracked run that wrote it, or "".
     """
 
     step: int
     model: dict[str, Any]
-    ema: dict[str, Any]
     stepper: dict[str, Any]
     history: History
-    skipped: int
     run_id: str = ""
 
 

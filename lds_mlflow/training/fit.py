@@ -13,7 +13,6 @@ from time import monotonic
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from lds_mlflow.errors import ConfigError, TrainingError
@@ -82,17 +81,17 @@ class _Fit:
         self.task, self.model, self.plan = task, task.model, task.plan
         self.at_hand = at_hand(task.examples_N, task.model.device)
         self.model.renew_prior(self._first_means(self.model))
+        self._averaged = copy.deepcopy(self.model).eval()
         self.stepper = Stepper(
             task.model, task.plan, task.form, ranks=ranks, scale=task.scale, perceptual=task.perceptual
         )
-        self.ema = AveragedModel(task.model, multi_avg_fn=get_ema_multi_avg_fn(task.plan.ema_decay))
-        self.step, self.skipped = 0, 0
+        self.step = 0
         self.history: History = []
 
     def averaged(self) -> Trainable:
-        model = self.ema.module
-        assert isinstance(model, Trainable)
-        model.eval().renew_prior(self._first_means(model))
+        model = self._averaged
+        self.stepper.average.copy_to(model)
+        model.renew_prior(self._first_means(model))
         return model
 
     def _first_means(self, model: Trainable) -> Callable[[int], Tensor]:
@@ -101,35 +100,34 @@ class _Fit:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         self.model.load_state_dict(checkpoint.model)
-        self.ema.load_state_dict(checkpoint.ema)
         self.stepper.restore(checkpoint.stepper)
-        self.step, self.skipped, self.history = checkpoint.step, checkpoint.skipped, checkpoint.history
+        self.step, self.history = checkpoint.step, checkpoint.history
 
     def checkpoint(self) -> Checkpoint:
         return Checkpoint(
             step=self.step,
             model=self.model.state_dict(),
-            ema=self.ema.state_dict(),
             stepper=self.stepper.state(),
             history=self.history,
-            skipped=self.skipped,
         )
 
-    def advance(self) -> dict[str, Tensor]:
-        figures, taken = self.stepper.advance(self.step, self.at_hand, self.task.z_AD)
-        if taken:
-            self.ema.update_parameters(self.model)
-        else:
-            self._skip()
+    def advance(self) -> None:
+        self.stepper.advance(self.step, self.at_hand, self.task.z_AD)
         self.step += 1
+
+    def figures(self) -> dict[str, float]:
+        """Returns the figures of the last step, unless too many steps so far were skipped."""
+        self.require_progress()
+        figures = self.stepper.figures()
+        self.history.append((self.step, figures))
         return figures
 
-    def _skip(self) -> None:
-        self.skipped += 1
-        if self.skipped > self.plan.max_skipped:
+    def require_progress(self) -> None:
+        skipped = self.stepper.skipped
+        if skipped > self.plan.max_skipped:
             raise TrainingError(
                 f"step {self.step:,} of training",
-                found=f"a loss or gradient that is not finite, in {self.skipped} steps so far",
+                found=f"a loss or gradient that is not finite, in {skipped} steps so far",
                 expected=f"at most {self.plan.max_skipped} such steps",
                 remedy="Lower the learning rate.",
             )
@@ -177,15 +175,15 @@ def fit(
     begin, started, stopped = state.step, monotonic(), False
     with tqdm(total=plan.steps, initial=begin, desc=hooks.description, unit="step", mininterval=0.5) as bar:
         while ranks.agreed(state.step < plan.steps and not stopped):
-            figures_now = state.advance()
+            state.advance()
             bar.update()
             if state.step % plan.log_every == 0 or state.step == plan.steps:
-                figures = {name: value.item() for name, value in figures_now.items()}
-                state.history.append((state.step, figures))
+                figures = state.figures()
                 hooks.on_metrics(state.step, figures)
                 bar.set_postfix(loss=f"{figures['loss']:.1f}", kl=f"{figures['kl']:.1f}", refresh=False)
             stopped = hooks.stop()
             if checkpoints and (stopped or state.step % plan.checkpoint_every == 0):
+                state.require_progress()
                 checkpoints.save(state.checkpoint())
             if state.step % plan.checkpoint_every == 0:
                 hooks.on_checkpoint(state.step, state.averaged())
@@ -193,7 +191,7 @@ def fit(
     return FitResult(
         model=state.averaged(),
         step=state.step,
-        skipped=state.skipped,
+        skipped=state.stepper.skipped,
         examples_per_second=(state.step - begin) * plan.batch_size / seconds,
         resumed_from=saved.run_id if saved else "",
     )

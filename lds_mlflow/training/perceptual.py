@@ -23,7 +23,7 @@ from lds_mlflow.choices.distances import DISTANCES
 from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.models.precision import in_float32
 from lds_mlflow.models.pretrained import Convention, as_trained_on, in_short, load_squeezenet, three_channels
-from lds_mlflow.models.stylegan.layers import downsample, resampling_filter, upsample
+from lds_mlflow.models.stylegan.resampling import downsample, upsample
 
 __all__ = [
     "Laplacian",
@@ -43,20 +43,14 @@ _TINY = 1e-10
 class Laplacian(nn.Module):
     """The distance of Laplacian pyramids; bands down to 4 pixels a side."""
 
-    fir: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("fir", resampling_filter())
-
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Maps two batches to a scalar."""
         # The pyramid is linear: that of the difference is the difference of the pyramids.
         rest, total = x - y, x.new_zeros(())
         with in_float32(x):
             while rest.shape[-1] > _COARSEST:
-                smaller = downsample(rest, self.fir)
-                total = total + (rest - upsample(smaller, self.fir)).abs().mean()
+                smaller = downsample(rest)
+                total = total + (rest - upsample(smaller)).abs().mean()
                 rest = smaller
             return total + rest.abs().mean()
 

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lds_mlflow.training.compilation import Compilation
+
 __all__ = ["Batch", "ExampleForm", "FitPlan", "Precision", "draw_batch"]
 
 Precision = Literal["float32", "bfloat16"]
@@ -32,10 +34,11 @@ class FitPlan:
             discriminator.
         r1_gamma: gamma of R1, which is gamma / 2 times the squared gradient.
         precision: What convolutions are computed in; the posterior and the loss are float32 always.
-        compiled: Whether torch.compile makes one program of a step's forward and backward pass.
+        compiled: Whether torch.compile makes one program of a step's forward and backward pass; "auto" does on a GPU.
         log_every: Steps between two logged figures.
         checkpoint_every: Steps between two checkpoints.
-        max_skipped: Steps with a loss or gradient that is not finite that are skipped before giving up.
+        max_skipped: Steps with a loss or gradient that is not finite that are skipped before giving up, which is
+            decided when figures are logged.
     """
 
     steps: int
@@ -50,7 +53,7 @@ class FitPlan:
     adversarial_weight: float = 0.0
     r1_gamma: float = 1.0
     precision: Precision = "float32"
-    compiled: bool = False
+    compiled: Compilation = "auto"
     log_every: int = 50
     checkpoint_every: int = 1000
     max_skipped: int = 10

@@ -1,5 +1,9 @@
-"""The work of one process in a training step: its share of the gradient, and the whole update."""
+"""The work of one process in a training step: its share of the gradient, and the whole update.
 
+A step never waits for the device: what decides about an update is decided there, and read when somebody asks.
+"""
+
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -7,9 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from lds_mlflow.machine.ranks import Ranks
+from lds_mlflow.machine.transfers import to_device
 from lds_mlflow.models import Scale, Trainable
 from lds_mlflow.training.adversary import Adversary
+from lds_mlflow.training.compilation import Compiled
+from lds_mlflow.training.launch import Launcher
 from lds_mlflow.training.objective import DecodedPairs, Objective
+from lds_mlflow.training.parameters import FlatParameters, MovingAverage
 from lds_mlflow.training.plan import ExampleForm, FitPlan, draw_batch
 
 __all__ = ["Stepper"]
@@ -44,10 +52,11 @@ class Stepper:
     ) -> None:
         self.model, self.plan, self.form, self.ranks, self.scale = model, plan, form, ranks, scale
         self.latent_dim = prod(model.latent_shape)
-        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.Adam(trained, lr=plan.learning_rate, betas=_BETAS, fused=True)
+        self.parameters = FlatParameters(model)
+        self.optimizer = self.parameters.adam(plan.learning_rate, _BETAS)
+        self.average = MovingAverage(self.parameters, plan.ema_decay)
         self.adversary = Adversary(model, plan, ranks) if plan.adversarial_weight else None
-        self._objective = Objective(
+        objective = Objective(
             model.train(),
             plan,
             ranks,
@@ -55,62 +64,96 @@ class Stepper:
             perceptual=perceptual and perceptual.to(model.device),
             adversarial=None if self.adversary is None else self.adversary.term,
         )
-        self._wrapped: nn.Module | None = None
+        self._objective = Compiled(objective, plan.compiled, model.device)
+        self._launchers: dict[bool, Launcher] = {}
+        self._names: tuple[str, ...] = ()
+        self._figures = torch.zeros(0)
+        self._skipped = torch.zeros((), device=model.device)
 
-    def advance(
-        self, step: int, examples_N: Tensor | None = None, z_AD: Tensor | None = None
-    ) -> tuple[dict[str, Tensor], bool]:
-        """Takes a step.
+    def advance(self, step: int, examples_N: Tensor | None = None, z_AD: Tensor | None = None) -> None:
+        """Takes a step, which changes no weights where the loss or the gradient is not finite.
 
         Args:
             step: Steps done before.
             examples_N: The examples as they are stored, [N, ...]; None in a follower, which gets its share from the
                 leader.
             z_AD: The latents that the encoder is to find, likewise.
-
-        Returns:
-            Figures by name, and whether the weights changed: they don't if the loss or the gradient isn't finite.
         """
         device, size = self.model.device, self.ranks.size
         batch = draw_batch(self.plan, step, self.form, latent_dim=self.latent_dim, size=size)
         own = batch.share(self.ranks.rank, size)
-        some = self._share_of(examples_N, batch.rows)
-        decoded = self._decoded(examples_N, z_AD, batch.decoded) if len(batch.decoded) else None
-        kl_weight = torch.tensor(self.plan.kl_weight_at(step), device=device)
-        loss, figures, y = self._forward(some, own.noise.to(device), own.rows.to(device), kl_weight, decoded)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        figures |= {"gradient_norm": nn.utils.clip_grad_norm_(self.model.parameters(), _GRADIENT_NORM)}
-        if self.adversary is not None:
-            figures |= self.adversary.learn(step, self.scale.to_model(some), y)
-        means = dict(zip(figures, self.ranks.mean(torch.stack(list(figures.values()))), strict=True))
-        taken = all(torch.isfinite(means[name]) for name in _DECISIVE if name in means)
-        if taken:
-            self.optimizer.step()
-            if self.adversary is not None:
-                self.adversary.optimizer.step()
-        return means, taken
+        inputs = [
+            self._share_of(examples_N, batch.rows),
+            to_device(own.noise, device),
+            to_device(own.rows, device),
+            torch.full((), self.plan.kl_weight_at(step), device=device),
+        ]
+        if len(batch.decoded):
+            inputs += self._decoded(examples_N, z_AD, batch.decoded)
+        self._figures = self._launcher(step)(*inputs)
+
+    @property
+    def skipped(self) -> int:
+        """Steps so far that changed nothing, since they were not finite; waits for the device."""
+        return int(self._skipped.item())
+
+    def figures(self) -> dict[str, float]:
+        """Returns the figures of the last step by name; waits for the device."""
+        return dict(zip(self._names, self._figures.tolist(), strict=True))
 
     def state(self) -> dict[str, Any]:
-        """Returns the state of the optimizer and of the adversary, which `restore` takes."""
-        return {"optimizer": self.optimizer.state_dict(), "adversary": self.adversary and self.adversary.state()}
+        """Returns the state of the optimizer, the average and the adversary, which `restore` takes."""
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.values,
+            "skipped": self.skipped,
+            "adversary": self.adversary and self.adversary.state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Sets the state to one that `state` has returned."""
         self.optimizer.load_state_dict(state["optimizer"])
+        self.average.values.copy_(state["average"])
+        self._skipped.fill_(state["skipped"])
         if self.adversary is not None:
             self.adversary.restore(state["adversary"])
 
-    def _forward(self, *arguments: object) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        if self._wrapped is None:
-            if self.plan.compiled:
-                self._objective.compile()
-            self._wrapped = self.ranks.averaging(self._objective)
-            if self.ranks.size > 1:
-                # Without it the first step after a resumption would be rounded another way than the same step before.
-                self._wrapped(*arguments)[0].backward()
-        found: tuple[Tensor, dict[str, Tensor], Tensor] = self._wrapped(*arguments)
-        return found
+    def _launcher(self, step: int) -> Launcher:
+        is_regularised = self.adversary is not None and self.adversary.is_regularised(step)
+        if is_regularised not in self._launchers:
+            # Processes that compute together wait for each other in the middle of a step.
+            alone = self.ranks.size == 1
+            self._launchers[is_regularised] = Launcher(
+                partial(self._update, is_regularised), self.model.device, captures=alone
+            )
+        return self._launchers[is_regularised]
+
+    def _update(
+        self, is_regularised: bool, some: Tensor, noise: Tensor, rows: Tensor, kl_weight: Tensor, *decoded: Tensor
+    ) -> Tensor:
+        """Returns the figures of a step, a vector, and changes the weights."""
+        pairs = DecodedPairs(*decoded) if decoded else None
+        found: tuple[Tensor, dict[str, Tensor], Tensor] = self._objective(some, noise, rows, kl_weight, pairs)
+        loss, figures, y = found
+        gradients = self.parameters.gradients.zero_()
+        loss.backward()
+        self.ranks.average_(gradients)
+        figures = figures | {"gradient_norm": self.parameters.gradient_norm()}
+        if self.adversary is not None:
+            figures |= self.adversary.learn(self.scale.to_model(some), y, is_regularised=is_regularised)
+        self._names = tuple(figures)
+        means = self.ranks.mean(torch.stack(list(figures.values())))
+        decisive = torch.stack([means[place] for place, name in enumerate(figures) if name in _DECISIVE])
+        not_finite = decisive.isfinite().all().logical_not().float()
+        self.optimizer.found_inf = not_finite
+        self.optimizer.grad_scale = (figures["gradient_norm"] / _GRADIENT_NORM).clamp_min(1)
+        self.optimizer.step()
+        if self.adversary is not None:
+            self.adversary.optimizer.found_inf = not_finite
+            self.adversary.optimizer.step()
+        self.average.update()
+        self._skipped += not_finite
+        return means
 
     def _decoded(self, examples_N: Tensor | None, z_AD: Tensor | None, index: Tensor) -> DecodedPairs:
         examples = self._share_of(examples_N, self.form.n - self.form.n_decoded + index)
@@ -124,4 +167,4 @@ class Stepper:
 
 
 def _rows(source: Tensor | None, index: Tensor, device: torch.device) -> Tensor | None:
-    return None if source is None else source[index.to(source.device)].to(device)
+    return None if source is None else to_device(source[to_device(index, source.device)], device)

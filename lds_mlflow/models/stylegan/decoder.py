@@ -4,39 +4,43 @@ The mapping z -> w does without StyleGAN2's pixel norm on z: it would make the d
 latent is part of what the density score sees.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from lds_mlflow.models.precision import in_float32
-from lds_mlflow.models.stylegan.layers import EqualLinear, ModulatedConv, activate, resampling_filter, upsample
+from lds_mlflow.models.stylegan.layers import GAIN, EqualLinear, ModulatedConv, ToImage, activate
+from lds_mlflow.models.stylegan.resampling import upsample
 
 __all__ = ["Decoder"]
 
 
 class SynthesisBlock(nn.Module):
-    """One resolution of the generator: one or two styled convolutions and a toRGB (Karras et al. 2020, figure 7b)."""
+    """One resolution of the generator: one or two styled convolutions and a toRGB (Karras et al. 2020, figure 7b).
 
-    fir: Tensor
+    Attributes:
+        style_widths: Width of the style of each, in their order.
+    """
 
-    def __init__(self, n_in: int, n_out: int, n_style: int, channels: int, *, up: bool) -> None:
+    def __init__(self, n_in: int, n_out: int, channels: int, *, up: bool) -> None:
         super().__init__()
-        self.up = ModulatedConv(n_in, n_out, n_style, 3, up=True) if up else None
-        self.conv = ModulatedConv(n_out, n_out, n_style, 3)
-        self.to_rgb = ModulatedConv(n_out, channels, n_style, 1, demodulate=False)
-        self.register_buffer("fir", resampling_filter(), persistent=False)
+        self.up = ModulatedConv(n_in, n_out, up=True) if up else None
+        self.conv = ModulatedConv(n_out, n_out)
+        self.to_rgb = ToImage(n_out, channels)
+        self.style_widths = [n_in, n_out, n_out] if up else [n_out, n_out]
 
-    def forward(self, x: Tensor, image: Tensor | None, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the features and the image so far, at this block's resolution."""
+    def forward(self, x: Tensor, image: Tensor | None, styles: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
+        """Returns the features and the image so far, at this block's resolution; takes its styles, each [B, width]."""
         if self.up is not None:
-            x = activate(self.up(x, w))
-        x = activate(self.conv(x, w))
-        rgb: Tensor = self.to_rgb(x, w).float()
+            x = activate(self.up(x, next(styles)))
+        x = activate(self.conv(x, next(styles)))
+        rgb: Tensor = self.to_rgb(x, next(styles)).float()
         if image is None:
             return x, rgb
         with in_float32(image):
-            return x, rgb + upsample(image, self.fir)
+            return x, rgb + upsample(image)
 
 
 class Decoder(nn.Module):
@@ -55,11 +59,14 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         sizes = [latent_dim] + [style_dim] * mapping_layers
-        self.mapping = nn.ModuleList(EqualLinear(a, b) for a, b in pairwise(sizes))
+        self.mapping = nn.ModuleList(EqualLinear(a, b, gain=GAIN, bias_gain=GAIN) for a, b in pairwise(sizes))
         self.constant = nn.Parameter(torch.randn(1, widths[0], 4, 4))
-        first = SynthesisBlock(widths[0], widths[0], style_dim, channels, up=False)
-        rest = [SynthesisBlock(a, b, style_dim, channels, up=True) for a, b in pairwise(widths)]
-        self.blocks = nn.ModuleList([first, *rest])
+        first = SynthesisBlock(widths[0], widths[0], channels, up=False)
+        blocks = [first, *(SynthesisBlock(a, b, channels, up=True) for a, b in pairwise(widths))]
+        self.blocks = nn.ModuleList(blocks)
+        self.style_widths = [width for block in blocks for width in block.style_widths]
+        # StyleGAN2's affine layers of all convolutions, as one.
+        self.styles = EqualLinear(style_dim, sum(self.style_widths), bias=1.0)
 
     def forward(self, z: Tensor) -> Tensor:
         """Maps z, [B, D], to images, float32 [B, C, H, W], nominally in -1..1."""
@@ -67,9 +74,10 @@ class Decoder(nn.Module):
         with in_float32(z):
             for layer in self.mapping:
                 w = activate(layer(w))
-        x = self.constant.expand(len(z), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+            styles = iter(self.styles(w).split(self.style_widths, 1))
+        x = self.constant.expand(len(z), -1, -1, -1)
         image: Tensor | None = None
         for block in self.blocks:
-            x, image = block(x, image, w)
+            x, image = block(x, image, styles)
         assert image is not None
         return image

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lds_mlflow.models.precision import in_float32
 from lds_mlflow.models.stylegan.encoder import ResidualDown
-from lds_mlflow.models.stylegan.layers import EqualConv2d, EqualLinear, activate
+from lds_mlflow.models.stylegan.layers import GAIN, EqualConv2d, EqualLinear, activate
 
 __all__ = ["Discriminator"]
 
@@ -26,16 +26,15 @@ class Discriminator(nn.Module):
     def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
         super().__init__()
         falling = widths[::-1]
-        self.from_rgb = EqualConv2d(channels, falling[0], 1)
+        self.from_rgb = EqualConv2d(channels, falling[0], 1, gain=GAIN)
         self.blocks = nn.ModuleList(ResidualDown(n_in, n_out) for n_in, n_out in pairwise(falling))
-        self.conv = EqualConv2d(widths[0] + 1, widths[0], 3)
-        self.hidden = EqualLinear(widths[0] * 16, widths[0])
+        self.conv = EqualConv2d(widths[0] + 1, widths[0], 3, gain=GAIN)
+        self.hidden = EqualLinear(widths[0] * 16, widths[0], gain=GAIN, bias_gain=GAIN)
         self.verdict = EqualLinear(widths[0], 1)
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps images, [B, C, H, W] in -1..1, to logits of being real, float32 [B]."""
-        x = activate(self.from_rgb(x.contiguous(memory_format=torch.channels_last)))
+        x = activate(self.from_rgb(x).contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             x = block(x)
         x = activate(self.conv(torch.cat([x, _deviation_over_batch(x)], 1)))

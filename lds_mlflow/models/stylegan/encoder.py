@@ -1,20 +1,13 @@
 """The encoder: StyleGAN2's residual discriminator without its minibatch standard deviation, ending in a posterior."""
 
 from itertools import pairwise
-from math import sqrt
 
 import torch
 from torch import Tensor, nn
 
 from lds_mlflow.models.precision import in_float32
-from lds_mlflow.models.stylegan.layers import (
-    ConvDown,
-    EqualConv2d,
-    EqualLinear,
-    activate,
-    downsample,
-    resampling_filter,
-)
+from lds_mlflow.models.stylegan.layers import GAIN, ConvDown, EqualConv2d, EqualLinear, activate
+from lds_mlflow.models.stylegan.resampling import downsample
 
 __all__ = ["LOG_VARIANCE_RANGE", "Encoder"]
 
@@ -25,22 +18,21 @@ _MEAN_GAIN = 0.1
 
 
 class ResidualDown(nn.Module):
-    """Two 3x3 convolutions, the second halving the size, beside a 1x1 skip (Karras et al. 2020, figure 7c)."""
+    """Two 3x3 convolutions, the second halving the size, beside a 1x1 skip (Karras et al. 2020, figure 7c).
 
-    fir: Tensor
+    The division of the sum by sqrt(2), which keeps the variance, is in the gains of both.
+    """
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
-        self.conv = EqualConv2d(n_in, n_in, 3)
+        self.conv = EqualConv2d(n_in, n_in, 3, gain=GAIN)
         self.down = ConvDown(n_in, n_out)
-        self.skip = EqualConv2d(n_in, n_out, 1, bias=False)
-        self.register_buffer("fir", resampling_filter(), persistent=False)
+        self.skip = EqualConv2d(n_in, n_out, 1, bias=False, gain=1 / GAIN)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps [B, n_in, H, W] to [B, n_out, H/2, W/2]."""
-        y = activate(self.down(activate(self.conv(x))))
-        skip: Tensor = self.skip(downsample(x, self.fir))
-        return (y + skip) / sqrt(2)
+        skip: Tensor = self.skip(downsample(x))
+        return activate(self.down(activate(self.conv(x)))) + skip
 
 
 class Encoder(nn.Module):
@@ -55,16 +47,16 @@ class Encoder(nn.Module):
     def __init__(self, channels: int, widths: tuple[int, ...], latent_dim: int) -> None:
         super().__init__()
         falling = widths[::-1]
-        self.from_rgb = EqualConv2d(channels, falling[0], 1)
+        self.from_rgb = EqualConv2d(channels, falling[0], 1, gain=GAIN)
         self.blocks = nn.ModuleList(ResidualDown(n_in, n_out) for n_in, n_out in pairwise(falling))
-        self.conv = EqualConv2d(widths[0], widths[0], 3)
-        self.hidden = EqualLinear(widths[0] * 16, widths[0])
+        self.conv = EqualConv2d(widths[0], widths[0], 3, gain=GAIN)
+        self.hidden = EqualLinear(widths[0] * 16, widths[0], gain=GAIN, bias_gain=GAIN)
         self.mean = EqualLinear(widths[0], latent_dim, gain=_MEAN_GAIN)
         self.log_variance = EqualLinear(widths[0], latent_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Maps x, [B, C, H, W] in -1..1, to mu and log sigma^2, each float32 [B, D]."""
-        x = activate(self.from_rgb(x))
+        x = activate(self.from_rgb(x).contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             x = block(x)
         x = activate(self.conv(x))

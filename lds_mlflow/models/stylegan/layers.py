@@ -1,7 +1,10 @@
 r"""The layers of StyleGAN2, written from the papers in plain PyTorch operations.
 
-Equalized learning rate (Karras et al., Progressive Growing of GANs, 2018, section 4.1): weights are drawn from N(0, 1)
-and scaled by 1 / sqrt(fan_in) when they are used.
+Equalized learning rate: weights are drawn from N(0, c^2) with c = gain / sqrt(fan_in), and learn c times as fast
+(models/rates.py has the source).
+
+Activation: StyleGAN2 multiplies the leaky ReLU by sqrt(2) to keep the variance. Since the ReLU is homogeneous,
+sqrt(2) relu(W x + b) = relu(sqrt(2) W x + sqrt(2) b): the factor is a gain of the layer before, and costs nothing.
 
 Modulated convolution (Karras et al., Analyzing and Improving the Image Quality of StyleGAN, 2020, equations 1 and 3):
 for styles s and weights w,
@@ -10,8 +13,6 @@ for styles s and weights w,
 
 Since s_i belongs to one input channel, w' * x = w * (s x), and the demodulation is a matrix product of s^2 with
 sum_k w^2. So one ordinary convolution serves a whole batch, where scaling the weights would take a grouped one.
-
-Resampling uses the binomial filter [1, 3, 3, 1] (2020, appendix B).
 
 Under torch.autocast the convolutions take the lower precision; styles, demodulation and images stay in float32.
 """
@@ -23,52 +24,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lds_mlflow.models.precision import in_float32
+from lds_mlflow.models.stylegan.resampling import blur
 
-__all__ = [
-    "ConvDown",
-    "EqualConv2d",
-    "EqualLinear",
-    "ModulatedConv",
-    "activate",
-    "downsample",
-    "resampling_filter",
-    "upsample",
-]
+__all__ = ["GAIN", "ConvDown", "EqualConv2d", "EqualLinear", "ModulatedConv", "ToImage", "activate"]
+
+GAIN = sqrt(2)
+"""The gain of a layer that an activation follows, which keeps the variance."""
 
 _SLOPE = 0.2
 _DEMODULATION_EPSILON = 1e-8
 
 
 def activate(x: Tensor) -> Tensor:
-    """Leaky ReLU, scaled by sqrt(2) to keep the variance."""
-    return functional.leaky_relu(x, _SLOPE) * sqrt(2)
-
-
-def resampling_filter() -> Tensor:
-    """Returns the outer product of [1, 3, 3, 1] with itself, summing to 1: float32 [4, 4]."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
-    return torch.outer(taps, taps) / taps.sum() ** 2
-
-
-def upsample(x: Tensor, fir: Tensor) -> Tensor:
-    """Doubles the side of x, [B, C, H, W] -> [B, C, 2H, 2W], with the filter `fir`, [4, 4]."""
-    n = x.shape[1]
-    return functional.conv_transpose2d(x, _one_a_channel(4 * fir, n), stride=2, padding=1, groups=n)
-
-
-def downsample(x: Tensor, fir: Tensor) -> Tensor:
-    """Halves the side of x, [B, C, H, W] -> [B, C, H/2, W/2], with the filter `fir`, [4, 4]."""
-    n = x.shape[1]
-    return functional.conv2d(x, _one_a_channel(fir, n), stride=2, padding=1, groups=n)
-
-
-def _blur(x: Tensor, fir: Tensor, padding: int) -> Tensor:
-    n = x.shape[1]
-    return functional.conv2d(x, _one_a_channel(fir, n), padding=padding, groups=n)
-
-
-def _one_a_channel(fir: Tensor, n: int) -> Tensor:
-    return fir[None, None].expand(n, 1, -1, -1)
+    """Leaky ReLU, in place. The layer before it has the gain GAIN."""
+    return functional.leaky_relu(x, _SLOPE, inplace=True)
 
 
 class EqualLinear(nn.Module):
@@ -78,88 +47,106 @@ class EqualLinear(nn.Module):
         n_in: Input width.
         n_out: Output width.
         bias: Initial bias.
-        gain: Factor on the weights when they are used.
+        gain: Factor on the weights.
+        bias_gain: Factor on the bias.
     """
 
-    def __init__(self, n_in: int, n_out: int, *, bias: float = 0.0, gain: float = 1.0) -> None:
+    def __init__(self, n_in: int, n_out: int, *, bias: float = 0.0, gain: float = 1.0, bias_gain: float = 1.0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(n_out, n_in))
-        self.bias = nn.Parameter(torch.full((n_out,), bias))
-        self.scale = gain / sqrt(n_in)
+        scale = gain / sqrt(n_in)
+        self.weight = nn.Parameter(scale * torch.randn(n_out, n_in))
+        self.bias = nn.Parameter(torch.full((n_out,), bias_gain * bias))
+        self.learning_rate_factors = {"weight": scale, "bias": bias_gain}
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps [B, n_in] to [B, n_out]."""
-        return functional.linear(x, self.weight * self.scale, self.bias)
+        return functional.linear(x, self.weight, self.bias)
 
 
 class EqualConv2d(nn.Module):
-    """A convolution with an equalized learning rate that keeps the size."""
+    """A convolution with an equalized learning rate that keeps the size.
 
-    def __init__(self, n_in: int, n_out: int, kernel: int, *, bias: bool = True) -> None:
+    Args:
+        n_in: Input channels.
+        n_out: Output channels.
+        kernel: Side of the kernel.
+        bias: Whether there is one.
+        gain: Factor on the weights and the bias.
+    """
+
+    def __init__(self, n_in: int, n_out: int, kernel: int, *, bias: bool = True, gain: float = 1.0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(n_out, n_in, kernel, kernel))
+        scale = gain / sqrt(n_in * kernel**2)
+        self.weight = nn.Parameter(scale * torch.randn(n_out, n_in, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(n_out)) if bias else None
-        self.scale = 1 / sqrt(n_in * kernel**2)
         self.padding = kernel // 2
+        self.learning_rate_factors = {"weight": scale, "bias": gain}
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps [B, n_in, H, W] to [B, n_out, H, W]."""
-        return functional.conv2d(x, self.weight * self.scale, self.bias, padding=self.padding)
+        return functional.conv2d(x, self.weight, self.bias, padding=self.padding)
 
 
 class ConvDown(nn.Module):
     """A 3x3 convolution that halves the size: the resampling filter, then stride 2."""
 
-    fir: Tensor
-
-    def __init__(self, n_in: int, n_out: int) -> None:
+    def __init__(self, n_in: int, n_out: int, *, gain: float = 1.0) -> None:
         super().__init__()
-        self.conv = EqualConv2d(n_in, n_out, 3)
-        self.register_buffer("fir", resampling_filter(), persistent=False)
+        self.conv = EqualConv2d(n_in, n_out, 3, gain=gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps [B, n_in, H, W] to [B, n_out, H/2, W/2]."""
-        weight = self.conv.weight * self.conv.scale
-        return functional.conv2d(_blur(x, self.fir, padding=2), weight, self.conv.bias, stride=2)
+        return functional.conv2d(blur(x, padding=2), self.conv.weight, self.conv.bias, stride=2)
 
 
 class ModulatedConv(nn.Module):
-    """A modulated convolution; see the head of this module.
+    """A modulated 3x3 convolution, demodulated, with the gain of an activation that follows it.
 
     Args:
         n_in: Input channels.
         n_out: Output channels.
-        n_style: Width of w.
-        kernel: Side of the kernel.
         up: Whether to double the size: a transposed convolution, then the resampling filter.
-        demodulate: Whether to normalise the output; off for toRGB.
     """
 
-    fir: Tensor
-
-    def __init__(
-        self, n_in: int, n_out: int, n_style: int, kernel: int, *, up: bool = False, demodulate: bool = True
-    ) -> None:
+    def __init__(self, n_in: int, n_out: int, *, up: bool = False) -> None:
         super().__init__()
-        self.conv = EqualConv2d(n_in, n_out, kernel)
-        self.style = EqualLinear(n_style, n_in, bias=1.0)
-        self.up, self.demodulate = up, demodulate
-        self.register_buffer("fir", resampling_filter(), persistent=False)
+        self.conv = EqualConv2d(n_in, n_out, 3, bias=False)
+        self.bias = nn.Parameter(torch.zeros(n_out))
+        self.learning_rate_factors = {"bias": GAIN}
+        self.up = up
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Maps x, [B, n_in, H, W], and w, [B, n_style], to [B, n_out, H, W], or [B, n_out, 2H, 2W] with `up`."""
-        # The scale of the weights is taken with the styles: many fewer numbers.
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """Maps x, [B, n_in, H, W], and s, float32 [B, n_in], to [B, n_out, H, W], or [B, n_out, 2H, 2W] with `up`."""
         weight = self.conv.weight
-        with in_float32(w):
-            style = self.style(w) * self.conv.scale
-            power = style.square() @ weight.square().sum((2, 3)).T if self.demodulate else None
+        with in_float32(style):
+            power = (style * style) @ (weight * weight).sum((2, 3)).T
+            # The filter after a doubling sums to 4.
+            demodulation = (4 * GAIN if self.up else GAIN) * torch.rsqrt(power + _DEMODULATION_EPSILON)
         x = x * style[:, :, None, None].to(x.dtype)
         if self.up:
-            x = functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-            x = _blur(x, 4 * self.fir, padding=1)
+            x = blur(functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2), padding=1)
         else:
-            x = functional.conv2d(x, weight, padding=self.conv.padding)
-        if power is not None:
-            x = x * torch.rsqrt(power + _DEMODULATION_EPSILON)[:, :, None, None].to(x.dtype)
-        assert self.conv.bias is not None
-        return x + self.conv.bias[:, None, None].to(x.dtype)
+            x = functional.conv2d(x, weight, padding=1)
+        return torch.addcmul(self.bias[:, None, None].to(x.dtype), x, demodulation[:, :, None, None].to(x.dtype))
+
+
+class ToImage(nn.Module):
+    """StyleGAN2's toRGB: a modulated 1x1 convolution without demodulation (2020, figure 7b).
+
+    A sample's own 1x1 weights are few, so they are what is multiplied by the style, and not the features.
+
+    Args:
+        n_in: Input channels.
+        channels: Colour channels.
+    """
+
+    def __init__(self, n_in: int, channels: int) -> None:
+        super().__init__()
+        self.conv = EqualConv2d(n_in, channels, 1, bias=False)
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """Maps x, [B, n_in, H, W], and s, float32 [B, n_in], to an image, [B, channels, H, W]."""
+        weight = (style[:, None] * self.conv.weight.flatten(1)).to(x.dtype)
+        image: Tensor = torch.baddbmm(self.bias[:, None].to(x.dtype), weight, x.flatten(2))
+        return image.unflatten(2, x.shape[2:])

@@ -129,7 +129,7 @@ class VAE(Trainable):
 
     def encode(self, x: Tensor) -> Posterior:
         """Maps images, [B, C, H, W] in -1..1, to their posterior."""
-        return Posterior(*self.encoder(x.contiguous(memory_format=torch.channels_last)))
+        return Posterior(*self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """Maps latents, [B, D], to images, [B, C, H, W], nominally in -1..1."""
