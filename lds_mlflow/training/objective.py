@@ -83,7 +83,7 @@ class Objective(nn.Module):
         kl = self.model.divergence(z, posterior, rows).mean()
         least = self.plan.free_bits * z.shape[1]
         mse = (x - y.detach()).square().mean() / 4
-        counted = torch.where(self.ranks.mean(kl.detach()) > least, kl, kl.new_tensor(least)) if least else kl
+        counted = torch.where(self.ranks.mean(kl.detach()) > least, kl, least) if least else kl
         loss = gaussian_nll(x, y, self.ranks.mean) + kl_weight * counted
         figures = {"reconstruction_mse": mse, "kl": kl.detach()}
         added: dict[str, tuple[float, Tensor]] = {}
