@@ -1,10 +1,13 @@
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent import score_exhaustively, score_factored
@@ -13,6 +16,23 @@ from lds_mlflow.latent.scoring.best import BestCodes
 from tests.forks import Forks
 from tests.servers import PATIENCE_SECONDS
 from tests.unit.latent.conftest import every_interpolant, gaussian, norm_fifth, oracle
+
+
+class _Waits(TorchDispatchMode):
+    """Counts the operations whose result, or the shape of it, a program has to wait for on a GPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, operation: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
+        name = operation.overloadpacket.__name__
+        by_mask = name in ("index", "index_put_") and any(
+            index is not None and index.dtype == torch.bool for index in arguments[1]
+        )
+        if by_mask or name in ("nonzero", "_local_scalar_dense", "is_nonzero", "masked_select", "_unique2"):
+            self.counts["by a mask" if by_mask else name] += 1
+        return operation(*arguments, **(named or {}))
 
 
 def _best(z: Tensor, keep: int, sigma: float, *, leave_out: bool) -> Tensor:
@@ -103,6 +123,37 @@ def test_the_census_counts_all_of_them_where_they_are() -> None:
     # A score at an edge may be rounded over it.
     assert (census.counts_B.double() - expected).abs().sum() <= 4
     assert census.n == census.counts_B.sum() == len(every)
+
+
+@pytest.mark.usefixtures("each_kernel")
+def test_a_gpu_is_waited_for_by_tiles_and_tenths_and_not_by_rows_or_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exhaustive, "_ROWS", {"cpu": exhaustive._ROWS["cuda"]})
+
+    def waits_of(side: int, depth: int) -> int:
+        monkeypatch.setattr(tiles, "_LARGEST_SIDE", side)
+        monkeypatch.setattr(tiles, "_DEPTH", depth)
+        with _Waits() as waits:
+            score_exhaustively(gaussian(120, 6), 50, sigma=1.0, leave_endpoints_out=True)
+        return waits.counts.total()
+
+    one_tile, shallow, three_tiles = waits_of(120, 500), waits_of(120, 10), waits_of(60, 500)
+    assert one_tile == shallow
+    # Two tiles on the diagonal have five tenths each, and the one beside it nine; a tenth takes two at most.
+    assert one_tile < three_tiles <= one_tile + 2 * (5 + 5 + 9)
+
+
+@pytest.mark.parametrize("sigma", [1.0, 0.03])
+def test_blocks_of_rows_change_neither_scores_nor_counts(monkeypatch: pytest.MonkeyPatch, sigma: float) -> None:
+    def found(rows: int) -> exhaustive.ExhaustiveScores:
+        monkeypatch.setattr(exhaustive, "_ROWS", {"cpu": rows})
+        return score_exhaustively(gaussian(60, 3), 400, sigma=sigma, leave_endpoints_out=True)
+
+    small, whole = found(7), found(4096)
+    assert torch.equal(small.scores.log_lds_M, whole.scores.log_lds_M)
+    assert torch.equal(small.candidates.parents_M2, whole.candidates.parents_M2)
+    # With larger blocks the threshold rises later, and more is computed again that is below it.
+    assert small.census.rescored + small.census.out_of_range == whole.census.rescored + whole.census.out_of_range
+    assert small.census.n == small.census.counts_B.sum() == whole.census.counts_B.sum()
 
 
 def test_progress_adds_up_to_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
