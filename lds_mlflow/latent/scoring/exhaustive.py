@@ -212,7 +212,8 @@ class _Sweep:
 
     def _codes(self, tile: Tile, t: int, rows: slice, row_n: Tensor, column_n: Tensor) -> Tensor:
         i, j = row_n + (tile.rows.start + rows.start), column_n + tile.columns.start
-        return (i * len(self.z_ND) + j) * TENTHS + t
+        codes: Tensor = (i * len(self.z_ND) + j) * TENTHS + t
+        return codes
 
     def _decode(self, codes_n: Tensor) -> tuple[Tensor, Tensor]:
         pairs = codes_n // TENTHS
@@ -224,34 +225,32 @@ class _Sweep:
         first, second = (self.z_ND[some] for some in parents.T)
         return Candidates(torch.lerp(first, second, alpha.to(first)[:, None]), parents, alpha)
 
-    def findings(self) -> tuple[Tensor, Tensor, Tensor, int, int, int]:
-        """Returns scores and codes of the best, the counts of bins, how many were met, rescored and out of range.
+    def findings(self) -> tuple[Tensor, Tensor, Tensor, int, int]:
+        """Returns what was found, on the CPU: scores and codes of the best, the counts of bins, rescored, out of range.
 
-        Tensors are on the CPU.
+        What lies in no bin is counted in the first.
         """
         scores, codes = self.best.ranked()
-        return scores.cpu(), codes.cpu(), self.counts_B.cpu(), self.n_met, self.rescored, self.out_of_range
+        counts_B = self.counts_B.cpu()
+        first = torch.tensor([self.n_met]) - counts_B[1:].sum()
+        return scores.cpu(), codes.cpu(), torch.cat([first, counts_B[1:]]), self.rescored, self.out_of_range
 
-    def absorb(
-        self, scores: Tensor, codes: Tensor, counts_B: Tensor, n_met: int, rescored: int, out_of_range: int
-    ) -> None:
+    def absorb(self, scores: Tensor, codes: Tensor, counts_B: Tensor, rescored: int, out_of_range: int) -> None:
         """Adds what another sweep over other tiles found."""
         self.best.add(scores, codes)
         self.counts_B += counts_B.to(self.counts_B.device)
-        self.n_met += n_met
+        self.n_met += int(counts_B.sum())
         self.rescored += rescored
         self.out_of_range += out_of_range
 
     def result(self) -> ExhaustiveScores:
         """Returns what was found."""
-        scores, codes, counts_B, n_met, rescored, out_of_range = self.findings()
-        # What lies in no bin lies below them.
-        counts_B[0] += n_met - counts_B.sum()
+        scores, codes, counts_B, rescored, out_of_range = self.findings()
         return ExhaustiveScores(
             candidates=self._candidates(codes),
             scores=Scores(scores, self.sigma, self.leave_endpoints_out, rescored=rescored),
             census=Census(
-                n=n_met,
+                n=self.n_met,
                 counts_B=counts_B,
                 edges_B1=torch.linspace(_LOWEST, _HIGHEST, _BINS + 1, dtype=torch.float64),
                 rescored=rescored,

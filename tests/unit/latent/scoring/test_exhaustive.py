@@ -1,6 +1,6 @@
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import torch
@@ -21,9 +21,10 @@ from tests.unit.latent.conftest import every_interpolant, gaussian, norm_fifth, 
 class _Waits(TorchDispatchMode):
     """Counts the operations whose result, or the shape of it, a program has to wait for on a GPU."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __enter__(self) -> Self:
         self.counts: Counter[str] = Counter()
+        super().__enter__()
+        return self
 
     def __torch_dispatch__(self, operation: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
         name = operation.overloadpacket.__name__
@@ -134,7 +135,7 @@ def test_a_gpu_is_waited_for_by_tiles_and_tenths_and_not_by_rows_or_steps(monkey
         monkeypatch.setattr(tiles, "_DEPTH", depth)
         with _Waits() as waits:
             score_exhaustively(gaussian(120, 6), 50, sigma=1.0, leave_endpoints_out=True)
-        return waits.counts.total()
+        return sum(waits.counts.values())
 
     one_tile, shallow, three_tiles = waits_of(120, 500), waits_of(120, 10), waits_of(60, 500)
     assert one_tile == shallow
