@@ -1,39 +1,22 @@
-from collections import Counter
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.profiler import ProfilerActivity, profile
 
 from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent import score_exhaustively, score_factored
-from lds_mlflow.latent.scoring import exhaustive, tiles
+from lds_mlflow.latent.scoring import exhaustive, kernels, tiles
 from lds_mlflow.latent.scoring.best import BestCodes
 from tests.forks import Forks
 from tests.servers import PATIENCE_SECONDS
 from tests.unit.latent.conftest import every_interpolant, gaussian, norm_fifth, oracle
 
-
-class _Waits(TorchDispatchMode):
-    """Counts the operations whose result, or the shape of it, a program has to wait for on a GPU."""
-
-    def __enter__(self) -> Self:
-        self.counts: Counter[str] = Counter()
-        super().__enter__()
-        return self
-
-    def __torch_dispatch__(self, operation: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
-        name = operation.overloadpacket.__name__
-        by_mask = name in ("index", "index_put_") and any(
-            index is not None and index.dtype == torch.bool for index in arguments[1]
-        )
-        if by_mask or name in ("nonzero", "_local_scalar_dense", "is_nonzero", "masked_select", "_unique2"):
-            self.counts["by a mask" if by_mask else name] += 1
-        return operation(*arguments, **(named or {}))
+_WAITS = ("aten::nonzero", "aten::_local_scalar_dense", "aten::masked_select", "aten::_unique2")
+"""Operations whose result, or the shape of it, a program has to wait for on a GPU; an index by a mask is a nonzero."""
 
 
 def _best(z: Tensor, keep: int, sigma: float, *, leave_out: bool) -> Tensor:
@@ -126,18 +109,18 @@ def test_the_census_counts_all_of_them_where_they_are() -> None:
     assert census.n == census.counts_B.sum() == len(every)
 
 
-@pytest.mark.usefixtures("each_kernel")
 def test_a_gpu_is_waited_for_by_tiles_and_tenths_and_not_by_rows_or_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exhaustive, "_ROWS", {"cpu": exhaustive._ROWS["cuda"]})
+    monkeypatch.setattr(kernels, "_fused", lambda: None)
 
     def waits_of(side: int, depth: int) -> int:
         monkeypatch.setattr(tiles, "_LARGEST_SIDE", side)
         monkeypatch.setattr(tiles, "_DEPTH", depth)
-        with _Waits() as waits:
-            score_exhaustively(gaussian(120, 6), 50, sigma=1.0, leave_endpoints_out=True)
-        return sum(waits.counts.values())
+        with profile(activities=[ProfilerActivity.CPU]) as profiled:
+            score_exhaustively(gaussian(60, 6), 50, sigma=1.0, leave_endpoints_out=True)
+        return sum(event.count for event in profiled.key_averages() if event.key in _WAITS)
 
-    one_tile, shallow, three_tiles = waits_of(120, 500), waits_of(120, 10), waits_of(60, 500)
+    one_tile, shallow, three_tiles = waits_of(60, 500), waits_of(60, 15), waits_of(30, 500)
     assert one_tile == shallow
     # Two tiles on the diagonal have five tenths each, and the one beside it nine; a tenth takes two at most.
     assert one_tile < three_tiles <= one_tile + 2 * (5 + 5 + 9)
