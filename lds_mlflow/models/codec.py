@@ -20,7 +20,8 @@ _BATCH = 256
 _DECODED_AT_ONCE = 4
 """On a CPU every decoding has this shape: a batch of another size may round the last bit of an example another way.
 
-Eight at once would be a tenth faster, but the single example that a server is asked for would take nearly twice as long.
+Eight at once would be a tenth faster, but the single example that a server is asked for would take nearly twice as
+long.
 """
 
 
