@@ -3,7 +3,8 @@
     pip install -e '.[bench]'
     python -m benchmarks.density            # about 25 minutes on two cores; --million adds 10
     python -m benchmarks.density --quick    # under a minute, at small sizes
-    python -m benchmarks.density --gpu      # the exhaustive scorer alone, with 20,000 to 100,000 latents: some minutes
+
+What a GPU takes for the exhaustive scorer alone is in benchmarks/gpu/scoring.py.
 
 Everything runs side by side in one process, on standard Gaussian latents with the draft's bandwidth. Peers are timed on
 as many candidates as take about a second, and compared by the time per candidate and training latent. Repeats are
@@ -60,14 +61,8 @@ _QUICK = _Sizes(n=4_000, dims=(64, 512), candidates=200_000, direct=4_096, pool=
 @click.option(
     "--million", is_flag=True, help="Also a million candidates against a million latents, from 20,000 anchors."
 )
-@click.option("--gpu", is_flag=True, help="Only the exhaustive scorer, with 20,000 to 100,000 latents on a GPU.")
-def main(quick: bool, million: bool, gpu: bool) -> None:
+def main(quick: bool, million: bool) -> None:
     """Measures the scorers beside their peers."""
-    if gpu and not torch.cuda.is_available():
-        raise click.UsageError("--gpu needs a GPU that torch can use, and there is none.")
-    if gpu:
-        click.echo(json.dumps({"device": torch.cuda.get_device_name(), **_on_gpu(max(_FULL.dims))}))
-        return
     sizes = _QUICK if quick else _FULL
     device = "cuda" if torch.cuda.is_available() else "cpu"
     product = Product.fastest(device)
@@ -242,19 +237,6 @@ def _exhaustive(n: int, dim: int, product: Product, device: str) -> dict[str, fl
         f"matrix product's {median(speeds):,.0f} GFLOP/s counted in 4.5 N^3 multiply-adds; largest error {error:.1e}"
     )
     return {"share": share, "error": error}
-
-
-def _on_gpu(dim: int) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for name, precision in (("float32", "highest"), ("tf32", "high")):
-        torch.set_float32_matmul_precision(precision)
-        product = Product.fastest("cuda")
-        for n in (20_000, 50_000, 100_000):
-            _say(f"\n{name}:")
-            result = _exhaustive(n, dim, product, "cuda")
-            found |= {f"gpu_{name}_{n}_{figure}": value for figure, value in result.items()}
-    torch.set_float32_matmul_precision("highest")
-    return found
 
 
 def _exhaust(n: int, dim: int) -> Callable[[], object]:

@@ -1,4 +1,4 @@
-"""What the draft's setting takes on a device: training steps at 256 pixels by each switch, encoding and decoding.
+"""What the draft's setting takes on a device: training steps at 256 pixels by each switch.
 
     python -m benchmarks.scale            # the preset paper256: some minutes on a GPU, half an hour on two cores
     python -m benchmarks.scale --quick    # under a minute, by a small preset
@@ -6,7 +6,8 @@
 Training: images a second of the fit that `train` runs, in float32 and bfloat16, with channels_last and without, with
 torch.compile and without, by turns of some seconds after the first steps (in which programs are compiled). Its share of
 the matrix product's speed counts the multiply-adds that torch counts in a forward pass, three times; the product is the
-square one in bfloat16, measured here. What scoring takes is in benchmarks/density.py. The last line is one JSON object.
+square one in bfloat16, measured here. What encoding, decoding and scoring take on a GPU is in benchmarks/gpu/. The last
+line is one JSON object.
 """
 
 import json
@@ -22,8 +23,8 @@ import click
 import torch
 from torch import Tensor
 
-from benchmarks.product import Product, multiply_adds, seconds_of
-from lds_mlflow.models import PIXELS, Codec
+from benchmarks.product import Product, multiply_adds
+from lds_mlflow.models import PIXELS
 from lds_mlflow.models.stylegan import VAE, VaeSpec, spec_of
 from lds_mlflow.training import FitHooks, FitPlan, FitTask, fit
 from lds_mlflow.training.plan import Precision
@@ -59,7 +60,7 @@ class Switches:
 @click.option("--batch", default=0, help="Images a step; 32 on a GPU, 4 on a CPU.")
 @click.option("--seconds", default=0.0, help="How long each way is measured; 20, or 1 with --quick.")
 def main(quick: bool, preset: str, batch: int, seconds: float) -> None:
-    """Measures training, encoding and decoding at the draft's scale."""
+    """Measures training at the draft's scale."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     preset = preset or ("faces64-small" if quick else "paper256")
     batch, seconds = batch or (32 if device == "cuda" else 4), seconds or (1 if quick else 20)
@@ -76,15 +77,12 @@ def main(quick: bool, preset: str, batch: int, seconds: float) -> None:
         share = found[switches.name] * operations / peak
         click.echo(f"  {switches.name:24} {found[switches.name]:10.2f} images a second, {share:.1%} of the product")
     best = max(found, key=lambda name: found[name])
-    encoding, decoding = _coding(model.to(device), images)
     result = {
         "images_per_second": {name: float(f"{value:.4g}") for name, value in found.items()},
         "best": best,
         "share_of_bf16_matrix_peak": round(found[best] * operations / peak, 4),
         "hours_of_100_epochs": round(_IMAGES * _EPOCHS / found[best] / 3600, 2),
         "of_stylegan2_on_an_a100": round(found[best] / _ANCHOR, 4) if spec.resolution == 256 else None,
-        "encoded_per_second": float(f"{encoding:.4g}"),
-        "decoded_per_second": float(f"{decoding:.4g}"),
         "preset": preset,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "batch": batch,
@@ -132,15 +130,6 @@ def _images_a_second(
     with _memory_format(switches.channels_last):
         fit(FitTask(VAE.initialised(spec, 0).to(device), images, plan), hooks=FitHooks(stop=is_enough))
     return batch * (len(moments) - 1 - _WARM_UP) / (moments[-1] - moments[_WARM_UP])
-
-
-def _coding(model: VAE, images: Tensor) -> tuple[float, float]:
-    """Returns images a second of encoding and of decoding, to and from memory, in float32."""
-    model = model.eval()
-    z_ND, _ = Codec(model).encode(images)
-    encoding = seconds_of(lambda: Codec(model).encode(images))
-    Codec(model).decode(z_ND[:4])
-    return len(images) / encoding, len(z_ND) / seconds_of(lambda: Codec(model).decode(z_ND))
 
 
 if __name__ == "__main__":

@@ -80,9 +80,9 @@ class Anchors:
     def _products(self, v_CD: Tensor, columns_C: Tensor, out: Tensor | None) -> Tensor:
         products = torch.mm(self.u_LD, 2 * v_CD.T, out=out)
         place = torch.searchsorted(columns_C, self.rows_L).clamp(max=len(columns_C) - 1)
-        own = (columns_C[place] == self.rows_L).nonzero().flatten()
-        products[own, place[own]] = LEFT_OUT
-        return products
+        # Every row is written to, so that a GPU doesn't have to say first which rows have a column of their own.
+        is_own, place_L1 = columns_C[place] == self.rows_L, place[:, None]
+        return products.scatter_(1, place_L1, products.gather(1, place_L1).masked_fill_(is_own[:, None], LEFT_OUT))
 
     def _take(self, part: slice) -> Self:
         return replace(

@@ -14,21 +14,22 @@ class BestCodes:
     Args:
         keep: How many to keep at most.
         threshold: A score that the last kept one is known to reach.
+        device: Where they are kept; nothing here waits for what a GPU computes.
 
     Attributes:
-        threshold: What scores less can't be among the best any more.
+        threshold: What scores less can't be among the best any more, float64 [].
     """
 
-    def __init__(self, keep: int, threshold: float = -inf) -> None:
-        self.threshold = threshold
+    def __init__(self, keep: int, threshold: float = -inf, device: torch.device | str = "cpu") -> None:
+        self.threshold = torch.tensor(threshold, dtype=torch.float64, device=device)
         self._keep = keep
-        self._scores = torch.empty(0, dtype=torch.float64)
-        self._codes = torch.empty(0, dtype=torch.int64)
+        self._scores = torch.empty(0, dtype=torch.float64, device=device)
+        self._codes = torch.empty(0, dtype=torch.int64, device=device)
 
     def add(self, scores_n: Tensor, codes_n: Tensor) -> None:
         """Adds scores, float [n], with codes, int64 [n], that are all different."""
-        self._scores = torch.cat([self._scores, scores_n.double().cpu()])
-        self._codes = torch.cat([self._codes, codes_n.cpu()])
+        self._scores = torch.cat([self._scores, scores_n.to(self._scores)])
+        self._codes = torch.cat([self._codes, codes_n.to(self._codes)])
         if len(self._codes) >= 2 * self._keep:
             self._prune()
 
@@ -42,4 +43,4 @@ class BestCodes:
         order = by_code[self._scores[by_code].argsort(descending=True, stable=True)][: self._keep]
         self._scores, self._codes = self._scores[order], self._codes[order]
         if len(order) == self._keep:
-            self.threshold = max(self.threshold, self._scores[-1].item())
+            self.threshold = torch.maximum(self.threshold, self._scores[-1])

@@ -34,7 +34,10 @@ from lds_mlflow.values import Candidates, Scores
 __all__ = ["Census", "ExhaustiveScores", "score_exhaustively"]
 
 _PROBED_PAIRS, _TOO_MANY_LOST = 1024, 0.01
-_ROWS, _RESCORED_AT_ONCE = 256, 2**16
+_ROWS, _RESCORED_AT_ONCE = {"cpu": 256, "cuda": 4096}, 2**16
+"""Rows of a tile that are scored at once: few stay in a CPU's caches, many keep a GPU from waiting. Counts of as many
+scores are exact in float32."""
+
 _LOWEST, _HIGHEST, _BINS = -1000.0, 1.0, 4004
 _NEVER = -3e38
 _MOST_RESCORED = 10_000_000
@@ -98,7 +101,8 @@ def score_exhaustively(
         raise ConfigError("keep", found=str(keep), expected="1 or more", remedy="Say how many candidates you want.")
     require_terms(z_ND, 2 if leave_endpoints_out else 1)
     require_finite(z_ND, "training latent")
-    ranks.order(_follow, z_ND.cpu(), keep, sigma, leave_endpoints_out)
+    if ranks.size > 1:
+        ranks.order(_follow, z_ND.cpu(), keep, sigma, leave_endpoints_out)
     sweep = _Sweep(z_ND, keep, sigma, leave_endpoints_out)
     sweep.visit_share(ranks, progress)
     _, *others = ranks.gathered(None)
@@ -121,9 +125,9 @@ class _Sweep:
         self.z_ND, self.sigma, self.leave_endpoints_out = z_ND, sigma, leave_endpoints_out
         self.n_terms = len(z_ND) - (2 if leave_endpoints_out else 0)
         self.geometry, threshold = self._probe(keep)
-        self.best = BestCodes(keep, threshold)
-        self.counts_B = torch.zeros(_BINS, dtype=torch.int64)
-        self.rescored = self.out_of_range = 0
+        self.best = BestCodes(keep, max(threshold, _NEVER), z_ND.device)
+        self.counts_B = torch.zeros(_BINS, dtype=torch.int64, device=z_ND.device)
+        self.n_met = self.rescored = self.out_of_range = 0
 
     def visit_share(self, ranks: Ranks, progress: Callable[[float], None]) -> None:
         tiles = Tile.cover(len(self.z_ND), self.geometry.dtype)[ranks.rank :: ranks.size]
@@ -162,36 +166,43 @@ class _Sweep:
     def visit(self, tile: Tile, progress: Callable[[float], None]) -> None:
         """Scores the pairs of a tile at every alpha, and keeps the best of them."""
         for t, sum_IJ in zip(tile.tenths, tile.power_sums(progress), strict=True):
-            for rows in blocks(len(sum_IJ), _ROWS):
+            for rows in blocks(len(sum_IJ), _ROWS[sum_IJ.device.type]):
                 log_sums, losses = tile.log_sums(sum_IJ[rows], t, rows, leave_endpoints_out=self.leave_endpoints_out)
                 log_n = log(self.n_terms)
                 self._keep(tile, t, rows, log_sums.sub_(log_n), losses.sub_(log_n))
+        self.n_met += tile.n_interpolants
 
     def _keep(self, tile: Tile, t: int, rows: slice, scores_RJ: Tensor, losses_RJ: Tensor) -> None:
-        valid = tile.valid(t, rows)
-        lost = (losses_RJ - scores_RJ < log(RELATIVE_LOSS)).logical_not_().logical_and_(valid)
-        if lost.any():
-            self._rescue(tile, t, rows, scores_RJ=scores_RJ, losses_RJ=losses_RJ, lost=lost)
-        scores_RJ.masked_fill_(~valid, -inf)
-        self._count(scores_RJ, int(valid.sum()))
-        found = (scores_RJ >= max(self.best.threshold, _NEVER)).nonzero()
-        self.best.add(scores_RJ[found[:, 0], found[:, 1]], self._codes(tile, t, rows, found))
+        lost_RJ = (losses_RJ - scores_RJ < log(RELATIVE_LOSS)).logical_not_()
+        surplus = tile.surplus(t, rows)
+        if surplus is not None:
+            lost_RJ.masked_fill_(surplus, False)
+            scores_RJ.masked_fill_(surplus, -inf)
+        self.counts_B += _counts(scores_RJ)
+        # This line waits for a GPU. Whatever follows is about few scores.
+        at = (lost_RJ | (scores_RJ >= self.best.threshold)).nonzero().unbind(1)
+        if not len(at[0]):
+            return
+        scores_n, codes_n = scores_RJ[at], self._codes(tile, t, rows, *at)
+        lost = lost_RJ[at].nonzero().flatten()
+        if len(lost):
+            scores_n, codes_n = self._rescue(scores_n, codes_n, losses_RJ[at], lost)
+        self.best.add(scores_n, codes_n)
 
-    def _rescue(self, tile: Tile, t: int, rows: slice, *, scores_RJ: Tensor, losses_RJ: Tensor, lost: Tensor) -> None:
+    def _rescue(self, scores_n: Tensor, codes_n: Tensor, losses_n: Tensor, lost: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns scores and codes that may be among the best, after what underflow has spoilt is computed again."""
+        self.counts_B -= _counts(scores_n[lost])
         # What underflow has taken can be bounded: only what may be among the best is worth computing again.
-        hopeless = lost & (torch.logaddexp(scores_RJ, losses_RJ) < self.best.threshold)
-        again = (lost & ~hopeless).nonzero()
-        scores_RJ.masked_fill_(lost, -inf)
+        hopeless = torch.logaddexp(scores_n[lost], losses_n[lost]) < self.best.threshold
+        again = lost[~hopeless]
+        scores_n[lost] = -inf
         for some in again.split(_RESCORED_AT_ONCE) if len(again) else ():
-            scores_RJ[some[:, 0], some[:, 1]] = self._again(self._codes(tile, t, rows, some)).to(scores_RJ)
+            scores_n[some] = self._again(codes_n[some]).to(scores_n)
+            self.counts_B += _counts(scores_n[some])
         self.rescored += len(again)
-        self.out_of_range += int(hopeless.sum())
-
-    def _count(self, scores_RJ: Tensor, n_valid: int) -> None:
-        counts = torch.histc(scores_RJ, bins=_BINS, min=_LOWEST, max=_HIGHEST).long().cpu()
-        # The rest lies below.
-        counts[0] += n_valid - int(counts.sum())
-        self.counts_B += counts
+        self.out_of_range += len(lost) - len(again)
+        found = scores_n >= self.best.threshold
+        return scores_n[found], codes_n[found]
 
     def _again(self, codes_n: Tensor) -> Tensor:
         parents, tenth = self._decode(codes_n)
@@ -199,10 +210,10 @@ class _Sweep:
         exact = exact_interpolants(self.z_ND, parents, tenth)
         return log_density(exact, self.z_ND.double(), sigma=self.sigma, left_out_MK=left_out)
 
-    def _codes(self, tile: Tile, t: int, rows: slice, at_n2: Tensor) -> Tensor:
-        i, j = at_n2[:, 0] + tile.rows.start + rows.start, at_n2[:, 1] + tile.columns.start
+    def _codes(self, tile: Tile, t: int, rows: slice, row_n: Tensor, column_n: Tensor) -> Tensor:
+        i, j = row_n + (tile.rows.start + rows.start), column_n + tile.columns.start
         codes: Tensor = (i * len(self.z_ND) + j) * TENTHS + t
-        return codes.cpu()
+        return codes
 
     def _decode(self, codes_n: Tensor) -> tuple[Tensor, Tensor]:
         pairs = codes_n // TENTHS
@@ -215,27 +226,39 @@ class _Sweep:
         return Candidates(torch.lerp(first, second, alpha.to(first)[:, None]), parents, alpha)
 
     def findings(self) -> tuple[Tensor, Tensor, Tensor, int, int]:
-        """Returns what was found: scores and codes of the best, the counts of bins, rescored and out of range."""
-        return *self.best.ranked(), self.counts_B, self.rescored, self.out_of_range
+        """Returns what was found, on the CPU: scores and codes of the best, the counts of bins, rescored, out of range.
+
+        What lies in no bin is counted in the first.
+        """
+        scores, codes = self.best.ranked()
+        counts_B = self.counts_B.cpu()
+        first = torch.tensor([self.n_met]) - counts_B[1:].sum()
+        return scores.cpu(), codes.cpu(), torch.cat([first, counts_B[1:]]), self.rescored, self.out_of_range
 
     def absorb(self, scores: Tensor, codes: Tensor, counts_B: Tensor, rescored: int, out_of_range: int) -> None:
         """Adds what another sweep over other tiles found."""
         self.best.add(scores, codes)
-        self.counts_B += counts_B
+        self.counts_B += counts_B.to(self.counts_B.device)
+        self.n_met += int(counts_B.sum())
         self.rescored += rescored
         self.out_of_range += out_of_range
 
     def result(self) -> ExhaustiveScores:
         """Returns what was found."""
-        scores, codes = self.best.ranked()
+        scores, codes, counts_B, rescored, out_of_range = self.findings()
         return ExhaustiveScores(
             candidates=self._candidates(codes),
-            scores=Scores(scores, self.sigma, self.leave_endpoints_out, rescored=self.rescored),
+            scores=Scores(scores, self.sigma, self.leave_endpoints_out, rescored=rescored),
             census=Census(
-                n=int(self.counts_B.sum()),
-                counts_B=self.counts_B,
+                n=self.n_met,
+                counts_B=counts_B,
                 edges_B1=torch.linspace(_LOWEST, _HIGHEST, _BINS + 1, dtype=torch.float64),
-                rescored=self.rescored,
-                out_of_range=self.out_of_range,
+                rescored=rescored,
+                out_of_range=out_of_range,
             ),
         )
+
+
+def _counts(scores: Tensor) -> Tensor:
+    """Returns how many scores lie in each bin, int64 [B]; NaN and what lies below lie in none."""
+    return torch.histc(scores, bins=_BINS, min=_LOWEST, max=_HIGHEST).long()

@@ -30,6 +30,7 @@ class Tile:
 
     Attributes:
         tenths: The t of the alphas t/10 at which its pairs are not met elsewhere.
+        n_interpolants: How many interpolants its pairs have, over all these alphas.
     """
 
     def __init__(self, rows: slice, columns: slice, z_ND: Tensor, geometry: Geometry) -> None:
@@ -37,6 +38,8 @@ class Tile:
         self._on_diagonal = rows == columns
         # (i, j, a) is (j, i, 1-a): both orders of a pair lie in a tile on the diagonal.
         self.tenths = range(1, TENTHS // 2 + 1) if self._on_diagonal else range(1, TENTHS)
+        n_rows, n_columns = rows.stop - rows.start, columns.stop - columns.start
+        self.n_interpolants = (TENTHS - 1) * (n_rows * (n_rows - 1) // 2 if self._on_diagonal else n_rows * n_columns)
         self._z_ND, self._geometry = z_ND, geometry
         self._of_rows, self._of_columns = self._anchors(rows), self._anchors(columns)
         self._excess_I = torch.zeros_like(self._of_rows.shift_L)
@@ -51,13 +54,16 @@ class Tile:
         sides = list(blocks(n, largest))
         return [(rows, columns) for i, rows in enumerate(sides) for columns in sides[i:]]
 
-    def valid(self, t: int, rows: slice) -> Tensor:
-        """Returns which entries of some rows are pairs that no other entry holds, bool [rows, columns]."""
+    def surplus(self, t: int, rows: slice) -> Tensor | None:
+        """Returns which entries of some rows are no pairs, or pairs that another entry holds, bool [rows, columns].
+
+        None stands for none of them.
+        """
+        if not self._on_diagonal:
+            return None
         i, j = (torch.arange(n, device=self._u_IJ.device) for n in self._u_IJ.shape)
         i = i[rows, None]
-        if not self._on_diagonal:
-            return (i >= 0) & (j >= 0)
-        return i < j if 2 * t == TENTHS else i != j
+        return i >= j if 2 * t == TENTHS else i == j
 
     def power_sums(self, progress: Callable[[float], None]) -> Tensor:
         """Returns sum_k F(1-a)_ik F(a)_jk for every tenth, [tenths, rows, columns].

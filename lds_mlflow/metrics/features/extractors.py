@@ -31,16 +31,17 @@ class ClassifierExtractor(nn.Module):
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Maps a batch to its features."""
-        return self.model.features(PIXELS.to_model(images_BCHW.to(self.model.device)))
+        return self.model.features(PIXELS.to_model(images_BCHW))
 
     def features(self, images_NCHW: Tensor) -> Tensor:
         """See Extractor."""
-        return in_batches(self, images_NCHW, _BATCH, "classifier features", ranks=self.ranks)
+        device = self.model.device
+        return in_batches(self, images_NCHW, _BATCH, "classifier features", device=device, ranks=self.ranks)
 
     def classes(self, images_NCHW: Tensor) -> Tensor:
         """Returns the class of every image, int64 [N], of uint8 [N, C, H, W]."""
-        return in_batches(self._classes, images_NCHW, _BATCH, "classes")
+        return in_batches(self._classes, images_NCHW, _BATCH, "classes", device=self.model.device)
 
     def _classes(self, images_BCHW: Tensor) -> Tensor:
-        classes: Tensor = self.model(PIXELS.to_model(images_BCHW.to(self.model.device))).argmax(1)
+        classes: Tensor = self.model(PIXELS.to_model(images_BCHW)).argmax(1)
         return classes

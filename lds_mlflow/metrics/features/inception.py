@@ -55,12 +55,13 @@ class InceptionExtractor(nn.Module):
         """Maps a batch to its features."""
         # The network's own resize isn't antialiased; of images that have its side it changes nothing.
         resized = resize_images(images_BCHW, _SIDE)
-        features: Tensor = self.model(three_channels(resized).to(next(self.model.parameters()).device))[0]
+        features: Tensor = self.model(three_channels(resized))[0]
         return features.float()
 
     def features(self, images_NCHW: Tensor) -> Tensor:
         """See Extractor. Grey images are repeated to three channels."""
-        return in_batches(self, images_NCHW, _BATCH, "Inception features", ranks=self.ranks)
+        device = next(self.model.parameters()).device
+        return in_batches(self, images_NCHW, _BATCH, "Inception features", device=device, ranks=self.ranks)
 
 
 def _inception(weights: Path | None) -> FeatureExtractorInceptionV3:

@@ -70,8 +70,8 @@ class ProgramExtractor:
         Raises:
             ArtifactError: The program fails, gives no features [B, F], or not the same in every batch.
         """
-        features_NF = in_batches(self._features, images_NCHW, _BATCH, "program features").float()
-        first, alone = features_NF[:1], self._features(images_NCHW[:1]).float().cpu()
+        features_NF = in_batches(self._features, images_NCHW, _BATCH, "program features", device=self.device).float()
+        first, alone = features_NF[:1], self._features(images_NCHW[:1].to(self.device)).float().cpu()
         if (alone - first).norm() > _TOLERANCE * first.norm():
             raise self._refusal(
                 "other features for an image alone than among others",
@@ -81,7 +81,7 @@ class ProgramExtractor:
         return features_NF
 
     def _features(self, images_NCHW: Tensor) -> Tensor:
-        x = three_channels(resize_images(images_NCHW, self.side)).to(self.device).float() / 255
+        x = three_channels(resize_images(images_NCHW, self.side)).float() / 255
         try:
             found = self._program(x)
         except Exception as error:

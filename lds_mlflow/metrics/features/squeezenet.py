@@ -47,13 +47,14 @@ class SqueezeNetExtractor(nn.Module):
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Maps a batch to its features."""
-        resized = resize_images(images_BCHW, side_of(self.convention)).to(next(self.model.parameters()).device)
+        resized = resize_images(images_BCHW, side_of(self.convention))
         maps: Tensor = self.model.features(as_trained_on(resized.float(), self.convention))
         return maps.mean((2, 3))
 
     def features(self, images_NCHW: Tensor) -> Tensor:
         """See Extractor. Grey images are repeated to three channels."""
-        return in_batches(self, images_NCHW, _BATCH, "SqueezeNet features", ranks=self.ranks)
+        device = next(self.model.parameters()).device
+        return in_batches(self, images_NCHW, _BATCH, "SqueezeNet features", device=device, ranks=self.ranks)
 
 
 caffe_squeezenet = partial(SqueezeNetExtractor, convention="caffe")

@@ -48,6 +48,22 @@ def test_one_seed_is_one_image_whatever_else_is_drawn_with_it(preset: str) -> No
     assert torch.equal(Codec(model).decode(z[:3]), alone[:3])
 
 
+@pytest.mark.parametrize("n", [1, 7, 8, 30])
+def test_a_gpu_decodes_in_one_large_shape(model: VAE, monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    monkeypatch.setattr(codec, "rows_at_once", lambda device, on_a_cpu: 8)
+    shapes: set[tuple[int, ...]] = set()
+
+    def watched(z: torch.Tensor) -> torch.Tensor:
+        shapes.add(tuple(z.shape))
+        return VAE.decode(model, z)
+
+    monkeypatch.setattr(model, "decode", watched)
+    z = torch.randn(n, 4, generator=torch.Generator().manual_seed(0))
+    found = Codec(model).decode(z)
+    assert torch.equal(found, torch.cat([Codec(model).decode(one) for one in z.split(1)]))
+    assert shapes == {(8, 4)}
+
+
 def test_nothing_that_is_drawn_or_encoded_holds_a_graph(model: VAE) -> None:
     assert not Codec(model).decode(torch.zeros(1, 4)).requires_grad
     assert not Codec(model).encode(random_images(1))[0].requires_grad

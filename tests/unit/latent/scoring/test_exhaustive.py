@@ -5,14 +5,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.latent import score_exhaustively, score_factored
-from lds_mlflow.latent.scoring import exhaustive, tiles
+from lds_mlflow.latent.scoring import exhaustive, kernels, tiles
 from lds_mlflow.latent.scoring.best import BestCodes
 from tests.forks import Forks
 from tests.servers import PATIENCE_SECONDS
 from tests.unit.latent.conftest import every_interpolant, gaussian, norm_fifth, oracle
+
+_WAITS = ("aten::nonzero", "aten::_local_scalar_dense", "aten::masked_select", "aten::_unique2")
+"""Operations whose result, or the shape of it, a program has to wait for on a GPU; an index by a mask is a nonzero."""
 
 
 def _best(z: Tensor, keep: int, sigma: float, *, leave_out: bool) -> Tensor:
@@ -103,6 +107,37 @@ def test_the_census_counts_all_of_them_where_they_are() -> None:
     # A score at an edge may be rounded over it.
     assert (census.counts_B.double() - expected).abs().sum() <= 4
     assert census.n == census.counts_B.sum() == len(every)
+
+
+def test_a_gpu_is_waited_for_by_tiles_and_tenths_and_not_by_rows_or_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exhaustive, "_ROWS", {"cpu": exhaustive._ROWS["cuda"]})
+    monkeypatch.setattr(kernels, "_fused", lambda: None)
+
+    def waits_of(side: int, depth: int) -> int:
+        monkeypatch.setattr(tiles, "_LARGEST_SIDE", side)
+        monkeypatch.setattr(tiles, "_DEPTH", depth)
+        with profile(activities=[ProfilerActivity.CPU]) as profiled:
+            score_exhaustively(gaussian(60, 6), 50, sigma=1.0, leave_endpoints_out=True)
+        return sum(event.count for event in profiled.key_averages() if event.key in _WAITS)
+
+    one_tile, shallow, three_tiles = waits_of(60, 500), waits_of(60, 15), waits_of(30, 500)
+    assert one_tile == shallow
+    # Two tiles on the diagonal have five tenths each, and the one beside it nine; a tenth takes two at most.
+    assert one_tile < three_tiles <= one_tile + 2 * (5 + 5 + 9)
+
+
+@pytest.mark.parametrize("sigma", [1.0, 0.03])
+def test_blocks_of_rows_change_neither_scores_nor_counts(monkeypatch: pytest.MonkeyPatch, sigma: float) -> None:
+    def found(rows: int) -> exhaustive.ExhaustiveScores:
+        monkeypatch.setattr(exhaustive, "_ROWS", {"cpu": rows})
+        return score_exhaustively(gaussian(60, 3), 400, sigma=sigma, leave_endpoints_out=True)
+
+    small, whole = found(7), found(4096)
+    assert torch.equal(small.scores.log_lds_M, whole.scores.log_lds_M)
+    assert torch.equal(small.candidates.parents_M2, whole.candidates.parents_M2)
+    # With larger blocks the threshold rises later, and more is computed again that is below it.
+    assert small.census.rescored + small.census.out_of_range == whole.census.rescored + whole.census.out_of_range
+    assert small.census.n == small.census.counts_B.sum() == whole.census.counts_B.sum()
 
 
 def test_progress_adds_up_to_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
