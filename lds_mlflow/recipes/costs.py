@@ -19,7 +19,9 @@ from lds_mlflow.values import ExampleSet
 __all__ = ["Costs", "estimate_costs"]
 
 _PROBE_SECONDS = 10.0
-_WARM_UP, _LEAST_STEPS = 1, 2
+_LEAST_STEPS = 2
+_WARM_UPS = {"cpu": 1, "cuda": 5}
+"""Steps that aren't counted: on a GPU these compile the step and capture it as one launch."""
 _CODED, _SCORED = 32, 2000
 _BYTES = 4
 
@@ -81,19 +83,20 @@ def estimate_costs(
         ranks: The processes that share the work.
     """
     task = training_as_configured(train, examples, checkpoint_every=train.train_steps + 1).task
+    warm_up = _WARM_UPS[torch.device(device).type]
     codec, moments = Codec(task.model.to(device), task.scale), [monotonic()]
     _forget_peak(device)
 
     def is_enough() -> bool:
         moments.append(monotonic())
-        return len(moments) > _WARM_UP + _LEAST_STEPS and moments[-1] - moments[_WARM_UP] > _PROBE_SECONDS
+        return len(moments) > warm_up + _LEAST_STEPS and moments[-1] - moments[warm_up] > _PROBE_SECONDS
 
     curves: dict[str, float] = {}
-    plan = replace(task.plan, steps=max(task.plan.steps, _WARM_UP + _LEAST_STEPS), log_every=1)
+    plan = replace(task.plan, steps=max(task.plan.steps, warm_up + _LEAST_STEPS), log_every=1)
     hooks = FitHooks(on_metrics=lambda _, figures: curves.update(figures), stop=is_enough, description="probing")
     fit(replace(task, plan=plan), ranks=ranks, hooks=hooks)
     peak = _peak_bytes(device)
-    seconds = (moments[-1] - moments[_WARM_UP]) / (len(moments) - 1 - _WARM_UP)
+    seconds = (moments[-1] - moments[warm_up]) / (len(moments) - 1 - warm_up)
     n, n_added = len(examples), ceil(augment.augmentation_ratio * len(examples))
     n_candidates = ceil(n_added / augment.top_fraction)
     task.model.eval()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from lds_mlflow.errors import ConfigError, TrainingError
+from lds_mlflow.machine.memory import keep_freed_memory
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.models import Codec, Scale, Trainable, open_model, trainable
 from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile, History
@@ -164,6 +165,7 @@ def fit(
             expected="equally many for each process",
             remedy=f"Give a multiple of {ranks.size}.",
         )
+    keep_freed_memory()
     state = _Fit(task, ranks)
     saved = checkpoints.load() if checkpoints else None
     if saved:

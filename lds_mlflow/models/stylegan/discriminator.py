@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lds_mlflow.models.precision import in_float32
 from lds_mlflow.models.stylegan.encoder import ResidualDown
-from lds_mlflow.models.stylegan.layers import GAIN, EqualConv2d, EqualLinear, activate
+from lds_mlflow.models.stylegan.layers import GAIN, EqualConv2d, EqualLinear, activate, in_format_of
 
 __all__ = ["Discriminator"]
 
@@ -34,7 +34,8 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps images, [B, C, H, W] in -1..1, to logits of being real, float32 [B]."""
-        x = activate(self.from_rgb(x).contiguous(memory_format=torch.channels_last))
+        # Colours are too few to say in which format they are.
+        x = activate(in_format_of(self.from_rgb(x), self.conv.weight))
         for block in self.blocks:
             x = block(x)
         x = activate(self.conv(torch.cat([x, _deviation_over_batch(x)], 1)))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lds_mlflow.models.precision import in_float32
-from lds_mlflow.models.stylegan.layers import GAIN, ConvDown, EqualConv2d, EqualLinear, activate
+from lds_mlflow.models.stylegan.layers import GAIN, ConvDown, EqualConv2d, EqualLinear, activate, in_format_of
 from lds_mlflow.models.stylegan.resampling import downsample
 
 __all__ = ["LOG_VARIANCE_RANGE", "Encoder"]
@@ -56,7 +56,8 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Maps x, [B, C, H, W] in -1..1, to mu and log sigma^2, each float32 [B, D]."""
-        x = activate(self.from_rgb(x).contiguous(memory_format=torch.channels_last))
+        # Colours are too few to say in which format they are.
+        x = activate(in_format_of(self.from_rgb(x), self.conv.weight))
         for block in self.blocks:
             x = block(x)
         x = activate(self.conv(x))

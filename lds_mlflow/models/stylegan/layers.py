@@ -26,7 +26,7 @@ from torch.nn import functional
 from lds_mlflow.models.precision import in_float32
 from lds_mlflow.models.stylegan.resampling import blur
 
-__all__ = ["GAIN", "ConvDown", "EqualConv2d", "EqualLinear", "ModulatedConv", "ToImage", "activate"]
+__all__ = ["GAIN", "ConvDown", "EqualConv2d", "EqualLinear", "ModulatedConv", "ToImage", "activate", "in_format_of"]
 
 GAIN = sqrt(2)
 """The gain of a layer that an activation follows, which keeps the variance."""
@@ -38,6 +38,12 @@ _DEMODULATION_EPSILON = 1e-8
 def activate(x: Tensor) -> Tensor:
     """Leaky ReLU, in place. The layer before it has the gain GAIN."""
     return functional.leaky_relu(x, _SLOPE, inplace=True)
+
+
+def in_format_of(x: Tensor, weight: Tensor) -> Tensor:
+    """Returns x, [B, C, H, W], in the memory format of the weights of a 3x3 convolution, which its results keep."""
+    is_last = weight.is_contiguous(memory_format=torch.channels_last)
+    return x.contiguous(memory_format=torch.channels_last if is_last else torch.contiguous_format)
 
 
 class EqualLinear(nn.Module):
@@ -122,12 +128,12 @@ class ModulatedConv(nn.Module):
             power = (style * style) @ (weight * weight).sum((2, 3)).T
             # The filter after a doubling sums to 4.
             demodulation = (4 * GAIN if self.up else GAIN) * torch.rsqrt(power + _DEMODULATION_EPSILON)
-        x = x * style[:, :, None, None].to(x.dtype)
+        x = x * _a_channel(style, x)
         if self.up:
             x = blur(functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2), padding=1)
         else:
             x = functional.conv2d(x, weight, padding=1)
-        return torch.addcmul(self.bias[:, None, None].to(x.dtype), x, demodulation[:, :, None, None].to(x.dtype))
+        return torch.addcmul(_a_channel(self.bias, x), x, _a_channel(demodulation, x))
 
 
 class ToImage(nn.Module):
@@ -150,3 +156,8 @@ class ToImage(nn.Module):
         weight = (style[:, None] * self.conv.weight.flatten(1)).to(x.dtype)
         image: Tensor = torch.baddbmm(self.bias[:, None].to(x.dtype), weight, x.flatten(2))
         return image.unflatten(2, x.shape[2:])
+
+
+def _a_channel(numbers: Tensor, x: Tensor) -> Tensor:
+    """Returns one number for each channel of x, [..., C], in a shape that broadcasts to x."""
+    return numbers.view(-1, numbers.shape[-1], 1, 1).to(x.dtype)

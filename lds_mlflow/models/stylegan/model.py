@@ -59,8 +59,8 @@ class VaeSpec:
 class VAE(Trainable):
     """A variational autoencoder (Kingma and Welling 2014) with StyleGAN2's networks (Karras et al. 2020)."""
 
-    kind: ClassVar[str] = "stylegan-vae"
-    """The name of its kind in AUTOENCODERS."""
+    kind: ClassVar[str] = "stylegan2-vae"
+    """The name of its kind in AUTOENCODERS. (`stylegan-vae` stored weights before their equalized scale.)"""
 
     def __init__(self, spec: VaeSpec) -> None:
         super().__init__()

@@ -87,8 +87,11 @@ class ExemplarPrior(Prior):
 
     def keep(self, rows_B: Tensor, mean_BD: Tensor) -> None:
         """See Prior; a row of N or above is passed over."""
-        is_exemplar = rows_B < len(self.exemplars)
-        self.exemplars[rows_B[is_exemplar]] = mean_BD[is_exemplar].to(self.exemplars)
+        # A mask of rows would make the CPU wait for a GPU; other rows go to a place that is dropped.
+        n = len(self.exemplars)
+        with_spare = torch.cat([self.exemplars, self.exemplars[:1]])
+        with_spare[rows_B.clamp(max=n)] = mean_BD.to(with_spare)
+        self.exemplars.copy_(with_spare[:n])
 
     def renew(self, first_means: Callable[[int], Tensor]) -> None:
         """See Prior."""
