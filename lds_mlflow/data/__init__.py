@@ -1,5 +1,6 @@
 """Where images come from, and how they are divided."""
 
+from lds_mlflow.data.digests import digests_of_rows
 from lds_mlflow.data.digits import load_digits
 from lds_mlflow.data.duplicates import DuplicatePair, NearDuplicates, near_duplicates
 from lds_mlflow.data.faults import LEFT_OUT, Fault
@@ -28,6 +29,7 @@ __all__ = [
     "declare_parts",
     "describe_preparation",
     "describe_source",
+    "digests_of_rows",
     "exact_copies",
     "limit_examples",
     "load_digits",

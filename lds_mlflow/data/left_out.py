@@ -39,6 +39,8 @@ class SortedFiles(NamedTuple):
 @cache
 def readable_endings() -> frozenset[str]:
     """Returns the endings of the images that Pillow reads, in small letters, such as ".png"."""
+    # Pillow asks the formats in the order of their registration: the frequent ones come first.
+    Image.preinit()
     Image.init()
     formats = Image.OPEN.keys() - _NO_PICTURES
     return frozenset(ending for ending, form in Image.registered_extensions().items() if form in formats)

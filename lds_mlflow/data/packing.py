@@ -2,17 +2,23 @@
 
 import json
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from statistics import median
+from time import perf_counter
 
 import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -26,6 +32,10 @@ __all__ = ["PackedPictures", "pack_pictures"]
 
 _AT_ONCE = 256
 """Pictures after which progress is written down."""
+_TOGETHER = 16
+"""Pictures that a thread decodes one after the other, since to hand one over takes as long as to decode a small one."""
+_LOCKED_SECONDS = 150e-6
+"""Time that a picture takes from all threads: Python's lock is held by one at a time, and given on several times."""
 _PIXELS, _PROGRESS = "pixels.npy", "progress.json"
 
 
@@ -81,6 +91,15 @@ class _Progress:
         return cls(identity, white, done, faults, treatments, brightest) if is_same else cls(identity)
 
 
+@contextmanager
+def _without_warnings_of_size() -> Iterator[None]:
+    # Pillow warns of less than it refuses; here it is refused. The filters are those of all threads.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
+@_without_warnings_of_size()
 def pack_pictures(
     pictures: Sequence[Picture],
     *,
@@ -151,8 +170,11 @@ def _fill(
     folder: Path | None,
 ) -> None:
     """Decodes the pictures that are not done yet, and writes down progress after each batch of them."""
-    for batch in _batches(pictures, partial(decode, white=progress.white), progress.done):
-        for name, found in batch:
+    begin, total = progress.done, len(pictures)
+    names = (name for name, _ in pictures[begin:])
+    bar = tqdm(total=total, initial=begin, desc="reading images", unit="image", leave=False, delay=1)
+    with bar, closing(_found(pictures[begin:], partial(decode, white=progress.white))) as found_N:
+        for name, found in zip(names, found_N, strict=True):
             fault = found if isinstance(found, Fault) else _misfit(name, found.pixels_CHW, pixels.shape[1:])
             if isinstance(found, Decoded) and fault is None:
                 pixels[progress.kept] = found.pixels_CHW
@@ -160,9 +182,11 @@ def _fill(
             elif fault is not None:
                 progress.faults.append(fault)
             progress.done += 1
-        if isinstance(pixels, np.memmap) and folder is not None:
-            pixels.flush()
-            progress.save(folder)
+            is_batch_done = progress.done % _AT_ONCE == 0 or progress.done == total
+            if is_batch_done and isinstance(pixels, np.memmap) and folder is not None:
+                pixels.flush()
+                progress.save(folder)
+            bar.update()
 
 
 def _require_upper_bits(progress: _Progress, source: str) -> None:
@@ -186,16 +210,43 @@ def _array(shape: tuple[int, ...], folder: Path | None, *, begun: bool) -> NDArr
     return open_memmap(folder / _PIXELS, mode="r+")
 
 
-def _batches(
-    pictures: Sequence[Picture], decode: Callable[[Picture], Decoded | Fault], begin: int
-) -> Iterator[list[tuple[str, Decoded | Fault]]]:
-    bar = tqdm(total=len(pictures), initial=begin, desc="reading images", unit="image", leave=False, delay=1)
-    # Pillow decodes outside of Python's lock.
-    with bar, ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(begin, len(pictures), _AT_ONCE):
-            some = pictures[start : start + _AT_ONCE]
-            yield list(zip((name for name, _ in some), pool.map(decode, some), strict=True))
-            bar.update(len(some))
+def _found(
+    pictures: Sequence[Picture], decode: Callable[[Picture], Decoded | Fault]
+) -> Generator[Decoded | Fault, None, None]:
+    """Decodes in this thread while that is fastest, and from then on in several."""
+    done, n_threads = 0, 1
+    while done < len(pictures) and n_threads == 1:
+        seconds = []
+        for picture in pictures[done : done + _TOGETHER]:
+            start = perf_counter()
+            found = decode(picture)
+            seconds.append(perf_counter() - start)
+            yield found
+        done += len(seconds)
+        n_threads = _useful_threads(median(seconds))
+    if done < len(pictures):
+        yield from _in_threads(pictures[done:], decode, n_threads)
+
+
+def _useful_threads(seconds: float) -> int:
+    """Returns how many threads decode pictures faster than one, if one takes `seconds` for a picture."""
+    return max(1, min(os.cpu_count() or 1, int(seconds / _LOCKED_SECONDS)))
+
+
+def _in_threads(
+    pictures: Sequence[Picture], decode: Callable[[Picture], Decoded | Fault], n_threads: int
+) -> Iterator[Decoded | Fault]:
+    """Decodes in threads, which go on while the caller stores what is done; at most `_AT_ONCE` are ahead of it."""
+    parts = (pictures[start : start + _TOGETHER] for start in range(0, len(pictures), _TOGETHER))
+    with ThreadPoolExecutor(n_threads) as pool:
+        ahead = deque(pool.submit(_all, decode, part) for part in islice(parts, _AT_ONCE // _TOGETHER))
+        while ahead:
+            yield from ahead.popleft().result()
+            ahead.extend(pool.submit(_all, decode, part) for part in islice(parts, 1))
+
+
+def _all(decode: Callable[[Picture], Decoded | Fault], pictures: Sequence[Picture]) -> list[Decoded | Fault]:
+    return [decode(picture) for picture in pictures]
 
 
 def _misfit(name: str, pixels_CHW: NDArray[np.uint8], form: tuple[int, ...]) -> Fault | None:

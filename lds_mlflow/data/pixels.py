@@ -1,6 +1,5 @@
 """From a picture file to pixels, or to what is wrong with it."""
 
-import warnings
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
@@ -8,7 +7,6 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from PIL.ImageFile import ImageFile
 
 from lds_mlflow.data.faults import MOST_PIXELS, UNREADABLE, Fault, UnusableError
 from lds_mlflow.data.treatments import SIXTEEN_BITS, Treatment, as_seen
@@ -46,7 +44,8 @@ def decode_picture(picture: Picture, *, resolution: int, channels: int, white: i
     """
     name, opener = picture
     try:
-        with opener() as file, _sized(file) as image:
+        # Opening reads the size and no pixels.
+        with opener() as file, Image.open(file) as image:
             if image.width * image.height > MOST_PIXELS:
                 return Fault(name, "huge")
             if not channels and image.mode not in _MODE_OF_CHANNELS.values():
@@ -55,7 +54,7 @@ def decode_picture(picture: Picture, *, resolution: int, channels: int, white: i
             return Decoded(_as_array(seen.picture, resolution, channels), seen.treatments, seen.brightest)
     except UnusableError as error:
         return Fault(name, error.kind, error.detail)
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return Fault(name, "huge")
     except UNREADABLE:
         return Fault(name, "corrupt")
@@ -73,13 +72,6 @@ def resize_arrays(arrays: NDArray[np.uint8], resolution: int) -> NDArray[np.uint
     if not resolution:
         return arrays
     return np.stack([np.asarray(_square(Image.fromarray(array), resolution)) for array in arrays])
-
-
-def _sized(file: BinaryIO) -> ImageFile:
-    # Opening reads the size and no pixels. Pillow warns of less than it refuses; here it is refused.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(file)
 
 
 def _square(picture: Image.Image, side: int) -> Image.Image:

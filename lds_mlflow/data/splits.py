@@ -6,14 +6,16 @@ one example always fall on the same side.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 
 import torch
 
+from lds_mlflow.data.digests import digests_of_rows
 from lds_mlflow.data.labels import composed
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_bytes
-from lds_mlflow.values import ExampleSet, Splits, content_of
+from lds_mlflow.values import ExampleSet, Splits
 
 __all__ = ["declare_parts", "exact_copies", "limit_examples", "split_examples"]
 
@@ -117,8 +119,7 @@ def _as_declared(order: list[int], declared: Sequence[str], content: list[str]) 
 
 
 def _content_digests(examples: ExampleSet, seed: int) -> list[str]:
-    salt = str(seed).encode()
-    return [digest_of_bytes(salt, content_of(image)[1]) for image in examples.examples_N]
+    return digests_of_rows(partial(digest_of_bytes, str(seed).encode()), examples.examples_N)
 
 
 def _cut(order: list[int], size: int, content: list[str]) -> tuple[list[int], list[int]]:

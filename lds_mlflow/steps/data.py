@@ -1,7 +1,9 @@
 """Step `data`: read the examples once, check them, and divide them."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +19,7 @@ from lds_mlflow.data import (
     Reading,
     declare_parts,
     describe_preparation,
+    digests_of_rows,
     exact_copies,
     limit_examples,
     read_parts,
@@ -27,7 +30,7 @@ from lds_mlflow.domains import Domain, domain_of_source
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import ExampleSet, content_of
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["outside", "run"]
 
@@ -87,12 +90,16 @@ def run(config: DataConfig, context: Context) -> str:
     parts = {"train": splits.train, "select": splits.select, "test": splits.test}
     if splits.reserve:
         parts["reserve"] = splits.reserve
-    for name, part in parts.items():
-        context.run.log_value(part, name)
-        context.run.log_dataset(
-            f"{part.name} ({name})", source=config.data, digest=part.digest, context=name, n_examples=len(part)
-        )
-        context.run.log_metrics({f"data/{name}_examples": len(part)})
+    with ThreadPoolExecutor() as pool:
+        # A digest of all content takes about as long as to store it.
+        digests = {name: pool.submit(attrgetter("digest"), part) for name, part in parts.items()}
+        for name, part in parts.items():
+            context.run.log_value(part, name)
+            digest = digests[name].result()
+            context.run.log_dataset(
+                f"{part.name} ({name})", source=config.data, digest=digest, context=name, n_examples=len(part)
+            )
+            context.run.log_metrics({f"data/{name}_examples": len(part)})
     context.run.log_metrics({"data/classes": len(examples.class_names_K)})
     context.run.log_picture(domain.grid(splits.train.spread(_SHOWN).examples_N), "pictures/real.png")
     context.run.log_table(_division(parts), "splits.csv")
@@ -164,11 +171,15 @@ def _log_faults(faults: list[Fault], context: Context) -> None:
 
 def _division(parts: dict[str, ExampleSet]) -> pd.DataFrame:
     rows = [
-        (example_id, name, sha256(content_of(example)[1]).hexdigest())
+        (example_id, name, digest)
         for name, part in parts.items()
-        for example_id, example in zip(part.ids_N, part.examples_N, strict=True)
+        for example_id, digest in zip(part.ids_N, digests_of_rows(_sha256, part.examples_N), strict=True)
     ]
     return pd.DataFrame(rows, columns=["image_id", "part", "digest"])
+
+
+def _sha256(content: memoryview) -> str:
+    return sha256(content).hexdigest()
 
 
 def _log_near_duplicates(found: NearDuplicates, parts: dict[str, ExampleSet], domain: Domain, context: Context) -> None:

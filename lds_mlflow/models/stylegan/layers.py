@@ -154,8 +154,8 @@ class ToImage(nn.Module):
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """Maps x, [B, n_in, H, W], and s, float32 [B, n_in], to an image, [B, channels, H, W]."""
         weight = (style[:, None] * self.conv.weight.flatten(1)).to(x.dtype)
-        image: Tensor = torch.baddbmm(self.bias[:, None].to(x.dtype), weight, x.flatten(2))
-        return image.unflatten(2, x.shape[2:])
+        image = torch.baddbmm(self.bias[:, None].to(x.dtype), weight, x.flatten(2))
+        return image.view(-1, len(self.bias), *x.shape[2:])
 
 
 def _a_channel(numbers: Tensor, x: Tensor) -> Tensor:

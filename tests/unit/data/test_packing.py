@@ -1,6 +1,9 @@
 import io
 import json
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from threading import current_thread
 from typing import BinaryIO
 
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lds_mlflow.data import packing
 from lds_mlflow.data.packing import PackedPictures, pack_pictures
 from lds_mlflow.data.pixels import Picture
 from lds_mlflow.errors import DataError
@@ -30,6 +34,58 @@ def _corrupt(name: str) -> Picture:
 
 def _pack(pictures: list[Picture], folder: Path | None = None, *, tolerated: float = 0.0) -> PackedPictures:
     return pack_pictures(pictures, resolution=0, channels=0, source="holiday", tolerated=tolerated, folder=folder)
+
+
+@pytest.fixture(params=[1, 3], ids=["one thread", "several threads"])
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Makes pictures take as long to decode as is worth that many threads, by a clock of the test's own."""
+    number: int = request.param
+    ticks: Iterator[int] = count()
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    monkeypatch.setattr(packing, "perf_counter", lambda: next(ticks) * (1e-6 if number == 1 else 1.0))
+    return number
+
+
+def test_small_pictures_are_decoded_in_one_thread_and_others_in_several(threads: int) -> None:
+    names = set()
+
+    def watched(picture: Picture) -> Picture:
+        def opener() -> BinaryIO:
+            names.add(current_thread().name)
+            return picture[1]()
+
+        return picture[0], opener
+
+    _pack([watched(_picture(i)) for i in range(100)])
+    assert (names == {current_thread().name}) == (threads == 1)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("n", [1, 16, 17, 273])
+def test_pictures_are_in_their_order_whatever_the_threads(n: int) -> None:
+    pictures = [_picture(i) for i in range(n)]
+    found = _pack(pictures).images_NCHW
+    alone = [_pack([picture]).images_NCHW[0] for picture in pictures]
+    assert torch.equal(found, torch.stack(alone))
+
+
+def test_a_large_picture_after_small_ones_calls_for_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+    names = set()
+
+    def timed(number: int) -> Picture:
+        def opener() -> BinaryIO:
+            nonlocal clock
+            clock += 1.0 if number >= 40 else 1e-6
+            names.add(current_thread().name)
+            return _picture(number)[1]()
+
+        return f"{number:04d}.png", opener
+
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(packing, "perf_counter", lambda: clock)
+    _pack([timed(i) for i in range(100)])
+    assert len(names) > 1
 
 
 def test_a_mapped_array_holds_what_one_in_memory_does(tmp_path: Path) -> None:
@@ -60,7 +116,8 @@ def test_pictures_of_which_none_can_be_used_are_an_error_whatever_the_share() ->
         _pack([_corrupt("a.png"), _corrupt("b.png")], tolerated=0.99)
 
 
-@pytest.mark.parametrize("last", [10, 256, 300, 700])
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("last", [10, 256, 300])
 def test_packing_goes_on_where_it_was_interrupted(tmp_path: Path, last: int) -> None:
     opened: list[str] = []
 
@@ -73,7 +130,7 @@ def test_packing_goes_on_where_it_was_interrupted(tmp_path: Path, last: int) -> 
 
         return picture[0], opener
 
-    pictures = [_picture(i) if i % 50 else _corrupt(f"{i:04d}.png") for i in range(800)]
+    pictures = [_picture(i) if i % 50 else _corrupt(f"{i:04d}.png") for i in range(600)]
     with pytest.raises(CrashError):
         _pack([watched(picture, fails=i >= last) for i, picture in enumerate(pictures)], tmp_path, tolerated=0.1)
     opened.clear()
