@@ -1,10 +1,13 @@
 import ast
+import json
 import tomllib
 from math import isfinite
 
 import pytest
+from click.testing import CliRunner
 
-from benchmarks.gpu import inference, scoring
+from benchmarks.gpu import inference, scoring, training
+from benchmarks.gpu.__main__ import main
 from tests.places import ROOT
 
 
@@ -26,6 +29,26 @@ def test_scoring_is_measured_and_agrees_with_the_cpu(capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().out
     assert "of the matrix product's" in shown
     assert "aten::addmm_" in shown
+
+
+def test_training_is_measured_and_agrees_with_the_cpu(capsys: pytest.CaptureFixture[str]) -> None:
+    found = training.measure("cpu", quick=True)
+    assert found["gradient_relative_difference"] == 0
+    assert found["digits_8_fp32_images_per_second"] > 0
+    assert 0 < found["digits_8_bf16_share"] < 1
+    assert found["digits_8_fp32_launches_per_step"] == found["digits_8_fp32_waits_per_step"] == 0
+    assert "digits_8_bf16_channels_first: " in capsys.readouterr().out
+
+
+def test_the_script_runs_all_parts_and_ends_with_one_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in (inference, scoring, training):
+        monkeypatch.setattr(part, "measure", lambda device, quick, part=part: {part.__name__: float(quick)})
+    lines = CliRunner().invoke(main, []).output.splitlines()
+    found = json.loads(lines[-1])
+    assert {"device", "torch"} <= found.keys()
+    assert [value for name, value in found.items() if name.startswith("benchmarks.gpu.")] == [1.0, 1.0, 1.0]
+    script = (ROOT / "benchmarks" / "gpu.sh").read_text()
+    assert '-m benchmarks.gpu "$@"' in script
 
 
 def test_without_the_packages_of_the_metrics_the_rest_is_measured(
