@@ -70,6 +70,9 @@ class FitConfig(StepConfig):
     compiled: Literal["auto", "true", "false"] = "auto"
     """Whether to compile the training step with torch.compile, which takes a minute at first; auto does on a GPU."""
 
+    deterministic: bool = False
+    """Whether a GPU gives the same bits each time, so that a resumed training ends as one without a break; slower."""
+
     @field_validator("perceptual_weights")
     @classmethod
     def _goes_with_the_distance(cls, value: str, info: ValidationInfo) -> str:

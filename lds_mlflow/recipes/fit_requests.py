@@ -137,6 +137,7 @@ def _plan(
         r1_gamma=config.r1_gamma,
         precision=config.precision,
         compiled=config.compiled,
+        deterministic=config.deterministic,
         checkpoint_every=checkpoint_every,
     )
 

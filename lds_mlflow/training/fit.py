@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from lds_mlflow.errors import ConfigError, TrainingError
+from lds_mlflow.machine.determinism import deterministic
 from lds_mlflow.machine.memory import keep_freed_memory
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.models import Codec, Scale, Trainable, open_model, trainable
@@ -166,16 +167,39 @@ def fit(
             remedy=f"Give a multiple of {ranks.size}.",
         )
     keep_freed_memory()
-    state = _Fit(task, ranks)
+    with deterministic(plan.deterministic):
+        state = _Fit(task, ranks)
+        resumed_from = _resume(state, checkpoints, hooks)
+        if ranks.size > 1:
+            ranks.order(_follow, _join_request(state))
+        begin, started = state.step, monotonic()
+        _take_steps(state, ranks, checkpoints, hooks)
+        state.require_progress()
+        seconds = max(monotonic() - started, 1e-9)
+        return FitResult(
+            model=state.averaged(),
+            step=state.step,
+            skipped=state.stepper.skipped,
+            examples_per_second=(state.step - begin) * plan.batch_size / seconds,
+            resumed_from=resumed_from,
+        )
+
+
+def _resume(state: _Fit, checkpoints: CheckpointFile | None, hooks: FitHooks) -> str:
+    """Continues from a checkpoint, if there is one, and returns the run that wrote it, or ""."""
     saved = checkpoints.load() if checkpoints else None
-    if saved:
-        state.restore(saved)
-        for step, figures in state.history:
-            hooks.on_metrics(step, figures)
-    if ranks.size > 1:
-        ranks.order(_follow, _join_request(state))
-    begin, started, stopped = state.step, monotonic(), False
-    with tqdm(total=plan.steps, initial=begin, desc=hooks.description, unit="step", mininterval=0.5) as bar:
+    if saved is None:
+        return ""
+    state.restore(saved)
+    for step, figures in state.history:
+        hooks.on_metrics(step, figures)
+    return saved.run_id
+
+
+def _take_steps(state: _Fit, ranks: Ranks, checkpoints: CheckpointFile | None, hooks: FitHooks) -> None:
+    """Takes the steps that are left, until somebody asks to stop. Only what is logged or saved waits for the device."""
+    plan, stopped = state.plan, False
+    with tqdm(total=plan.steps, initial=state.step, desc=hooks.description, unit="step", mininterval=0.5) as bar:
         while ranks.agreed(state.step < plan.steps and not stopped):
             state.advance()
             bar.update()
@@ -189,14 +213,6 @@ def fit(
                 checkpoints.save(state.checkpoint())
             if state.step % plan.checkpoint_every == 0:
                 hooks.on_checkpoint(state.step, state.averaged())
-    seconds = max(monotonic() - started, 1e-9)
-    return FitResult(
-        model=state.averaged(),
-        step=state.step,
-        skipped=state.stepper.skipped,
-        examples_per_second=(state.step - begin) * plan.batch_size / seconds,
-        resumed_from=saved.run_id if saved else "",
-    )
 
 
 def at_hand(examples_N: Tensor, device: torch.device) -> Tensor:
@@ -216,14 +232,15 @@ def _follow(ranks: Ranks, request: _JoinRequest) -> None:
     model = trainable(open_model(request.weights)).to(ranks.device)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name not in request.frozen)
-    stepper = Stepper(
-        model, request.plan, request.form, ranks=ranks, scale=request.scale, perceptual=request.perceptual
-    )
-    stepper.restore(torch.load(io.BytesIO(request.stepper), map_location="cpu", weights_only=True))
-    step = request.step
-    while ranks.agreed(False):
-        stepper.advance(step)
-        step += 1
+    with deterministic(request.plan.deterministic):
+        stepper = Stepper(
+            model, request.plan, request.form, ranks=ranks, scale=request.scale, perceptual=request.perceptual
+        )
+        stepper.restore(torch.load(io.BytesIO(request.stepper), map_location="cpu", weights_only=True))
+        step = request.step
+        while ranks.agreed(False):
+            stepper.advance(step)
+            step += 1
 
 
 def _join_request(fit: _Fit) -> _JoinRequest:

@@ -35,6 +35,7 @@ class FitPlan:
         r1_gamma: gamma of R1, which is gamma / 2 times the squared gradient.
         precision: What convolutions are computed in; the posterior and the loss are float32 always.
         compiled: Whether torch.compile makes one program of a step's forward and backward pass; "auto" does on a GPU.
+        deterministic: Whether a GPU takes algorithms alone that give the same bits each time.
         log_every: Steps between two logged figures.
         checkpoint_every: Steps between two checkpoints.
         max_skipped: Steps with a loss or gradient that is not finite that are skipped before giving up, which is
@@ -54,6 +55,7 @@ class FitPlan:
     r1_gamma: float = 1.0
     precision: Precision = "float32"
     compiled: Compilation = "auto"
+    deterministic: bool = False
     log_every: int = 50
     checkpoint_every: int = 1000
     max_skipped: int = 10
