@@ -43,6 +43,9 @@ _TINY = 1e-10
 class Laplacian(nn.Module):
     """The distance of Laplacian pyramids; bands down to 4 pixels a side."""
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Maps two batches to a scalar."""
         # The pyramid is linear: that of the difference is the difference of the pyramids.

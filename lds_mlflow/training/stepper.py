@@ -86,7 +86,7 @@ class Stepper:
             self._share_of(examples_N, batch.rows),
             to_device(own.noise, device),
             to_device(own.rows, device),
-            torch.full((), self.plan.kl_weight_at(step), device=device),
+            to_device(torch.tensor(self.plan.kl_weight_at(step)), device),
         ]
         if len(batch.decoded):
             inputs += self._decoded(examples_N, z_AD, batch.decoded)
