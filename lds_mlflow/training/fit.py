@@ -174,7 +174,6 @@ def fit(
             ranks.order(_follow, _join_request(state))
         begin, started = state.step, monotonic()
         _take_steps(state, ranks, checkpoints, hooks)
-        state.require_progress()
         seconds = max(monotonic() - started, 1e-9)
         return FitResult(
             model=state.averaged(),
@@ -213,6 +212,7 @@ def _take_steps(state: _Fit, ranks: Ranks, checkpoints: CheckpointFile | None, h
                 checkpoints.save(state.checkpoint())
             if state.step % plan.checkpoint_every == 0:
                 hooks.on_checkpoint(state.step, state.averaged())
+    state.require_progress()
 
 
 def at_hand(examples_N: Tensor, device: torch.device) -> Tensor:

@@ -1,4 +1,4 @@
-"""The loss of a training step as one module, which torch.compile and DistributedDataParallel can wrap as a whole."""
+"""The loss of a training step as one module, which torch.compile can make one program of."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -106,9 +106,9 @@ class MovingAverage:
         self.parameters, self.decay = parameters, decay
         self.values = parameters.values.clone()
 
-    def update(self) -> None:
-        """Moves the average towards the present values."""
-        self.values.lerp_(self.parameters.values, 1 - self.decay)
+    def update(self, taken: Tensor) -> None:
+        """Moves the average towards the present values; `taken` is 1 on the device, or 0 where nothing is to change."""
+        self.values.lerp_(self.parameters.values, (1 - self.decay) * taken)
 
     @torch.no_grad()
     def copy_to(self, module: nn.Module) -> None:

@@ -151,7 +151,7 @@ class Stepper:
         if self.adversary is not None:
             self.adversary.optimizer.found_inf = not_finite
             self.adversary.optimizer.step()
-        self.average.update()
+        self.average.update(1 - not_finite)
         self._skipped += not_finite
         return means
 

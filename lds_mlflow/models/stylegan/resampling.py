@@ -22,22 +22,32 @@ def blur(x: Tensor, padding: int) -> Tensor:
         x: Images or features.
         padding: Zeros on every side, 1 or 2.
     """
-    if x.is_cuda:
-        return avg_pool2d(avg_pool2d(avg_pool2d(x, 2, 1, padding=1), 2, 1, padding=padding - 1), 2, 1)
-    return conv2d(x, _one_a_channel(x), padding=padding, groups=x.shape[1])
+    return _filter_by_means(x, padding, 1) if x.is_cuda else _filter_by_convolution(x, padding, 1)
 
 
 def downsample(x: Tensor) -> Tensor:
     """Halves the side of x, [B, C, H, W] -> [B, C, H/2, W/2]."""
-    if x.is_cuda:
-        return avg_pool2d(avg_pool2d(avg_pool2d(x, 2, 1, padding=1), 2, 1), 2, 2)
-    return conv2d(x, _one_a_channel(x), stride=2, padding=1, groups=x.shape[1])
+    return _filter_by_means(x, 1, 2) if x.is_cuda else _filter_by_convolution(x, 1, 2)
 
 
 def upsample(x: Tensor) -> Tensor:
     """Doubles the side of x, [B, C, H, W] -> [B, C, 2H, 2W]."""
-    if x.is_cuda:
-        return avg_pool2d(avg_pool2d(interpolate(x, scale_factor=2), 2, 1, padding=1), 2, 1)
+    return _double_by_means(x) if x.is_cuda else _double_by_convolution(x)
+
+
+def _filter_by_means(x: Tensor, padding: int, stride: int) -> Tensor:
+    return avg_pool2d(avg_pool2d(avg_pool2d(x, 2, 1, padding=1), 2, 1, padding=padding - 1), 2, stride)
+
+
+def _filter_by_convolution(x: Tensor, padding: int, stride: int) -> Tensor:
+    return conv2d(x, _one_a_channel(x), stride=stride, padding=padding, groups=x.shape[1])
+
+
+def _double_by_means(x: Tensor) -> Tensor:
+    return avg_pool2d(avg_pool2d(interpolate(x, scale_factor=2), 2, 1, padding=1), 2, 1)
+
+
+def _double_by_convolution(x: Tensor) -> Tensor:
     return conv_transpose2d(x, 4 * _one_a_channel(x), stride=2, padding=1, groups=x.shape[1])
 
 

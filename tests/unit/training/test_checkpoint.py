@@ -29,10 +29,12 @@ def _checkpoint(step: int = 3) -> Checkpoint:
     return Checkpoint(
         step=step,
         model={"weight": NUMBERS, "bias": torch.zeros(2)},
-        ema={"module.weight": NUMBERS / 2, "n_averaged": torch.tensor(3)},
-        stepper={"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 0.1, "betas": (0.9, 0.99)}]},
+        stepper={
+            "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"betas": (0.9, 0.99)}]},
+            "average": NUMBERS / 2,
+            "skipped": 1,
+        },
         history=[(1, {"loss": 2.5}), (2, {"loss": float("inf")})],
-        skipped=1,
     )
 
 

@@ -243,15 +243,16 @@ def test_the_result_is_the_moving_average_in_evaluation_mode() -> None:
     model = _model()
     before = model.decoder.constant.detach().clone()
     plan = replace(PLAN, steps=2, ema_decay=0.75)
-    seen: list[Tensor] = [before]
+    seen: list[Tensor] = []
     result = fit(
         FitTask(model, _images(), plan),
         hooks=FitHooks(on_metrics=lambda step, figures: seen.append(model.decoder.constant.detach().clone())),
     )
     assert isinstance(result.model, VAE)
     assert not result.model.training
-    # The average begins with the weights after the first step.
-    torch.testing.assert_close(result.model.decoder.constant.detach(), 0.75 * seen[1] + 0.25 * seen[2])
+    # The average begins with the weights before the first step.
+    wanted = 0.75 * (0.75 * before + 0.25 * seen[0]) + 0.25 * seen[1]
+    torch.testing.assert_close(result.model.decoder.constant.detach(), wanted)
 
 
 def test_without_decay_the_result_is_the_last_weights() -> None:
@@ -304,10 +305,38 @@ def test_a_fit_goes_on_after_a_skipped_step() -> None:
 def test_too_many_steps_that_are_not_finite_end_the_fit() -> None:
     with pytest.raises(TrainingError) as caught:
         fit(FitTask(_poisoned(losses=range(1, 10)), _images(), replace(PLAN, max_skipped=3)))
-    assert caught.value.what == "step 3 of training"
+    assert caught.value.what == "step 4 of training"
     assert "not finite" in caught.value.found
     assert caught.value.expected == "at most 3 such steps"
     assert "learning rate" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("steps", "stop", "raised_at"),
+    [(7, 99, 7), (7, 5, 5), (8, 99, 8), (30, 99, 20), (30, 20, 20)],
+    ids=["an end between two logs", "a stop between two logs", "a log and a checkpoint", "a log", "a stop at a log"],
+)
+def test_no_fit_ends_with_more_skipped_steps_than_may_be(steps: int, stop: int, raised_at: int) -> None:
+    plan = replace(PLAN, steps=steps, log_every=20, checkpoint_every=100, max_skipped=2)
+    with pytest.raises(TrainingError, match=f"step {raised_at} of training"):
+        fit(FitTask(_poisoned(losses=range(1, 4)), _images(), plan), hooks=FitHooks(stop=_stop_after(stop)))
+    allowed = replace(plan, max_skipped=3)
+    result = fit(FitTask(_poisoned(losses=range(1, 4)), _images(), allowed), hooks=FitHooks(stop=_stop_after(stop)))
+    assert (result.step, result.skipped) == (min(steps, stop), 3)
+
+
+def test_a_model_that_has_skipped_too_many_steps_is_in_no_checkpoint(checkpoints: CheckpointFile) -> None:
+    plan = replace(PLAN, log_every=100, checkpoint_every=3, max_skipped=1)
+    told: list[int] = []
+    with pytest.raises(TrainingError, match="step 6 of training"):
+        fit(
+            FitTask(_poisoned(losses=range(4, 6)), _images(), plan),
+            checkpoints=checkpoints,
+            hooks=FitHooks(on_checkpoint=lambda step, _: told.append(step)),
+        )
+    kept = checkpoints.load()
+    assert kept is not None
+    assert (kept.step, told) == (3, [3])
 
 
 def test_a_model_that_is_broken_from_the_start_is_not_trained() -> None:
@@ -324,7 +353,7 @@ def test_skipped_steps_are_counted_across_a_resumption(checkpoints: CheckpointFi
         checkpoints=checkpoints,
         hooks=FitHooks(stop=_stop_after(2)),
     )
-    with pytest.raises(TrainingError, match="step 3 of training"):
+    with pytest.raises(TrainingError, match="step 4 of training"):
         fit(FitTask(_poisoned(losses=range(1, 3)), _images(), plan), checkpoints=checkpoints)
 
 
@@ -333,7 +362,7 @@ def test_a_fit_that_gives_up_keeps_the_checkpoint_from_before(checkpoints: Check
         fit(FitTask(_poisoned(losses=range(5, 10)), _images(), replace(PLAN, max_skipped=1)), checkpoints=checkpoints)
     kept = checkpoints.load()
     assert kept is not None
-    assert (kept.step, kept.skipped) == (4, 0)
+    assert (kept.step, kept.stepper["skipped"]) == (4, 0)
 
 
 def test_speed_is_measured_over_the_steps_of_this_process(checkpoints: CheckpointFile) -> None:
