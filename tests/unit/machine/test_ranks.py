@@ -76,6 +76,12 @@ def test_a_batch_that_can_not_be_divided_among_the_processes_is_refused() -> Non
         fit(FitTask(model_with("gaussian"), images(), PLAN), ranks=Ranks(0, 5))
 
 
+def test_the_mean_over_one_process_is_its_own_gradient() -> None:
+    gradients = torch.tensor([1.0, -2.0])
+    ALONE.average_(gradients)
+    assert gradients.tolist() == [1, -2]
+
+
 def test_the_device_is_the_one_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.delenv("LOCAL_RANK", raising=False)

@@ -19,7 +19,9 @@ def test_a_model_is_opened_as_its_kind() -> None:
     assert opened.to_weights().digest == weights.digest
 
 
-@pytest.mark.parametrize(("kind", "said"), [("flow", "flow"), ("", "that has no name")])
+@pytest.mark.parametrize(
+    ("kind", "said"), [("flow", "flow"), ("stylegan-vae", "stylegan-vae"), ("", "that has no name")]
+)
 def test_a_model_of_an_unknown_kind_is_refused_with_the_known_ones(kind: str, said: str) -> None:
     with pytest.raises(ArtifactError) as caught:
         open_model(replace(VAE.initialised(SPEC, 0).to_weights(), kind=kind))

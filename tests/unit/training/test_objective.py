@@ -6,12 +6,14 @@ from torch import Tensor, nn
 
 from lds_mlflow.models.stylegan import VAE, gaussian_nll
 from lds_mlflow.training import FitHooks, FitPlan, FitTask, fit
+from lds_mlflow.training.compilation import Compilation
 from lds_mlflow.training.objective import DecodedPairs, Objective
 from lds_mlflow.training.plan import Precision, draw_batch
 from tests import tiny
 from tests.tiny import FORM, SPEC, random_images
 
 PLAN = replace(tiny.PLAN, steps=4, log_every=1)
+COMPILATIONS: tuple[Compilation, ...] = ("true", "false")
 
 
 class Distance(nn.Module):
@@ -89,7 +91,7 @@ def test_a_fit_in_either_precision_ends_in_float32_weights(precision: Precision)
 
 
 def test_a_compiled_step_is_the_step() -> None:
-    compiled, eager = (_curves(replace(PLAN, compiled=compiled)) for compiled in (True, False))
+    compiled, eager = (_curves(replace(PLAN, compiled=compiled)) for compiled in COMPILATIONS)
     assert len(compiled) == len(eager) == 4
     for one, other in zip(compiled, eager, strict=True):
         assert one == pytest.approx(other, rel=1e-3)

@@ -83,3 +83,35 @@ def test_what_is_frozen_is_not_trained() -> None:
     before = [parameter.clone() for parameter in model.encoder.parameters()]
     stepper.advance(0, random_images())
     assert all(torch.equal(a, b) for a, b in zip(before, model.encoder.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("plan", [PLAN, replace(PLAN, adversarial_weight=0.1)], ids=["alone", "with an adversary"])
+@pytest.mark.parametrize("poison", ["loss", "gradient"])
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_skipped_step_is_as_if_it_had_not_been(place: int, poison: str, plan: FitPlan) -> None:
+    disturbed, wanted = _stepper(plan), _stepper(plan)
+    constant = disturbed.model.get_parameter("decoder.constant")
+    for step in range(4):
+        if step == place:
+            hook = constant.register_hook(lambda gradient: gradient * (torch.nan if poison == "gradient" else 1))
+            disturbed.plan = replace(plan, kl_weight=torch.inf if poison == "loss" else plan.kl_weight)
+            disturbed.advance(9, random_images())
+            assert isfinite(disturbed.figures()["loss"]) == (poison == "gradient")
+            disturbed.plan = plan
+            hook.remove()
+        for stepper in (disturbed, wanted):
+            stepper.advance(step, random_images())
+    states = [stepper.state() | {"model": stepper.model.state_dict()} for stepper in (disturbed, wanted)]
+    assert [state.pop("skipped") for state in states] == [1, 0]
+    torch.testing.assert_close(*states, rtol=0, atol=0)
+
+
+def test_a_long_gradient_is_shortened() -> None:
+    stepper = _stepper(replace(PLAN, kl_weight=1e9))
+    stepper.advance(0, random_images())
+    assert stepper.figures()["gradient_norm"] > 1e6
+    first_moments = [state["exp_avg"] for state in stepper.optimizer.state.values()]
+    factors = [group["lr"] / PLAN.learning_rate for group in stepper.optimizer.param_groups]
+    squares = [(f * m).square().sum().item() for f, m in zip(factors, first_moments, strict=True)]
+    # The first moment is a tenth of the first gradient.
+    assert sum(squares) ** 0.5 == pytest.approx(0.1 * 1e4, rel=1e-3)

@@ -54,6 +54,18 @@ def test_an_exemplar_is_the_mean_that_was_kept_for_its_image() -> None:
     assert torch.equal(model.prior.exemplars[[1, 2, 3, 5]], before[[1, 2, 3, 5]])
 
 
+def test_rows_beyond_the_exemplars_change_none_and_exemplars_stay_where_they_are() -> None:
+    prior = ExemplarPrior(3, 2)
+    prior.exemplars.copy_(_random(3, 2))
+    place, before = prior.exemplars.data_ptr(), prior.exemplars.clone()
+    prior.keep(torch.tensor([3, 4, 9, 9]), _random(4, 2))
+    assert torch.equal(prior.exemplars, before)
+    mean = _random(1, 2)
+    prior.keep(torch.tensor([2, 7, 2]), torch.cat([mean, 1 + mean, mean]))
+    assert torch.equal(prior.exemplars, torch.cat([before[:2], mean]))
+    assert prior.exemplars.data_ptr() == place
+
+
 def test_the_bandwidth_of_the_exemplar_prior_is_learned() -> None:
     model = VAE.initialised(SPEC, 0).with_prior("exemplar", exemplars=6, pseudo_inputs=_images(1))
     assert isinstance(model.prior, ExemplarPrior)
