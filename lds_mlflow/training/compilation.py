@@ -10,6 +10,10 @@ __all__ = ["Compilation", "Compiled"]
 
 Compilation = Literal["auto", "true", "false"]
 
+_PROGRAMS = 256
+"""How many programs a process may make of one class of modules: by torch's own limit of 8, later fits of a search or of
+an ablation, which have other settings, would run without one."""
+
 
 class Compiled:
     """A module that is compiled if wanted and possible.
@@ -23,6 +27,8 @@ class Compiled:
     def __init__(self, module: nn.Module, wanted: Compilation, device: torch.device) -> None:
         self._module = module
         on = device.type == "cuda" if wanted == "auto" else wanted == "true"
+        if on:
+            torch._dynamo.config.recompile_limit = _PROGRAMS
         self._compiled = torch.compile(module, dynamic=False) if on else None
         self._is_tried = False
 

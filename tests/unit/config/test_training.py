@@ -20,6 +20,7 @@ from tests.unit.config.problems import problems, require_refused, require_taken
         (TrainConfig, "preset", "huge"),
         (TrainConfig, "data_run", ""),
         (TrainConfig, "prior", "keep"),
+        (TrainConfig, "compiled", "sometimes"),
         (FinetuneConfig, "finetune_prior", "flow"),
         (FinetuneConfig, "finetune_variant", "encoder"),
         (FinetuneConfig, "train_run", "none"),
@@ -35,6 +36,7 @@ def test_a_value_out_of_range_is_refused_with_its_name_and_itself(kind: type[Set
     [
         (FinetuneConfig, "augment_run", "none"),
         (TrainConfig, "ema_decay", 0),
+        *((kind, "compiled", value) for kind in (TrainConfig, FinetuneConfig) for value in ("auto", "true", "false")),
     ],
 )
 def test_a_value_at_the_edge_of_its_range_is_taken(kind: type[Settings], name: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,26 +112,15 @@ def test_captured_steps_are_the_steps(plan: FitPlan, prior: str, monkeypatch: py
         assert one == pytest.approx(other, rel=1e-2, abs=1e-4)
 
 
-@pytest.fixture
-def _deterministic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(False)
-
-
 def _fitted(plan: FitPlan, checkpoints: CheckpointFile | None, stop: Callable[[], bool]) -> str:
     task = FitTask(VAE.initialised(SPEC, 0).to("cuda"), random_images(), plan)
     return fit(task, checkpoints=checkpoints, hooks=FitHooks(stop=stop)).model.to_weights().digest
 
 
 @on_gpu
-@pytest.mark.usefixtures("_deterministic")
 @pytest.mark.parametrize("weight", [0.0, 0.1], ids=["plain", "adversary"])
 def test_a_fit_on_a_gpu_that_was_stopped_resumes_to_the_same_weights(weight: float, tmp_path: Path) -> None:
-    plan = replace(PLAN, steps=14, adversarial_weight=weight, compiled="false")
+    plan = replace(PLAN, steps=14, adversarial_weight=weight, compiled="false", deterministic=True)
     whole = _fitted(plan, None, lambda: False)
     checkpoints, asked = CheckpointFile(tmp_path / "fit.pt", "owner"), iter(range(1, 100))
     assert _fitted(plan, checkpoints, lambda: next(asked) >= 6) != whole
