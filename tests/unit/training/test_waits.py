@@ -148,9 +148,9 @@ def test_what_waits_is_asked_for_by_name(ask: Callable[[Stepper], object]) -> No
 @variants
 def test_on_a_gpu_no_step_waits(variant: Variant) -> None:
     stepper, images, latents = variant.stepper("cuda"), random_images().cuda(), variant.latents
-    # The first steps choose algorithms, and are captured; both kinds of steps with an adversary are among the later.
-    for step in range(40):
-        with _waits_are_errors_of_cuda() if step > 33 or 20 < step < 30 else nullcontext():
+    # The first step loads libraries and makes the optimizer's state. Of an adversary, step 16 is regularised.
+    for step in range(18):
+        with _waits_are_errors_of_cuda() if step else nullcontext():
             stepper.advance(step, images, latents)
     assert stepper.skipped == 0
 
