@@ -86,11 +86,12 @@ class ExemplarPrior(Prior):
         return log_posterior(z_BD, *posterior.moments) - self.mixture(encode).log_density(z_BD, rows_B)
 
     def keep(self, rows_B: Tensor, mean_BD: Tensor) -> None:
-        """See Prior; a row of N or above is passed over."""
+        """See Prior; a row of N or above is passed over, and so is a mean that is not finite."""
         # A mask of rows would make the CPU wait for a GPU; other rows go to a place that is dropped.
         n = len(self.exemplars)
         with_spare = torch.cat([self.exemplars, self.exemplars[:1]])
-        with_spare[rows_B.clamp(max=n)] = mean_BD.to(with_spare)
+        places_B, mean_BD = rows_B.clamp(max=n), mean_BD.to(with_spare)
+        with_spare[places_B] = torch.where(mean_BD.isfinite(), mean_BD, with_spare[places_B])
         self.exemplars.copy_(with_spare[:n])
 
     def renew(self, first_means: Callable[[int], Tensor]) -> None:

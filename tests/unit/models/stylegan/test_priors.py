@@ -66,6 +66,14 @@ def test_rows_beyond_the_exemplars_change_none_and_exemplars_stay_where_they_are
     assert prior.exemplars.data_ptr() == place
 
 
+def test_a_mean_that_is_not_finite_is_no_exemplar() -> None:
+    prior = ExemplarPrior(3, 2)
+    prior.exemplars.copy_(_random(3, 2))
+    before, mean = prior.exemplars.clone(), _random(1, 2)
+    prior.keep(torch.tensor([1, 2]), torch.cat([torch.full((1, 2), torch.nan), mean]))
+    assert torch.equal(prior.exemplars, torch.cat([before[:2], mean]))
+
+
 def test_the_bandwidth_of_the_exemplar_prior_is_learned() -> None:
     model = VAE.initialised(SPEC, 0).with_prior("exemplar", exemplars=6, pseudo_inputs=_images(1))
     assert isinstance(model.prior, ExemplarPrior)
