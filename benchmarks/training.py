@@ -1,7 +1,13 @@
-"""What a training step costs: the decoder beside other StyleGAN2 generators, and tracking beside none.
+"""What a training step costs: beside the step of before, the decoder beside other generators, tracking beside none.
 
     python -m benchmarks.training            # some minutes
     python -m benchmarks.training --quick    # under a minute
+
+The step: all of it, with the draw of the batch and the moving average, beside the previous one (previous_step.py), by
+turns, in CPU seconds (wall-clock on a GPU, where the present step is compiled and launched as one).
+`step_over_previous` is the ratio of medians, previous over present: 1.3 says that the present step is 1.3 times as
+fast. The counts are of a step of the preset faces64 in float32 on the CPU: `operations_per_step` counts what torch's
+profiler records, `synchronisations_per_step` those of them that make Python wait for the device.
 
 The decoder: forward and backward, beside two generators with grouped convolutions (grouped.py), at equal multiply-adds:
 images per second times the multiply-adds of an image, which torch counts. By turns, in CPU seconds (wall-clock on a
@@ -28,6 +34,7 @@ from torch import Tensor, nn
 
 from benchmarks.grouped import GroupedGenerator
 from benchmarks.product import multiply_adds
+from benchmarks.steps import clock_of, operations_of, step_of, steps_beside_previous
 from lds_mlflow.data import load_digits
 from lds_mlflow.domains import domain_of
 from lds_mlflow.models.stylegan import VAE, spec_of
@@ -39,6 +46,10 @@ __all__ = ["main"]
 
 _PICTURE_EVERY = 500
 """The default of the parameter checkpoint_every."""
+_BATCHES = {"grey32": 32, "faces64": 16, "paper256": 2}
+_ROUNDS = {"grey32": 41, "faces64": 21, "paper256": 7}
+_QUICK_ROUNDS = {"grey32": 7, "faces64": 3}
+_COUNTED = "faces64"
 
 
 @click.command()
@@ -46,15 +57,28 @@ _PICTURE_EVERY = 500
 @click.option("--preset", default="faces64", show_default=True, help="Whose decoder.")
 @click.option("--batch", default=16, show_default=True, help="Images a forward and backward pass.")
 def main(quick: bool, preset: str, batch: int) -> None:
-    """Measures the decoder beside others, and the share that tracking adds to a training step."""
+    """Measures the step beside the previous one, the decoder beside others, and the share that tracking adds."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    work = _multiply_adds_a_second(preset, batch, device, rounds=5 if quick else 21)
+    click.echo(f"{torch.get_num_threads()} threads, {device}")
+    rounds = _QUICK_ROUNDS if quick else _ROUNDS
+    ratios = steps_beside_previous({name: _BATCHES[name] for name in rounds}, rounds, device)
+    (before, waits_before), (now, waits) = (
+        operations_of(step_of(_COUNTED, _BATCHES[_COUNTED], "cpu", is_previous=is_previous))
+        for is_previous in (True, False)
+    )
+    click.echo(f"operations of a step of {_COUNTED}: {before:,} before, {now:,} now; waits: {waits_before}, {waits}")
+    work = _multiply_adds_a_second(preset, batch, device, rounds=3 if quick else 21)
     for name, found in work.items():
         click.echo(f"{name}: {found / 1e9:.2f} G multiply-adds a second")
     others = {name: work["decoder"] / found for name, found in work.items() if name != "decoder"}
-    pairs, steps = (2, 300) if quick else (5, 1000)
+    pairs, steps = (2, 150) if quick else (5, 1000)
     wall, cpu = _tracked_and_not(pairs, steps)
     result = {
+        "step_over_previous": ratios,
+        "operations_per_step": now,
+        "previous_operations_per_step": before,
+        "synchronisations_per_step": waits,
+        "previous_synchronisations_per_step": waits_before,
         "over_grouped_reference": round(min(others.values()), 3),
         "tracking_overhead_share": round(median(cpu[True]) / median(cpu[False]) - 1, 4),
         "over_grouped_transposed": round(others["transposed"], 3),
@@ -82,7 +106,7 @@ def _multiply_adds_a_second(preset: str, batch: int, device: str, *, rounds: int
     }
     z_BD = torch.randn(batch, spec.latent_dim, device=device)
     counts = {name: 3 * multiply_adds(partial(generator.to(device), z_BD)) for name, generator in generators.items()}
-    clock = process_time if device == "cpu" else _synchronised
+    clock = clock_of(device)
     seconds: dict[str, list[float]] = {name: [] for name in generators}
     for _ in range(rounds):
         for name, generator in generators.items():
@@ -90,11 +114,6 @@ def _multiply_adds_a_second(preset: str, batch: int, device: str, *, rounds: int
             _pass(generator, z_BD)
             seconds[name].append(clock() - started)
     return {name: counts[name] / median(seconds[name]) for name in generators}
-
-
-def _synchronised() -> float:
-    torch.cuda.synchronize()
-    return perf_counter()
 
 
 def _pass(generator: Callable[[Tensor], Tensor], z_BD: Tensor) -> None:
