@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lds_mlflow.models.precision import in_float32
+from lds_mlflow.models.stylegan.modulation import demodulation_of, scaled, scaled_and_moved
 from lds_mlflow.models.stylegan.resampling import blur
 
 __all__ = ["GAIN", "ConvDown", "EqualConv2d", "EqualLinear", "ModulatedConv", "ToImage", "activate", "in_format_of"]
@@ -32,7 +33,6 @@ GAIN = sqrt(2)
 """The gain of a layer that an activation follows, which keeps the variance."""
 
 _SLOPE = 0.2
-_DEMODULATION_EPSILON = 1e-8
 
 
 def activate(x: Tensor) -> Tensor:
@@ -125,15 +125,14 @@ class ModulatedConv(nn.Module):
         """Maps x, [B, n_in, H, W], and s, float32 [B, n_in], to [B, n_out, H, W], or [B, n_out, 2H, 2W] with `up`."""
         weight = self.conv.weight
         with in_float32(style):
-            power = (style * style) @ (weight * weight).sum((2, 3)).T
             # The filter after a doubling sums to 4.
-            demodulation = (4 * GAIN if self.up else GAIN) * torch.rsqrt(power + _DEMODULATION_EPSILON)
-        x = x * _a_channel(style, x)
+            demodulation = demodulation_of(style, weight, 4 * GAIN if self.up else GAIN)
+        x = scaled(x, style)
         if self.up:
             x = blur(functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2), padding=1)
         else:
             x = functional.conv2d(x, weight, padding=1)
-        return torch.addcmul(_a_channel(self.bias, x), x, _a_channel(demodulation, x))
+        return scaled_and_moved(x, demodulation, self.bias)
 
 
 class ToImage(nn.Module):
@@ -156,8 +155,3 @@ class ToImage(nn.Module):
         weight = (style[:, None] * self.conv.weight.flatten(1)).to(x.dtype)
         image = torch.baddbmm(self.bias[:, None].to(x.dtype), weight, x.flatten(2))
         return image.view(-1, len(self.bias), *x.shape[2:])
-
-
-def _a_channel(numbers: Tensor, x: Tensor) -> Tensor:
-    """Returns one number for each channel of x, [..., C], in a shape that broadcasts to x."""
-    return numbers.view(-1, numbers.shape[-1], 1, 1).to(x.dtype)
