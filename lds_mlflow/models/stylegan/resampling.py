@@ -12,7 +12,8 @@ from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolat
 __all__ = ["blur", "downsample", "upsample"]
 
 _TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-_FILTER = torch.outer(_TAPS, _TAPS)[None, None]
+_FILTERS = torch.outer(_TAPS, _TAPS).repeat(512, 1, 1, 1)
+_DOUBLING_FILTERS = 4 * _FILTERS
 
 
 def blur(x: Tensor, padding: int) -> Tensor:
@@ -40,7 +41,7 @@ def _filter_by_means(x: Tensor, padding: int, stride: int) -> Tensor:
 
 
 def _filter_by_convolution(x: Tensor, padding: int, stride: int) -> Tensor:
-    return conv2d(x, _one_a_channel(x), stride=stride, padding=padding, groups=x.shape[1])
+    return conv2d(x, _one_a_channel(_FILTERS, x), stride=stride, padding=padding, groups=x.shape[1])
 
 
 def _double_by_means(x: Tensor) -> Tensor:
@@ -48,8 +49,11 @@ def _double_by_means(x: Tensor) -> Tensor:
 
 
 def _double_by_convolution(x: Tensor) -> Tensor:
-    return conv_transpose2d(x, 4 * _one_a_channel(x), stride=2, padding=1, groups=x.shape[1])
+    return conv_transpose2d(x, _one_a_channel(_DOUBLING_FILTERS, x), stride=2, padding=1, groups=x.shape[1])
 
 
-def _one_a_channel(x: Tensor) -> Tensor:
-    return _FILTER.to(x.dtype).expand(x.shape[1], 1, -1, -1)
+def _one_a_channel(filters: Tensor, x: Tensor) -> Tensor:
+    n = x.shape[1]
+    # A slice lies in memory as a convolution needs it; torch would copy an expanded filter each time.
+    some = filters[:n] if n <= len(filters) else filters[:1].expand(n, 1, -1, -1)
+    return some.to(x.dtype)
