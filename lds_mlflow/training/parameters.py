@@ -61,6 +61,8 @@ class FlatParameters:
         ]
         self._factors = list(ends)
         self._factors_on_device = torch.tensor(self._factors, device=like.device)
+        self._norms = torch.empty_like(self._factors_on_device)
+        self._places_of_norms = list(self._norms)
         gradients = self.named(self.gradients)
         for name, place in self.named(self.values).items():
             place.copy_(trained[name].detach())
@@ -89,8 +91,9 @@ class FlatParameters:
 
     def gradient_norm(self) -> Tensor:
         """Returns the norm of the gradient, a scalar, by weights before the factors of equalized learning rates."""
-        norms = torch.stack([torch.linalg.vector_norm(group.grad) for group in self._groups])
-        norm: Tensor = torch.linalg.vector_norm(self._factors_on_device * norms)
+        for group, place in zip(self._groups, self._places_of_norms, strict=True):
+            torch.linalg.vector_norm(group.grad, out=place)
+        norm: Tensor = torch.linalg.vector_norm(self._factors_on_device * self._norms)
         return norm
 
 
