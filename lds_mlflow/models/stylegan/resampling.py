@@ -13,6 +13,7 @@ __all__ = ["blur", "downsample", "upsample"]
 
 _TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
 _FILTERS = torch.outer(_TAPS, _TAPS).repeat(512, 1, 1, 1)
+"""The filter for every channel, as many as the widest preset has."""
 _DOUBLING_FILTERS = 4 * _FILTERS
 
 
