@@ -25,7 +25,7 @@ class Way(NamedTuple):
 
 WAYS = {
     "as on a CPU": Way(resampling._filter_by_convolution, resampling._double_by_convolution),
-    "as on a GPU": Way(resampling._filter_by_means, resampling._double_by_means),
+    "as on a GPU": Way(resampling._filter_by_shifts, resampling._double_by_shifts),
 }
 
 ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
