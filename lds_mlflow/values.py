@@ -108,6 +108,11 @@ class ExampleSet(_Value):
         return len(self.ids_N)
 
     @property
+    def images_NCHW(self) -> Tensor:
+        """The examples of a set of images, uint8 [N, C, H, W]."""
+        return self.examples_N
+
+    @property
     def digest(self) -> str:
         """SHA-256 of examples, names and labels."""
         labels = () if self.labels_N is None else content_of(self.labels_N)

@@ -84,7 +84,7 @@ def near_duplicates(splits: Splits, *, threshold: float = 0.96) -> NearDuplicate
         threshold: The least correlation of a near-duplicate, above 0. What the default finds: docs/results.md.
     """
     parts = {"train": splits.train, "select": splits.select, "test": splits.test}
-    features = _decorrelated({name: _standardised(part.examples_N) for name, part in parts.items()})
+    features = _decorrelated({name: _standardised(part.images_NCHW) for name, part in parts.items()})
     counts: dict[tuple[str, str], int] = {}
     found: list[DuplicatePair] = []
     for one, other in combinations(parts, 2):

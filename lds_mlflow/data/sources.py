@@ -43,7 +43,7 @@ def describe_source(data: str) -> str:
 
 
 def _require_model_size(images: ExampleSet) -> None:
-    height, width = images.examples_N.shape[-2:]
+    height, width = images.images_NCHW.shape[-2:]
     if height == width and height >= MIN_RESOLUTION and height & (height - 1) == 0:
         return
     raise DataError(

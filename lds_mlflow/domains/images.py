@@ -72,7 +72,7 @@ class Images:
 
     def describe(self, examples: ExampleSet) -> str:
         """Returns for example "1,797 images of 8x8x1"."""
-        _, channels, side, _ = examples.examples_N.shape
+        _, channels, side, _ = examples.images_NCHW.shape
         return f"{len(examples):,} images of {side}x{side}x{channels}"
 
     def near_duplicates(self, splits: Splits) -> NearDuplicates:
