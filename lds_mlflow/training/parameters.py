@@ -60,7 +60,7 @@ class FlatParameters:
             self._group(slice(start, stop)) for start, stop in zip([0, *ends.values()], ends.values(), strict=False)
         ]
         self._factors = list(ends)
-        self._factors_on_device = torch.tensor(self._factors, device=like.device)
+        self._factors_on_device = torch.tensor(self._factors, dtype=like.dtype, device=like.device)
         self._norms = torch.empty_like(self._factors_on_device)
         self._places_of_norms = list(self._norms)
         gradients = self.named(self.gradients)
