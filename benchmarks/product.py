@@ -47,10 +47,15 @@ class Product:
     out: Tensor
 
     @classmethod
+    def of_side(cls, side: int, device: str, dtype: torch.dtype = torch.float32) -> "Product":
+        """Returns one of random factors."""
+        return cls(side, *torch.randn(3, side, side, device=device).to(dtype))
+
+    @classmethod
     def fastest(cls, device: str, dtype: torch.dtype = torch.float32) -> "Product":
         """Returns the one of the side that a device multiplies fastest."""
         sides = (1024, 2048, 4096) if device == "cpu" else (1024, 2048, 4096, 8192)
-        products = [cls(side, *torch.randn(3, side, side, device=device).to(dtype)) for side in sides]
+        products = [cls.of_side(side, device, dtype) for side in sides]
         return max(products, key=lambda product: product.gflops(0.3))
 
     def gflops(self, seconds: float = 1.0) -> float:

@@ -36,7 +36,7 @@ def measure(device: str, quick: bool) -> dict[str, float]:
         Figures by name: differences from the CPU, seconds, and shares of the matrix product's speed.
     """
     found = _differences(device)
-    product = Product(1024, *torch.randn(3, 1024, 1024, device=device)) if quick else Product.fastest(device)
+    product = Product.of_side(1024, device) if quick else Product.fastest(device)
     # The first call also loads libraries and asks for memory.
     _sweep(*_latents(2_000 if device != "cpu" else 200, device))
     for n, repeats in ((1_000, 1),) if quick else ((20_000, 3), (50_000, 1)):

@@ -92,10 +92,11 @@ def measure(device: str, quick: bool) -> dict[str, float]:
     click.echo(f"Training on {device}:")
     found = {"gradient_relative_difference": _gradient_difference("digits" if quick else "faces64", device)}
     click.echo(f"  a step's gradient differs from the CPU's by {found['gradient_relative_difference']:.2g} of its norm")
-    peaks: dict[Precision, float] = {
-        precision: Product.fastest(device, getattr(torch, precision)).gflops(0.1 if quick else 1.0)
-        for precision in ("float32", "bfloat16")
-    }
+    peaks: dict[Precision, float] = {}
+    dtypes: dict[Precision, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    for precision, dtype in dtypes.items():
+        product = Product.of_side(512, device, dtype) if quick else Product.fastest(device, dtype)
+        peaks[precision] = product.gflops(0.1 if quick else 1.0)
     found |= {f"{precision}_product_tflops": peak / 1000 for precision, peak in peaks.items()}
     click.echo(", ".join(f"  {name} matrix product: {peak / 1000:.3g} TFLOP/s" for name, peak in peaks.items()))
     for switches in _QUICK if quick else _ON_A_GPU:
