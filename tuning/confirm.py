@@ -9,7 +9,7 @@ import pandas as pd
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from lds_mlflow.choices.figures import COMPARED, FIGURES, LEAST_NEAREST_RATIO, SUMMARY
+from lds_mlflow.choices.figures import COMPARED, FIGURES, SUMMARY
 from lds_mlflow.config import (
     NO_MODEL,
     NO_RUN,
@@ -33,7 +33,7 @@ from lds_mlflow.tracking import FinishedRun, Run
 from lds_mlflow.values import Evaluation
 from tuning.config import TuneConfig
 from tuning.space import Value
-from tuning.study import CONSTRAINT, finished
+from tuning.study import BEYOND, finished
 
 __all__ = ["CONTROL", "confirm", "leaders"]
 
@@ -58,9 +58,7 @@ def leaders(study: Study, n: int) -> list[FrozenTrial]:
     """
     several = len(study.directions) > 1
     trials = study.best_trials if several else study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    allowed = [
-        trial for trial in trials if trial.user_attrs.get(CONSTRAINT, LEAST_NEAREST_RATIO) >= LEAST_NEAREST_RATIO
-    ]
+    allowed = [trial for trial in trials if all(excess <= 0 for excess in trial.user_attrs.get(BEYOND, {}).values())]
     sign = 1 if study.directions[0] == StudyDirection.MINIMIZE else -1
     found: list[FrozenTrial] = []
     for trial in sorted(allowed, key=lambda one: sign * one.values[0]):

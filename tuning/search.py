@@ -5,6 +5,7 @@ from functools import partial
 
 from optuna.study import Study
 
+from lds_mlflow.choices.figures import COPIES
 from lds_mlflow.config import Configs
 from lds_mlflow.entry.fingerprint import digest_of_step_code
 from lds_mlflow.entry.graph import STEPS, steps_behind
@@ -22,7 +23,7 @@ from tuning.lease import Lease
 from tuning.report import importances, log_study
 from tuning.retries import RUN
 from tuning.space import Space, read_space
-from tuning.study import CONSTRAINT, READY, budget_of, finished, open_study, wait_for
+from tuning.study import READY, budget_of, finished, open_study, wait_for
 from tuning.work import Worker
 
 __all__ = ["Search"]
@@ -180,7 +181,7 @@ def _work_on(config: TuneConfig, parent: str, runner: Runner, number: int) -> di
         study,
         space=space,
         config=config,
-        bench=Bench(runner, parent, (*config.wanted, CONSTRAINT)),
+        bench=Bench(runner, parent, (*config.wanted, *COPIES)),
         tracker=runner.tracker,
         say=runner.say,
         # One of them is enough.

@@ -21,7 +21,7 @@ from tuning.space import Space
 from tuning.storage import open_storage
 
 __all__ = [
-    "CONSTRAINT",
+    "BEYOND",
     "READY",
     "budget_of",
     "can_be_pruned",
@@ -32,8 +32,8 @@ __all__ = [
     "within",
 ]
 
-CONSTRAINT = "nearest_ratio"
-"""User attribute of a trial: the nearest-neighbour ratio, which is below 1 where samples copy training images."""
+BEYOND = "beyond_limits"
+"""User attribute of a trial: by how much its figures COPIES are beyond their limits, above 0 where there are copies."""
 
 READY = "ready"
 """User attribute of a study: the digest of its data, set when the baselines of all seeds exist."""

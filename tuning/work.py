@@ -8,15 +8,16 @@ from optuna.samplers import RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO
+from lds_mlflow.choices.figures import COPIES, FIGURES
 from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError, DataError, Interrupted, LdsError, SelectionError, TrainingError
+from lds_mlflow.metrics.judgement.preference import beyond_limits
 from lds_mlflow.tracking import Run, Tracker, tags
 from tuning.bench import PARTS, Costs, Figures, SeedOutcome, TrialBench
 from tuning.config import TuneConfig
 from tuning.retries import MOST_TRIES, RUN, StaleTrials, tries_of, try_again
 from tuning.space import Space, Value
-from tuning.study import CONSTRAINT, budget_of, can_be_pruned, finished, within
+from tuning.study import BEYOND, budget_of, can_be_pruned, finished, within
 
 __all__ = ["Worker"]
 
@@ -157,7 +158,7 @@ class Worker:
             trial.report(value, step)
         if twin.state == TrialState.PRUNED:
             raise TrialPruned(f"Trial {twin.number} with the same parameters was pruned.")
-        _set_constraint(trial, twin.user_attrs[CONSTRAINT])
+        _set_constraints(trial, twin.user_attrs[BEYOND])
         return tuple(twin.values)
 
     def _twin(self, trial: Trial) -> FrozenTrial | None:
@@ -188,11 +189,11 @@ class Worker:
                 },
             )
         means = {
-            name: sum(tried.figures[name] for tried in found) / len(found) for name in (*self.config.wanted, CONSTRAINT)
+            name: sum(tried.figures[name] for tried in found) / len(found) for name in (*self.config.wanted, *COPIES)
         }
         run.curve(0, {f"select/{name}": value for name, value in means.items()})
         run.log_picture(domain_of(found[-1].weights.domain).grid(found[-1].samples_S[:_SHOWN]), "pictures/samples.png")
-        _set_constraint(trial, means[CONSTRAINT])
+        _set_constraints(trial, beyond_limits(means, len(found[-1].samples_S)))
         return tuple(means[name] for name in self.config.wanted)
 
     def _try_seed(self, trial: Trial, values: Mapping[str, Value], seed: int, costs: Costs) -> SeedOutcome:
@@ -220,7 +221,7 @@ class Worker:
             raise TrialPruned(f"It will probably not win, judging by {seeds}.")
 
     def _log_seed(self, run: Run, seed: int, tried: SeedOutcome) -> None:
-        figures = {f"seed/{name}": tried.figures[name] for name in (*self.config.wanted, CONSTRAINT)}
+        figures = {f"seed/{name}": tried.figures[name] for name in (*self.config.wanted, *COPIES)}
         run.curve(seed, {**figures, "seed/images_of_A": tried.n_augmented})
 
     def _end(self, run: Run, trial: Trial, status: str, state: str, sentence: str) -> None:
@@ -243,7 +244,8 @@ class Worker:
         return f"; the best so far is trial {best.number} with {best.value:.4g}"
 
 
-def _set_constraint(trial: Trial, nearest_ratio: float) -> None:
-    """Marks a trial as infeasible if its samples are nearer to the training images than real images are."""
-    trial.set_user_attr(CONSTRAINT, nearest_ratio)
-    trial.set_constraint(CONSTRAINT, LEAST_NEAREST_RATIO - nearest_ratio)
+def _set_constraints(trial: Trial, beyond: Mapping[str, float]) -> None:
+    """Marks a trial as infeasible if one of the figures of COPIES is beyond its limit."""
+    trial.set_user_attr(BEYOND, dict(beyond))
+    for name, excess in beyond.items():
+        trial.set_constraint(name, excess)

@@ -8,14 +8,17 @@ from typing import Literal, NamedTuple
 
 __all__ = [
     "COMPARED",
+    "COPIES",
     "FIGURES",
     "HEADLINES",
     "LEAST_NEAREST_RATIO",
     "LEVEL",
     "MARGIN",
+    "MOST_TAIL_SHARE",
     "PROMOTABLE",
     "SEARCHABLE",
     "SUMMARY",
+    "TAIL",
     "TAILS",
     "Better",
     "Family",
@@ -34,6 +37,15 @@ MARGIN = 0.1
 
 LEAST_NEAREST_RATIO = 1.0
 """Samples of a lower nearest-neighbour ratio are too near to the training examples: they are copies."""
+
+TAIL = 0.01
+"""The share of held-out examples that are in the tail: those nearest to a training example."""
+
+MOST_TAIL_SHARE = 0.02
+"""With a tail share that is clearly larger, too many samples are near-copies of training examples."""
+
+COPIES = ("nearest_ratio", "tail_share")
+"""The figures by which samples are found to be copies: of all of them in the mean, and of a few of them."""
 
 Better = Literal["lower", "higher", "neither"]
 Family = Literal["frechet", "extrapolation", "kernel", "neighbours", "variety", "quality", "copies", "classes"]
@@ -152,6 +164,14 @@ FIGURES: dict[str, Figure] = {
         "Mean distance of the samples to the training examples, divided by that of the held-out examples. Below "
         f"{LEAST_NEAREST_RATIO:g} samples are too near.",
     ),
+    "tail_share": Figure(
+        "Tail share",
+        "copies",
+        "neither",
+        f"Share of the samples that are nearer to a training example than the nearest {TAIL:.0%} of held-out examples "
+        f"are. Where it is clearly above {MOST_TAIL_SHARE:g} there are too many near-copies.",
+        is_share=True,
+    ),
     "data_copying": Figure(
         "C_T",
         "copies",
@@ -190,7 +210,7 @@ PROMOTABLE = tuple(name for name in COMPARED if name in SEARCHABLE and FIGURES[n
 HEADLINES = ("fid", "density", "coverage")
 """What a sentence or a chart has room for."""
 
-SUMMARY = ("fid", "coverage", "density", "nearest_ratio")
+SUMMARY = ("fid", "coverage", "density", *COPIES)
 """What a small table has room for: quality, and whether samples are copies."""
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from lds_mlflow.choices import phrases
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.choices.extractors import CLASSIFIER, EXTRACTORS
-from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO, PROMOTABLE
+from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO, MOST_TAIL_SHARE, PROMOTABLE
 from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config.base import (
     AUTO,
@@ -148,6 +148,9 @@ class PromoteConfig(StepConfig):
 
     least_nearest_ratio: Annotated[float, Field(ge=0)] = LEAST_NEAREST_RATIO
     """Smallest nearest-neighbour ratio allowed; below 1, samples are nearer to training images than real ones are."""
+
+    most_tail_share: Annotated[float, Field(ge=0, le=1)] = MOST_TAIL_SHARE
+    """Largest share of samples allowed that are nearer to training images than 1 % of real ones, chance aside."""
 
     rollback: Declared[bool] = False
     """Whether to restore the previous champion instead of promoting a candidate."""

@@ -6,23 +6,31 @@ training example x to the training example that is nearest to it:
     authenticity      share of samples with d(y) > d'(x*(y))
                       (Alaa et al., How Faithful is your Synthetic Data?, 2022)
     nearest_ratio     mean d of the samples / mean d of held-out examples; below 1 where samples are too near
+    tail_share        share of samples with d(y) < q, where q is the first percentile of d of held-out examples; above
+                      0.01 there are more near-copies among the samples than among real examples
     data_copying      C_T: z scores, by cell of the training examples, of how much nearer samples are than held-out
                       examples, in the mean by the cells' shares of those; below -3 is copying, above 3 underfitting
                       (Meehan et al., A Non-Parametric Test to Detect Data-Copying in Generative Models, 2020)
 
 Samples that are merely bad lie far from everything, and count as authentic, so none of these figures is a quality. And
 where samples crowd, a few training examples decide for all of them.
+
+The percentile is that of type 6 of Hyndman and Fan (Sample Quantiles in Statistical Packages, 1996), below which 1 % of
+further real examples lie in the mean over draws. With fewer than 99 held-out examples it is their least distance, below
+which 1 / (N + 1) of further real examples lie.
 """
 
 import warnings
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from scipy.stats import mannwhitneyu, norm
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
+from lds_mlflow.choices.figures import TAIL
 from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.metrics.balls import nearest
 from lds_mlflow.metrics.estimates import Estimate, mean_estimate
@@ -36,7 +44,7 @@ class Memorization(NamedTuple):
     """What copies of training examples there are among samples.
 
     Attributes:
-        estimates: authenticity and nearest_ratio.
+        estimates: authenticity, nearest_ratio and tail_share.
         data_copying: C_T.
         nearest_train_S: Row of each sample's nearest training example, int64.
         closeness_S: d(y) / d'(x*(y)), float64; the lowest are the likeliest copies.
@@ -71,6 +79,7 @@ def memorization(samples_SF: Tensor, train_TF: Tensor, held_out_NF: Tensor) -> M
         estimates={
             "authenticity": mean_estimate((closeness_S > 1).double(), len(held_out)),
             "nearest_ratio": _ratio_of_means(distance_S, distance_N),
+            "tail_share": _tail_share(distance_S, distance_N),
         },
         data_copying=data_copying(distance_S, distance_N, *_cells(train, samples, held_out)),
         nearest_train_S=row_S,
@@ -127,3 +136,19 @@ def _ratio_of_means(distance_S: Tensor, distance_N: Tensor) -> Estimate:
     mean_S, mean_N = distance_S.mean(), distance_N.mean()
     ratio = mean_S / mean_N
     return Estimate(ratio.item(), (-ratio * (distance_N / mean_N - 1)).cpu(), ((distance_S - mean_S) / mean_N).cpu())
+
+
+def _tail_share(distance_S: Tensor, distance_N: Tensor) -> Estimate:
+    """Returns the share of samples below the first percentile q(p) of held-out examples, with its influences.
+
+    A held-out example moves q by (p - [d <= q]) / f_N(q), p = 0.01, and q moves the share by the density f_S(q) of the
+    samples' distances. The ratio f_S / f_N is the slope of the share over p, here taken from p to 2 p. This neglects
+    how steep the slope is between those, and its own noise, with few samples there; and, as do the other figures of
+    this module, that the training examples are a draw too.
+    """
+    held_out = distance_N.cpu().double()
+    limit, next_limit = np.quantile(held_out.numpy(), [TAIL, 2 * TAIL], method="weibull").tolist()
+    found = mean_estimate((distance_S < limit).double().cpu(), len(held_out))
+    slope = ((distance_S < next_limit).double().mean().item() - found.value) / TAIL
+    is_below_N = (held_out <= limit).double()
+    return found._replace(by_real_N=slope * (is_below_N.mean() - is_below_N))

@@ -152,7 +152,12 @@ def _judge(
         if version is not None
     }
     evaluations = {label: found.load(Evaluation, "evaluation_select") for label, found in runs.items()}
-    limits = Limits(config.coverage_loss, config.share_gap_gain, config.least_nearest_ratio)
+    limits = Limits(
+        coverage_loss=config.coverage_loss,
+        share_gap_gain=config.share_gap_gain,
+        least_nearest_ratio=config.least_nearest_ratio,
+        most_tail_share=config.most_tail_share,
+    )
     decision = decide(
         evaluations["candidate"],
         evaluations.get("champion"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from lds_mlflow.choices.figures import SUMMARY
 from lds_mlflow.config import AblateConfig
 from lds_mlflow.config.arms import ARMS, CONTROL, LDS
 from lds_mlflow.reporting.ablation import (
@@ -43,7 +44,7 @@ def _log(document: Document, context: Context) -> None:
 
 def _figures(results: AblationResults, arm: str) -> dict[str, float]:
     figures: dict[str, float] = {}
-    for name in ("fid", "density", "coverage", "nearest_ratio"):
+    for name in SUMMARY:
         found = results.mean(arm, name)
         assert found is not None
         figures |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}

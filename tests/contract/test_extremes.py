@@ -125,8 +125,10 @@ def _classify(config: ClassifierConfig) -> None:
 
 
 def _promote(config: PromoteConfig) -> None:
-    found = an_evaluation(part="select", metrics={"fid": 1.25, "coverage": 0.5, "nearest_ratio": 1.0})
-    limits = Limits(config.coverage_loss, config.share_gap_gain, config.least_nearest_ratio)
+    found = an_evaluation(
+        part="select", metrics={"fid": 1.25, "coverage": 0.5, "nearest_ratio": 1.0, "tail_share": 0.0}
+    )
+    limits = Limits(config.coverage_loss, config.share_gap_gain, config.least_nearest_ratio, config.most_tail_share)
     decide(found, None, figure="fid", limits=limits, replicates=config.bootstrap_replicates)
 
 

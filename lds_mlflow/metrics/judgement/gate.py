@@ -4,11 +4,10 @@ One figure has to be better, with the interval of the paired difference clear of
 it: coverage, the distance to the training examples, and the balance of classes stay within limits.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from lds_mlflow.choices.figures import FIGURES, MARGIN
-from lds_mlflow.metrics.judgement.preference import require_select
+from lds_mlflow.metrics.judgement.preference import allowed_tail_share, require_select
 from lds_mlflow.metrics.judgement.verdicts import BETTER, Comparison, compare_evaluations, verdict_of
 from lds_mlflow.values import Evaluation
 
@@ -25,11 +24,14 @@ class Limits(NamedTuple):
         share_gap_gain: How much larger its corrected class share gap may be.
         least_nearest_ratio: The least nearest-neighbour ratio: below 1 samples are nearer to the training examples than
             other real examples are.
+        most_tail_share: The largest share of samples that are nearer to a training example than the nearest 1 % of real
+            examples are, beside what chance adds.
     """
 
     coverage_loss: float
     share_gap_gain: float
     least_nearest_ratio: float
+    most_tail_share: float
 
 
 class Limit(NamedTuple):
@@ -77,7 +79,7 @@ def decide(
     Args:
         candidate: By the part select.
         champion: The same of the model whose place it would take, or None where there is none: then the candidate has
-            but to keep its distance from the training examples.
+            but to keep its distance from the training examples, in the mean and in the tail.
         figure: What it has to be better in, one of COMPARED of which one way is better.
         limits: What else it has to keep.
         replicates: Bootstrap replicates.
@@ -87,13 +89,13 @@ def decide(
         DataError: The two weren't made by the same examples, seeds and extractor.
     """
     require_select(candidate)
-    copies = _no_copies(candidate, limits)
+    copies = (_keeps_distance(candidate, limits), _keeps_tail(candidate, limits))
     if champion is None:
-        return Decision((copies,), ())
+        return Decision(copies, ())
     require_select(champion)
     rows = compare_evaluations({"champion": champion, "candidate": candidate}, replicates=replicates)
     by_name = {row.name: row for row in rows}
-    kept = (_is_better(by_name[figure]), _keeps_coverage(by_name["coverage"], limits), copies)
+    kept = (_is_better(by_name[figure]), _keeps_coverage(by_name["coverage"], limits), *copies)
     balance = (_keeps_balance(by_name[_BIAS], limits),) if _BIAS in by_name else ()
     return Decision((*kept, *balance), tuple(rows))
 
@@ -122,8 +124,15 @@ def _within(row: Comparison, loss: float, most: float, way: str) -> Limit:
     return Limit(row.name, loss <= most, f"{found} (at most {most:g} {way} is allowed)")
 
 
-def _no_copies(candidate: Evaluation, limits: Limits) -> Limit:
-    figures: Mapping[str, float] = candidate.metrics
-    ratio, name = figures["nearest_ratio"], "nearest_ratio"
+def _keeps_distance(candidate: Evaluation, limits: Limits) -> Limit:
+    ratio, name = candidate.metrics["nearest_ratio"], "nearest_ratio"
     says = f"{FIGURES[name].title} {ratio:.3g} (at least {limits.least_nearest_ratio:g} is asked for)"
     return Limit(name, ratio >= limits.least_nearest_ratio, says)
+
+
+def _keeps_tail(candidate: Evaluation, limits: Limits) -> Limit:
+    share, name, n = candidate.metrics["tail_share"], "tail_share", candidate.n_samples
+    most = allowed_tail_share(limits.most_tail_share, n)
+    allowed = f"at most {limits.most_tail_share:g} is allowed, {most:.3g} with chance"
+    says = f"{FIGURES[name].title} {share:.3g} of {n:,} samples ({allowed})"
+    return Limit(name, share <= most, says)

@@ -43,6 +43,7 @@ def _row(results: AblationResults, arm: str) -> dict[str, str]:
         "Coverage": _in_words(results.mean(arm, "coverage")),
         "Coverage is": _verdict_of(results.against_control.get((arm, "coverage"))),
         "nearest-neighbour ratio": _in_words(results.mean(arm, "nearest_ratio")),
+        "tail share": _in_words(results.mean(arm, "tail_share")),
     }
     if share:
         own = results.women_of_A.get(arm)
@@ -67,6 +68,7 @@ def _real_examples(results: AblationResults) -> dict[str, str]:
         "Coverage": f"{metrics['floor_coverage']:.3g}",
         "Coverage is": "",
         "nearest-neighbour ratio": "1",
+        "tail share": "0.01",
     }
     return row | (last or {"class share gap": f"{metrics.get('floor_class_share_gap', float('nan')):.3g}"})
 

@@ -46,6 +46,7 @@ def test_copies_of_training_examples_are_found(copied: Memorization) -> None:
     found = _values(copied)
     assert found["authenticity"] < 0.01
     assert found["nearest_ratio"] < 0.01
+    assert found["tail_share"] == 1
     assert copied.data_copying < -3
 
 
@@ -56,7 +57,7 @@ def test_a_copy_is_close_to_the_row_that_it_is_a_copy_of(copied: Memorization) -
 
 def test_exact_copies_are_at_no_distance(train: Tensor, held_out: Tensor) -> None:
     exact = memorization(train, train, held_out)
-    assert _values(exact) == {"authenticity": 0, "nearest_ratio": 0}
+    assert _values(exact) == {"authenticity": 0, "nearest_ratio": 0, "tail_share": 1}
     assert exact.closeness_S.tolist() == [0.0] * N
 
 
@@ -65,6 +66,7 @@ def test_fresh_examples_are_no_nearer_than_held_out_ones(fresh: Memorization) ->
     # An example's nearest other is as far away as a fresh example's, in the mean over rows that are often the nearest.
     assert 0.4 < found["authenticity"] < 0.8
     assert found["nearest_ratio"] == pytest.approx(1, abs=3 * fresh.estimates["nearest_ratio"].standard_error)
+    assert found["tail_share"] == pytest.approx(0.01, abs=3 * fresh.estimates["tail_share"].standard_error)
     assert abs(fresh.data_copying) < 2
 
 
@@ -74,6 +76,9 @@ def test_some_copies_among_fresh_examples_are_the_closest_ones(train: Tensor, he
     assert sorted(found.closeness_S.argsort()[:20].tolist()) == list(range(20))
     assert found.nearest_train_S[:20].tolist() == list(range(20))
     assert abs(found.data_copying) < 3
+    # What the mean over all samples does not show, the tail does.
+    assert _values(found)["nearest_ratio"] > 0.9
+    assert 20 / N <= _values(found)["tail_share"] < 30 / N
 
 
 def test_noise_far_away_is_underfitting_and_no_copy(train: Tensor, held_out: Tensor) -> None:
@@ -81,6 +86,7 @@ def test_noise_far_away_is_underfitting_and_no_copy(train: Tensor, held_out: Ten
     assert noise.data_copying > 3
     assert _values(noise)["authenticity"] == 1
     assert _values(noise)["nearest_ratio"] > 2
+    assert _values(noise)["tail_share"] == 0
 
 
 def test_closeness_is_the_distance_over_that_to_the_next_training_image(fresh: Memorization, train: Tensor) -> None:
@@ -99,6 +105,43 @@ def test_the_ratio_can_be_done_by_hand_with_its_influences() -> None:
     assert found.value == pytest.approx(2 / 3)
     assert found.by_sample_S.tolist() == pytest.approx([-1 / 3, -1 / 3, 2 / 3])
     assert found.by_real_N.tolist() == pytest.approx([2 / 9, -2 / 9])
+
+
+def test_the_tail_share_can_be_done_by_hand_with_its_influences() -> None:
+    train, held_out = torch.tensor([[0.0], [-1000.0]]), 1 + torch.arange(199.0)[:, None]
+    # Of 199 distances, the second is the first percentile, and the fourth is the second one. A sample that is as far
+    # away as that is not nearer.
+    found = memorization(torch.tensor([[0.5], [1.5], [2.0], [9.0]]), train, held_out).estimates["tail_share"]
+    assert found.value == 0.5
+    assert found.by_sample_S.tolist() == [0.5, 0.5, -0.5, -0.5]
+    share = 2 / 199
+    assert found.by_real_N.tolist() == pytest.approx([25 * (share - 1)] * 2 + [25 * share] * 197)
+
+
+def test_of_few_held_out_examples_the_tail_begins_at_the_nearest() -> None:
+    train, held_out = torch.tensor([[0.0], [-1000.0]]), 2 + torch.arange(10.0)[:, None]
+    found = memorization(torch.tensor([[1.0], [2.0], [2.5], [9.0]]), train, held_out).estimates["tail_share"]
+    assert found.value == 0.25
+
+
+def test_copies_far_below_the_threshold_do_not_depend_on_it(train: Tensor, held_out: Tensor) -> None:
+    some = torch.cat([train[:200] + 1e-3 * _gaussian(200, seed=3), 9 + _gaussian(200, seed=4)])
+    found = memorization(some, train, held_out).estimates["tail_share"]
+    assert found.value == 0.5
+    assert found.by_real_N.tolist() == [0.0] * N
+
+
+def test_the_standard_error_of_the_tail_share_holds_the_noise_of_its_threshold(train: Tensor) -> None:
+    found = [
+        memorization(_gaussian(N, seed=100 + i), train, _gaussian(N, seed=500 + i)).estimates["tail_share"]
+        for i in range(40)
+    ]
+    values = np.array([one.value for one in found])
+    assert values.mean() == pytest.approx(0.01, abs=0.004)
+    errors = np.mean([one.standard_error for one in found])
+    assert 0.6 * values.std() < errors < 1.6 * values.std()
+    # From the samples alone it would be shorter.
+    assert errors > 1.1 * (0.01 * 0.99 / N) ** 0.5
 
 
 def test_influences_have_a_mean_of_zero_and_one_entry_an_image(fresh: Memorization) -> None:

@@ -73,7 +73,7 @@ def test_the_figures_of_each_arm_are_logged_under_its_name_with_its_difference_f
     assert of_lds["fid_low"] < of_lds["fid"] < of_lds["fid_high"]
     assert of_lds["fid_minus_control"] == pytest.approx(0.5)
     assert of_lds["fid_p"] == results.against_control["lds", "fid"].p_corrected
-    assert {"density", "coverage", "nearest_ratio"} <= set(of_lds)
+    assert {"density", "coverage", "nearest_ratio", "tail_share"} <= set(of_lds)
     assert {name.split("/")[1] for name in own.metrics} == set(results.test)
     assert not any("minus_control" in name for name in own.metrics if name.startswith("eval/control/"))
 

@@ -37,7 +37,7 @@ def inputs(digits: GivenRun) -> dict[str, GivenRun]:
 
 
 def _evaluated(fid: float, ratio: float, part: str = "select") -> GivenRun:
-    figures = {"fid": fid, "nearest_ratio": ratio, "coverage": 0.5, "density": 1.0}
+    figures = {"fid": fid, "nearest_ratio": ratio, "tail_share": 0.0, "coverage": 0.5, "density": 1.0}
     intervals = dict.fromkeys(figures, (0.0, 9.0))
     evaluation = an_evaluation(part=part, metrics=figures, intervals=intervals)
     return GivenRun("evaluate", {"evaluation_select": evaluation})

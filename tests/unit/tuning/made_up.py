@@ -26,6 +26,7 @@ class MadeUpBench:
         10 + abs(float(values.get("sigma_multiplier", 4.0)) - 1) + seed
     )
     ratio: float = 1.2
+    tail_share: float = 0.0
     calls: int = 0
 
     def try_out(
@@ -35,7 +36,12 @@ class MadeUpBench:
         if self.error is not None:
             raise self.error
         time.sleep(self.seconds * random.random())
-        found = {"fid": self.fid(values, seed), "coverage": 0.5, "nearest_ratio": self.ratio}
+        found = {
+            "fid": self.fid(values, seed),
+            "coverage": 0.5,
+            "nearest_ratio": self.ratio,
+            "tail_share": self.tail_share,
+        }
         if on_the_way is not None:
             for part in range(1, PARTS):
                 on_the_way(part, {**found, "fid": found["fid"] + 1 - part / PARTS})

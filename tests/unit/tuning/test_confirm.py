@@ -6,14 +6,14 @@ from tuning.space import read_space
 from tuning.study import finished
 
 
-def _add(study: optuna.Study, values: list[float], ratio: float, **params: object) -> None:
+def _add(study: optuna.Study, values: list[float], ratio: float, tail: float = 0.0, **params: object) -> None:
     by_name = {one.name: one.distribution for one in read_space("sampling").parameters}
     study.add_trial(
         create_trial(
             values=values,
             params=params,
             distributions={name: by_name[name] for name in params},
-            user_attrs={"nearest_ratio": ratio},
+            user_attrs={"beyond_limits": {"nearest_ratio": 1 - ratio, "tail_share": tail - 0.02}},
         )
     )
 
@@ -24,6 +24,7 @@ def test_leaders_are_the_best_that_do_not_copy_each_once() -> None:
     _add(study, [3.0], 1.1, sampler="density")
     _add(study, [2.0], 1.0, sampler="mixture")
     _add(study, [2.0], 1.0, sampler="mixture")
+    _add(study, [0.5], 1.3, 0.03, sampler="density")
     _add(study, [9.0], 1.3, sampler="prior")
     assert [trial.value for trial in leaders(study, 2)] == [2.0, 3.0]
     assert [trial.value for trial in leaders(study, 9)] == [2.0, 3.0, 9.0]

@@ -164,8 +164,11 @@ def test_a_stopped_trial_is_tried_again_by_who_goes_on(
     assert any(trial.params == stopped.params for trial in finished(again.study))
 
 
-def test_samples_that_copy_do_not_lead(make_worker: MakeWorker, study_config: TuneConfig) -> None:
-    worker = make_worker(study_config, ratio=0.5)
+@pytest.mark.parametrize("copies", [{"ratio": 0.5}, {"tail_share": 0.5}])
+def test_samples_that_copy_do_not_lead(
+    make_worker: MakeWorker, study_config: TuneConfig, copies: dict[str, float]
+) -> None:
+    worker = make_worker(study_config, **copies)
     worker.work()
     with pytest.raises(ValueError, match="feasible"):
         assert worker.study.best_trial

@@ -9,7 +9,7 @@ from lds_mlflow.metrics import Limits, decide
 from lds_mlflow.values import Evaluation
 from tests.conftest import an_evaluation
 
-LIMITS = Limits(coverage_loss=0.02, share_gap_gain=0.02, least_nearest_ratio=1.0)
+LIMITS = Limits(coverage_loss=0.02, share_gap_gain=0.02, least_nearest_ratio=1.0, most_tail_share=0.02)
 NAMES = ("fid", "coverage", "class_share_gap_corrected")
 N = 400
 
@@ -17,7 +17,7 @@ N = 400
 def _evaluation(figures: Mapping[str, float] | None = None, *, part: str = "select", spread: float = 1.0) -> Evaluation:
     """An evaluation whose figures have a standard error of about spread / 20 from the samples alone."""
     metrics = {"fid": 10.0, "fid_infinity": 9.0, "coverage": 0.8, "class_share_gap_corrected": 0.05}
-    metrics |= {"nearest_ratio": 1.1} | dict(figures or {})
+    metrics |= {"nearest_ratio": 1.1, "tail_share": 0.01} | dict(figures or {})
     influence = torch.randn(N, generator=torch.Generator().manual_seed(int(1000 * metrics["fid"]))).double() * spread
     by_sample = {name: influence - influence.mean() for name in NAMES}
     by_real = {name: torch.zeros(N, dtype=torch.float64) for name in NAMES}
@@ -34,7 +34,7 @@ def test_who_is_clearly_better_and_loses_nothing_is_promoted() -> None:
     promotes, failed, sentence = _decide(_evaluation({"fid": 8.0, "fid_infinity": 7.0}), _evaluation())
     assert (promotes, failed) == (True, set())
     assert "FID 8 against 10 (-2, " in sentence
-    assert sentence.count(";") == 3
+    assert sentence.count(";") == 4
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,7 @@ def test_who_is_clearly_better_and_loses_nothing_is_promoted() -> None:
         ({"fid": 8.0, "fid_infinity": 9.5}, "fid"),
         ({"fid": 8.0, "fid_infinity": 7.0, "coverage": 0.77}, "coverage"),
         ({"fid": 8.0, "fid_infinity": 7.0, "nearest_ratio": 0.99}, "nearest_ratio"),
+        ({"fid": 8.0, "fid_infinity": 7.0, "tail_share": 0.035}, "tail_share"),
         ({"fid": 8.0, "fid_infinity": 7.0, "class_share_gap_corrected": 0.08}, "class_share_gap_corrected"),
     ],
 )
@@ -71,6 +72,14 @@ def test_a_loss_within_the_limits_is_none() -> None:
 def test_the_first_champion_has_but_to_keep_its_distance() -> None:
     assert _decide(_evaluation(), None)[0]
     assert _decide(_evaluation({"nearest_ratio": 0.9}), None)[:2] == (False, {"nearest_ratio"})
+    assert _decide(_evaluation({"tail_share": 0.1}), None)[:2] == (False, {"tail_share"})
+
+
+def test_the_tail_is_said_with_the_number_of_samples_and_with_what_chance_allows() -> None:
+    few = an_evaluation(part="select", n_samples=20, metrics={"nearest_ratio": 1.1, "tail_share": 0.05})
+    promotes, _, sentence = _decide(few, None)
+    assert promotes
+    assert sentence.endswith("Tail share 0.05 of 20 samples (at most 0.02 is allowed, 0.0829 with chance)")
 
 
 def test_another_figure_may_be_asked_for() -> None:
@@ -84,14 +93,14 @@ def test_without_classes_nothing_is_asked_of_their_balance() -> None:
         an_evaluation(
             part="select",
             n_samples=N,
-            metrics={"fid": fid, "fid_infinity": fid, "coverage": 0.8, "nearest_ratio": 1.1},
+            metrics={"fid": fid, "fid_infinity": fid, "coverage": 0.8, "nearest_ratio": 1.1, "tail_share": 0.0},
             by_real={name: torch.zeros(N, dtype=torch.float64) for name in NAMES[:2]},
             by_sample={name: torch.linspace(-1, 1, N).double() for name in NAMES[:2]},
         )
         for fid in (8.0, 10.0)
     )
     decision = decide(candidate, champion, figure="fid", limits=LIMITS, replicates=1000)
-    assert [limit.name for limit in decision.limits] == ["fid", "coverage", "nearest_ratio"]
+    assert [limit.name for limit in decision.limits] == ["fid", "coverage", "nearest_ratio", "tail_share"]
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -102,6 +111,6 @@ def test_the_test_part_decides_nothing(which: int) -> None:
 
 
 def test_figures_of_other_examples_are_not_compared() -> None:
-    other = an_evaluation(part="select", held_out_digest="other", metrics={"nearest_ratio": 1.0})
+    other = an_evaluation(part="select", held_out_digest="other", metrics={"nearest_ratio": 1.0, "tail_share": 0.0})
     with pytest.raises(DataError, match="held-out examples"):
         decide(_evaluation(), other, figure="fid", limits=LIMITS)

@@ -1,13 +1,19 @@
+import numpy as np
 import pytest
 
+from lds_mlflow.choices.figures import COPIES
 from lds_mlflow.errors import ProtocolError
-from lds_mlflow.metrics import preferred, preferred_over_seeds
+from lds_mlflow.metrics import is_too_near, preferred, preferred_over_seeds
+from lds_mlflow.metrics.judgement.preference import allowed_tail_share, beyond_limits
 from lds_mlflow.values import Evaluation
 from tests.conftest import an_evaluation
 
 
-def _found(fid: float, *, ratio: float = 1.2, coverage: float = 0.8, part: str = "select") -> Evaluation:
-    return an_evaluation(metrics={"fid": fid, "nearest_ratio": ratio, "coverage": coverage}, part=part)
+def _found(
+    fid: float, *, ratio: float = 1.2, tail: float = 0.0, coverage: float = 0.8, part: str = "select", n: int = 400
+) -> Evaluation:
+    metrics = {"fid": fid, "nearest_ratio": ratio, "tail_share": tail, "coverage": coverage}
+    return an_evaluation(metrics=metrics, part=part, n_samples=n)
 
 
 def test_the_lowest_fid_is_preferred() -> None:
@@ -16,6 +22,30 @@ def test_the_lowest_fid_is_preferred() -> None:
 
 def test_copies_are_not_preferred_however_low_their_fid() -> None:
     assert preferred({"prior": _found(3), "copies": _found(1, ratio=0.99)}) == "prior"
+
+
+def test_a_few_near_copies_among_many_samples_are_too_many() -> None:
+    some = _found(1, ratio=1.5, tail=0.035)
+    assert preferred({"prior": _found(3), "near-copies": some}) == "prior"
+    assert preferred({"prior": _found(3), "as real ones": _found(1, tail=0.02)}) == "as real ones"
+
+
+@pytest.mark.parametrize(("tail", "n", "copies"), [(0.05, 20, False), (0.1, 20, True), (0.022, 20_000, True)])
+def test_the_more_samples_the_less_is_chance(tail: float, n: int, copies: bool) -> None:
+    assert is_too_near(_found(1, tail=tail, n=n)) is copies
+
+
+def test_the_chance_is_that_of_real_examples() -> None:
+    generator, n = np.random.default_rng(0), 1000
+    ranks = np.sort(generator.random((2000, n)), axis=1)
+    shares = generator.binomial(n, np.quantile(ranks, 0.01, axis=1, method="weibull")) / n
+    assert allowed_tail_share(0.01, n) == pytest.approx(0.01 + 2 * shares.std(), rel=0.05)
+
+
+def test_how_far_beyond_the_limits_is_said_by_figure() -> None:
+    beyond = beyond_limits({"nearest_ratio": 0.75, "tail_share": 0.0}, 1000)
+    assert beyond == {"nearest_ratio": 0.25, "tail_share": -allowed_tail_share(0.02, 1000)}
+    assert set(beyond) == set(COPIES)
 
 
 def test_of_copies_alone_the_farthest_are_preferred() -> None:
@@ -27,9 +57,9 @@ def test_over_seeds_means_count() -> None:
     assert preferred_over_seeds(arms, "control") == "steady"
 
 
-@pytest.mark.parametrize("loses", [{"coverage": 0.7}, {"ratio": 0.9}])
+@pytest.mark.parametrize("loses", [{"coverage": 0.7}, {"ratio": 0.9}, {"tail": 0.04}])
 def test_an_arm_that_loses_coverage_or_copies_is_not_preferred(loses: dict[str, float]) -> None:
-    loser = _found(1, ratio=loses.get("ratio", 1.2), coverage=loses.get("coverage", 0.8))
+    loser = _found(1, ratio=loses.get("ratio", 1.2), tail=loses.get("tail", 0), coverage=loses.get("coverage", 0.8))
     arms = {"control": [_found(3), _found(3)], "arm": [loser, loser]}
     assert preferred_over_seeds(arms, "control") == "control"
 

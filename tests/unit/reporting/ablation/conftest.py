@@ -24,6 +24,7 @@ def arm(fid: float, *, coverage: float = 0.8, density: float = 1.0, women: float
             "coverage": coverage + wobble,
             "class_share_gap_corrected": 0.1,
             "nearest_ratio": 1.2,
+            "tail_share": 0.005,
             "vendi": 5.0,
         }
         shares = {"class_share_corrected/Female": women + wobble, "train_class_share/Female": 0.5}
