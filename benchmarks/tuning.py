@@ -35,6 +35,7 @@ import optuna
 from optuna.trial import TrialState
 from optuna_integration.mlflow import MLflowCallback
 
+from lds_mlflow.choices.figures import COPIES
 from lds_mlflow.config import NO_RUN, parse_all
 from lds_mlflow.entry.points import ENTRY_POINTS
 from lds_mlflow.machine.interrupts import Interruption
@@ -43,7 +44,6 @@ from lds_mlflow.tracking import Tracker, tags
 from tuning.bench import Bench, Costs
 from tuning.entry import TUNE
 from tuning.space import read_space
-from tuning.study import CONSTRAINT
 
 __all__ = ["main"]
 
@@ -160,7 +160,7 @@ def _by_callback(settings: Mapping[str, Any], n: int) -> tuple[float, str]:
     parent = tracker.begin("callback", parent=None, values={})
     runner = Pipeline(parse_all(TUNE.configs, settings), tracker, Interruption(), lambda line: None).runner
     bench, space = (
-        Bench(runner, parent.id, ("fid", CONSTRAINT)),
+        Bench(runner, parent.id, ("fid", *COPIES)),
         read_space("augmentation", f"augment_run=auto, {_RANGES}"),
     )
     bench.basis(0)
