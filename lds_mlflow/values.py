@@ -278,6 +278,27 @@ class LatentDistribution(_Value):
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration(_Value):
+    """The bandwidth of the latent density that was found by samples of a model against the part select.
+
+    Attributes:
+        multiple: The bandwidth as a multiple of that by the draft's rule.
+        sigma: The bandwidth, in latent units.
+        qualifies: Whether its samples are no copies; if no multiple's are, the multiple is 1.
+        n_samples: How many samples of each multiple were measured, and as many held-out examples.
+        extractor: Name and digest of the feature extractor.
+        curve: Figures by name, one value for every multiple in the order of `multiple`, which is one of the names.
+    """
+
+    multiple: float
+    sigma: float
+    qualifies: bool
+    n_samples: int
+    extractor: str
+    curve: dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation(_Value):
     """What was measured of one set of samples against held-out images.
 

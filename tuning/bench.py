@@ -17,6 +17,7 @@ from lds_mlflow.models import Autoencoder, Codec, Trainable
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, first_sample_of, shared_runs
 from lds_mlflow.recipes import Ingredients, make_augmentation
+from lds_mlflow.recipes.calibration import calibrate
 from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured
 from lds_mlflow.recipes.models import codec_of
@@ -169,7 +170,9 @@ class Bench:
         with torch.no_grad():
             codec = Codec(model, domain_of(basis.train.domain).scale)
             posterior = codec.encode(basis.train.examples_N)
-            samples = generator_as_configured(config, config.sampler, codec, posterior).samples(range(first, first + n))
+            calibration = calibrate(codec, posterior, basis.yardstick) if config.is_calibrated else None
+            generator = generator_as_configured(config, config.sampler, codec, posterior, calibration)
+            samples = generator.samples(range(first, first + n))
         costs.sampling += monotonic() - started
         return basis.yardstick.measure(samples, self.measured), samples
 

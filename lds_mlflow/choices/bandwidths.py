@@ -3,7 +3,15 @@
 from lds_mlflow.choices.choice import Choice
 from lds_mlflow.errors import ConfigError
 
-__all__ = ["BANDWIDTHS", "DRAFTS_BANDWIDTH", "LARGEST_WIDTH", "SMALLEST_WIDTH", "WIDTHS", "parse_bandwidth"]
+__all__ = [
+    "BANDWIDTHS",
+    "CALIBRATED",
+    "DRAFTS_BANDWIDTH",
+    "LARGEST_WIDTH",
+    "SMALLEST_WIDTH",
+    "WIDTHS",
+    "parse_bandwidth",
+]
 
 SMALLEST_WIDTH, LARGEST_WIDTH = 1e-15, 1e15
 """The range of a width. Beyond it, the log LDS of latents of an ordinary size leaves the range of float32."""
@@ -13,6 +21,9 @@ WIDTHS = f"a number from {SMALLEST_WIDTH:g} to {LARGEST_WIDTH:g}"
 
 DRAFTS_BANDWIDTH = "norm/5"
 """The draft's rule (section 3.2), and the default everywhere."""
+
+CALIBRATED = "calibrated"
+"""Not a rule but a measurement: the step `calibrate` finds a multiple of the draft's rule by samples of a model."""
 
 BANDWIDTHS = {
     DRAFTS_BANDWIDTH: Choice("a fifth of the mean norm, as in the draft", "lds_mlflow.latent.bandwidth:norm_fifth"),
@@ -33,6 +44,14 @@ def parse_bandwidth(rule: str) -> float | None:
     """
     if rule in BANDWIDTHS:
         return None
+    if rule == CALIBRATED:
+        raise ConfigError(
+            "sigma",
+            found=f"{CALIBRATED}, which takes samples of a model to measure",
+            expected=f"one of {', '.join(BANDWIDTHS)}, or {WIDTHS}",
+            remedy="The command calibrate measures the width for a model, and sampler_sigma=calibrated uses it. Here, "
+            "give the number that the command has found.",
+        )
     try:
         number = float(rule)
     except ValueError:

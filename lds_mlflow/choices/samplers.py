@@ -20,9 +20,11 @@ class SamplerChoice(Choice):
 
     Attributes:
         draws: Where the function is that draws latents from its distribution, a generator each.
+        can_be_calibrated: Whether its bandwidth can be the one that the step `calibrate` finds.
     """
 
     draws: str = "lds_mlflow.samplers.mixtures:draw_mixture"
+    can_be_calibrated: bool = False
 
 
 SAMPLERS = {
@@ -41,6 +43,7 @@ SAMPLERS = {
         "the latent density",
         "lds_mlflow.samplers.mixtures:latent_density",
         {"z_ND": "z_ND", "sigma": "sampler_sigma"},
+        can_be_calibrated=True,
     ),
     "interpolants": SamplerChoice(
         "interpolants of neighbours that are as dense as training latents",

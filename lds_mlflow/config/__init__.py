@@ -13,7 +13,9 @@ from lds_mlflow.config.comparison import CompareConfig, named_runs
 from lds_mlflow.config.data import DataConfig
 from lds_mlflow.config.encoding import EncodeConfig
 from lds_mlflow.config.judgement import (
+    CalibrateConfig,
     EvaluateConfig,
+    FeatureSettings,
     PromoteConfig,
     RegisterConfig,
     SampleConfig,
@@ -29,6 +31,7 @@ __all__ = [
     "NO_RUN",
     "AblateConfig",
     "AugmentConfig",
+    "CalibrateConfig",
     "ClassifierConfig",
     "CompareConfig",
     "Configs",
@@ -37,6 +40,7 @@ __all__ = [
     "DryRunConfig",
     "EncodeConfig",
     "EvaluateConfig",
+    "FeatureSettings",
     "FinetuneConfig",
     "FitConfig",
     "Options",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from lds_mlflow.choices import phrases
-from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
+from lds_mlflow.choices.bandwidths import CALIBRATED, DRAFTS_BANDWIDTH
 from lds_mlflow.choices.extractors import CLASSIFIER, EXTRACTORS
 from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO, MOST_TAIL_SHARE, PROMOTABLE
 from lds_mlflow.choices.samplers import SAMPLERS
@@ -24,10 +24,12 @@ from lds_mlflow.config.base import (
     StepConfig,
 )
 from lds_mlflow.config.choice import ChoiceOf
-from lds_mlflow.config.sigma import Sigma
+from lds_mlflow.config.sigma import SamplerSigma
 
 __all__ = [
+    "CalibrateConfig",
     "EvaluateConfig",
+    "FeatureSettings",
     "PromoteConfig",
     "RegisterConfig",
     "SampleConfig",
@@ -41,8 +43,8 @@ RegisteredModel = Annotated[str, Field(pattern=r"^[^/:]+$")]
 class SamplerSettings(StepConfig):
     """Parameters of the samplers."""
 
-    sampler_sigma: Sigma = DRAFTS_BANDWIDTH
-    """Bandwidth of the samplers density and interpolants: a rule of the parameter sigma, or a number."""
+    sampler_sigma: SamplerSigma = DRAFTS_BANDWIDTH
+    """Bandwidth of the samplers density and interpolants: calibrated, a rule of the parameter sigma, or a number."""
 
     sampler_components: Count = 20
     """Number of Gaussians in the sampler mixture."""
@@ -54,21 +56,17 @@ class SamplerConfig(SamplerSettings):
     sampler: Declared[Annotated[str, ChoiceOf(phrases(SAMPLERS))]] = "density"
     """What latents are drawn from."""
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the bandwidth is the one that the step `calibrate` finds."""
+        return self.sampler_sigma == CALIBRATED and SAMPLERS[self.sampler].can_be_calibrated
 
-class EvaluateConfig(SamplerConfig):
-    """Measure a model's samples against held-out images: distances, neighbours, memorization and class balance."""
+
+class FeatureSettings(StepConfig):
+    """Parameters of the features by which samples are judged."""
 
     classifier_run: OptionalRunReference = "auto"
     """Run of the step classifier; auto finds or makes one, none measures no class shares."""
-
-    model_run: RunReference = "auto"
-    """Run of finetune or train whose model is used; auto takes that of finetune."""
-
-    part: Declared[Literal["test", "select"]] = "test"
-    """Held-out part: select for choosing between models, test for judging them, by which nothing may be chosen."""
-
-    samples: CountOrAll = 0
-    """Number of samples to draw; 0 draws as many as there are held-out images."""
 
     k_neighbours: Count = 5
     """Number of nearest neighbours for precision, recall, density and coverage."""
@@ -81,12 +79,6 @@ class EvaluateConfig(SamplerConfig):
 
     program_resolution: Pixels = 0
     """Side in pixels to which images are resized for the program; 0 keeps their size."""
-
-    sample_seed: Seed = 0
-    """Seed of the first sample; every further sample has the next seed."""
-
-    bootstrap_replicates: Replicates = 10_000
-    """Number of bootstrap replicates for confidence intervals."""
 
     @field_validator("features")
     @classmethod
@@ -113,6 +105,32 @@ class EvaluateConfig(SamplerConfig):
         if value and info.data.get("features") not in takers:
             raise ValueError(f"should be 0 where features is not {' or '.join(takers)}")
         return value
+
+
+class CalibrateConfig(FeatureSettings):
+    """Find the bandwidth of the sampler density whose samples of a model are near to the images but no copies."""
+
+    model_run: RunReference = "auto"
+    """Run of finetune or train whose model is used; auto takes that of finetune."""
+
+
+class EvaluateConfig(FeatureSettings, SamplerConfig):
+    """Measure a model's samples against held-out images: distances, neighbours, memorization and class balance."""
+
+    model_run: RunReference = "auto"
+    """Run of finetune or train whose model is used; auto takes that of finetune."""
+
+    part: Declared[Literal["test", "select"]] = "test"
+    """Held-out part: select for choosing between models, test for judging them, by which nothing may be chosen."""
+
+    samples: CountOrAll = 0
+    """Number of samples to draw; 0 draws as many as there are held-out images."""
+
+    sample_seed: Seed = 0
+    """Seed of the first sample; every further sample has the next seed."""
+
+    bootstrap_replicates: Replicates = 10_000
+    """Number of bootstrap replicates for confidence intervals."""
 
 
 class RegisterConfig(SamplerSettings):

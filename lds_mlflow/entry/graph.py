@@ -7,6 +7,7 @@ from typing import Any
 from lds_mlflow.config import (
     AblateConfig,
     AugmentConfig,
+    CalibrateConfig,
     ClassifierConfig,
     CompareConfig,
     DataConfig,
@@ -121,6 +122,7 @@ MODELS = Input("runs", ("evaluate", "finetune", "train"))
 _DATA = Input("data_run", ("data",))
 _BEGUN_WITH = Input("train_run", ("train", "finetune"), stands_for="train")
 _MODEL = Input("model_run", ("finetune", "train"))
+_CLASSIFIER = Input("classifier_run", ("classifier",))
 
 _VARIED_BY_ARMS = {name for arm in ARMS.values() for changes in (arm.augment, arm.finetune) for name in changes or {}}
 _OF_OTHER_RULES = {"combine", "tau", "mass", "clusters"}
@@ -141,7 +143,8 @@ STEPS: dict[str, Step] = {
             settles=REGISTERING | {"model_run", "part"},
         ),
         Step("classifier", ClassifierConfig, (_DATA,)),
-        Step("evaluate", EvaluateConfig, (Input("classifier_run", ("classifier",)), _MODEL), judges=_by_the_test_part),
+        Step("calibrate", CalibrateConfig, (_CLASSIFIER, _MODEL)),
+        Step("evaluate", EvaluateConfig, (_CLASSIFIER, _MODEL), makes=("calibrate",), judges=_by_the_test_part),
         Step(COMPARE, CompareConfig, (MODELS,), of_several=True, ordered=True, judges=_always),
         Step(REGISTER, RegisterConfig, (_MODEL,), makes=("evaluate",), settles=frozenset({"part", "sampler"})),
         Step(
@@ -159,7 +162,7 @@ STEPS: dict[str, Step] = {
                 }
             ),
         ),
-        Step("sample", SampleConfig, (_MODEL,)),
+        Step("sample", SampleConfig, (_MODEL,), makes=("calibrate",)),
     )
 }
 

@@ -91,7 +91,7 @@ ENTRY_POINTS: dict[str, EntryPoint] = {
         EntryPoint(
             PROMOTE,
             str(PromoteConfig.__doc__),
-            (Options, *configs_of(("classifier", "evaluate")), PromoteConfig),
+            (Options, *configs_of(("classifier", "calibrate", "evaluate")), PromoteConfig),
             REFERENCES | _DRAWN_AS_REGISTERED,
         ),
         EntryPoint(SERVE, str(ServeConfig.__doc__), (ServeConfig,)),

@@ -12,6 +12,7 @@ from lds_mlflow.pictures.charts import (
     score_chart,
 )
 from lds_mlflow.pictures.evaluation_charts import (
+    calibration_chart,
     corrected_share_chart,
     decile_chart,
     difference_chart,
@@ -24,6 +25,7 @@ __all__ = [
     "REAL_EXAMPLES",
     "Interval",
     "alpha_chart",
+    "calibration_chart",
     "census_chart",
     "comparison_chart",
     "corrected_share_chart",

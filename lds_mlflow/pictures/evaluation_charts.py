@@ -14,6 +14,7 @@ from matplotlib.ticker import PercentFormatter
 from lds_mlflow.pictures.charts import BLUE, GREY, ORANGE, REAL_EXAMPLES, Interval
 
 __all__ = [
+    "calibration_chart",
     "corrected_share_chart",
     "decile_chart",
     "difference_chart",
@@ -30,6 +31,29 @@ _NAME_WIDTH = 34
 _NAME_LINES = 2
 _PANEL_COLUMNS = 3
 _ROW_INCHES = 0.4
+
+
+def calibration_chart(curve: Mapping[str, Sequence[float]], titles: Mapping[str, str], chosen: float) -> Figure:
+    """Draws figures of samples over the multiple of the bandwidth that they were drawn with.
+
+    Args:
+        curve: Figures by name, one value for every one of the values of `multiple`.
+        titles: The titles of the figures to draw, by name.
+        chosen: The multiple to mark.
+    """
+    rows = ceil(len(titles) / _PANEL_COLUMNS)
+    figure = Figure(figsize=(4 * _PANEL_COLUMNS, 3 * rows), layout="constrained")
+    panels = figure.subplots(rows, _PANEL_COLUMNS, squeeze=False).flatten().tolist()
+    multiples = curve["multiple"]
+    for axes, (name, title) in zip(panels, titles.items(), strict=False):
+        axes.plot(multiples, curve[name], "o-", color=BLUE, markersize=4)
+        axes.plot(chosen, curve[name][multiples.index(chosen)], "D", color=ORANGE, markersize=8)
+        axes.set(xlabel="multiple of the bandwidth norm/5", ylabel=title)
+        axes.grid(alpha=0.3)
+    for axes in panels[len(titles) :]:
+        axes.set_axis_off()
+    figure.suptitle(f"Samples of the latent density by bandwidth: {chosen:g} times norm/5 is chosen (orange)")
+    return figure
 
 
 def tradeoff_chart(points: Mapping[str, tuple[Interval, Interval]], floor: tuple[float, float]) -> Figure:

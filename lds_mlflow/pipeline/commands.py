@@ -3,12 +3,22 @@
 from collections.abc import Callable
 
 from lds_mlflow.choices.figures import COMPARED
-from lds_mlflow.config import NO_MODEL, AblateConfig, CompareConfig, Configs, RegisterConfig, StepConfig
+from lds_mlflow.config import (
+    NO_MODEL,
+    AblateConfig,
+    CompareConfig,
+    Configs,
+    EvaluateConfig,
+    RegisterConfig,
+    SampleConfig,
+    StepConfig,
+)
 from lds_mlflow.entry.graph import COMPARE, REFERENCES, REGISTER, STEPS
 from lds_mlflow.entry.points import MAIN, PROMOTE
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.pipeline.ablation_runs import inputs_of_ablate
+from lds_mlflow.pipeline.calibration_runs import inputs_of_samples
 from lds_mlflow.pipeline.dry_run import dry_run
 from lds_mlflow.pipeline.evaluation_runs import inputs_of_compare, inputs_of_register
 from lds_mlflow.pipeline.promotion import promote, promote_if_new
@@ -24,6 +34,8 @@ _GATHER: dict[type[StepConfig], Gather] = {
     CompareConfig: inputs_of_compare,
     RegisterConfig: inputs_of_register,
     AblateConfig: inputs_of_ablate,
+    EvaluateConfig: inputs_of_samples,
+    SampleConfig: inputs_of_samples,
 }
 
 

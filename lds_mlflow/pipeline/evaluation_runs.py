@@ -1,14 +1,16 @@
 """The runs that `compare` and `register` read: models, and their evaluations."""
 
+from lds_mlflow.choices.bandwidths import CALIBRATED
 from lds_mlflow.choices.samplers import PRIOR, SAMPLERS
-from lds_mlflow.config import AUTO, NO_MODEL, NO_RUN, CompareConfig, EvaluateConfig, RegisterConfig, named_runs
+from lds_mlflow.config import AUTO, NO_MODEL, NO_RUN, CompareConfig, RegisterConfig, named_runs
 from lds_mlflow.entry.graph import MODELS, REGISTER
 from lds_mlflow.errors import ConfigError
+from lds_mlflow.pipeline.calibration_runs import calibration_of, can_be_judged, takes_classifier
 from lds_mlflow.pipeline.runner import Runner, Runs
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import LatentDistribution
 
-__all__ = ["can_be_judged", "evaluate_model", "inputs_of_compare", "inputs_of_register", "takes_classifier"]
+__all__ = ["evaluate_model", "inputs_of_compare", "inputs_of_register"]
 
 
 def inputs_of_compare(runner: Runner, config: CompareConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
@@ -59,9 +61,11 @@ def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: 
 def inputs_of_register(runner: Runner, config: RegisterConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
     """Returns the model to register and, to choose its sampler, its evaluations by the select part, one per sampler."""
     found = runner.inputs(config, known, parent)
+    if config.sampler_sigma == CALIBRATED:
+        found |= calibration_of(runner, found, known, parent)
     if config.served_sampler != AUTO or not can_be_judged(runner, found["data"]):
         return found
-    settled = {**known, "data": found["data"]}
+    settled = {**known, "data": found["data"], **{name: found[name] for name in ("calibrate",) if name in found}}
     if takes_classifier(runner, found["data"]):
         settled["classifier"] = known.get("classifier") or runner.resolve("classifier", settled, parent=parent)
     for sampler in SAMPLERS:
@@ -78,20 +82,10 @@ def evaluate_model(
     """Returns the evaluation of a model, with changes to the command's configuration of it."""
     data = runner.upstream(model, "data", parent=parent)
     without = {} if takes_classifier(runner, data) else {"classifier_run": NO_RUN}
-    settled = {name: run for name, run in known.items() if name == "classifier"}
+    settled = {name: run for name, run in known.items() if name in ("classifier", "calibrate")}
     return runner.resolve(
         "evaluate", settled, parent=parent, label=label, changes={"model_run": model.id, **without, **changes}
     )
-
-
-def can_be_judged(runner: Runner, data: FinishedRun) -> bool:
-    """Says whether samples can be judged: by the classifier, if the examples have classes, or by other features."""
-    return data.metrics["data/classes"] > 0 or runner.configs[EvaluateConfig].features != "classifier"
-
-
-def takes_classifier(runner: Runner, data: FinishedRun) -> bool:
-    """Says whether samples are judged by the classifier: for their features, or for their classes."""
-    return data.metrics["data/classes"] > 0 or runner.configs[EvaluateConfig].features == "classifier"
 
 
 def _name(runner: Runner, run: FinishedRun, parent: str) -> str:

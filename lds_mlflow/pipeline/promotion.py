@@ -19,7 +19,8 @@ from lds_mlflow.config import NO_MODEL, PromoteConfig
 from lds_mlflow.entry.points import PROMOTE
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.metrics import Decision, Limit, Limits, decide
-from lds_mlflow.pipeline.evaluation_runs import can_be_judged, evaluate_model
+from lds_mlflow.pipeline.calibration_runs import can_be_judged
+from lds_mlflow.pipeline.evaluation_runs import evaluate_model
 from lds_mlflow.pipeline.records import Ending
 from lds_mlflow.pipeline.runner import Runner, Runs
 from lds_mlflow.reporting.comparison import comparison_report, comparison_table
@@ -176,11 +177,13 @@ def _evaluate(runner: Runner, label: str, version: Version, classifier: Runs, pa
     distribution = registered.load(LatentDistribution, "distribution")
     settings = {name: registered.params[name] for name in ("sampler_sigma", "sampler_components")}
     model = runner.upstream(registered, "model", parent=parent)
+    calibrated = [name for name in registered.inputs if name == "calibrate"]
+    known = {**classifier, **{name: runner.upstream(registered, name, parent=parent) for name in calibrated}}
     return evaluate_model(
         runner,
         f"{label}, version {version.number}, select",
         model,
-        classifier,
+        known,
         parent,
         part="select",
         samples=0,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lds_mlflow.config import NO_RUN
-from lds_mlflow.pipeline.evaluation_runs import evaluate_model, takes_classifier
+from lds_mlflow.pipeline.calibration_runs import takes_classifier
+from lds_mlflow.pipeline.evaluation_runs import evaluate_model
 from lds_mlflow.pipeline.runner import Runner, Runs
 from lds_mlflow.tracking import FinishedRun
 

@@ -1,21 +1,27 @@
-"""The feature extractor that the configuration of `evaluate` asks for."""
+"""The feature extractor that a configuration of `evaluate` or `calibrate` asks for."""
 
 from pathlib import Path
 
 from lds_mlflow.choices import call
 from lds_mlflow.choices.extractors import EXTRACTORS
-from lds_mlflow.config import EvaluateConfig
+from lds_mlflow.config import FeatureSettings
 from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError
+from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.metrics import CachedExtractor, Extractor, FeatureClassifier, ScaledExtractor
 from lds_mlflow.values import ExampleSet, ModelWeights
 
-__all__ = ["extractor_as_configured", "judge_as_extractor", "judge_of", "require_weights"]
+__all__ = ["extractor_as_configured", "judge_as_extractor", "judge_of", "outside_of", "require_weights"]
+
+
+def outside_of(config: FeatureSettings) -> str:
+    """Returns the digest of the weights or the program of an extractor, or "" where it has no file."""
+    return digest_of_file(Path(config.feature_weights)) if config.feature_weights else ""
 
 
 def extractor_as_configured(
-    config: EvaluateConfig,
+    config: FeatureSettings,
     judge: FeatureClassifier | None,
     train: ExampleSet,
     *,
@@ -44,7 +50,7 @@ def extractor_as_configured(
     return ScaledExtractor.fitted(kept, train.examples_N) if EXTRACTORS[config.features].is_scaled else kept
 
 
-def require_weights(config: EvaluateConfig, domain: str, device: str) -> None:
+def require_weights(config: FeatureSettings, domain: str, device: str) -> None:
     """Opens the weights or the program of a feature extractor, and downloads weights that are not there.
 
     Args:
@@ -61,7 +67,7 @@ def require_weights(config: EvaluateConfig, domain: str, device: str) -> None:
         _plain(config, None, device, ALONE)
 
 
-def _require_fit(config: EvaluateConfig, domain: str) -> None:
+def _require_fit(config: FeatureSettings, domain: str) -> None:
     if not EXTRACTORS[config.features].fits(domain):
         raise ConfigError(
             "features",
@@ -71,7 +77,7 @@ def _require_fit(config: EvaluateConfig, domain: str) -> None:
         )
 
 
-def _plain(config: EvaluateConfig, judge: FeatureClassifier | None, device: str, ranks: Ranks) -> Extractor:
+def _plain(config: FeatureSettings, judge: FeatureClassifier | None, device: str, ranks: Ranks) -> Extractor:
     known = {
         "file": Path(config.feature_weights) if config.feature_weights else None,
         "device": device,

@@ -4,15 +4,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from lds_mlflow.choices import call, look_up
+from lds_mlflow.choices.bandwidths import CALIBRATED, DRAFTS_BANDWIDTH
 from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import SamplerSettings
 from lds_mlflow.models import Codec, Posterior
 from lds_mlflow.samplers import Generator
+from lds_mlflow.tracking.context import Context
+from lds_mlflow.values import Calibration
 
-__all__ = ["generator_as_configured"]
+__all__ = ["calibration_in", "generator_as_configured"]
 
 
-def generator_as_configured(config: SamplerSettings, sampler: str, codec: Codec, posterior: Posterior) -> Generator:
+def calibration_in(context: Context) -> Calibration | None:
+    """Returns the bandwidth that a step was given, or None where it was given none."""
+    found = context.inputs.get("calibrate")
+    return None if found is None else found.load(Calibration, "calibration")
+
+
+def generator_as_configured(
+    config: SamplerSettings, sampler: str, codec: Codec, posterior: Posterior, calibration: Calibration | None = None
+) -> Generator:
     """Returns a model with the distribution that its latents are drawn from.
 
     Args:
@@ -21,6 +32,8 @@ def generator_as_configured(config: SamplerSettings, sampler: str, codec: Codec,
             `log_variance_ND` of the posterior.
         codec: The model.
         posterior: The posteriors of the training examples, [N, D].
+        calibration: The bandwidth that `sampler_sigma=calibrated` stands for. Without one, and for samplers that can't
+            be calibrated, that is the draft's.
 
     Raises:
         ConfigError: There is no such sampler.
@@ -29,9 +42,18 @@ def generator_as_configured(config: SamplerSettings, sampler: str, codec: Codec,
         "codec": codec,
         "z_ND": posterior.mean,
         "log_variance_ND": posterior.log_variance,
+        "sampler_sigma": _sigma(config, sampler, calibration),
     }
 
     def known(name: str) -> Any:
         return of_model[name] if name in of_model else getattr(config, name)
 
     return Generator(codec, call(look_up(SAMPLERS, sampler, "sampler"), known))
+
+
+def _sigma(config: SamplerSettings, sampler: str, calibration: Calibration | None) -> str:
+    if config.sampler_sigma != CALIBRATED:
+        return config.sampler_sigma
+    if calibration is None or not SAMPLERS[sampler].can_be_calibrated:
+        return DRAFTS_BANDWIDTH
+    return str(calibration.sigma)

@@ -1,19 +1,16 @@
 """Step `evaluate`: a model's samples against held-out images."""
 
-from pathlib import Path
-
 from lds_mlflow.choices.extractors import EXTRACTORS
 from lds_mlflow.choices.figures import FIGURES, HEADLINES
 from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.metrics import EvaluationSettings, FeatureClassifier, RealExamples, evaluate_samples
 from lds_mlflow.pictures import REAL_EXAMPLES
 from lds_mlflow.recipes.division import Division
-from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of, require_weights
+from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of, outside_of, require_weights
 from lds_mlflow.recipes.models import open_codec
-from lds_mlflow.recipes.samplers import generator_as_configured
+from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
 from lds_mlflow.reporting.evaluation import deciles_of_samples, report_of
 from lds_mlflow.samplers.mixtures import require_components
 from lds_mlflow.tracking import FinishedRun
@@ -25,7 +22,7 @@ __all__ = ["check", "outside", "run"]
 
 def outside(config: EvaluateConfig) -> str:
     """Returns the digest of the weights or the program that the step reads, or ""."""
-    return digest_of_file(Path(config.feature_weights)) if config.feature_weights else ""
+    return outside_of(config)
 
 
 def check(config: EvaluateConfig, division: Division, device: str) -> None:
@@ -58,7 +55,8 @@ def run(config: EvaluateConfig, context: Context) -> str:
     codec = open_codec(context.inputs["model"], train, device)
     n = _samples_wanted(config, len(held_out))
     posterior = codec.encode(train.examples_N, ranks=context.ranks)
-    generator = generator_as_configured(config, config.sampler, codec, posterior)
+    calibration = calibration_in(context)
+    generator = generator_as_configured(config, config.sampler, codec, posterior, calibration)
     z_SD = generator.latents(range(config.sample_seed, config.sample_seed + n))
     samples = codec.decode(z_SD, ranks=context.ranks)
     measured = evaluate_samples(

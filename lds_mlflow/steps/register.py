@@ -9,13 +9,13 @@ from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import NO_MODEL, RegisterConfig
 from lds_mlflow.metrics import preferred
 from lds_mlflow.recipes.models import codec_of
-from lds_mlflow.recipes.samplers import generator_as_configured
+from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
 from lds_mlflow.reporting.card import model_card
-from lds_mlflow.samplers import aggregate_gaussian, latent_density, prior_of
+from lds_mlflow.samplers import aggregate_gaussian, prior_of
 from lds_mlflow.serving.sampler import with_densities
 from lds_mlflow.tracking import register_sampler
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import Evaluation, ExampleSet, ModelWeights
+from lds_mlflow.values import Evaluation, ExampleSet, LatentDistribution, ModelWeights
 
 __all__ = ["run"]
 
@@ -36,7 +36,12 @@ def run(config: RegisterConfig, context: Context) -> str:
     weights = context.inputs["model"].load(ModelWeights, "model")
     codec = codec_of(weights, train, context.device)
     posterior = codec.encode(train.examples_N)
-    distribution = generator_as_configured(config, chosen, codec, posterior).distribution
+    calibration = calibration_in(context)
+
+    def drawn_by(sampler: str) -> LatentDistribution:
+        return generator_as_configured(config, sampler, codec, posterior, calibration).distribution
+
+    distribution = drawn_by(chosen)
     context.run.log_value(distribution, "distribution")
     source = context.inputs["model"]
     sentence = f"{source.step} {source.id[:8]}, with samples drawn from {distribution.name} ({why})"
@@ -51,7 +56,7 @@ def run(config: RegisterConfig, context: Context) -> str:
             "chosen": distribution,
             "prior": prior_of(codec),
             "aggregate": aggregate_gaussian(*posterior),
-            "density": with_densities(latent_density(posterior.mean, sigma=config.sampler_sigma)),
+            "density": with_densities(drawn_by("density")),
         },
         config.registered_model,
         description=card,

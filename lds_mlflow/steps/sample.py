@@ -7,7 +7,7 @@ from lds_mlflow.config import SampleConfig
 from lds_mlflow.domains import domain_of
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.models import open_codec
-from lds_mlflow.recipes.samplers import generator_as_configured
+from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
 from lds_mlflow.samplers.mixtures import require_components
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
@@ -28,7 +28,8 @@ def run(config: SampleConfig, context: Context) -> str:
     seeds = list(range(config.sample_seed, config.sample_seed + config.count))
     train = context.inputs["data"].load(ExampleSet, "train")
     domain, codec = domain_of(train.domain), open_codec(context.inputs["model"], train, context.device)
-    generator = generator_as_configured(config, config.sampler, codec, codec.encode(train.examples_N))
+    posterior = codec.encode(train.examples_N)
+    generator = generator_as_configured(config, config.sampler, codec, posterior, calibration_in(context))
     samples = generator.samples(seeds, truncation=config.truncation)
     with tempfile.TemporaryDirectory() as folder:
         for seed, sample in zip(seeds, samples, strict=True):

@@ -20,6 +20,7 @@ from lds_mlflow.choices.selections import SELECTIONS
 from lds_mlflow.config import (
     AblateConfig,
     AugmentConfig,
+    CalibrateConfig,
     ClassifierConfig,
     CompareConfig,
     DataConfig,
@@ -42,7 +43,7 @@ from lds_mlflow.metrics import Limits, compare_evaluations, decide
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured, training_as_configured
-from lds_mlflow.steps import augment, classifier, data, evaluate, sample
+from lds_mlflow.steps import augment, calibrate, classifier, data, evaluate, sample
 from lds_mlflow.training import FitHooks, fit
 from lds_mlflow.values import AugmentationSet, ExampleSet, LatentSet
 from tests.conftest import an_evaluation
@@ -144,6 +145,7 @@ def _only_parse(_config: Settings) -> None:
 MIXTURE = {"sampler": "mixture"}
 DRIVERS: dict[type[Settings], Callable[[Any], object]] = {
     AugmentConfig: _augment,
+    CalibrateConfig: lambda config: calibrate.run(config, AROUND),
     EvaluateConfig: _evaluate,
     SampleConfig: _sample,
     RegisterConfig: lambda config: _sample(SampleConfig(sampler_components=config.sampler_components, **MIXTURE)),
@@ -182,6 +184,7 @@ USED_WITH: dict[str, list[dict[str, Any]]] = {
 ALWAYS: dict[type[Settings], dict[str, Any]] = {
     TrainConfig: {"batch_size": 4},
     FinetuneConfig: {"batch_size": 4},
+    CalibrateConfig: {"k_neighbours": 3},
     EvaluateConfig: {"k_neighbours": 3},
     SampleConfig: {"count": 2},
 }

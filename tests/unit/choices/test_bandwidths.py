@@ -1,6 +1,6 @@
 import pytest
 
-from lds_mlflow.choices.bandwidths import BANDWIDTHS, parse_bandwidth
+from lds_mlflow.choices.bandwidths import BANDWIDTHS, CALIBRATED, parse_bandwidth
 from lds_mlflow.errors import ConfigError
 
 
@@ -19,3 +19,10 @@ def test_anything_else_is_refused_with_the_rules(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_bandwidth(text)
     assert all(rule in caught.value.expected for rule in BANDWIDTHS)
+
+
+def test_who_asks_for_the_calibrated_one_without_a_model_is_told_where_it_is_measured() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_bandwidth(CALIBRATED)
+    assert "samples of a model" in caught.value.found
+    assert "command calibrate" in caught.value.remedy

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lds_mlflow.choices.bandwidths import BANDWIDTHS, parse_bandwidth
-from lds_mlflow.config import AugmentConfig, parse
+from lds_mlflow.config import AugmentConfig, RegisterConfig, SampleConfig, Settings, parse
 from lds_mlflow.errors import ConfigError
 from tests.unit.config.problems import named, problems
 
@@ -42,3 +42,21 @@ def test_sigma_is_what_the_science_takes_for_it(sigma: str) -> None:
 def test_a_wrong_sigma_is_told_all_rules() -> None:
     (problem,) = problems((AugmentConfig,), {"sigma": "scot"})
     assert all(rule in problem for rule in BANDWIDTHS)
+
+
+@pytest.mark.parametrize("config", [SampleConfig, RegisterConfig])
+def test_samplers_may_have_a_calibrated_bandwidth(config: type[Settings]) -> None:
+    parse(config, {"sampler_sigma": "calibrated"})
+    with pytest.raises(ConfigError, match=r"should be calibrated, one of norm/5, .* or a number"):
+        parse(config, {"sampler_sigma": "calibratd"})
+
+
+def test_scores_of_candidates_may_not() -> None:
+    with pytest.raises(ConfigError, match=r"should be one of norm/5"):
+        parse(AugmentConfig, {"sigma": "calibrated"})
+
+
+@pytest.mark.parametrize(("sampler", "takes"), [("density", True), ("interpolants", False), ("prior", False)])
+def test_only_the_density_is_calibrated(sampler: str, takes: bool) -> None:
+    assert parse(SampleConfig, {"sampler": sampler, "sampler_sigma": "calibrated"}).is_calibrated is takes
+    assert not parse(SampleConfig, {"sampler": sampler, "sampler_sigma": "norm/5"}).is_calibrated

@@ -6,7 +6,7 @@ from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.entry.graph import REFERENCES, STEPS, Step, steps_behind
 
 ALL_STEPS = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-REGISTERED = ("data", "train", "encode", "augment", "finetune", "classifier", "evaluate", "register")
+REGISTERED = ("data", "train", "encode", "augment", "finetune", "classifier", "calibrate", "evaluate", "register")
 
 
 def test_a_step_is_known_by_its_name() -> None:
@@ -69,7 +69,8 @@ def test_a_step_is_the_last_of_those_behind_it_but_for_one_that_registers(step: 
         ("evaluate", REGISTERED[:-1]),
         ("compare", (*REGISTERED[:-1], "compare")),
         ("ablate", (*REGISTERED[:-1], "ablate")),
-        ("sample", (*REGISTERED[:5], "sample")),
+        ("calibrate", REGISTERED[:7]),
+        ("sample", (*REGISTERED[:7], "sample")),
     ],
 )
 def test_a_command_may_run_these_steps(name: str, behind: tuple[str, ...]) -> None:

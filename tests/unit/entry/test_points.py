@@ -1,6 +1,7 @@
 import pytest
 
 from lds_mlflow.config import (
+    CalibrateConfig,
     ClassifierConfig,
     DeliverConfig,
     DryRunConfig,
@@ -37,7 +38,7 @@ def test_a_step_takes_the_configurations_of_the_steps_behind_it_and_the_options(
 
 
 def test_promoting_takes_what_evaluating_takes_and_serving_nothing_of_the_steps() -> None:
-    assert ENTRY_POINTS[PROMOTE].configs == (Options, ClassifierConfig, EvaluateConfig, PromoteConfig)
+    assert ENTRY_POINTS[PROMOTE].configs == (Options, ClassifierConfig, CalibrateConfig, EvaluateConfig, PromoteConfig)
     assert ENTRY_POINTS[SERVE].configs == (ServeConfig,)
     assert ENTRY_POINTS[DELIVER].configs == (DeliverConfig,)
     assert {"features", "candidate", "rollback"} <= set(ENTRY_POINTS[PROMOTE].parameters)

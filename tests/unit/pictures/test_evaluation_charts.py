@@ -12,6 +12,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from lds_mlflow.pictures import (
+    calibration_chart,
     corrected_share_chart,
     decile_chart,
     difference_chart,
@@ -80,6 +81,18 @@ def _legend(figure: Figure) -> list[str]:
 
 def _shares(n: int) -> list[Interval]:
     return [(1 / n, 0.9 / n, 1.1 / n)] * n
+
+
+def test_a_calibration_marks_the_chosen_multiple_in_each_panel() -> None:
+    curve = {"multiple": (1.0, 0.5, 0.2), "fid": (9.0, 4.0, 1.0), "nearest_ratio": (1.2, 1.0, 0.8)}
+    figure = calibration_chart(curve, {"fid": "FID", "nearest_ratio": "Nearest-neighbour ratio"}, 0.5)
+    drawn = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_ylabel() for axes in drawn] == ["FID", "Nearest-neighbour ratio"]
+    for axes, value in zip(drawn, (4.0, 1.0), strict=True):
+        line, mark = axes.lines
+        assert list(np.asarray(line.get_xdata())) == [1.0, 0.5, 0.2]
+        assert (np.asarray(mark.get_xdata()).tolist(), np.asarray(mark.get_ydata()).tolist()) == ([0.5], [value])
+        assert to_hex(mark.get_color()) == ORANGE
 
 
 def test_a_tradeoff_has_a_point_a_model_and_one_for_real_examples() -> None:

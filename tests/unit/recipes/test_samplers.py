@@ -6,19 +6,24 @@ from lds_mlflow.config import SampleConfig, parse
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.models import Codec, Posterior
 from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.recipes.samplers import generator_as_configured
+from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
 from lds_mlflow.samplers import draw_latents, prior_of, standard_normal
-from lds_mlflow.values import LatentDistribution
+from lds_mlflow.values import Calibration, LatentDistribution
 from tests.tiny import SPEC
 from tests.unit.latent.conftest import gaussian
+from tests.unit.steps.surroundings import GivenRun, surroundings
 
 CODEC = Codec(VAE.initialised(SPEC, 0).eval())
 Z = gaussian(50, SPEC.latent_dim)
 
 
-def _distribution(sampler: str, **settings: str) -> LatentDistribution:
+CALIBRATION = Calibration(0.5, 0.125, True, 24, "classifier", {"multiple": (1.0, 0.5)})
+
+
+def _distribution(sampler: str, calibration: Calibration | None = None, **settings: str) -> LatentDistribution:
     config = parse(SampleConfig, {"sampler_components": 3, **settings})
-    return generator_as_configured(config, sampler, CODEC, Posterior(Z, torch.full_like(Z, -3))).distribution
+    posterior = Posterior(Z, torch.full_like(Z, -3))
+    return generator_as_configured(config, sampler, CODEC, posterior, calibration).distribution
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -31,6 +36,26 @@ def test_every_sampler_has_its_name_in_its_distribution_and_is_drawn_from(sample
 def test_the_parameters_of_a_sampler_reach_it() -> None:
     assert len(_distribution("mixture", sampler_components="4").tensors["means"]) == 4
     assert _distribution("interpolants", sampler_sigma="0.5").settings["sigma"] == 0.5
+
+
+def test_the_density_has_the_calibrated_width_where_that_is_asked_for() -> None:
+    calibrated = _distribution("density", CALIBRATION, sampler_sigma="calibrated")
+    assert calibrated.tensors["scales"].tolist() == [[0.125]]
+    asked = _distribution("density", CALIBRATION, sampler_sigma="0.5")
+    assert asked.tensors["scales"].tolist() == [[0.5]]
+
+
+def test_without_a_calibration_and_for_other_samplers_it_is_the_drafts() -> None:
+    plain = _distribution("density", sampler_sigma="norm/5").tensors["scales"]
+    assert torch.equal(_distribution("density", sampler_sigma="calibrated").tensors["scales"], plain)
+    dense = _distribution("interpolants", CALIBRATION, sampler_sigma="calibrated").settings["sigma"]
+    assert dense == _distribution("interpolants", sampler_sigma="norm/5").settings["sigma"]
+
+
+def test_a_step_has_the_calibration_that_it_was_given() -> None:
+    given, _ = surroundings({"calibrate": GivenRun("calibrate", {"calibration": CALIBRATION})})
+    assert calibration_in(given) == CALIBRATION
+    assert calibration_in(surroundings({})[0]) is None
 
 
 def test_the_prior_needs_the_model_alone() -> None:

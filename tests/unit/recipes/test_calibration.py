@@ -1,0 +1,103 @@
+from collections.abc import Callable, Collection
+
+import pytest
+import torch
+from torch import Tensor
+
+from lds_mlflow.choices.figures import SUMMARY
+from lds_mlflow.latent import bandwidth
+from lds_mlflow.metrics import RealExamples
+from lds_mlflow.metrics.judgement.preference import allowed_tail_share
+from lds_mlflow.metrics.yardstick import Yardstick
+from lds_mlflow.models import Codec, Posterior
+from lds_mlflow.models.stylegan import VAE
+from lds_mlflow.recipes.calibration import MULTIPLES, calibrate
+from lds_mlflow.samplers import draw_latents, latent_density
+from lds_mlflow.values import Calibration, ExampleSet
+from tests.tiny import SPEC, random_images
+
+N = 12
+CODEC = Codec(VAE.initialised(SPEC, 0).eval())
+IMAGES = ExampleSet("noise", random_images(2 * N), tuple(map(str, range(2 * N))))
+Z = torch.randn(N, SPEC.latent_dim, generator=torch.Generator().manual_seed(0))
+WIDTH = bandwidth(Z, "norm/5").sigma
+FINE = {"fid": 1.0, "coverage": 0.5, "density": 1.0, "nearest_ratio": 1.0, "tail_share": 0.0}
+
+
+class Brightness:
+    """Features of images that are no more than two numbers."""
+
+    name, resize = "brightness-12ab", "none"
+
+    def features(self, examples_N: Tensor) -> Tensor:
+        pixels = examples_N.float().flatten(1)
+        return torch.stack([pixels.mean(1), pixels.std(1)], 1)
+
+
+PARTS = RealExamples(IMAGES.take(torch.arange(N)), IMAGES.take(torch.arange(N, 2 * N)))
+YARDSTICK = Yardstick.of(PARTS, extractor=Brightness(), judge=None, k=3)
+Answer = Callable[[float], dict[str, float]]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], tuple[Calibration, list[Tensor]]]:
+    """Calibrates with figures that are a function of the multiple, and keeps the samples that were measured."""
+
+    def calibrated(answer: Answer) -> tuple[Calibration, list[Tensor]]:
+        seen: list[Tensor] = []
+
+        def measure(_yardstick: Yardstick, samples_S: Tensor, names: Collection[str]) -> dict[str, float]:
+            seen.append(samples_S)
+            return {name: (FINE | answer(MULTIPLES[len(seen) - 1]))[name] for name in names}
+
+        monkeypatch.setattr(Yardstick, "measure", measure)
+        return calibrate(CODEC, Posterior(Z, None), YARDSTICK), seen
+
+    return calibrated
+
+
+Measured = Callable[[Answer], tuple[Calibration, list[Tensor]]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "chosen"),
+    [
+        (lambda multiple: {}, 0.2),
+        (lambda multiple: {"nearest_ratio": 0.6 + multiple}, 0.4),
+        (lambda multiple: {"tail_share": allowed_tail_share(0.02, N) + 0.045 - 0.1 * multiple}, 0.5),
+        # A lower FID does not make up for copies.
+        (lambda multiple: {"fid": multiple, "nearest_ratio": 1.0 if multiple > 0.7 else 0.99}, 0.8),
+    ],
+)
+def test_the_smallest_multiple_whose_samples_are_no_copies_is_chosen(
+    measured: Measured, answer: Answer, chosen: float
+) -> None:
+    found, _ = measured(answer)
+    assert (found.multiple, found.qualifies) == (chosen, True)
+    assert found.sigma == chosen * WIDTH
+
+
+def test_where_all_are_copies_the_bandwidth_stays_and_that_is_known(measured: Measured) -> None:
+    found, _ = measured(lambda multiple: {"nearest_ratio": 0.5 * multiple})
+    assert (found.multiple, found.sigma, found.qualifies) == (1.0, WIDTH, False)
+
+
+def test_the_curve_has_the_figures_of_every_multiple(measured: Measured) -> None:
+    found, _ = measured(lambda multiple: {"fid": 10 * multiple})
+    assert found.curve["multiple"] == MULTIPLES
+    assert found.curve["fid"] == tuple(10 * multiple for multiple in MULTIPLES)
+    assert set(found.curve) == {"multiple", *SUMMARY}
+    assert (found.n_samples, found.extractor) == (N, "brightness-12ab")
+
+
+def test_the_samples_have_the_last_seeds_which_evaluations_do_not_begin_with(measured: Measured) -> None:
+    _, seen = measured(lambda multiple: {})
+    for multiple, samples in zip(MULTIPLES, seen, strict=True):
+        density = latent_density(Z, sigma=str(multiple * WIDTH))
+        assert torch.equal(samples, CODEC.decode(draw_latents(density, list(range(2**32 - N, 2**32)))))
+
+
+def test_real_figures_are_finite_and_the_same_again() -> None:
+    found = calibrate(CODEC, Posterior(Z, None), YARDSTICK)
+    assert all(torch.tensor(values).isfinite().all() for values in found.curve.values())
+    assert calibrate(CODEC, Posterior(Z, None), YARDSTICK) == found
