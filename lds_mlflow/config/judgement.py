@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from lds_mlflow.choices import phrases
-from lds_mlflow.choices.bandwidths import CALIBRATED, DRAFTS_BANDWIDTH
+from lds_mlflow.choices.bandwidths import CALIBRATED
 from lds_mlflow.choices.extractors import CLASSIFIER, EXTRACTORS
 from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO, MOST_TAIL_SHARE, PROMOTABLE
 from lds_mlflow.choices.samplers import SAMPLERS
@@ -43,7 +43,7 @@ RegisteredModel = Annotated[str, Field(pattern=r"^[^/:]+$")]
 class SamplerSettings(StepConfig):
     """Parameters of the samplers."""
 
-    sampler_sigma: SamplerSigma = DRAFTS_BANDWIDTH
+    sampler_sigma: SamplerSigma = CALIBRATED
     """Bandwidth of the samplers density and interpolants: calibrated, a rule of the parameter sigma, or a number."""
 
     sampler_components: Count = 20

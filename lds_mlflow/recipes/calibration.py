@@ -4,11 +4,12 @@ A narrower kernel makes samples that are more like the real ones, and in the end
 figures of copies say where that begins. They are measured against the part select, so nothing is seen of the part test.
 """
 
+from collections.abc import Mapping
+
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
-from lds_mlflow.choices.figures import SUMMARY
+from lds_mlflow.choices.figures import LEAST_NEAREST_RATIO, MOST_TAIL_SHARE, SUMMARY
 from lds_mlflow.latent import bandwidth
 from lds_mlflow.machine.ranks import ALONE, Ranks
-from lds_mlflow.metrics.judgement.preference import beyond_limits
 from lds_mlflow.metrics.yardstick import Yardstick
 from lds_mlflow.models import Codec, Posterior
 from lds_mlflow.samplers import Generator, latent_density
@@ -47,11 +48,7 @@ def calibrate(codec: Codec, posterior: Posterior, yardstick: Yardstick, *, ranks
     for multiple in MULTIPLES:
         generator = Generator(codec, latent_density(posterior.mean, sigma=str(multiple * width)))
         found.append(yardstick.measure(generator.samples(seeds, ranks=ranks), SUMMARY))
-    allowed = [
-        multiple
-        for multiple, figures in zip(MULTIPLES, found, strict=True)
-        if max(beyond_limits(figures, n).values()) <= 0
-    ]
+    allowed = [multiple for multiple, figures in zip(MULTIPLES, found, strict=True) if _keeps_limits(figures)]
     chosen = min(allowed, default=1.0)
     return Calibration(
         multiple=chosen,
@@ -61,3 +58,9 @@ def calibrate(codec: Codec, posterior: Posterior, yardstick: Yardstick, *, ranks
         extractor=yardstick.extractor.name,
         curve={"multiple": MULTIPLES} | {name: tuple(figures[name] for figures in found) for name in SUMMARY},
     )
+
+
+def _keeps_limits(figures: Mapping[str, float]) -> bool:
+    # Without what chance may add to the tail, which the judges of models allow: what passes here by chance alone would
+    # be refused there, by other samples.
+    return figures["nearest_ratio"] >= LEAST_NEAREST_RATIO and figures["tail_share"] <= MOST_TAIL_SHARE

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
-from lds_mlflow.choices.figures import FIGURES
+from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO, MOST_TAIL_SHARE
 from lds_mlflow.config import CalibrateConfig
 from lds_mlflow.metrics import RealExamples
 from lds_mlflow.metrics.yardstick import Yardstick
@@ -15,6 +15,8 @@ from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Calibration, ExampleSet, ModelWeights
 
 __all__ = ["outside", "run"]
+
+_LIMITS = f"nearest-neighbour ratio {LEAST_NEAREST_RATIO:g}, tail share {MOST_TAIL_SHARE:g}"
 
 
 def outside(config: CalibrateConfig) -> str:
@@ -62,5 +64,5 @@ def _sentence(found: Calibration) -> str:
     chosen = f"sigma {found.sigma:.3g}, {found.multiple:g} x {DRAFTS_BANDWIDTH}: {figures}"
     measured = f"by {found.n_samples:,} samples of each multiple against select, by {found.extractor}"
     if found.qualifies:
-        return f"{chosen}; the smallest multiple whose samples are no copies, {measured}"
-    return f"{chosen}; WARNING: samples of every multiple are nearer to the training images than real ones, {measured}"
+        return f"{chosen}; the smallest multiple that keeps the limits on copies ({_LIMITS}), {measured}"
+    return f"{chosen}; this bandwidth stays, as no multiple keeps the limits on copies ({_LIMITS}), {measured}"

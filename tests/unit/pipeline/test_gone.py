@@ -44,11 +44,11 @@ def test_a_model_that_is_named_is_used_whatever_it_was_made_from_is_gone(
 ) -> None:
     model = _run_of(tracker, "finetune")
     lost = _collect(tracker, step)
-    run = make_pipeline("sample", model_run=model.id, count=2).run("sample")
+    run = make_pipeline("sample", sampler="prior", model_run=model.id, count=2).run("sample")
     assert _steps_that(said, "running") == ["sample"]
     assert run.inputs[step] == lost
     said.clear()
-    make_pipeline("sample", model_run=model.id, count=2).run("sample")
+    make_pipeline("sample", sampler="prior", model_run=model.id, count=2).run("sample")
     assert _steps_that(said, "reused") == ["sample"]
 
 
@@ -57,7 +57,7 @@ def test_examples_whose_record_is_gone_are_read_again_for_a_model_that_needs_the
 ) -> None:
     model = _run_of(tracker, "finetune")
     lost = _collect(tracker, "data")
-    run = make_pipeline("sample", model_run=model.id, count=2).run("sample")
+    run = make_pipeline("sample", sampler="prior", model_run=model.id, count=2).run("sample")
     assert _steps_that(said, "running") == ["sample", "data", "sample"]
     assert any(line.startswith("gone") and lost in line for line in said)
     assert run.inputs["data"] != lost
@@ -67,7 +67,7 @@ def test_other_examples_do_not_stand_for_those_that_are_gone(make_pipeline: Make
     model = _run_of(tracker, "finetune")
     lost = _collect(tracker, "data")
     with pytest.raises(ConfigError, match=f"data run {lost}.*is gone.*Give the parameters"):
-        make_pipeline("sample", model_run=model.id, limit=100, count=2).run("sample")
+        make_pipeline("sample", sampler="prior", model_run=model.id, limit=100, count=2).run("sample")
 
 
 def test_auto_makes_again_exactly_what_is_gone(make_pipeline: MakePipeline, tracker: Tracker, said: list[str]) -> None:
@@ -146,11 +146,11 @@ def test_an_evaluation_that_is_gone_is_made_again_for_what_reads_many(
     make_pipeline: MakePipeline, tracker: Tracker, said: list[str]
 ) -> None:
     names = [_run_of(tracker, step).id for step in ("train", "finetune")]
-    spoilt = make_pipeline("evaluate", model_run=names[0]).run("evaluate")
+    spoilt = make_pipeline("evaluate", sampler="prior", model_run=names[0]).run("evaluate")
     with spoilt.folder("evaluation_test") as folder:
         (folder / "manifest.json").write_text("{".ljust((folder / "manifest.json").stat().st_size))
     said.clear()
-    compared = make_pipeline("compare", runs=",".join(names)).run("compare")
+    compared = make_pipeline("compare", sampler="prior", runs=",".join(names)).run("compare")
     assert _steps_that(said, "running") == ["evaluate", "compare", "evaluate", "compare"]
     assert spoilt.id not in compared.inputs.values()
 
@@ -195,5 +195,5 @@ def test_a_model_is_named_by_the_address_that_it_is_registered_under(
 ) -> None:
     make_pipeline("register", registered_model="m", served_sampler="prior").run("register")
     for address in ("models:/m", "models:/m/1", "models:/m/latest", "models:/m@challenger"):
-        run = make_pipeline("sample", model_run=address, count=2).run("sample")
+        run = make_pipeline("sample", sampler="prior", model_run=address, count=2).run("sample")
         assert run.inputs["model"] == _run_of(tracker, "finetune").id
