@@ -11,7 +11,7 @@ __all__ = ["FORM", "PLAN", "SPEC", "random_images"]
 
 SPEC = VaeSpec(8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
 PLAN = FitPlan(
-    steps=12, batch_size=6, learning_rate=0.01, kl_weight=1, ema_decay=0.9, seed=3, log_every=3, checkpoint_every=4
+    steps=12, batch_size=6, learning_rate=0.01, kl_weight=1, ema_images=40, seed=3, log_every=3, checkpoint_every=4
 )
 
 

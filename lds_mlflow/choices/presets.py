@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-__all__ = ["LARGEST", "PRESETS", "SMALLEST_THAT_FITS", "Preset"]
+__all__ = ["LARGEST", "PRESETS", "SMALLEST_THAT_FITS", "Preset", "smallest_preset"]
 
 SMALLEST_THAT_FITS = "auto"
 """Takes the smallest preset that holds the images, and the default."""
@@ -16,6 +16,8 @@ class Preset(NamedTuple):
 
     Attributes:
         says: Which images it is for, in a short phrase for the help text.
+        batch_size: Images in a batch, unless another number is given.
+        most_steps: The most steps of a training that ends by itself, unless another number is given.
     """
 
     says: str
@@ -26,10 +28,22 @@ class Preset(NamedTuple):
     latent_dim: int
     style_dim: int
     mapping_layers: int = 2
+    batch_size: int = 16
+    most_steps: int = 20_000
 
 
 PRESETS = {
-    "digits": Preset("8x8, grey", 8, 1, channel_base=512, channel_max=64, latent_dim=16, style_dim=64),
+    "digits": Preset(
+        "8x8, grey",
+        8,
+        1,
+        channel_base=512,
+        channel_max=64,
+        latent_dim=16,
+        style_dim=64,
+        batch_size=32,
+        most_steps=3_000,
+    ),
     "grey32": Preset("32x32, grey", 32, 1, channel_base=512, channel_max=128, latent_dim=32, style_dim=128),
     "colour32": Preset("32x32, colour", 32, 3, channel_base=1024, channel_max=128, latent_dim=64, style_dim=128),
     "faces64": Preset("64x64, colour", 64, 3, channel_base=2048, channel_max=256, latent_dim=128, style_dim=256),
@@ -47,3 +61,14 @@ PRESETS = {
     ),
 }
 """The presets by name."""
+
+
+def smallest_preset(*, resolution: int, channels: int) -> str:
+    """Returns the name of the smallest preset that holds images of one form; of the largest where none does.
+
+    Args:
+        resolution: Side of the images in pixels.
+        channels: Colour channels of the images.
+    """
+    fitting = [name for name, preset in PRESETS.items() if preset.resolution >= resolution] or [LARGEST]
+    return min(fitting, key=lambda name: (PRESETS[name].resolution, PRESETS[name].channels != channels))

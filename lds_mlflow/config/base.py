@@ -1,9 +1,17 @@
 """What the configurations share: the types of their parameters, and the options of every command."""
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.fields import FieldInfo
 
 from lds_mlflow.config.place import kept
@@ -14,6 +22,7 @@ __all__ = [
     "NO_RUN",
     "Count",
     "CountOrAll",
+    "CountOrAuto",
     "Declared",
     "FileOrEmpty",
     "Fraction",
@@ -28,6 +37,7 @@ __all__ = [
     "Settings",
     "StepConfig",
     "WorkFolder",
+    "count_or_auto",
     "is_declared",
 ]
 
@@ -53,6 +63,22 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
 CountOrAll = Annotated[int, Field(ge=0, le=MOST)]
+
+
+def count_or_auto(most: int) -> PlainValidator:
+    """Returns the check of a parameter that is auto or a number of something, at least 1."""
+    counts = TypeAdapter[int](Annotated[int, Field(ge=1, le=most)])
+
+    def checked(value: object) -> int | str:
+        try:
+            return AUTO if value == AUTO else counts.validate_python(value)
+        except ValidationError as error:
+            raise ValueError(f"{error.errors()[0]['msg'].removeprefix('Input ')}, or be {AUTO}") from error
+
+    return PlainValidator(checked)
+
+
+CountOrAuto = Annotated[int | Literal["auto"], count_or_auto(MOST)]
 Pixels = Annotated[int, Field(ge=0, le=2048)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Replicates = Annotated[int, Field(ge=100, le=1_000_000)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
@@ -36,7 +36,7 @@ def choices_of(field: FieldInfo) -> dict[str, str]:
     for mark in field.metadata:
         if isinstance(mark, ChoiceOf):
             return dict(mark.phrases)
-    return {str(value): "" for value in get_args(field.annotation)}
+    return {str(value): "" for value in get_args(field.annotation)} if get_origin(field.annotation) is Literal else {}
 
 
 def help_of(field: FieldInfo) -> str:

@@ -12,6 +12,7 @@ from lds_mlflow.choices.variants import VARIANTS, WHOLE
 from lds_mlflow.config.base import (
     Count,
     CountOrAll,
+    CountOrAuto,
     Declared,
     FileOrEmpty,
     NotNegative,
@@ -21,6 +22,7 @@ from lds_mlflow.config.base import (
     Seed,
     Settings,
     StepConfig,
+    count_or_auto,
 )
 from lds_mlflow.config.choice import ChoiceOf
 
@@ -34,14 +36,17 @@ _PRESETS = {SMALLEST_THAT_FITS: "the smallest that fits the images"} | {
 class FitConfig(StepConfig):
     """What training and finetuning share, so that they differ only in the data and the learning rate."""
 
-    batch_size: Annotated[int, Field(ge=1, le=16_384)] = 32
-    """Number of images in a batch, over all processes together."""
+    batch_size: Annotated[int | Literal["auto"], count_or_auto(16_384)] = "auto"
+    """Number of images in a batch, over all processes together; auto takes what suits the resolution."""
 
     kl_weight: Positive = 1.0
     """Weight of the KL term of the loss; 1 gives the evidence lower bound."""
 
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
-    """Decay of the exponential moving average of the weights, per training step."""
+    ema_images: NotNegative = 4000
+    """Number of images after which weights count half in their moving average, which is the model; 0: no average."""
+
+    rate_fall: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    """Share of the training steps, at the end, over which the learning rate falls to 0."""
 
     pseudo_inputs: Count = 50
     """Number of pseudo-inputs, the components of the prior vamp."""
@@ -94,8 +99,11 @@ class TrainConfig(FitConfig):
     prior: Annotated[str, ChoiceOf(phrases(PRIORS))] = GAUSSIAN
     """Prior of the latents."""
 
-    train_steps: Declared[Count] = 2500
-    """Number of training steps of the baseline."""
+    train_steps: Declared[CountOrAuto] = "auto"
+    """Number of training steps of the baseline; auto trains until the part select shows that more gain nothing."""
+
+    most_train_steps: Declared[CountOrAuto] = "auto"
+    """Largest number of training steps that train_steps=auto may take; auto takes what suits the preset."""
 
     kl_warmup: CountOrAll = 0
     """Number of training steps over which the weight of the KL term rises from 0; 0 uses the full weight at once."""

@@ -89,13 +89,13 @@ class Ranks:
             dist.all_reduce(gradients)
             gradients /= self.size
 
-    def agreed(self, said: bool) -> bool:
-        """Returns what the leader says."""
+    def agreed(self, said: float) -> float:
+        """Returns the number that the leader says."""
         if self.size == 1:
             return said
-        word = torch.tensor([said], dtype=torch.uint8)
+        word = torch.tensor([said], dtype=torch.float64)
         dist.broadcast(word, src=0)
-        return bool(word.item())
+        return word.item()
 
     def gathered(self, own: Any) -> list[Any]:
         """Returns what each process has, in order, to the leader; to a follower nothing."""

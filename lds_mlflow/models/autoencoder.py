@@ -88,6 +88,18 @@ class Autoencoder(Protocol):
         ...
 
 
+class Critic(nn.Module, ABC):
+    """A discriminator: tells examples from what a model decodes."""
+
+    @abstractmethod
+    def features(self, x: Tensor, /) -> Tensor:
+        """Maps examples in the model's range, [B, ...], to the features that decide, float32 [B, F]."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, /) -> Tensor:
+        """Maps examples in the model's range, [B, ...], to logits of being real, float32 [B]."""
+
+
 class Trainable(nn.Module, ABC):
     """An autoencoder that the training room can fit: only that room and the steps train and finetune know of it."""
 
@@ -179,5 +191,5 @@ class Trainable(nn.Module, ABC):
         """Keeps the encoder as it is in every later training step."""
 
     @abstractmethod
-    def new_discriminator(self) -> nn.Module:
-        """Returns a discriminator for the examples that the model decodes: [B, ...] to logits, [B]."""
+    def new_discriminator(self) -> "Critic":
+        """Returns a discriminator for the examples that the model decodes."""

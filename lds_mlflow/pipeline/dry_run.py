@@ -1,9 +1,10 @@
 """`train` with dry_run=true: what a training would cost and log, without training."""
 
-from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig, parse
+from lds_mlflow.config import AUTO, AugmentConfig, FinetuneConfig, TrainConfig, parse
 from lds_mlflow.pipeline.records import log_data
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.recipes.costs import estimate_costs
+from lds_mlflow.recipes.fit_requests import batch_size_of, steps_at_most
 from lds_mlflow.tracking import Run, tags
 from lds_mlflow.values import ExampleSet
 
@@ -35,8 +36,10 @@ def dry_run(runner: Runner, run: Run) -> None:
         ranks=runner.ranks,
     )
     run.log_metrics({f"plan/{name}": value for name, value in (costs.measured | costs.calculated).items()})
-    batches = f"in batches of {config.batch_size}"
-    steps = f"{config.train_steps:,} training steps and {finetune.finetune_steps:,} finetuning steps {batches}"
+    batches = f"in batches of {batch_size_of(config, examples)}"
+    at_most = "at most " if config.train_steps == AUTO else ""
+    training = f"{at_most}{steps_at_most(config, examples):,} training steps"
+    steps = f"{training} and {finetune.finetune_steps:,} finetuning steps {batches}"
     head = f"{steps}, on {len(examples):,} examples and {runner.device}"
     run.log_note(f"**{_NAME}**: {head}\n\n```\n{costs.table()}\n```")
     run.log_tags({tags.SENTENCE: head})

@@ -12,7 +12,7 @@ from lds_mlflow.latent import bandwidth, draw_candidates, score_candidates
 from lds_mlflow.machine.memory import forget_peak, peak_bytes
 from lds_mlflow.machine.ranks import Ranks
 from lds_mlflow.models import Codec
-from lds_mlflow.recipes.fit_requests import training_as_configured
+from lds_mlflow.recipes.fit_requests import steps_at_most, training_as_configured
 from lds_mlflow.training import FitHooks, fit
 from lds_mlflow.values import ExampleSet
 
@@ -82,7 +82,8 @@ def estimate_costs(
         device: Where to compute.
         ranks: The processes that share the work.
     """
-    task = training_as_configured(train, examples, checkpoint_every=train.train_steps + 1).task
+    most = steps_at_most(train, examples)
+    task = training_as_configured(train, examples, checkpoint_every=most + 1).task
     warm_up = _WARM_UPS[torch.device(device).type]
     codec, moments = Codec(task.model.to(device), task.scale), [monotonic()]
     _forget_peak(device)
@@ -92,7 +93,7 @@ def estimate_costs(
         return len(moments) > warm_up + _LEAST_STEPS and moments[-1] - moments[warm_up] > _PROBE_SECONDS
 
     curves: dict[str, float] = {}
-    plan = replace(task.plan, steps=max(task.plan.steps, warm_up + _LEAST_STEPS), log_every=1)
+    plan = replace(task.plan, steps=max(most, warm_up + _LEAST_STEPS), log_every=1)
     hooks = FitHooks(on_metrics=lambda _, figures: curves.update(figures), stop=is_enough, description="probing")
     fit(replace(task, plan=plan), ranks=ranks, hooks=hooks)
     peak = _peak_bytes(device)
@@ -106,7 +107,7 @@ def estimate_costs(
     measured = {
         "parameters": parameters,
         "peak_gib": peak / 2**30,
-        "examples_per_second": train.batch_size / seconds,
+        "examples_per_second": plan.batch_size / seconds,
         "probed_steps": len(moments) - 1,
         "encoded_per_second": 1 / encoding,
         "decoded_per_second": 1 / decoding,
@@ -114,14 +115,14 @@ def estimate_costs(
     }
     augmenting = n * encoding + n_candidates * scoring + n_added * decoding
     calculated = {
-        "train_hours": train.train_steps * seconds / 3600,
+        "train_hours": most * seconds / 3600,
         "augment_hours": augmenting / 3600,
         "finetune_hours": finetune.finetune_steps * seconds / 3600,
         # Weights, their moving average, and Adam's two moments.
         "checkpoint_mib": 4 * _BYTES * parameters / 2**20,
         "model_mib": _BYTES * parameters / 2**20,
-        "progress_pictures": train.train_steps // checkpoint_every,
-        "points": len(curves) * ceil(train.train_steps / task.plan.log_every),
+        "progress_pictures": most // checkpoint_every,
+        "points": len(curves) * ceil(most / task.plan.log_every),
     }
     return Costs(measured, calculated)
 

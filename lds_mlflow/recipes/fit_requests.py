@@ -1,15 +1,16 @@
 """From the configurations of `train` and `finetune` to a fit: the network, the images, the plan."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from lds_mlflow.choices import load
+from lds_mlflow.choices.presets import PRESETS, SMALLEST_THAT_FITS, smallest_preset
 from lds_mlflow.choices.priors import KEEP
 from lds_mlflow.choices.variants import VARIANTS, WHOLE
-from lds_mlflow.config import FinetuneConfig, FitConfig, TrainConfig
+from lds_mlflow.config import AUTO, FinetuneConfig, FitConfig, TrainConfig
 from lds_mlflow.domains import domain_of
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.models import Trainable, new_model, open_model, trainable
@@ -17,7 +18,16 @@ from lds_mlflow.training import FitPlan, FitTask
 from lds_mlflow.training.perceptual import perceptual_distance
 from lds_mlflow.values import AugmentationSet, ExampleSet, ModelWeights
 
-__all__ = ["FitRequest", "finetuning_as_configured", "outside_of", "training_as_configured"]
+__all__ = [
+    "FitRequest",
+    "batch_size_of",
+    "finetuning_as_configured",
+    "outside_of",
+    "steps_at_most",
+    "training_as_configured",
+]
+
+_CHECKS, _LEAST_BETWEEN_CHECKS = 24, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +61,11 @@ def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint
     model = new_model(config.preset, shape, config.train_seed)
     if config.prior != model.prior_kind:
         model = _with_prior(model, config.prior, train, config.pseudo_inputs)
-    plan = _plan(
-        config,
-        steps=config.train_steps,
-        learning_rate=config.learning_rate,
-        seed=config.train_seed,
+    most = steps_at_most(config, train)
+    plan = replace(
+        _plan(config, train, steps=most, learning_rate=config.learning_rate, seed=config.train_seed),
+        until_done=config.train_steps == AUTO,
+        check_every=max(most // _CHECKS, _LEAST_BETWEEN_CHECKS),
         kl_warmup=config.kl_warmup,
         checkpoint_every=checkpoint_every,
     )
@@ -96,12 +106,14 @@ def finetuning_as_configured(
     if augmentation is not None:
         examples = torch.cat([examples, augmentation.examples_A])
         on = f"{on} + A ({len(augmentation.examples_A):,})"
-    plan = _plan(
-        config,
-        steps=config.finetune_steps,
-        learning_rate=config.finetune_learning_rate,
-        seed=config.finetune_seed,
-        kl_warmup=0,
+    plan = replace(
+        _plan(
+            config,
+            train,
+            steps=config.finetune_steps,
+            learning_rate=config.finetune_learning_rate,
+            seed=config.finetune_seed,
+        ),
         checkpoint_every=checkpoint_every,
     )
     task = FitTask(
@@ -120,17 +132,33 @@ def outside_of(config: FitConfig) -> str:
     return digest_of_file(Path(config.perceptual_weights)) if config.perceptual_weights else ""
 
 
-def _plan(
-    config: FitConfig, *, steps: int, learning_rate: float, seed: int, kl_warmup: int, checkpoint_every: int
-) -> FitPlan:
+def steps_at_most(config: TrainConfig, train: ExampleSet) -> int:
+    """Returns the number of steps of a training, or the most where it ends by itself."""
+    if config.train_steps != AUTO:
+        return int(config.train_steps)
+    if config.most_train_steps != AUTO:
+        return int(config.most_train_steps)
+    return PRESETS[_usual(train) if config.preset == SMALLEST_THAT_FITS else config.preset].most_steps
+
+
+def batch_size_of(config: FitConfig, train: ExampleSet) -> int:
+    """Returns the number of images in a batch: what is configured, or what suits the images."""
+    return PRESETS[_usual(train)].batch_size if config.batch_size == AUTO else int(config.batch_size)
+
+
+def _usual(train: ExampleSet) -> str:
+    return smallest_preset(resolution=train.examples_N.shape[-1], channels=train.examples_N.shape[1])
+
+
+def _plan(config: FitConfig, train: ExampleSet, *, steps: int, learning_rate: float, seed: int) -> FitPlan:
     return FitPlan(
         steps=steps,
-        batch_size=config.batch_size,
+        batch_size=batch_size_of(config, train),
         learning_rate=learning_rate,
         kl_weight=config.kl_weight,
-        ema_decay=config.ema_decay,
+        ema_images=config.ema_images,
         seed=seed,
-        kl_warmup=kl_warmup,
+        rate_fall=config.rate_fall,
         free_bits=config.free_bits,
         perceptual_weight=config.perceptual_weight,
         adversarial_weight=config.adversarial_weight,
@@ -138,7 +166,6 @@ def _plan(
         precision=config.precision,
         compiled=config.compiled,
         deterministic=config.deterministic,
-        checkpoint_every=checkpoint_every,
     )
 
 

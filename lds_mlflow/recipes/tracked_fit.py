@@ -89,7 +89,7 @@ def fit_and_track(
     checkpoints = CheckpointFile(context.checkpoint_path, context.fingerprint, run.id)
     with context.interruption.deferred() as stop:
         result = fit(
-            replace(task, model=task.model.to(context.device)),
+            replace(task, model=task.model.to(context.device), held_out_N=select.examples_N),
             ranks=context.ranks,
             checkpoints=checkpoints,
             hooks=FitHooks(log.on_metrics, log.on_checkpoint, stop, description),

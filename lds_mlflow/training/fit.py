@@ -21,9 +21,11 @@ from lds_mlflow.machine.memory import keep_freed_memory
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.models import Codec, Scale, Trainable, open_model, trainable
 from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile, History
+from lds_mlflow.training.ending import Ending, ending_of
 from lds_mlflow.training.plan import ExampleForm, FitPlan
 from lds_mlflow.training.stepper import Stepper
 from lds_mlflow.training.task import FitHooks, FitTask
+from lds_mlflow.training.watch import Watch
 from lds_mlflow.values import ModelWeights
 
 __all__ = ["FitResult", "fit"]
@@ -39,6 +41,7 @@ class FitResult:
     Attributes:
         model: The moving average of the weights, in evaluation mode.
         step: Steps done: fewer than planned where the fit was stopped.
+        ending: Where it ended, or was to end.
         skipped: Steps that were skipped as not finite.
         examples_per_second: Over this process's own steps.
         resumed_from: The tracked run whose checkpoint was gone on from, or "".
@@ -46,6 +49,7 @@ class FitResult:
 
     model: Trainable
     step: int
+    ending: Ending
     skipped: int
     examples_per_second: float
     resumed_from: str = ""
@@ -87,8 +91,11 @@ class _Fit:
         self.stepper = Stepper(
             task.model, task.plan, task.form, ranks=ranks, scale=task.scale, perceptual=task.perceptual
         )
+        held_out_N = task.held_out_N if self.plan.check_every else None
+        self.watch = None if held_out_N is None else Watch(task, held_out_N)
         self.step = 0
         self.history: History = []
+        self.ending = ending_of(self.plan, self.history)
 
     def averaged(self) -> Trainable:
         model = self._averaged
@@ -104,6 +111,7 @@ class _Fit:
         self.model.load_state_dict(checkpoint.model)
         self.stepper.restore(checkpoint.stepper)
         self.step, self.history = checkpoint.step, checkpoint.history
+        self.ending = ending_of(self.plan, self.history)
 
     def checkpoint(self) -> Checkpoint:
         return Checkpoint(
@@ -114,7 +122,7 @@ class _Fit:
         )
 
     def advance(self) -> None:
-        self.stepper.advance(self.step, self.at_hand, self.task.z_AD)
+        self.stepper.advance(self.step, self.at_hand, self.task.z_AD, rate=self.ending.rate_at(self.step))
         self.step += 1
 
     def figures(self) -> dict[str, float]:
@@ -122,6 +130,13 @@ class _Fit:
         self.require_progress()
         figures = self.stepper.figures()
         self.history.append((self.step, figures))
+        return figures
+
+    def check(self, watch: Watch) -> dict[str, float]:
+        """Returns figures of held-out examples, which may show that training is done."""
+        figures = watch.figures(self.averaged())
+        self.history.append((self.step, figures))
+        self.ending = ending_of(self.plan, self.history)
         return figures
 
     def require_progress(self) -> None:
@@ -178,6 +193,7 @@ def fit(
         return FitResult(
             model=state.averaged(),
             step=state.step,
+            ending=state.ending,
             skipped=state.stepper.skipped,
             examples_per_second=(state.step - begin) * plan.batch_size / seconds,
             resumed_from=resumed_from,
@@ -198,11 +214,14 @@ def _resume(state: _Fit, checkpoints: CheckpointFile | None, hooks: FitHooks) ->
 def _take_steps(state: _Fit, ranks: Ranks, checkpoints: CheckpointFile | None, hooks: FitHooks) -> None:
     """Takes the steps that are left, until somebody asks to stop. Only what is logged or saved waits for the device."""
     plan, stopped = state.plan, False
-    with tqdm(total=plan.steps, initial=state.step, desc=hooks.description, unit="step", mininterval=0.5) as bar:
-        while ranks.agreed(state.step < plan.steps and not stopped):
+    with tqdm(total=state.ending.end, initial=state.step, desc=hooks.description, unit="step", mininterval=0.5) as bar:
+        while ranks.agreed(0.0 if stopped else state.ending.rate_at(state.step)):
             state.advance()
             bar.update()
-            if state.step % plan.log_every == 0 or state.step == plan.steps:
+            if state.watch is not None and state.step % plan.check_every == 0:
+                hooks.on_metrics(state.step, state.check(state.watch))
+                bar.total = state.ending.end
+            if state.step % plan.log_every == 0 or state.step == state.ending.end:
                 figures = state.figures()
                 hooks.on_metrics(state.step, figures)
                 bar.set_postfix(loss=f"{figures['loss']:.1f}", kl=f"{figures['kl']:.1f}", refresh=False)
@@ -238,8 +257,8 @@ def _follow(ranks: Ranks, request: _JoinRequest) -> None:
         )
         stepper.restore(torch.load(io.BytesIO(request.stepper), map_location="cpu", weights_only=True))
         step = request.step
-        while ranks.agreed(False):
-            stepper.advance(step)
+        while rate := ranks.agreed(0.0):
+            stepper.advance(step, rate=rate)
             step += 1
 
 

@@ -2,6 +2,7 @@
 
 from itertools import groupby
 from math import ceil
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +22,30 @@ class SkippingAdam(Adam):
     Attributes:
         found_inf: 1 on the device where the step is to change nothing, otherwise 0.
         grad_scale: What gradients are divided by, on the device.
+        rates: The learning rate of each group, on the device; `fall_to` sets them.
     """
 
     found_inf: Tensor
     grad_scale: Tensor
+    rates: Tensor
+
+    def fall_to(self, factor: Tensor) -> None:
+        """Sets the learning rates to a factor, a scalar on the device, times what they were at the beginning."""
+        torch.mul(self._first_rates, factor, out=self.rates)
+
+    def begin_at(self, rates: Tensor) -> None:
+        """Sets the learning rates of the groups, [G] on the device."""
+        self._first_rates, self.rates = rates.clone(), rates
+        self._share_rates()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See torch.optim.Optimizer; the learning rates stay what they are."""
+        super().load_state_dict(state)
+        self._share_rates()
+
+    def _share_rates(self) -> None:
+        for group, rate in zip(self.param_groups, self.rates, strict=True):
+            group["lr"] = rate
 
 
 class FlatParameters:
@@ -59,8 +80,7 @@ class FlatParameters:
         self._groups = [
             self._group(slice(start, stop)) for start, stop in zip([0, *ends.values()], ends.values(), strict=False)
         ]
-        self._factors = list(ends)
-        self._factors_on_device = torch.tensor(self._factors, dtype=like.dtype, device=like.device)
+        self._factors_on_device = torch.tensor(list(ends), dtype=like.dtype, device=like.device)
         self._norms = torch.empty_like(self._factors_on_device)
         self._places_of_norms = list(self._norms)
         gradients = self.named(self.gradients)
@@ -83,11 +103,10 @@ class FlatParameters:
 
     def adam(self, learning_rate: float, betas: tuple[float, float]) -> SkippingAdam:
         """Returns an optimizer of the values, with each parameter's factor on the learning rate."""
-        groups = [
-            {"params": [group], "lr": factor * learning_rate}
-            for group, factor in zip(self._groups, self._factors, strict=True)
-        ]
-        return SkippingAdam(groups, betas=betas, fused=True, capturable=self.values.is_cuda)
+        groups = [{"params": [group]} for group in self._groups]
+        optimizer = SkippingAdam(groups, betas=betas, fused=True, capturable=self.values.is_cuda)
+        optimizer.begin_at(learning_rate * self._factors_on_device)
+        return optimizer
 
     def gradient_norm(self) -> Tensor:
         """Returns the norm of the gradient, a scalar, by weights before the factors of equalized learning rates."""
@@ -102,16 +121,15 @@ class MovingAverage:
 
     Args:
         parameters: The parameters.
-        decay: Share of the average that a step keeps.
     """
 
-    def __init__(self, parameters: FlatParameters, decay: float) -> None:
-        self.parameters, self.decay = parameters, decay
+    def __init__(self, parameters: FlatParameters) -> None:
+        self.parameters = parameters
         self.values = parameters.values.clone()
 
-    def update(self, taken: Tensor) -> None:
-        """Moves the average towards the present values; `taken` is 1 on the device, or 0 where nothing is to change."""
-        self.values.lerp_(self.parameters.values, (1 - self.decay) * taken)
+    def update(self, weight: Tensor) -> None:
+        """Moves the average towards the present values, by their weight in it: a scalar on the device."""
+        self.values.lerp_(self.parameters.values, weight)
 
     @torch.no_grad()
     def copy_to(self, module: nn.Module) -> None:

@@ -12,6 +12,7 @@ from lds_mlflow.training.compilation import Compilation
 __all__ = ["Batch", "ExampleForm", "FitPlan", "Precision", "draw_batch"]
 
 Precision = Literal["float32", "bfloat16"]
+_EMA_RAMP = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,15 @@ class FitPlan:
     """How to fit.
 
     Attributes:
-        steps: Optimizer steps.
+        steps: Optimizer steps, or the most of them where `until_done`.
         batch_size: Images per step, drawn with replacement, of all processes together.
         learning_rate: Adam's step size.
         kl_weight: Factor on the KL term; 1 is the evidence lower bound.
-        ema_decay: Decay of the moving average of the weights per step.
+        ema_images: Images after which weights count half in the moving average of the weights.
         seed: Determines batches and noise.
+        until_done: Whether training ends when held-out examples show that more steps gain nothing; see `ending_of`.
+        rate_fall: Share of the steps, at the end, over which the learning rate falls to 0 in a straight line.
+        check_every: Steps between two measurements on held-out examples, if there are any; 0 for none.
         kl_warmup: Steps over which the factor on the KL term rises from 0, linearly (Bowman et al., Generating
             Sentences from a Continuous Space, 2016, section 3.1).
         free_bits: Nats per latent dimension below which the KL term costs nothing (Kingma et al., Improving Variational
@@ -46,8 +50,11 @@ class FitPlan:
     batch_size: int
     learning_rate: float
     kl_weight: float
-    ema_decay: float
+    ema_images: float
     seed: int
+    until_done: bool = False
+    rate_fall: float = 0.25
+    check_every: int = 0
     kl_warmup: int = 0
     free_bits: float = 0.0
     perceptual_weight: float = 1.0
@@ -63,6 +70,15 @@ class FitPlan:
     def kl_weight_at(self, step: int) -> float:
         """Returns the factor on the KL term in a step, counted from 0."""
         return self.kl_weight * min(1.0, (step + 1) / self.kl_warmup) if self.kl_warmup else self.kl_weight
+
+    def ema_weight_at(self, step: int) -> float:
+        """Returns what the weights after a step, counted from 0, count in their moving average.
+
+        At first these are more: the half-life is at most a tenth of the images so far (as in Karras et al., Training
+        Generative Adversarial Networks with Limited Data, 2020, whose ramp is a twentieth).
+        """
+        half_life = min(self.ema_images, _EMA_RAMP * (step + 1) * self.batch_size)
+        return 1 - 0.5 ** (self.batch_size / half_life) if half_life else 1.0
 
 
 class ExampleForm(NamedTuple):

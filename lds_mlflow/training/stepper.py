@@ -54,7 +54,7 @@ class Stepper:
         self.latent_dim = prod(model.latent_shape)
         self.parameters = FlatParameters(model)
         self.optimizer = self.parameters.adam(plan.learning_rate, _BETAS)
-        self.average = MovingAverage(self.parameters, plan.ema_decay)
+        self.average = MovingAverage(self.parameters)
         self.adversary = Adversary(model, plan, ranks) if plan.adversarial_weight else None
         objective = Objective(
             model.train(),
@@ -70,7 +70,9 @@ class Stepper:
         self._figures = torch.zeros(0)
         self._skipped = torch.zeros((), device=model.device)
 
-    def advance(self, step: int, examples_N: Tensor | None = None, z_AD: Tensor | None = None) -> None:
+    def advance(
+        self, step: int, examples_N: Tensor | None = None, z_AD: Tensor | None = None, *, rate: float = 1.0
+    ) -> None:
         """Takes a step, which changes no weights where the loss or the gradient is not finite.
 
         Args:
@@ -78,6 +80,7 @@ class Stepper:
             examples_N: The examples as they are stored, [N, ...]; None in a follower, which gets its share from the
                 leader.
             z_AD: The latents that the encoder is to find, likewise.
+            rate: Factor on the learning rate.
         """
         device, size = self.model.device, self.ranks.size
         batch = draw_batch(self.plan, step, self.form, latent_dim=self.latent_dim, size=size)
@@ -86,7 +89,7 @@ class Stepper:
             self._share_of(examples_N, batch.rows),
             to_device(own.noise, device),
             to_device(own.rows, device),
-            to_device(torch.tensor(self.plan.kl_weight_at(step)), device),
+            to_device(torch.tensor([self.plan.kl_weight_at(step), rate, self.plan.ema_weight_at(step)]), device),
         ]
         if len(batch.decoded):
             inputs += self._decoded(examples_N, z_AD, batch.decoded)
@@ -129,9 +132,10 @@ class Stepper:
         return self._launchers[is_regularised]
 
     def _update(
-        self, is_regularised: bool, some: Tensor, noise: Tensor, rows: Tensor, kl_weight: Tensor, *decoded: Tensor
+        self, is_regularised: bool, some: Tensor, noise: Tensor, rows: Tensor, schedule: Tensor, *decoded: Tensor
     ) -> Tensor:
         """Returns the figures of a step, a vector, and changes the weights."""
+        kl_weight, rate, average_weight = schedule
         pairs = DecodedPairs(*decoded) if decoded else None
         found: tuple[Tensor, dict[str, Tensor], Tensor] = self._objective(some, noise, rows, kl_weight, pairs)
         loss, figures, y = found
@@ -147,11 +151,13 @@ class Stepper:
         not_finite = decisive.isfinite().all().logical_not().float()
         self.optimizer.found_inf = not_finite
         self.optimizer.grad_scale = (figures["gradient_norm"] / _GRADIENT_NORM).clamp_min(1)
+        self.optimizer.fall_to(rate)
         self.optimizer.step()
         if self.adversary is not None:
             self.adversary.optimizer.found_inf = not_finite
+            self.adversary.optimizer.fall_to(rate)
             self.adversary.optimizer.step()
-        self.average.update(1 - not_finite)
+        self.average.update((1 - not_finite) * average_weight)
         self._skipped += not_finite
         return means
 

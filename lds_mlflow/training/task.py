@@ -24,6 +24,7 @@ class FitTask:
             the encoder, to find the latents: -log q(z | x), the sleep phase of Hinton et al., The Wake-Sleep
             Algorithm, 1995.
         perceptual: A distance of two batches in the model's range, which is added to the loss, or None.
+        held_out_N: Examples that the model is not fitted on, as they are stored, to measure it on during the fit.
     """
 
     model: Trainable
@@ -32,6 +33,7 @@ class FitTask:
     scale: Scale = PIXELS
     z_AD: Tensor | None = None
     perceptual: nn.Module | None = None
+    held_out_N: Tensor | None = None
 
     @property
     def form(self) -> ExampleForm:
@@ -48,7 +50,8 @@ class FitHooks:
         on_metrics: Called with a step and its figures, also for those that a resumed fit already has: `loss` and `kl`
             in nats an example, `reconstruction_mse` in 0..1 units, and `gradient_norm`; where they are part of the
             loss, `latent_nll`, `perceptual_distance`, `adversarial`, `discriminator_loss` and
-            `discriminator_gradient_norm`.
+            `discriminator_gradient_norm`. After a measurement on held-out examples it is called with the figures of
+            `Watch`.
         on_checkpoint: Called after each periodic checkpoint with the step and the moving average of the model.
         stop: Asked after every step; when it returns True, the state is saved and the fit ends early.
         description: The label of the progress bar.

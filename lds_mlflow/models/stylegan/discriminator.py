@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from lds_mlflow.models.autoencoder import Critic
 from lds_mlflow.models.precision import in_float32
 from lds_mlflow.models.stylegan.encoder import ResidualDown
 from lds_mlflow.models.stylegan.layers import GAIN, EqualConv2d, EqualLinear, activate, in_format_of
@@ -15,7 +16,7 @@ _GROUP = 4
 _TINY = 1e-8
 
 
-class Discriminator(nn.Module):
+class Discriminator(Critic):
     """Tells real images from others.
 
     Args:
@@ -32,16 +33,22 @@ class Discriminator(nn.Module):
         self.hidden = EqualLinear(widths[0] * 16, widths[0], gain=GAIN, bias_gain=GAIN)
         self.verdict = EqualLinear(widths[0], 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps images, [B, C, H, W] in -1..1, to logits of being real, float32 [B]."""
+    def features(self, x: Tensor) -> Tensor:
+        """Maps images, [B, C, H, W] in -1..1, to the features that decide whether they are real, float32 [B, F]."""
         # Colours are too few to say in which format they are.
         x = activate(in_format_of(self.from_rgb(x), self.conv.weight))
         for block in self.blocks:
             x = block(x)
         x = activate(self.conv(torch.cat([x, _deviation_over_batch(x)], 1)))
         with in_float32(x):
-            x = activate(self.hidden(torch.flatten(x, 1).float()))
-            logits: Tensor = self.verdict(x)[:, 0]
+            features: Tensor = activate(self.hidden(torch.flatten(x, 1).float()))
+        return features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps images, [B, C, H, W] in -1..1, to logits of being real, float32 [B]."""
+        features = self.features(x)
+        with in_float32(features):
+            logits: Tensor = self.verdict(features)[:, 0]
         return logits
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lds_mlflow.choices import call
 from lds_mlflow.choices.priors import GAUSSIAN, PRIORS
@@ -171,7 +171,7 @@ class VAE(Trainable):
         """Keeps the encoder as it is in every later training step."""
         self.encoder.requires_grad_(False)
 
-    def new_discriminator(self) -> nn.Module:
+    def new_discriminator(self) -> Discriminator:
         """Returns a discriminator of images as wide as the decoder."""
         return Discriminator(self.spec.channels, self.spec.widths)
 

@@ -1,8 +1,8 @@
 """The sizes that are known to work, as networks."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
-from lds_mlflow.choices.presets import LARGEST, PRESETS, SMALLEST_THAT_FITS
+from lds_mlflow.choices.presets import PRESETS, SMALLEST_THAT_FITS, smallest_preset
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.models.stylegan.model import VaeSpec
 
@@ -12,8 +12,7 @@ __all__ = ["spec_for", "spec_of"]
 def spec_of(preset: str) -> VaeSpec:
     """Returns the network of a key of PRESETS."""
     sizes = PRESETS[preset]._asdict()
-    del sizes["says"]
-    return VaeSpec(**sizes)
+    return VaeSpec(**{field.name: sizes[field.name] for field in fields(VaeSpec) if field.name in sizes})
 
 
 def spec_for(preset: str, *, resolution: int, channels: int) -> VaeSpec:
@@ -28,9 +27,8 @@ def spec_for(preset: str, *, resolution: int, channels: int) -> VaeSpec:
         ConfigError: A named preset is for other images.
     """
     if preset == SMALLEST_THAT_FITS:
-        fitting = [spec for spec in map(spec_of, PRESETS) if spec.resolution >= resolution] or [spec_of(LARGEST)]
-        closest = min(fitting, key=lambda spec: (spec.resolution, spec.channels != channels))
-        return replace(closest, resolution=resolution, channels=channels)
+        closest = smallest_preset(resolution=resolution, channels=channels)
+        return replace(spec_of(closest), resolution=resolution, channels=channels)
     spec = spec_of(preset)
     if (spec.resolution, spec.channels) != (resolution, channels):
         raise ConfigError(
