@@ -69,7 +69,7 @@ def _gaussian(dim: int, seed: int = 0) -> Tensor:
 
 def _digits(steps: int) -> tuple[Tensor, Tensor]:
     splits = split_examples(load_digits(), select_fraction=0.2, test_fraction=0.2, seed=0)
-    plan = FitPlan(steps=steps, batch_size=32, learning_rate=0.01, kl_weight=1.0, ema_decay=0.995, seed=0)
+    plan = FitPlan(steps=steps, batch_size=32, learning_rate=0.01, kl_weight=1.0, ema_images=4000, seed=0)
     model = fit(FitTask(VAE.initialised(spec_of("digits"), 0), splits.train.examples_N, plan)).model
     train, select = (Codec(model).encode(part.examples_N)[0] for part in (splits.train, splits.select))
     return train, select

@@ -22,6 +22,7 @@ from lds_mlflow.training.plan import ExampleForm, draw_batch
 __all__ = ["PreviousNetwork", "PreviousStepper"]
 
 _BETAS, _GRADIENT_NORM = (0.9, 0.99), 1e4
+_EMA_DECAY = 0.995
 _LOG_VARIANCE_RANGE = (-10.0, 4.0)
 
 
@@ -214,7 +215,7 @@ class PreviousStepper:
         self.network, self.plan, self.form = network, plan, form
         self.latent_dim = network.encoder.mean.weight.shape[0]
         self.optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, betas=_BETAS, fused=True)
-        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(plan.ema_decay))
+        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_EMA_DECAY))
 
     def advance(self, step: int, examples_N: Tensor) -> dict[str, Tensor]:
         """Takes a step, the one after `step` others, and returns its figures."""

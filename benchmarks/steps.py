@@ -60,7 +60,7 @@ def steps_beside_previous(batches: Mapping[str, int], rounds: Mapping[str, int],
 def step_of(preset: str, batch: int, device: str, *, is_previous: bool) -> Callable[[int], object]:
     """Returns a function that takes the training step of a number, of the network of a preset."""
     spec = spec_of(preset)
-    plan = FitPlan(steps=1, batch_size=batch, learning_rate=0.002, kl_weight=1, ema_decay=0.995, seed=0)
+    plan = FitPlan(steps=1, batch_size=batch, learning_rate=0.002, kl_weight=1, ema_images=4000, seed=0)
     images = torch.randint(256, (_N, spec.channels, spec.resolution, spec.resolution), dtype=torch.uint8).to(device)
     model = VAE.initialised(spec, 0).to(device)
     form = FitTask(model, images, plan).form

@@ -149,7 +149,7 @@ def _seconds(steps: int, tracker: Tracker | None) -> tuple[float, float]:
         batch_size=32,
         learning_rate=0.01,
         kl_weight=1,
-        ema_decay=0.995,
+        ema_images=4000,
         seed=0,
         checkpoint_every=_PICTURE_EVERY,
     )

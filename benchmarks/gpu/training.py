@@ -146,7 +146,7 @@ class _Steps:
             batch_size=switches.batch,
             learning_rate=0.002,
             kl_weight=1,
-            ema_decay=0.995,
+            ema_images=4000,
             seed=0,
             precision=switches.precision,
             compiled=switches.compiled,

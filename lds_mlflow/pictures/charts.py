@@ -40,14 +40,14 @@ def curves_chart(history: Curves, labels: Mapping[str, str], title: str) -> Figu
     """Draws figures over training steps.
 
     Args:
-        history: Steps with figures by name.
+        history: Steps with figures by name; not each step has all.
         labels: Which figures to draw, with the label of each one's axis.
         title: Title of the whole figure.
     """
     figure = Figure(figsize=(4 * len(labels), 3.2), layout="constrained")
-    steps = [step for step, _ in history]
     for axes, (name, label) in zip(figure.subplots(1, len(labels), squeeze=False).flat, labels.items(), strict=True):
-        axes.plot(steps, [figures[name] for _, figures in history], color=BLUE, linewidth=1)
+        points = [(step, figures[name]) for step, figures in history if name in figures]
+        axes.plot(*zip(*points, strict=True), color=BLUE, linewidth=1)
         axes.set(xlabel="training step", ylabel=label)
         axes.grid(alpha=0.3)
     figure.suptitle(title)

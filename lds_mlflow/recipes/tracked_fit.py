@@ -10,11 +10,12 @@ from PIL import Image
 from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.models import Codec, Scale, Trainable
 from lds_mlflow.pictures import curves_chart
+from lds_mlflow.recipes.convergence import converged, has_converged
 from lds_mlflow.recipes.fit_requests import FitRequest
 from lds_mlflow.samplers import Generator, prior_of
-from lds_mlflow.tracking import Run, tags
+from lds_mlflow.tracking import FinishedRun, Run, tags
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.training import CheckpointFile, FitHooks, FitResult, diagnose, fit
+from lds_mlflow.training import CheckpointFile, Ending, FitHooks, FitResult, diagnose, fit
 from lds_mlflow.values import ExampleSet, ModelWeights, evenly_spread
 
 __all__ = ["FitLog", "FittedModel", "fit_and_track"]
@@ -29,6 +30,8 @@ _CURVES = {
     "perceptual_distance": "perceptual distance",
     "adversarial": "cost of being told from images",
     "discriminator_loss": "loss of the discriminator",
+    "held_out_loss": "loss of held-out examples (nats / image)",
+    "held_out_distance": "distance of samples to held-out examples",
 }
 
 
@@ -73,7 +76,13 @@ class FittedModel:
 
 
 def fit_and_track(
-    request: FitRequest, context: Context, *, train: ExampleSet, select: ExampleSet, description: str
+    request: FitRequest,
+    context: Context,
+    *,
+    train: ExampleSet,
+    select: ExampleSet,
+    description: str,
+    begun_with: FinishedRun | None = None,
 ) -> FittedModel:
     """Fits a model, tracks the fit, and stores the moving average of the model as `model`.
 
@@ -83,6 +92,7 @@ def fit_and_track(
         train: Real training examples, to measure the result on.
         select: Real examples that the model is not fitted on, to measure the result on as well.
         description: The label of the progress bar.
+        begun_with: The run whose model is fitted further, or None.
     """
     domain = domain_of(request.domain)
     run, log, task = context.run, FitLog(context.run, domain), request.task
@@ -98,7 +108,7 @@ def fit_and_track(
         run.log_tags({tags.RESUMED: result.resumed_from})
     run.log_picture(log.chart(f"{description}: {task.plan.steps:,} steps"), "pictures/curves.png")
     figures = _measure(result, domain.scale, train, select)
-    run.log_metrics(figures)
+    run.log_metrics(figures | converged(_converged(result, begun_with)))
     run.log_picture(log.samples(result.model), "pictures/samples.png")
     codec, shown = Codec(result.model, domain.scale), select.spread(_SHOWN).examples_N
     reconstructed = codec.decode(codec.encode(shown).mean)
@@ -106,11 +116,23 @@ def fit_and_track(
     weights = replace(result.model.to_weights(), domain=request.domain)
     run.log_value(weights, "model")
     sentence = (
-        f"{weights.n_parameters / 1e6:.2f} M parameters, {result.step:,} steps; on the select part reconstruction MSE "
-        f"{figures['select/reconstruction_mse']:.4f}, KL {figures['select/kl']:.1f} nats, "
-        f"{figures['select/active_units']:.0f} of {codec.latent_dim} latent units active"
+        f"{weights.n_parameters / 1e6:.2f} M parameters, {result.step:,} steps{_in_words(result.ending)}; on the "
+        f"select part reconstruction MSE {figures['select/reconstruction_mse']:.4f}, KL {figures['select/kl']:.1f} "
+        f"nats, {figures['select/active_units']:.0f} of {codec.latent_dim} latent units active"
     )
     return FittedModel(weights, sentence)
+
+
+def _in_words(ending: Ending) -> str:
+    """Returns what ended a training, where that is known."""
+    if ending.converged is None:
+        return ""
+    return " (converged)" if ending.converged else " (not converged: more steps still gained something)"
+
+
+def _converged(result: FitResult, begun_with: FinishedRun | None) -> bool | None:
+    # Finetuning takes as many steps as it is told to: whether a model has converged is decided by its training.
+    return result.ending.converged if begun_with is None else has_converged(begun_with)
 
 
 def _measure(result: FitResult, scale: Scale, train: ExampleSet, select: ExampleSet) -> dict[str, float]:

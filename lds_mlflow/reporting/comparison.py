@@ -35,7 +35,7 @@ def verdicts_in_words(evaluations: Mapping[str, Evaluation], comparisons: Sequen
 
 
 def comparison_report(
-    evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison], margin: float
+    evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison], margin: float, convergence: str = ""
 ) -> Report:
     """Returns what a person reads of a comparison.
 
@@ -43,11 +43,14 @@ def comparison_report(
         evaluations: The evaluations, by the models' names.
         comparisons: All of their comparisons.
         margin: The difference that matters, as a share of the figure.
+        convergence: Which models had not converged, in words, or "".
     """
     report = Report(f"Comparison of {' and '.join(evaluations)}")
     first = next(iter(evaluations.values()))
     for line in verdicts_in_words(evaluations, comparisons).splitlines():
         report.paragraph(BoldText(line))
+    if convergence:
+        report.paragraph(BoldText(convergence))
     report.paragraph(_ONE_SEED)
     report.paragraph(
         f"Each model has {first.n_samples:,} samples of the same seeds, measured against the same examples of the part "

@@ -2,6 +2,7 @@
 
 from lds_mlflow.config import CompareConfig
 from lds_mlflow.metrics import compare_evaluations
+from lds_mlflow.recipes.convergence import convergence_in_words
 from lds_mlflow.reporting.comparison import comparison_report, comparison_table, verdicts_in_words
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation
@@ -37,5 +38,6 @@ def run(config: CompareConfig, context: Context) -> str:
         figures = {"difference": row.difference, "low": row.low, "high": row.high, "p": row.p_corrected}
         named = {f"{row.name}_{end}": value for end, value in figures.items()}
         context.run.log_metrics(evaluations[row.model].placed(named, f"{row.model} against {row.reference}"))
-    context.run.log_report(comparison_report(evaluations, comparisons, config.margin))
-    return verdicts_in_words(evaluations, comparisons)
+    convergence = convergence_in_words(context.inputs)
+    context.run.log_report(comparison_report(evaluations, comparisons, config.margin, convergence))
+    return "\n".join(filter(None, (convergence, verdicts_in_words(evaluations, comparisons))))

@@ -7,6 +7,7 @@ from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.metrics import EvaluationSettings, FeatureClassifier, RealExamples, evaluate_samples
 from lds_mlflow.pictures import REAL_EXAMPLES
+from lds_mlflow.recipes.convergence import converged, has_converged
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of, outside_of, require_weights
 from lds_mlflow.recipes.models import open_codec
@@ -76,7 +77,8 @@ def run(config: EvaluateConfig, context: Context) -> str:
     context.run.log_value(evaluation, f"evaluation_{config.part}")
     deciles = deciles_of_samples(z_SD, posterior.mean, measured)
     correlations = {f"{name}_by_lds": found.rank_correlation for name, found in deciles.items()}
-    context.run.log_metrics(evaluation.named() | evaluation.placed(correlations))
+    convergence = converged(has_converged(context.inputs["model"]))
+    context.run.log_metrics(evaluation.named() | evaluation.placed(correlations) | convergence)
     sentence = _sentence(evaluation, context.inputs["model"], generator.distribution)
     title = f"Evaluation of {context.inputs['model'].step} {context.inputs['model'].id[:8]}"
     context.run.log_report(

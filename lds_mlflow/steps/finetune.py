@@ -20,5 +20,12 @@ def run(config: FinetuneConfig, context: Context) -> str:
     weights = context.inputs["train"].load(ModelWeights, "model")
     request = finetuning_as_configured(config, weights, train, augmentation, checkpoint_every=context.checkpoint_every)
     select = context.inputs["data"].load(ExampleSet, "select")
-    fitted = fit_and_track(request, context, train=train, select=select, description="finetuning")
+    fitted = fit_and_track(
+        request,
+        context,
+        train=train,
+        select=select,
+        description="finetuning",
+        begun_with=context.inputs["train"],
+    )
     return f"{request.words}: {fitted.sentence}"

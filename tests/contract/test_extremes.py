@@ -42,7 +42,7 @@ from lds_mlflow.machine.ranks import ALONE
 from lds_mlflow.metrics import Limits, compare_evaluations, decide
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.recipes.division import Division
-from lds_mlflow.recipes.fit_requests import finetuning_as_configured, training_as_configured
+from lds_mlflow.recipes.fit_requests import batch_size_of, finetuning_as_configured, training_as_configured
 from lds_mlflow.steps import augment, calibrate, classifier, data, evaluate, sample
 from lds_mlflow.training import FitHooks, fit
 from lds_mlflow.values import AugmentationSet, ExampleSet, LatentSet
@@ -111,13 +111,14 @@ def _sample(config: SampleConfig) -> None:
 
 def _fit(config: TrainConfig | FinetuneConfig) -> None:
     # One batch of the largest size would take seconds.
-    config = config.model_copy(update={"batch_size": min(config.batch_size, 4096)})
+    batch_size = min(batch_size_of(config, EXAMPLES), 4096)
+    config = config.model_copy(update={"batch_size": batch_size})
     if isinstance(config, TrainConfig):
         request = training_as_configured(config, EXAMPLES, checkpoint_every=10**9)
     else:
         made = AugmentationSet(random_images(6), torch.ones(6, 4))
         request = finetuning_as_configured(config, WEIGHTS, EXAMPLES, made, checkpoint_every=10**9)
-    enough = iter([config.batch_size > 1000, *[False] * 10, True])
+    enough = iter([batch_size > 1000, *[False] * 10, True])
     fit(request.task, hooks=FitHooks(stop=lambda: next(enough)))
 
 

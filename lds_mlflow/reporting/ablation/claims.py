@@ -211,7 +211,7 @@ def _difference(
         f"{row.low:+.3g} to {row.high:+.3g}",
         f"{row.p:.2g}",
         _verdict(MeanOverSeeds(row.difference, row.low, row.high, row.p), way),
-        " ".join(part for part in (why, without) if part),
+        " ".join(part for part in (why, without, results.convergence.capitalize()) if part),
     )
 
 

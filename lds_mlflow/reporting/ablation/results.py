@@ -8,8 +8,16 @@ import pandas as pd
 
 from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL
-from lds_mlflow.metrics import Comparison, MeanOverSeeds, compare_over_seeds, mean_over_seeds, preferred_over_seeds
+from lds_mlflow.metrics import (
+    BETTER,
+    Comparison,
+    MeanOverSeeds,
+    compare_over_seeds,
+    mean_over_seeds,
+    preferred_over_seeds,
+)
 from lds_mlflow.metrics.evaluation import DISTANCE_TO_HELD_OUT
+from lds_mlflow.recipes.convergence import NOT_CONVERGED, has_converged
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import Evaluation
 
@@ -37,6 +45,7 @@ class AblationResults:
             samples, one for each seed.
         generations: Evaluations by the part test of each generation of finetuning on a model's own samples, from 1 on.
         margin: The difference that matters, as a share of a figure.
+        unconverged: The seeds whose baseline was still gaining by more steps when its training ended.
     """
 
     seeds: int
@@ -48,6 +57,7 @@ class AblationResults:
     correlations: tuple[float, ...]
     generations: tuple[tuple[Evaluation, ...], ...] = ()
     margin: float = MARGIN
+    unconverged: tuple[int, ...] = ()
 
     @property
     def first(self) -> Evaluation:
@@ -70,6 +80,21 @@ class AblationResults:
         """Returns one arm compared with another by the part test, by figure; p is not corrected for other arms."""
         pair = {reference: self.test[reference], arm: self.test[arm]}
         return {row.name: row for row in compare_over_seeds(pair, reference, margin=self.margin)}
+
+    @cached_property
+    def convergence(self) -> str:
+        """Why the baseline had not converged, in words; "" where nothing shows that it had not."""
+        if self.unconverged:
+            return (
+                f"{NOT_CONVERGED}: in {len(self.unconverged)} of {self.seeds} seeds its training ended while more "
+                "steps still gained something."
+            )
+        if BASELINE not in self.test:
+            return ""
+        fid = self.compared(CONTROL, BASELINE)["fid"]
+        if fid.verdict != BETTER:
+            return ""
+        return f"{NOT_CONVERGED}: more steps without A still lower its FID ({fid.difference:+.3g})."
 
     def mean(self, arm: str, name: str) -> MeanOverSeeds | None:
         """Returns an arm's mean of a figure by the part test, or None where it wasn't measured for every seed."""
@@ -132,6 +157,7 @@ def read_results(
             for generation in range(1, last + 1)
         ),
         margin=margin,
+        unconverged=tuple(seed for seed in range(seeds) if has_converged(inputs[f"{BASELINE}-{seed}-test"]) is False),
     )
 
 

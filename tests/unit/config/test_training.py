@@ -16,7 +16,10 @@ from tests.unit.config.problems import problems, require_refused, require_taken
         (TrainConfig, "train_steps", 1.5),
         (TrainConfig, "batch_size", "many"),
         (TrainConfig, "learning_rate", 0),
-        (TrainConfig, "ema_decay", 1),
+        (TrainConfig, "train_steps", "automatic"),
+        (TrainConfig, "most_train_steps", -1),
+        (TrainConfig, "rate_fall", 1),
+        (TrainConfig, "ema_images", -1),
         (TrainConfig, "preset", "huge"),
         (TrainConfig, "data_run", ""),
         (TrainConfig, "prior", "keep"),
@@ -35,7 +38,10 @@ def test_a_value_out_of_range_is_refused_with_its_name_and_itself(kind: type[Set
     ("kind", "name", "value"),
     [
         (FinetuneConfig, "augment_run", "none"),
-        (TrainConfig, "ema_decay", 0),
+        (TrainConfig, "train_steps", "auto"),
+        (TrainConfig, "batch_size", 16_384),
+        (TrainConfig, "rate_fall", 0),
+        (TrainConfig, "ema_images", 0),
         *((kind, "compiled", value) for kind in (TrainConfig, FinetuneConfig) for value in ("auto", "true", "false")),
     ],
 )

@@ -47,7 +47,7 @@ def test_equal_parts_have_one_fingerprint() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"train_steps": 3}, {"preset": "digits"}, {"learning_rate": 0.011}, {"train_seed": 1}, {"ema_decay": 0.5}],
+    [{"train_steps": 3}, {"preset": "digits"}, {"learning_rate": 0.011}, {"train_seed": 1}, {"ema_images": 5}],
 )
 def test_another_parameter_has_another_fingerprint(change: dict[str, Any]) -> None:
     assert _of_train(TrainConfig(**change)) != _of_train()
@@ -142,7 +142,7 @@ def test_a_step_reaches_the_science_that_makes_its_result(name: str, module: str
 
 
 @pytest.mark.parametrize(
-    ("name", "module"), [("train", "lds_mlflow.metrics.frechet"), ("data", "lds_mlflow.training.fit")]
+    ("name", "module"), [("train", "lds_mlflow.metrics.kernel"), ("data", "lds_mlflow.training.fit")]
 )
 def test_a_step_does_not_reach_what_others_do(name: str, module: str) -> None:
     assert module not in _behind(STEPS[name])

@@ -33,7 +33,12 @@ def test_the_model_is_fitted_on_train_and_a_unless_there_is_to_be_none(
 
     def noting(request: FitRequest, context: Context, **given: object) -> FittedModel:
         asked.append(request)
-        assert given == {"train": parts["train"], "select": parts["select"], "description": "finetuning"}
+        assert given == {
+            "train": parts["train"],
+            "select": parts["select"],
+            "description": "finetuning",
+            "begun_with": context.inputs["train"],
+        }
         return FittedModel(WEIGHTS, "what came out")
 
     monkeypatch.setattr(finetune, "fit_and_track", noting)

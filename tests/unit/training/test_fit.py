@@ -242,7 +242,7 @@ def test_figures_are_told_every_so_often_and_at_the_end() -> None:
 def test_the_result_is_the_moving_average_in_evaluation_mode() -> None:
     model = _model()
     before = model.decoder.constant.detach().clone()
-    plan = replace(PLAN, steps=2, ema_decay=0.75)
+    plan = replace(PLAN, steps=2, ema_images=10)
     seen: list[Tensor] = []
     result = fit(
         FitTask(model, _images(), plan),
@@ -251,18 +251,19 @@ def test_the_result_is_the_moving_average_in_evaluation_mode() -> None:
     assert isinstance(result.model, VAE)
     assert not result.model.training
     # The average begins with the weights before the first step.
-    wanted = 0.75 * (0.75 * before + 0.25 * seen[0]) + 0.25 * seen[1]
+    first, second = (plan.ema_weight_at(step) for step in (0, 1))
+    wanted = (1 - second) * ((1 - first) * before + first * seen[0]) + second * seen[1]
     torch.testing.assert_close(result.model.decoder.constant.detach(), wanted)
 
 
-def test_without_decay_the_result_is_the_last_weights() -> None:
+def test_without_an_average_the_result_is_the_last_weights() -> None:
     model = _model()
-    result = fit(FitTask(model, _images(), replace(PLAN, ema_decay=0.0)))
+    result = fit(FitTask(model, _images(), replace(PLAN, ema_images=0)))
     assert _digest(result.model) == _digest(model)
 
 
 def test_the_loss_falls() -> None:
-    _, history = _fit(replace(PLAN, steps=60, batch_size=16, ema_decay=0.9))
+    _, history = _fit(replace(PLAN, steps=60, batch_size=16, ema_images=100))
     losses = [figures["loss"] for _, figures in history]
     errors = [figures["reconstruction_mse"] for _, figures in history]
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])

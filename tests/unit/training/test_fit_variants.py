@@ -51,7 +51,7 @@ def test_latents_of_decoded_images_teach_the_encoder_to_find_them() -> None:
     z_AD = torch.randn(40, 4, generator=torch.Generator().manual_seed(1))
     shapes = (z_AD @ torch.randn(4, 64, generator=torch.Generator().manual_seed(2))).reshape(40, 1, 8, 8)
     images = torch.cat([random_images(), (127 + 40 * shapes).clamp(0, 255).to(torch.uint8)])
-    plan = FitPlan(steps=300, batch_size=32, learning_rate=0.01, kl_weight=1, ema_decay=0.9, seed=0, log_every=100)
+    plan = FitPlan(steps=300, batch_size=32, learning_rate=0.01, kl_weight=1, ema_images=200, seed=0, log_every=100)
     told: list[dict[str, float]] = []
     model = fit(
         FitTask(_model(), images, plan, z_AD=z_AD), hooks=FitHooks(on_metrics=lambda _, figures: told.append(figures))

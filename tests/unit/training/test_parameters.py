@@ -182,12 +182,12 @@ def test_an_optimizer_goes_on_from_a_stored_state() -> None:
 
 def test_an_average_begins_with_the_weights_and_follows_them() -> None:
     flat = FlatParameters(Net())
-    average = MovingAverage(flat, 0.75)
+    average = MovingAverage(flat)
     before = flat.values.clone()
     assert torch.equal(average.values, before)
     flat.values += 1
     assert torch.equal(average.values, before)
-    average.update(torch.ones(()))
+    average.update(torch.tensor(0.25))
     torch.testing.assert_close(average.values, before + 0.25)
     average.update(torch.zeros(()))
     torch.testing.assert_close(average.values, before + 0.25, rtol=0, atol=0)
@@ -199,7 +199,7 @@ def test_an_average_is_copied_to_a_copy_of_the_module_and_leaves_what_is_frozen(
     copied = copy.deepcopy(module)
     nn.init.constant_(copied.one.weight, 5)
     flat = FlatParameters(module)
-    average = MovingAverage(flat, 0.5)
+    average = MovingAverage(flat)
     average.values.fill_(2)
     average.copy_to(copied)
     assert (copied.other.weight == 2).all()

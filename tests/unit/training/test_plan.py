@@ -57,3 +57,21 @@ def test_the_weight_of_the_kl_term_rises_linearly_to_its_full_value() -> None:
 
 def test_without_a_warm_up_the_weight_is_full_at_once() -> None:
     assert replace(PLAN, kl_weight=2.0).kl_weight_at(0) == 2.0
+
+
+def test_a_half_life_of_the_average_is_counted_in_images() -> None:
+    plan = replace(PLAN, batch_size=20, ema_images=100)
+    # After five batches the weights of today count half.
+    assert (1 - plan.ema_weight_at(10**6)) ** 5 == pytest.approx(0.5)
+
+
+def test_the_average_forgets_its_beginning_faster_than_later_weights() -> None:
+    plan = replace(PLAN, batch_size=20, ema_images=100)
+    weights = [plan.ema_weight_at(step) for step in (0, 1, 10, 50, 51)]
+    assert weights == sorted(weights, reverse=True)
+    assert weights[0] > 0.99
+    assert weights[-2] == weights[-1]
+
+
+def test_an_average_over_no_images_is_the_weights_themselves() -> None:
+    assert replace(PLAN, ema_images=0).ema_weight_at(7) == 1
