@@ -30,6 +30,9 @@ from lds_mlflow.values import ModelWeights
 
 __all__ = ["FitResult", "fit"]
 
+_PACED = 3.0
+"""Seconds after which the speed of a fit is known well enough to say how long it may take."""
+
 WITHOUT_HOOKS = FitHooks()
 """Nothing watches the fit."""
 
@@ -214,10 +217,14 @@ def _resume(state: _Fit, checkpoints: CheckpointFile | None, hooks: FitHooks) ->
 def _take_steps(state: _Fit, ranks: Ranks, checkpoints: CheckpointFile | None, hooks: FitHooks) -> None:
     """Takes the steps that are left, until somebody asks to stop. Only what is logged or saved waits for the device."""
     plan, stopped = state.plan, False
+    begin, started, is_announced = state.step, monotonic(), not plan.until_done
     with tqdm(total=state.ending.end, initial=state.step, desc=hooks.description, unit="step", mininterval=0.5) as bar:
         while ranks.agreed(0.0 if stopped else state.ending.rate_at(state.step)):
             state.advance()
             bar.update()
+            if not is_announced and monotonic() - started > _PACED:
+                is_announced = True
+                tqdm.write(_budget(plan, hooks.description, (monotonic() - started) / (state.step - begin)))
             if state.watch is not None and state.step % plan.check_every == 0:
                 hooks.on_metrics(state.step, state.check(state.watch))
                 bar.total = state.ending.end
@@ -232,6 +239,15 @@ def _take_steps(state: _Fit, ranks: Ranks, checkpoints: CheckpointFile | None, h
             if state.step % plan.checkpoint_every == 0:
                 hooks.on_checkpoint(state.step, state.averaged())
     state.require_progress()
+
+
+def _budget(plan: FitPlan, description: str, seconds: float) -> str:
+    """Returns how long a fit that ends by itself may take, by the seconds of one of its steps."""
+    minutes = plan.steps * seconds / 60
+    return (
+        f"{description}: at most {plan.steps:,} steps of {plan.batch_size:,} examples, about {minutes:,.0f} minutes at the "
+        "speed so far; it ends earlier when held-out examples show that more steps gain nothing"
+    )
 
 
 def at_hand(examples_N: Tensor, device: torch.device) -> Tensor:
