@@ -269,12 +269,15 @@ class LatentDistribution(_Value):
         name: What it is, in words.
         tensors: Its parameters by name (the module of the sampler has their shapes).
         settings: Further parameters by name.
+        class_names_K: The names of the classes of the training latents that it is made of, whose labels are among the
+            tensors; empty where it has no classes.
     """
 
     sampler: str
     name: str
     tensors: dict[str, Tensor]
     settings: dict[str, float]
+    class_names_K: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,9 @@ class Bench:
         with torch.no_grad():
             codec = Codec(model, domain_of(basis.train.domain).scale)
             posterior = codec.encode(basis.train.examples_N)
-            calibration = calibrate(codec, posterior, basis.yardstick) if config.is_calibrated else None
+            calibration = None
+            if config.is_calibrated:
+                calibration = calibrate(codec, posterior, basis.yardstick, kernel=config.sampler_kernel)
             generator = generator_as_configured(config, config.sampler, codec, posterior, calibration)
             samples = generator.samples(range(first, first + n))
         costs.sampling += monotonic() - started

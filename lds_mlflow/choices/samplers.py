@@ -21,10 +21,13 @@ class SamplerChoice(Choice):
     Attributes:
         draws: Where the function is that draws latents from its distribution, a generator each.
         can_be_calibrated: Whether its bandwidth can be the one that the step `calibrate` finds.
+        of_rows: Where the function is that returns its distribution of some of the training latents alone, for samples
+            of one class; empty where it isn't made of single training latents, and so has no classes.
     """
 
     draws: str = "lds_mlflow.samplers.mixtures:draw_mixture"
     can_be_calibrated: bool = False
+    of_rows: str = ""
 
 
 SAMPLERS = {
@@ -42,14 +45,16 @@ SAMPLERS = {
     "density": SamplerChoice(
         "the latent density",
         "lds_mlflow.samplers.mixtures:latent_density",
-        {"z_ND": "z_ND", "sigma": "sampler_sigma"},
+        {"z_ND": "z_ND", "sigma": "sampler_sigma", "kernel": "sampler_kernel"},
         can_be_calibrated=True,
+        of_rows="lds_mlflow.samplers.mixtures:density_of_rows",
     ),
     "interpolants": SamplerChoice(
         "interpolants of neighbours that are as dense as training latents",
         "lds_mlflow.samplers.interpolants:dense_interpolants",
         {"z_ND": "z_ND", "sigma": "sampler_sigma"},
         draws="lds_mlflow.samplers.interpolants:draw_interpolants",
+        of_rows="lds_mlflow.samplers.interpolants:interpolants_of_rows",
     ),
 }
 """The samplers by name."""

@@ -8,7 +8,9 @@ from lds_mlflow.choices import phrases
 from lds_mlflow.choices.bandwidths import CALIBRATED
 from lds_mlflow.choices.extractors import CLASSIFIER, EXTRACTORS
 from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO, MOST_TAIL_SHARE, PROMOTABLE
+from lds_mlflow.choices.kernels import ISOTROPIC, KERNELS
 from lds_mlflow.choices.samplers import SAMPLERS
+from lds_mlflow.config.balance import AS_IN_DATA, Balance
 from lds_mlflow.config.base import (
     AUTO,
     NO_RUN,
@@ -40,7 +42,14 @@ __all__ = [
 RegisteredModel = Annotated[str, Field(pattern=r"^[^/:]+$")]
 
 
-class SamplerSettings(StepConfig):
+class KernelSettings(StepConfig):
+    """The kernel of the sampler density."""
+
+    sampler_kernel: Annotated[str, ChoiceOf(phrases(KERNELS))] = ISOTROPIC
+    """Kernel of the sampler density; whatever its shape, the noise of one sampler_sigma has one mean size."""
+
+
+class SamplerSettings(KernelSettings):
     """Parameters of the samplers."""
 
     sampler_sigma: SamplerSigma = CALIBRATED
@@ -55,6 +64,9 @@ class SamplerConfig(SamplerSettings):
 
     sampler: Declared[Annotated[str, ChoiceOf(phrases(SAMPLERS))]] = "density"
     """What latents are drawn from."""
+
+    balance: Balance = AS_IN_DATA
+    """Class shares of samples, by density or interpolants: data (as in training), equal, or NAME:0.3,OTHER:0.7."""
 
     @property
     def is_calibrated(self) -> bool:
@@ -107,7 +119,7 @@ class FeatureSettings(StepConfig):
         return value
 
 
-class CalibrateConfig(FeatureSettings):
+class CalibrateConfig(FeatureSettings, KernelSettings):
     """Find the bandwidth of the sampler density whose samples of a model are near to the images but no copies."""
 
     model_run: RunReference = "auto"
@@ -191,3 +203,15 @@ class SampleConfig(SamplerConfig):
 
     sample_seed: Seed = 0
     """Seed of the first sample; every further sample has the next seed."""
+
+    sample_label: Declared[str] = ""
+    """Class that images are drawn of, as the data calls it, by the sampler density or interpolants; empty: all."""
+
+    @field_validator("sample_label")
+    @classmethod
+    def _is_for_all_shares(cls, value: str, info: ValidationInfo) -> str:
+        if value and info.data.get("balance", AS_IN_DATA) != AS_IN_DATA:
+            raise ValueError(
+                f"should be empty where balance is not {AS_IN_DATA}, since one class has all of the shares"
+            )
+        return value

@@ -110,7 +110,7 @@ COMPARE = "compare"
 REGISTER = "register"
 """The step that chooses a sampler for a model, and registers both."""
 
-REGISTERING = frozenset({"sampler", "candidate", "rollback"})
+REGISTERING = frozenset({"sampler", "balance", "candidate", "rollback"})
 """Parameters that a command which ends with registering and promoting sets by itself."""
 
 TEST_PARTS = ("test", "evaluation_test")
@@ -145,8 +145,18 @@ STEPS: dict[str, Step] = {
         Step("classifier", ClassifierConfig, (_DATA,)),
         Step("calibrate", CalibrateConfig, (_CLASSIFIER, _MODEL)),
         Step("evaluate", EvaluateConfig, (_CLASSIFIER, _MODEL), makes=("calibrate",), judges=_by_the_test_part),
-        Step(COMPARE, CompareConfig, (MODELS,), of_several=True, ordered=True, judges=_always),
-        Step(REGISTER, RegisterConfig, (_MODEL,), makes=("evaluate",), settles=frozenset({"part", "sampler"})),
+        Step(
+            COMPARE,
+            CompareConfig,
+            (MODELS,),
+            of_several=True,
+            ordered=True,
+            judges=_always,
+            settles=frozenset({"balance"}),
+        ),
+        Step(
+            REGISTER, RegisterConfig, (_MODEL,), makes=("evaluate",), settles=frozenset({"part", "sampler", "balance"})
+        ),
         Step(
             "ablate",
             AblateConfig,
@@ -158,7 +168,16 @@ STEPS: dict[str, Step] = {
                 {
                     *_VARIED_BY_ARMS,
                     *_OF_OTHER_RULES,
-                    *("part", "sampler", "prior", "train_seed", "augment_seed", "finetune_seed", "sample_seed"),
+                    *(
+                        "part",
+                        "sampler",
+                        "balance",
+                        "prior",
+                        "train_seed",
+                        "augment_seed",
+                        "finetune_seed",
+                        "sample_seed",
+                    ),
                 }
             ),
         ),

@@ -58,7 +58,12 @@ DELIVER = "deliver"
 """The entry point that delivers what a server that was away has not taken."""
 
 _MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
-_DRAWN_AS_REGISTERED = frozenset({"part", "sampler", "sampler_sigma", "sampler_components", "samples", "sample_seed"})
+_DRAWN_AS_REGISTERED = frozenset(
+    {
+        *("part", "sampler", "sampler_sigma", "sampler_kernel", "sampler_components"),
+        *("balance", "samples", "sample_seed"),
+    }
+)
 
 
 def configs_of(names: tuple[str, ...]) -> tuple[type[Settings], ...]:

@@ -1,7 +1,7 @@
 """The runs that steps read which draw samples: the model, and the bandwidth that was calibrated for it."""
 
 from lds_mlflow.choices.bandwidths import CALIBRATED, DRAFTS_BANDWIDTH
-from lds_mlflow.config import NO_RUN, CalibrateConfig, EvaluateConfig, SampleConfig
+from lds_mlflow.config import NO_RUN, CalibrateConfig, EvaluateConfig, SampleConfig, SamplerSettings
 from lds_mlflow.pipeline.runner import Runner, Runs
 from lds_mlflow.tracking import FinishedRun
 
@@ -13,14 +13,17 @@ def inputs_of_samples(
 ) -> dict[str, FinishedRun]:
     """Returns what a step reads that draws samples, with the calibration of the model where the sampler takes one."""
     found = runner.inputs(config, known, parent)
-    return found | calibration_of(runner, found, known, parent) if config.is_calibrated else found
+    return found | calibration_of(runner, config, found, known, parent) if config.is_calibrated else found
 
 
-def calibration_of(runner: Runner, found: Runs, known: Runs, parent: str) -> dict[str, FinishedRun]:
+def calibration_of(
+    runner: Runner, config: SamplerSettings, found: Runs, known: Runs, parent: str
+) -> dict[str, FinishedRun]:
     """Returns the calibration of a model by the name of its step; none, with a line, where it can't be measured.
 
     Args:
         runner: Finds or makes it.
+        config: The parameters of the sampler, whose kernel is calibrated.
         found: The model, its data, and the classifier where there is one.
         known: Upstream runs that are settled already; a calibration among them is of this model.
         parent: Id of the run to nest new runs under.
@@ -33,7 +36,7 @@ def calibration_of(runner: Runner, found: Runs, known: Runs, parent: str) -> dic
         return {}
     without = {} if takes_classifier(runner, data) else {"classifier_run": NO_RUN}
     settled = {name: run for name, run in {**known, **found}.items() if name == "classifier"}
-    changes = {"model_run": found["model"].id, **without}
+    changes = {"model_run": found["model"].id, "sampler_kernel": config.sampler_kernel, **without}
     return {"calibrate": runner.resolve("calibrate", settled, parent=parent, changes=changes)}
 
 

@@ -62,7 +62,7 @@ def inputs_of_register(runner: Runner, config: RegisterConfig, known: Runs, pare
     """Returns the model to register and, to choose its sampler, its evaluations by the select part, one per sampler."""
     found = runner.inputs(config, known, parent)
     if config.sampler_sigma == CALIBRATED:
-        found |= calibration_of(runner, found, known, parent)
+        found |= calibration_of(runner, config, found, known, parent)
     if config.served_sampler != AUTO or not can_be_judged(runner, found["data"]):
         return found
     settled = {**known, "data": found["data"], **{name: found[name] for name in ("calibrate",) if name in found}}

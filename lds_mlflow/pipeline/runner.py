@@ -20,8 +20,10 @@ from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
 from lds_mlflow.pipeline.early_checks import require_division
 from lds_mlflow.pipeline.records import Ending, in_lines, log_data, stand_for
 from lds_mlflow.recipes.division import Division
+from lds_mlflow.samplers.classes import class_sizes
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.tracking.context import Context
+from lds_mlflow.values import ExampleSet
 
 __all__ = ["Gather", "Runner", "Runs"]
 
@@ -172,7 +174,8 @@ class Runner:
         if data.id in self._checked:
             return
         try:
-            division = Division.of(data.metrics, domain_of_source(data.params["data"]).name)
+            domain = domain_of_source(data.params["data"]).name
+            division = Division.of(data.metrics, domain, lambda: _class_sizes(data))
         except GoneError:
             # A model can be used though the record of its data is gone; a step that reads the data says so itself.
             return
@@ -308,6 +311,11 @@ class Runner:
 
     def _say(self, name: str, text: str) -> None:
         self.say(f"{name:<11}{text}")
+
+
+def _class_sizes(data: FinishedRun) -> dict[str, int]:
+    train = data.load(ExampleSet, "train")
+    return class_sizes(train.labels_N, train.class_names_K)
 
 
 def _inputs_as_named(runner: Runner, config: StepConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.choices.figures import LEAST_NEAREST_RATIO, MOST_TAIL_SHARE, SUMMARY
+from lds_mlflow.choices.kernels import ISOTROPIC
 from lds_mlflow.latent import bandwidth
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.metrics.yardstick import Yardstick
@@ -26,7 +27,9 @@ MOST_SAMPLES = 2000
 _END_OF_SEEDS = 2**32
 
 
-def calibrate(codec: Codec, posterior: Posterior, yardstick: Yardstick, *, ranks: Ranks = ALONE) -> Calibration:
+def calibrate(
+    codec: Codec, posterior: Posterior, yardstick: Yardstick, *, kernel: str = ISOTROPIC, ranks: Ranks = ALONE
+) -> Calibration:
     """Returns the smallest of MULTIPLES whose samples keep the limits on copies, of the mean distance and of the tail.
 
     The samples have the last of all seeds. Evaluations begin with the first ones, so they don't see the very samples by
@@ -36,6 +39,7 @@ def calibrate(codec: Codec, posterior: Posterior, yardstick: Yardstick, *, ranks
         codec: The model.
         posterior: The posteriors of the training examples.
         yardstick: What samples are measured by: its held-out examples are of the part select.
+        kernel: The kernel of the density, a name of KERNELS.
         ranks: The processes that share the decoding.
 
     Raises:
@@ -46,7 +50,7 @@ def calibrate(codec: Codec, posterior: Posterior, yardstick: Yardstick, *, ranks
     seeds = range(_END_OF_SEEDS - n, _END_OF_SEEDS)
     found: list[dict[str, float]] = []
     for multiple in MULTIPLES:
-        generator = Generator(codec, latent_density(posterior.mean, sigma=str(multiple * width)))
+        generator = Generator(codec, latent_density(posterior.mean, sigma=str(multiple * width), kernel=kernel))
         found.append(yardstick.measure(generator.samples(seeds, ranks=ranks), SUMMARY))
     allowed = [multiple for multiple, figures in zip(MULTIPLES, found, strict=True) if _keeps_limits(figures)]
     chosen = min(allowed, default=1.0)

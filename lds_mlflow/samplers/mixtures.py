@@ -1,23 +1,31 @@
 """Mixtures of Gaussians: the prior, and distributions that are fitted to the posteriors of the training examples.
 
 A mixture has the tensors `means` [K, D], `cumulative` [K] (running sum of the weights), and how wide the components
-are: `scales`, which broadcasts to [K, D], or `factors` [K, D, D], the Cholesky factors of their covariances.
+are: `scales`, which broadcasts to [K, D]; or `factors`, which broadcasts to [K, D, D], roots of their covariances; or
+`neighbours` [K, k] and `multiple` [1] (`lds_mlflow.samplers.kernels.of_neighbours`).
 """
+
+from dataclasses import replace
 
 import numpy as np
 import torch
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from lds_mlflow.choices import load, look_up
+from lds_mlflow.choices.kernels import ISOTROPIC, KERNELS
 from lds_mlflow.choices.samplers import PRIOR
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent import bandwidth
 from lds_mlflow.models import Mixture, Posterior
+from lds_mlflow.samplers.kernels import nearest_rows, normals_of, shaped
+from lds_mlflow.samplers.weights import mean_by, picked_by, running_sum
 from lds_mlflow.values import LatentDistribution
 
 __all__ = [
     "aggregate_gaussian",
     "aggregate_mixture",
+    "density_of_rows",
     "draw_mixture",
     "latent_density",
     "prior_distribution",
@@ -33,7 +41,7 @@ def _mixture(
     sampler: str, name: str, means_KD: Tensor, weights_K: Tensor | None = None, **widths: Tensor
 ) -> LatentDistribution:
     weights = torch.full((len(means_KD),), 1 / len(means_KD)) if weights_K is None else weights_K
-    tensors = {"means": means_KD.float(), "cumulative": weights.double().cumsum(0), **widths}
+    tensors = {"means": means_KD.float(), "cumulative": running_sum(weights), **widths}
     return LatentDistribution(sampler, name, {key: tensor.cpu() for key, tensor in tensors.items()}, {})
 
 
@@ -101,33 +109,55 @@ def require_components(components: int, n: int) -> None:
         )
 
 
-def latent_density(z_ND: Tensor, *, sigma: str) -> LatentDistribution:
+def latent_density(z_ND: Tensor, *, sigma: str, kernel: str = ISOTROPIC) -> LatentDistribution:
     """Returns the latent density itself (draft, section 3.2), normalised: a training latent and Gaussian noise.
+
+    Its setting `sigma` is the bandwidth in latent units.
 
     Args:
         z_ND: Training latents.
-        sigma: Bandwidth: a rule of `bandwidth`, or a number.
+        sigma: Bandwidth: a rule of `bandwidth`, or a number. Kernels of one bandwidth have noise of one mean size: the
+            mean trace of the noise's covariance is D sigma^2.
+        kernel: The shape of the noise, a name of KERNELS.
+
+    Raises:
+        ConfigError: There is no such rule or kernel.
+        DataError: The latents are too few, or alike.
     """
     width = bandwidth(z_ND, sigma).sigma
-    return _mixture("density", f"the latent density, sigma {width:.3g}", z_ND, scales=torch.full((1, 1), width))
+    widths = load(look_up(KERNELS, kernel, "sampler_kernel").at)(z_ND, width)
+    shape = "" if kernel == ISOTROPIC else f", kernel {kernel}"
+    density = _mixture("density", f"the latent density, sigma {width:.3g}{shape}", z_ND, **widths)
+    return replace(density, settings={"sigma": width})
+
+
+def density_of_rows(distribution: LatentDistribution, rows: Tensor) -> LatentDistribution:
+    """Returns the latent density of some of the training latents, with the kernel that it has.
+
+    The neighbours that shape a kernel are of those latents too; the multiple of their covariance stays.
+
+    Args:
+        distribution: The latent density.
+        rows: Rows of the training latents, int64 [n], at least two.
+    """
+    z_nD, found = distribution.tensors["means"][rows], dict(distribution.tensors)
+    if "neighbours" in found:
+        found["neighbours"] = nearest_rows(z_nD, found["neighbours"].shape[1])
+    weights = torch.full((len(rows),), 1 / len(rows))
+    return replace(distribution, tensors={**found, "means": z_nD, "cumulative": running_sum(weights)})
 
 
 def draw_mixture(distribution: LatentDistribution, generators: list[torch.Generator]) -> tuple[Tensor, Tensor]:
     """Draws a latent of a mixture by every generator.
 
-    All mixtures use the same noise of a generator.
+    All mixtures use the same noise of a generator, except those whose noise is shaped by neighbours.
 
     Returns:
         The latents, float32 [S, D], and the mean of the mixture, float32 [D].
     """
     tensors = distribution.tensors
-    means = tensors["means"]
-    noise = torch.stack([torch.randn(means.shape[1], generator=generator) for generator in generators])
-    drawn = torch.stack([torch.rand((), generator=generator, dtype=torch.float64) for generator in generators])
-    component = torch.searchsorted(tensors["cumulative"], drawn).clamp(max=len(means) - 1)
-    if "factors" in tensors:
-        noise = torch.stack([tensors["factors"][k] @ e for k, e in zip(component.tolist(), noise, strict=True)])
-    else:
-        noise = noise * tensors["scales"].expand(len(means), -1)[component]
-    weights = tensors["cumulative"].diff(prepend=torch.zeros(1, dtype=torch.float64))
-    return means[component] + noise, (weights @ means.double()).float()
+    means, cumulative = tensors["means"], tensors["cumulative"]
+    n = normals_of(tensors, means.shape[1])
+    normal = torch.stack([torch.randn(n, generator=generator) for generator in generators])
+    component = picked_by(cumulative, generators)
+    return means[component] + shaped(tensors, means, component, normal), mean_by(cumulative, means)

@@ -3,10 +3,12 @@
 It loads from safetensors and JSON files, and nothing is unpickled.
 
 With each sample comes how typical it is: log LDS of its latent under the model's own training latents (draft, section
-3.2), and the share of the training latents that are less dense, each left out of its own density.
+3.2), by the isotropic kernel whatever the samples are drawn by, and the share of the training latents that are less
+dense, each left out of its own density.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +23,7 @@ from lds_mlflow.errors import DataError
 from lds_mlflow.latent import leave_one_out_log_density, log_density
 from lds_mlflow.models import Autoencoder, Codec, open_model
 from lds_mlflow.samplers import draw_dense_latents
+from lds_mlflow.samplers.classes import of_class
 from lds_mlflow.store import load_value
 from lds_mlflow.values import LatentDistribution, ModelWeights
 
@@ -47,7 +50,7 @@ _LARGEST_SEED = 2**32 - 1
 _SCORED_AT_ONCE = 32
 """Scores are computed in one shape, as samples are: another shape may round the last bit another way."""
 
-_SORTED = "sorted_log_lds"
+_SORTED, _SIGMA = "sorted_log_lds", "sigma"
 
 
 class _Options(NamedTuple):
@@ -55,6 +58,7 @@ class _Options(NamedTuple):
     sampler: str
     format: str
     min_density: float
+    label: str
 
 
 class SampleBatch(NamedTuple):
@@ -75,7 +79,7 @@ class SampleBatch(NamedTuple):
 
 def defaults_of(domain: Domain) -> Mapping[str, Any]:
     """Returns the parameters of a request with their defaults, for a kind of examples."""
-    return _Options(1.0, "chosen", next(iter(domain.formats)), 0.0)._asdict()
+    return _Options(1.0, "chosen", next(iter(domain.formats)), 0.0, "")._asdict()
 
 
 def with_densities(density: LatentDistribution) -> LatentDistribution:
@@ -85,7 +89,7 @@ def with_densities(density: LatentDistribution) -> LatentDistribution:
         density: The latent density, by `latent_density`.
     """
     own = leave_one_out_log_density(density.tensors["means"], sigma=_sigma_of(density)).sort().values
-    return LatentDistribution(density.sampler, density.name, {**density.tensors, _SORTED: own}, density.settings)
+    return replace(density, tensors={**density.tensors, _SORTED: own})
 
 
 class Sampler:
@@ -104,6 +108,12 @@ class Sampler:
         # In float64 whatever the range: which type would do depends on what is scored together.
         self._z_ND, self._sorted_N = density.tensors["means"].double(), density.tensors[_SORTED]
         self._sigma = _sigma_of(density)
+        self._of_classes: dict[tuple[str, str], LatentDistribution] = {}
+
+    @property
+    def class_names_K(self) -> tuple[str, ...]:
+        """The classes that samples can be of; none where the training examples have none."""
+        return self.distributions["density"].class_names_K
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Draws one sample for every row.
@@ -116,6 +126,8 @@ class Sampler:
                 `format`: one of the domain's formats; of images png or array.
                 `min_density`: the share of training examples that every sample has to be more typical than, 0 to below
                 1; a seed draws again until it is, at most fifty times.
+                `label`: the class to draw, as the data calls it, of the samplers that draw around training latents;
+                "" for all.
 
         Returns:
             Columns `seed`; the domain's column, of images `image`, a PNG in base64 or a nested list [H][W][C] of
@@ -130,7 +142,7 @@ class Sampler:
         """Computes the samples of `predict`; `shown` turns them into the answer."""
         options, seeds = _options(params or {}, self.domain), _seeds(model_input)
         z_SD, log_lds_S = draw_dense_latents(
-            self.distributions[options.sampler],
+            self._distribution(options.sampler, options.label),
             seeds,
             truncation=options.truncation,
             score=self._log_lds,
@@ -151,6 +163,14 @@ class Sampler:
             }
         )
 
+    def _distribution(self, sampler: str, label: str) -> LatentDistribution:
+        if not label:
+            return self.distributions[sampler]
+        key = sampler, label
+        if key not in self._of_classes:
+            self._of_classes[key] = of_class(self.distributions[sampler], label, f"label={label}")
+        return self._of_classes[key]
+
     def _log_lds(self, z_SD: Tensor) -> Tensor:
         n = len(z_SD)
         padded = torch.cat([z_SD, z_SD[-1:].expand(-n % _SCORED_AT_ONCE, -1)])
@@ -162,7 +182,8 @@ class Sampler:
 
 
 def _sigma_of(density: LatentDistribution) -> float:
-    return float(density.tensors["scales"])
+    # Models that were registered before there were other kernels have their bandwidth as the width of the noise alone.
+    return density.settings[_SIGMA] if _SIGMA in density.settings else float(density.tensors["scales"])
 
 
 def _options(params: Mapping[str, Any], domain: Domain) -> _Options:
@@ -190,11 +211,16 @@ def _options(params: Mapping[str, Any], domain: Domain) -> _Options:
             name, found=f"{given[name]}", expected=", ".join(allowed), remedy=f"The default is {defaults[name]}."
         )
 
+    if not isinstance(given["label"], str):
+        raise DataError(
+            "label", found=f"{given['label']}", expected="the name of a class", remedy='The default is "", for all.'
+        )
     return _Options(
         truncation=number("truncation", "above 0, at most 2", lambda x: 0 < x <= 2),
         sampler=one_of("sampler", DISTRIBUTIONS),
         format=one_of("format", domain.formats),
         min_density=number("min_density", "from 0 to below 1", lambda x: 0 <= x < 1),
+        label=given["label"],
     )
 
 

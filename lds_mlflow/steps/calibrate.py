@@ -4,6 +4,7 @@ import pandas as pd
 
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO, MOST_TAIL_SHARE
+from lds_mlflow.choices.kernels import ISOTROPIC
 from lds_mlflow.config import CalibrateConfig
 from lds_mlflow.metrics import RealExamples
 from lds_mlflow.metrics.yardstick import Yardstick
@@ -37,10 +38,10 @@ def run(config: CalibrateConfig, context: Context) -> str:
     yardstick = Yardstick.of(real, extractor=extractor, judge=None, k=config.k_neighbours)
     codec = open_codec(context.inputs["model"], train, device)
     posterior = codec.encode(train.examples_N, ranks=context.ranks)
-    found = calibrate(codec, posterior, yardstick, ranks=context.ranks)
+    found = calibrate(codec, posterior, yardstick, kernel=config.sampler_kernel, ranks=context.ranks)
     context.run.log_value(found, "calibration")
     _log_curve(found, context)
-    return _sentence(found)
+    return _sentence(found, config.sampler_kernel)
 
 
 def _log_curve(found: Calibration, context: Context) -> None:
@@ -56,12 +57,13 @@ def _log_curve(found: Calibration, context: Context) -> None:
     context.run.log_picture(chart, "pictures/calibration.png")
 
 
-def _sentence(found: Calibration) -> str:
+def _sentence(found: Calibration, kernel: str) -> str:
     at = found.curve["multiple"].index(found.multiple)
     figures = ", ".join(
         f"{figure.title} {found.curve[name][at]:.3g}" for name, figure in FIGURES.items() if name in found.curve
     )
-    chosen = f"sigma {found.sigma:.3g}, {found.multiple:g} x {DRAFTS_BANDWIDTH}: {figures}"
+    shape = "" if kernel == ISOTROPIC else f", kernel {kernel}"
+    chosen = f"sigma {found.sigma:.3g}, {found.multiple:g} x {DRAFTS_BANDWIDTH}{shape}: {figures}"
     measured = f"by {found.n_samples:,} samples of each multiple against select, by {found.extractor}"
     if found.qualifies:
         return f"{chosen}; the smallest multiple that keeps the limits on copies ({_LIMITS}), {measured}"

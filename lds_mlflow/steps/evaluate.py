@@ -7,12 +7,14 @@ from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.metrics import EvaluationSettings, FeatureClassifier, RealExamples, evaluate_samples
 from lds_mlflow.pictures import REAL_EXAMPLES
+from lds_mlflow.recipes.classes import of_classes_as_configured, require_classes_as_configured
 from lds_mlflow.recipes.convergence import converged, has_converged
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of, outside_of, require_weights
 from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
 from lds_mlflow.reporting.evaluation import deciles_of_samples, report_of
+from lds_mlflow.samplers import Generator
 from lds_mlflow.samplers.mixtures import require_components
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.tracking.context import Context
@@ -41,6 +43,7 @@ def check(config: EvaluateConfig, division: Division, device: str) -> None:
         )
     if config.sampler == "mixture":
         require_components(config.sampler_components, division.train)
+    require_classes_as_configured(config, division)
     require_weights(config, division.domain, device)
 
 
@@ -58,6 +61,7 @@ def run(config: EvaluateConfig, context: Context) -> str:
     posterior = codec.encode(train.examples_N, ranks=context.ranks)
     calibration = calibration_in(context)
     generator = generator_as_configured(config, config.sampler, codec, posterior, calibration)
+    generator = Generator(codec, of_classes_as_configured(config, generator.distribution, train))
     z_SD = generator.latents(range(config.sample_seed, config.sample_seed + n))
     samples = codec.decode(z_SD, ranks=context.ranks)
     measured = evaluate_samples(

@@ -12,6 +12,7 @@ from lds_mlflow.recipes.models import codec_of
 from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
 from lds_mlflow.reporting.card import model_card
 from lds_mlflow.samplers import aggregate_gaussian, prior_of
+from lds_mlflow.samplers.classes import with_classes
 from lds_mlflow.serving.sampler import with_densities
 from lds_mlflow.tracking import register_sampler
 from lds_mlflow.tracking.context import Context
@@ -39,7 +40,8 @@ def run(config: RegisterConfig, context: Context) -> str:
     calibration = calibration_in(context)
 
     def drawn_by(sampler: str) -> LatentDistribution:
-        return generator_as_configured(config, sampler, codec, posterior, calibration).distribution
+        drawn = generator_as_configured(config, sampler, codec, posterior, calibration).distribution
+        return with_classes(drawn, train.labels_N, train.class_names_K)
 
     distribution = drawn_by(chosen)
     context.run.log_value(distribution, "distribution")

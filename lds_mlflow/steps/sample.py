@@ -5,9 +5,11 @@ from pathlib import Path
 
 from lds_mlflow.config import SampleConfig
 from lds_mlflow.domains import domain_of
+from lds_mlflow.recipes.classes import of_classes_as_configured, require_classes_as_configured
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
+from lds_mlflow.samplers import Generator
 from lds_mlflow.samplers.mixtures import require_components
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
@@ -18,9 +20,10 @@ _SHOWN = 256
 
 
 def check(config: SampleConfig, division: Division, _device: str) -> None:
-    """Raises DataError where there are fewer training examples than the sampler needs."""
+    """Raises LdsError where the training examples are not those that the sampler needs."""
     if config.sampler == "mixture":
         require_components(config.sampler_components, division.train)
+    require_classes_as_configured(config, division)
 
 
 def run(config: SampleConfig, context: Context) -> str:
@@ -30,6 +33,7 @@ def run(config: SampleConfig, context: Context) -> str:
     domain, codec = domain_of(train.domain), open_codec(context.inputs["model"], train, context.device)
     posterior = codec.encode(train.examples_N)
     generator = generator_as_configured(config, config.sampler, codec, posterior, calibration_in(context))
+    generator = Generator(codec, of_classes_as_configured(config, generator.distribution, train))
     samples = generator.samples(seeds, truncation=config.truncation)
     with tempfile.TemporaryDirectory() as folder:
         for seed, sample in zip(seeds, samples, strict=True):

@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from html import escape
 from typing import Any
 
 import mlflow
@@ -22,6 +23,7 @@ from mlflow.pyfunc import scoring_server
 
 from lds_mlflow.config import ServeConfig
 from lds_mlflow.errors import TrackingError
+from lds_mlflow.serving.sampler import Sampler
 
 __all__ = ["IGNORED", "Guard", "serve", "service_of"]
 
@@ -33,6 +35,9 @@ IGNORED = "Ignored-Params"
 
 _SWITCH_SECONDS = 1e-4
 """How long Python may go on with one request's JSON while another's decoding waits for it between two operations."""
+
+_CLASSES = "<!-- classes -->"
+"""What the page has in place of the names of the model's classes."""
 
 _JSON, _CSV = "application/json", "text/csv"
 _MOST_NAMED, _LONGEST_NAME = 20, 50
@@ -163,9 +168,11 @@ def service_of(model_uri: str, accept: str = "json") -> FastAPI:
             expected="a registered model, such as models:/lds-vae@champion",
             remedy="Register a model with the command finetune, or set MLFLOW_TRACKING_URI to the store that has it.",
         ) from error
-    page = model.get_raw_model().domain.page
+    sampler: Sampler = model.get_raw_model()
+    page = sampler.domain.page
     if page is not None:
-        text: str = page.read_text(encoding="utf-8")
+        classes = "".join(f"<option>{escape(name)}</option>" for name in sampler.class_names_K)
+        text = page.read_text(encoding="utf-8").replace(_CLASSES, classes)
 
         @app.get("/", response_class=HTMLResponse)
         def gallery() -> str:
