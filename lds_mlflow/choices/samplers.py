@@ -23,11 +23,13 @@ class SamplerChoice(Choice):
         can_be_calibrated: Whether its bandwidth can be the one that the step `calibrate` finds.
         of_rows: Where the function is that returns its distribution of some of the training latents alone, for samples
             of one class; empty where it isn't made of single training latents, and so has no classes.
+        has_weights: Whether its training latents have weights, for samples with other class shares.
     """
 
     draws: str = "lds_mlflow.samplers.mixtures:draw_mixture"
     can_be_calibrated: bool = False
     of_rows: str = ""
+    has_weights: bool = False
 
 
 SAMPLERS = {
@@ -48,6 +50,7 @@ SAMPLERS = {
         {"z_ND": "z_ND", "sigma": "sampler_sigma", "kernel": "sampler_kernel"},
         can_be_calibrated=True,
         of_rows="lds_mlflow.samplers.mixtures:density_of_rows",
+        has_weights=True,
     ),
     "interpolants": SamplerChoice(
         "interpolants of neighbours that are as dense as training latents",

@@ -66,7 +66,7 @@ class SamplerConfig(SamplerSettings):
     """What latents are drawn from."""
 
     balance: Balance = AS_IN_DATA
-    """Class shares of samples, by density or interpolants: data (as in training), equal, or NAME:0.3,OTHER:0.7."""
+    """Class shares of samples, by the sampler density: data (as in training), equal, or NAME:0.3,OTHER:0.7."""
 
     @property
     def is_calibrated(self) -> bool:

@@ -18,7 +18,7 @@ from lds_mlflow.values import Calibration
 
 __all__ = ["MOST_SAMPLES", "MULTIPLES", "calibrate"]
 
-MULTIPLES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.25, 0.2)
+MULTIPLES = (1.5, 1.25, 1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.25, 0.2)
 """The multiples of the draft's bandwidth that are tried."""
 
 MOST_SAMPLES = 2000

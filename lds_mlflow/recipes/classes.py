@@ -6,7 +6,8 @@ from lds_mlflow.recipes.division import Division
 from lds_mlflow.samplers.classes import (
     of_class,
     require_classes,
-    require_sampler_with_classes,
+    require_sampler_of_classes,
+    require_sampler_of_shares,
     with_class_shares,
     with_classes,
 )
@@ -20,7 +21,8 @@ def require_classes_as_configured(config: EvaluateConfig | SampleConfig, divisio
     what, label = _what(config), _label(config)
     if not what:
         return
-    require_sampler_with_classes(config.sampler, what)
+    require_sampler = require_sampler_of_classes if label else require_sampler_of_shares
+    require_sampler(config.sampler, what)
     sizes = division.class_sizes()
     shares = shares_of(config.balance)
     wanted = [label] if label else [name for name, share in shares.items() if share] or list(sizes)

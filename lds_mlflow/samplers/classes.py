@@ -21,7 +21,8 @@ __all__ = [
     "class_sizes",
     "of_class",
     "require_classes",
-    "require_sampler_with_classes",
+    "require_sampler_of_classes",
+    "require_sampler_of_shares",
     "with_class_shares",
     "with_classes",
 ]
@@ -38,20 +39,33 @@ def class_sizes(labels_N: Tensor | None, class_names_K: Collection[str]) -> dict
     return dict(zip(class_names_K, counts, strict=True))
 
 
-def require_sampler_with_classes(sampler: str, what: str) -> None:
-    """Raises ConfigError where a sampler has no classes, since it isn't made of single training latents.
+def require_sampler_of_classes(sampler: str, what: str) -> None:
+    """Raises ConfigError where a sampler isn't made of single training latents, and so can't draw one class.
 
     Args:
         sampler: A name of SAMPLERS.
-        what: What asks for classes.
+        what: What asks for the class.
     """
-    able = [name for name, choice in SAMPLERS.items() if choice.of_rows]
+    _require_one_of(sampler, [name for name, choice in SAMPLERS.items() if choice.of_rows], what)
+
+
+def require_sampler_of_shares(sampler: str, what: str) -> None:
+    """Raises ConfigError where the training latents of a sampler have no weights, and so no class shares.
+
+    Args:
+        sampler: A name of SAMPLERS.
+        what: What asks for the shares.
+    """
+    _require_one_of(sampler, [name for name, choice in SAMPLERS.items() if choice.has_weights], what)
+
+
+def _require_one_of(sampler: str, able: list[str], what: str) -> None:
     if sampler not in able:
         raise ConfigError(
             what,
-            found=f"the sampler {sampler}, which has no classes",
-            expected=f"a sampler that draws around training latents: {', '.join(able)}",
-            remedy=f"Give sampler={able[0]}, or ask for no classes.",
+            found=f"the sampler {sampler}, which can't draw classes in this way",
+            expected=f"the sampler {' or '.join(able)}",
+            remedy="Give another sampler, or ask for all classes as they are in the data.",
         )
 
 
@@ -119,9 +133,9 @@ def of_class(distribution: LatentDistribution, name: str, what: str) -> LatentDi
         what: What asks for it, for an error.
 
     Raises:
-        LdsError: See `require_sampler_with_classes` and `require_classes`.
+        LdsError: See `require_sampler_of_classes` and `require_classes`.
     """
-    require_sampler_with_classes(distribution.sampler, what)
+    require_sampler_of_classes(distribution.sampler, what)
     labels_N = distribution.tensors.get("labels")
     require_classes([name], class_sizes(labels_N, distribution.class_names_K), what)
     assert labels_N is not None
@@ -141,9 +155,9 @@ def with_class_shares(distribution: LatentDistribution, shares: Mapping[str, flo
         what: What asks for them, for an error.
 
     Raises:
-        LdsError: See `require_sampler_with_classes` and `require_classes`.
+        LdsError: See `require_sampler_of_shares` and `require_classes`.
     """
-    require_sampler_with_classes(distribution.sampler, what)
+    require_sampler_of_shares(distribution.sampler, what)
     labels_N, names = distribution.tensors.get("labels"), distribution.class_names_K
     sizes = class_sizes(labels_N, names)
     wanted = shares or dict.fromkeys(sizes, 1 / max(len(sizes), 1))

@@ -1,11 +1,8 @@
 """Dense interpolants of neighbours: between the training latents and about as dense as they are.
 
 Their distribution has the tensors `latents` [N, D] and `neighbours` [N, k], the rows of the k nearest of each, and the
-settings `sigma` and `log_threshold`, the log LDS that a draw has to reach. Where the first of the two latents is not
-each with the same probability, there is the running sum of their weights, `cumulative` [N].
+settings `sigma` and `log_threshold`, the log LDS that a draw has to reach.
 """
-
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -13,7 +10,6 @@ from torch import Tensor
 from lds_mlflow.latent import bandwidth, leave_one_out_log_density, score_directly
 from lds_mlflow.samplers.kernels import nearest_rows
 from lds_mlflow.samplers.tries import draw_until
-from lds_mlflow.samplers.weights import mean_by, picked_by
 from lds_mlflow.values import Candidates, LatentDistribution
 
 __all__ = ["dense_interpolants", "draw_interpolants", "interpolants_of_rows"]
@@ -60,28 +56,24 @@ def draw_interpolants(distribution: LatentDistribution, generators: list[torch.G
     Returns:
         The latents, float32 [S, D], and the mean of the training latents, float32 [D].
     """
-    z_ND, sigma = distribution.tensors["latents"], distribution.settings["sigma"]
+    z_ND, neighbours = distribution.tensors["latents"], distribution.tensors["neighbours"]
+    sigma = distribution.settings["sigma"]
 
     def propose(some: list[torch.Generator]) -> tuple[Tensor, Tensor]:
-        proposed = _propose(distribution.tensors, some)
+        proposed = _propose(z_ND, neighbours, some)
         return proposed.z_MD, score_directly(proposed, z_ND, sigma=sigma, leave_endpoints_out=True).log_lds_M
 
     z_SD, _ = draw_until(propose, generators, least=distribution.settings["log_threshold"])
-    cumulative = distribution.tensors.get("cumulative")
-    return z_SD, z_ND.mean(0) if cumulative is None else mean_by(cumulative, z_ND)
+    return z_SD, z_ND.mean(0)
 
 
-def _propose(tensors: Mapping[str, Tensor], generators: list[torch.Generator]) -> Candidates:
-    z_ND, neighbours, cumulative = tensors["latents"], tensors["neighbours"], tensors.get("cumulative")
-    second, alpha = [], []
-    first = _rows(len(z_ND), generators) if cumulative is None else picked_by(cumulative, generators)
-    for i, generator in zip(first.tolist(), generators, strict=True):
-        second.append(int(neighbours[i, torch.randint(neighbours.shape[1], (), generator=generator)]))
+def _propose(z_ND: Tensor, neighbours_Nk: Tensor, generators: list[torch.Generator]) -> Candidates:
+    first, second, alpha = [], [], []
+    for generator in generators:
+        i = int(torch.randint(len(z_ND), (), generator=generator))
+        first.append(i)
+        second.append(int(neighbours_Nk[i, torch.randint(neighbours_Nk.shape[1], (), generator=generator)]))
         alpha.append(torch.rand((), generator=generator))
-    parents, alpha_M = torch.stack([first, torch.tensor(second)], 1), torch.stack(alpha)
+    parents, alpha_M = torch.tensor([first, second]).T, torch.stack(alpha)
     z_MD = torch.lerp(z_ND[parents[:, 0]], z_ND[parents[:, 1]], alpha_M[:, None])
     return Candidates(z_MD, parents, alpha_M)
-
-
-def _rows(n: int, generators: list[torch.Generator]) -> Tensor:
-    return torch.stack([torch.randint(n, (), generator=generator) for generator in generators])

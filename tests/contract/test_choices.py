@@ -20,6 +20,7 @@ from lds_mlflow.choices.data_sources import DATA_SOURCES, DataSource
 from lds_mlflow.choices.distances import DISTANCES, DistanceChoice
 from lds_mlflow.choices.extractors import EXTRACTORS, ExtractorChoice
 from lds_mlflow.choices.interpolations import INTERPOLATIONS
+from lds_mlflow.choices.kernels import KERNELS
 from lds_mlflow.choices.priors import PRIORS, PriorChoice
 from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.choices.scorers import SCORERS
@@ -45,6 +46,7 @@ NUMBER_OF_ARGUMENTS: list[tuple[Table, int]] = [
     (CANDIDATES, 4),
     (COMBINATIONS, 3),
     (INTERPOLATIONS, 4),
+    (KERNELS, 2),
     (SOURCES, 2),
     (SPACES, 2),
     (STRATIFICATIONS, 3),
@@ -146,6 +148,11 @@ def test_what_lies_outside_of_a_data_source_is_digested_by_its_place(source: Dat
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_sampler_is_drawn_from_by_its_distribution_and_generators(sampler: str) -> None:
     assert list(signature(load(SAMPLERS[sampler].draws)).parameters) == ["distribution", "generators"]
+
+
+@pytest.mark.parametrize("sampler", [name for name, choice in SAMPLERS.items() if choice.of_rows])
+def test_a_sampler_that_has_classes_has_a_distribution_of_some_rows(sampler: str) -> None:
+    assert list(signature(load(SAMPLERS[sampler].of_rows)).parameters) == ["distribution", "rows"]
 
 
 def test_the_tables_import_nothing_but_the_errors() -> None:

@@ -55,6 +55,24 @@ def test_each_model_has_a_calibration_of_its_own(make_pipeline: MakePipeline, tr
     assert len(_calibrations(tracker)) == 2
 
 
+def test_each_kernel_has_a_calibration_of_its_own(make_pipeline: MakePipeline, tracker: Tracker) -> None:
+    for kernel in ("isotropic", "neighbours"):
+        run = make_pipeline("sample", count=2, sampler_kernel=kernel, **CALIBRATED).run("sample")
+        assert tracker.open(run.inputs["calibrate"]).params["sampler_kernel"] == kernel
+    assert len(_calibrations(tracker)) == 2
+    assert f"sigma {_calibration_of(tracker, run).sigma:.3g}, kernel neighbours" in run.sentence
+
+
+def test_a_version_is_judged_with_the_kernel_that_it_was_registered_with(
+    make_pipeline: MakePipeline, tracker: Tracker
+) -> None:
+    make_pipeline("register", served_sampler="density", sampler_kernel="covariance", **CALIBRATED).run("register")
+    make_pipeline("promote", candidate="1").promote()
+    found = tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = 'evaluate'")
+    assert [run.data.params["sampler_kernel"] for run in found] == ["covariance"]
+    assert len(_calibrations(tracker)) == 1
+
+
 @pytest.mark.parametrize("changes", [{"sampler": "prior"}, {"sampler": "interpolants"}, {"sampler_sigma": "norm/5"}])
 def test_nothing_is_calibrated_that_nothing_needs(
     make_pipeline: MakePipeline, tracker: Tracker, changes: dict[str, str]

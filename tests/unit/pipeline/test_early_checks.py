@@ -3,13 +3,15 @@ from typing import Any
 
 import pytest
 
+from lds_mlflow.entry.points import ENTRY_POINTS
 from lds_mlflow.errors import LdsError
 from lds_mlflow.pipeline.early_checks import require_division
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.tracking import Tracker, tags
 from tests.conftest import MakePipeline, tiny_configs
 
-FEW = Division(train=30, select=4, test=8, reserve=0, has_classes=True, domain="images")
+SIZES = {"cat": 20, "dog": 6, "owl": 4}
+FEW = Division(30, 4, 8, 0, has_classes=True, domain="images", class_sizes=lambda: SIZES)
 
 
 def _check(entry_point: str, division: Division = FEW, **values: Any) -> None:
@@ -31,6 +33,15 @@ def _check(entry_point: str, division: Division = FEW, **values: Any) -> None:
         ("finetune", {"k_neighbours": 3, "sampler_components": 31}, "sampler_components=31"),
         ("evaluate", {"sampler": "mixture", "sampler_components": 31}, "sampler_components=31"),
         ("sample", {"sampler": "mixture", "sampler_components": 31}, "sampler_components=31"),
+        ("sample", {"sample_label": "cow"}, "sample_label=cow: found no class cow; expected .*: cat, dog, owl"),
+        ("sample", {"sample_label": "owl"}, "sample_label=owl: found too few training examples: 4 of owl"),
+        ("sample", {"sample_label": "cat", "sampler": "prior"}, "the sampler prior, which can't draw classes"),
+        ("sample", {"sample_label": "cat", "sampler": "mixture"}, "the sampler mixture"),
+        ("sample", {"balance": "equal"}, "balance=equal: found too few training examples: 4 of owl"),
+        ("sample", {"balance": "cat:0.5,cow:0.5"}, "balance=cat:0.5,cow:0.5: found no class cow"),
+        ("sample", {"balance": "equal", "sampler": "interpolants"}, "the sampler interpolants"),
+        ("evaluate", {"balance": "equal"}, "balance=equal: found too few training examples: 4 of owl"),
+        ("evaluate", {"balance": "cat:0.5,dog:0.5", "sampler": "prior"}, "the sampler prior"),
         ("augment", {"parent_neighbours": 30}, "at most 29, the number of other latents"),
         ("augment", {"stratify": "cluster", "clusters": 31}, "clusters=31"),
         ("augment", {"source": "real"}, "reserve_fraction=0.2"),
@@ -41,7 +52,7 @@ def _check(entry_point: str, division: Division = FEW, **values: Any) -> None:
 def test_what_the_division_shows_to_be_impossible_is_said(entry_point: str, values: Any, says: str) -> None:
     with pytest.raises(LdsError) as caught:
         _check(entry_point, **values)
-    assert says in str(caught.value)
+    assert all(part in str(caught.value) for part in says.split(".*"))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +66,11 @@ def test_what_the_division_shows_to_be_impossible_is_said(entry_point: str, valu
         ("finetune", {"served_sampler": "density"}),
         ("finetune", {"k_neighbours": 3}),
         ("train", {}),
+        ("sample", {}),
+        ("sample", {"sample_label": "cat"}),
+        ("sample", {"sample_label": "dog", "sampler": "interpolants"}),
+        ("sample", {"balance": "cat:0.5,dog:0.5,owl:0"}),
+        ("evaluate", {"balance": "dog:1", "sampler_kernel": "neighbours"}),
     ],
 )
 def test_what_a_command_does_not_measure_is_not_asked_for(entry_point: str, values: Any) -> None:
@@ -67,6 +83,19 @@ def test_classes_are_asked_for_where_a_selection_keeps_their_shares() -> None:
         _check("augment", unlabelled, stratify="class")
     # Without classes and without other features, no sampler is chosen, so nothing is measured.
     _check("finetune", unlabelled)
+
+
+def test_classes_are_asked_for_where_samples_are_of_some() -> None:
+    unlabelled = Division(train=30, select=4, test=8, reserve=0, has_classes=False, domain="images")
+    for values in ({"sample_label": "cat"}, {"balance": "equal"}, {"balance": "cat:1"}):
+        with pytest.raises(LdsError, match="found training examples without classes"):
+            _check("sample", unlabelled, **values)
+
+
+@pytest.mark.parametrize("entry_point", ["main", "finetune", "register", "compare", "ablate", "promote"])
+def test_a_command_that_compares_samplers_or_models_takes_no_class_shares(entry_point: str) -> None:
+    assert "balance" not in ENTRY_POINTS[entry_point].parameters
+    assert {"balance", "sample_label"} & ENTRY_POINTS["sample"].parameters.keys()
 
 
 def test_an_extractor_for_other_examples_is_said_before_its_weights_are_looked_for() -> None:

@@ -96,6 +96,19 @@ def test_the_samples_have_the_last_seeds_which_evaluations_do_not_begin_with(mea
         assert torch.equal(samples, CODEC.decode(draw_latents(density, list(range(2**32 - N, 2**32)))))
 
 
+def test_the_kernel_that_is_asked_for_is_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Tensor] = []
+
+    def measure(_yardstick: Yardstick, samples_S: Tensor, names: Collection[str]) -> dict[str, float]:
+        seen.append(samples_S)
+        return {name: FINE[name] for name in names}
+
+    monkeypatch.setattr(Yardstick, "measure", measure)
+    calibrate(CODEC, Posterior(Z, None), YARDSTICK, kernel="neighbours")
+    density = latent_density(Z, sigma=str(MULTIPLES[-1] * WIDTH), kernel="neighbours")
+    assert torch.equal(seen[-1], CODEC.decode(draw_latents(density, list(range(2**32 - N, 2**32)))))
+
+
 def test_real_figures_are_finite_and_the_same_again() -> None:
     found = calibrate(CODEC, Posterior(Z, None), YARDSTICK)
     assert all(torch.tensor(values).isfinite().all() for values in found.curve.values())

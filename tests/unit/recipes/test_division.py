@@ -10,3 +10,15 @@ def test_a_division_is_what_a_run_of_data_has_logged() -> None:
 
 def test_without_classes_it_has_none() -> None:
     assert not Division.of({"data/train_examples": 12.0, "data/classes": 0.0}, "images").has_classes
+
+
+def test_the_sizes_of_classes_are_read_when_they_are_asked_for() -> None:
+    read: list[str] = []
+
+    def sizes() -> dict[str, int]:
+        read.append("sizes")
+        return {"cat": 12}
+
+    division = Division.of({"data/train_examples": 12.0, "data/classes": 1.0}, "images", sizes)
+    assert read == []
+    assert division.class_sizes() == {"cat": 12}

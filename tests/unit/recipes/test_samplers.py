@@ -45,6 +45,16 @@ def test_the_density_has_the_calibrated_width_where_that_is_asked_for() -> None:
     assert asked.tensors["scales"].tolist() == [[0.5]]
 
 
+def test_the_density_has_the_kernel_that_is_asked_for() -> None:
+    calibrated = _distribution("density", CALIBRATION, sampler_sigma="calibrated", sampler_kernel="neighbours")
+    assert "neighbours" in calibrated.tensors
+    assert (calibrated.settings["sigma"], calibrated.name) == (
+        0.125,
+        "the latent density, sigma 0.125, kernel neighbours",
+    )
+    assert _distribution("density").tensors.keys() == {"means", "cumulative", "scales"}
+
+
 def test_without_a_calibration_and_for_other_samplers_it_is_the_drafts() -> None:
     plain = _distribution("density", sampler_sigma="norm/5").tensors["scales"]
     assert torch.equal(_distribution("density", sampler_sigma="calibrated").tensors["scales"], plain)

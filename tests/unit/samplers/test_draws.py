@@ -3,6 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lds_mlflow.choices.kernels import KERNELS
 from lds_mlflow.samplers import (
     aggregate_gaussian,
     aggregate_mixture,
@@ -11,6 +12,7 @@ from lds_mlflow.samplers import (
     latent_density,
     standard_normal,
 )
+from lds_mlflow.samplers.classes import of_class, with_class_shares, with_classes
 from lds_mlflow.values import LatentDistribution
 
 
@@ -28,23 +30,47 @@ SAMPLERS: dict[str, LatentDistribution] = {
 }
 """One of every kind, of latents around (2, 2, 2)."""
 
+LABELS, NAMES = torch.arange(40) % 4, ("a", "b", "c", "d")
+CLASSED = [with_classes(SAMPLERS[name], LABELS, NAMES) for name in ("density", "interpolants")]
+CLASSED += [with_classes(latent_density(Z, sigma="0.3", kernel=kernel), LABELS, NAMES) for kernel in KERNELS]
+BY_SEED = [
+    *SAMPLERS.values(),
+    *CLASSED,
+    *(of_class(one, "b", "label=b") for one in CLASSED),
+    *(
+        with_class_shares(one, {"a": 0.2, "d": 0.8}, "balance=a:0.2,d:0.8")
+        for one in CLASSED
+        if one.sampler == "density"
+    ),
+]
+"""Every kind, with every kernel, of all classes, of one of them, and with other shares."""
+
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_sampler_knows_its_name(name: str) -> None:
     assert SAMPLERS[name].sampler == name
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
-    name=st.sampled_from(sorted(SAMPLERS)),
+    distribution=st.sampled_from(BY_SEED),
     seeds=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=6),
     data=st.data(),
 )
-def test_a_seed_gives_its_latent_in_any_order_and_any_company(name: str, seeds: list[int], data: st.DataObject) -> None:
-    alone = {seed: draw_latents(SAMPLERS[name], [seed])[0] for seed in seeds}
+def test_a_seed_gives_its_latent_in_any_order_and_any_company(
+    distribution: LatentDistribution, seeds: list[int], data: st.DataObject
+) -> None:
+    alone = {seed: draw_latents(distribution, [seed])[0] for seed in seeds}
     order = data.draw(st.permutations(seeds))
-    for seed, z in zip(order, draw_latents(SAMPLERS[name], order), strict=True):
+    for seed, z in zip(order, draw_latents(distribution, order), strict=True):
         assert torch.equal(z, alone[seed])
+
+
+@pytest.mark.parametrize("distribution", BY_SEED, ids=lambda one: one.name)
+def test_a_seed_gives_its_latent_in_the_company_of_hundreds(distribution: LatentDistribution) -> None:
+    whole = draw_latents(distribution, list(range(200)))
+    for seed in range(0, 200, 40):
+        assert torch.equal(draw_latents(distribution, [seed])[0], whole[seed])
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

@@ -1,6 +1,8 @@
 import base64
 import io
+import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +12,26 @@ import pytest
 import torch
 from PIL import Image
 
+from lds_mlflow.choices.kernels import KERNELS
 from lds_mlflow.domains import domain_of
 from lds_mlflow.domains.images import png_of
-from lds_mlflow.errors import ArtifactError, DataError
+from lds_mlflow.errors import ArtifactError, DataError, LdsError
 from lds_mlflow.latent import log_density
+from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.samplers import aggregate_gaussian, draw_latents, latent_density, standard_normal
+from lds_mlflow.samplers.classes import of_class, with_classes
 from lds_mlflow.serving.sampler import DISTRIBUTIONS, MOST_ROWS, WEIGHTS, Sampler, load_sampler, with_densities
 from lds_mlflow.store import save_value
+from lds_mlflow.values import LatentDistribution
 from tests.tiny import SPEC
 
 
 @pytest.fixture
 def sampler() -> Sampler:
     z_ND = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
-    density = with_densities(latent_density(z_ND, sigma="0.5"))
+    labels_N = torch.arange(50) % 2
+    density = with_densities(with_classes(latent_density(z_ND, sigma="0.5"), labels_N, ("even", "odd")))
     aggregate = aggregate_gaussian(z_ND, torch.zeros_like(z_ND))
     prior = standard_normal(4)
     named = {"chosen": prior, "prior": prior, "aggregate": aggregate, "density": density}
@@ -109,6 +116,91 @@ def test_a_truncation_out_of_range_is_refused_with_itself(sampler: Sampler, trun
 def test_latents_are_drawn_from_the_distribution_that_is_asked_for(sampler: Sampler, name: str) -> None:
     wanted = sampler.codec.decode(draw_latents(sampler.distributions[name], [1]))[0, 0].numpy()
     assert np.array_equal(_pixels(sampler.predict(_rows(1), {"sampler": name})["image"][0]), wanted)
+
+
+PARAMS_OF_OTHERS: list[dict[str, Any]] = [{"label": "even"}, {"label": ""}, {}]
+"""What draws samples of another class, and, twice, samples of all."""
+
+
+def test_a_label_draws_samples_of_that_class_alone(sampler: Sampler) -> None:
+    rows = sampler.predict(_rows(1, 2), {"sampler": "density", "label": "odd"})
+    one = of_class(sampler.distributions["density"], "odd", "label=odd")
+    wanted = sampler.codec.decode(draw_latents(one, [1, 2]))
+    for image, pixels in zip(rows["image"], wanted, strict=True):
+        assert np.array_equal(_pixels(image), pixels[0].numpy())
+    again = sampler.predict(_rows(2), {"sampler": "density", "label": "odd"})
+    assert again.iloc[0].to_list() == rows.iloc[1].to_list()
+    # A draw of all classes may be of the same latent.
+    others = [sampler.predict(_rows(2), {"sampler": "density", **more})["image"][0] for more in PARAMS_OF_OTHERS]
+    assert others[0] != again["image"][0]
+    assert others[1] == others[2]
+
+
+def test_a_label_goes_with_a_least_density(sampler: Sampler) -> None:
+    drawn = sampler.predict(_rows(*range(20)), {"sampler": "density", "label": "odd", "min_density": 0.25})
+    assert (drawn["denser_than"] >= 0.25).all()
+
+
+@pytest.mark.parametrize(
+    ("params", "found", "expected"),
+    [
+        ({"sampler": "density", "label": "third"}, "no class third", "even, odd"),
+        ({"sampler": "density", "label": " "}, "no class", "even, odd"),
+        ({"sampler": "prior", "label": "odd"}, "the sampler prior", "the sampler density"),
+        ({"sampler": "aggregate", "label": "odd"}, "the sampler gaussian", "the sampler density"),
+        ({"label": "odd"}, "the sampler prior", "the sampler density"),
+        ({"sampler": "density", "label": 1}, "1", "the name of a class"),
+        ({"sampler": "density", "label": None}, "None", "the name of a class"),
+        ({"sampler": "density", "label": ["odd"]}, "['odd']", "the name of a class"),
+    ],
+)
+def test_a_label_that_can_not_be_drawn_is_refused(
+    sampler: Sampler, params: dict[str, Any], found: str, expected: str
+) -> None:
+    with pytest.raises(LdsError) as caught:
+        sampler.predict(_rows(1), params)
+    error = caught.value
+    assert error.what.startswith("label")
+    assert error.found.startswith(found)
+    assert expected in error.expected
+
+
+def test_a_model_of_examples_without_classes_has_no_labels(sampler: Sampler) -> None:
+    assert sampler.class_names_K == ("even", "odd")
+    bare = replace(sampler.distributions["density"], class_names_K=())
+    bare.tensors.pop("labels")
+    without = Sampler(sampler.codec.model, sampler.domain, {**sampler.distributions, "density": bare})
+    assert without.class_names_K == ()
+    assert "without classes" in _refusal(without, _rows(1), {"sampler": "density", "label": "odd"}).found
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_log_lds_is_that_of_the_bandwidth_whatever_the_kernel(sampler: Sampler, kernel: str) -> None:
+    z_ND = sampler.distributions["density"].tensors["means"]
+    density = with_densities(latent_density(z_ND, sigma="0.25", kernel=kernel))
+    shaped = Sampler(sampler.codec.model, sampler.domain, {**sampler.distributions, "density": density})
+    drawn = shaped.predict(_rows(1, 2), {"sampler": "density"})
+    wanted = log_density(draw_latents(density, [1, 2]), z_ND, sigma=0.25)
+    assert drawn["log_lds"].to_numpy() == pytest.approx(wanted.numpy())
+
+
+def test_a_model_that_was_registered_before_there_were_kernels_and_classes_is_served(
+    sampler: Sampler, folder: Path
+) -> None:
+    wanted = sampler.predict(_rows(1, 2), {"sampler": "density"}).to_dict()
+    manifest_path = folder / "density" / "manifest.json"
+    density = sampler.distributions["density"]
+    tensors = {name: tensor for name, tensor in density.tensors.items() if name != "labels"}
+    save_value(LatentDistribution(density.sampler, density.name, tensors, {}), folder / "density")
+    manifest = json.loads(manifest_path.read_text())
+    del manifest["fields"]["class_names_K"]
+    manifest["digest"] = digest_of_bytes(
+        manifest["tensors_sha256"].encode(), json.dumps(manifest["fields"], sort_keys=True).encode()
+    )
+    manifest_path.write_text(json.dumps(manifest))
+    older = load_sampler(folder)
+    assert older.predict(_rows(1, 2), {"sampler": "density"}).to_dict() == wanted
+    assert "without classes" in _refusal(older, _rows(1), {"sampler": "density", "label": "odd"}).found
 
 
 def test_an_array_has_the_pixels_of_the_png(sampler: Sampler) -> None:

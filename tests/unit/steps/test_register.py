@@ -9,7 +9,7 @@ from lds_mlflow.config import RegisterConfig
 from lds_mlflow.errors import ConfigError, ProtocolError
 from lds_mlflow.steps import register
 from lds_mlflow.tracking import Run
-from lds_mlflow.values import LatentDistribution, ModelWeights
+from lds_mlflow.values import ExampleSet, LatentDistribution, ModelWeights
 from tests.conftest import an_evaluation
 from tests.unit.steps.surroundings import WEIGHTS, GivenRun, surroundings
 
@@ -73,6 +73,20 @@ def test_the_model_has_four_distributions_and_its_card_as_description(
     assert others == {"prior": "prior", "aggregate": "gaussian", "density": "density"}
     sorted_densities = [tensor for tensor in distributions["density"].tensors.values() if tensor.shape == (72,)]
     assert any(torch.equal(tensor, tensor.sort().values) for tensor in sorted_densities)
+
+
+def test_what_is_drawn_around_training_latents_is_registered_with_their_classes(
+    inputs: dict[str, GivenRun], registered: Registered
+) -> None:
+    context, _ = surroundings(inputs)
+    register.run(RegisterConfig(sampler_sigma="0.5", sampler_kernel="neighbours"), context)
+    train = inputs["data"].load(ExampleSet, "train")
+    for name in ("chosen", "density"):
+        distribution = registered["distributions"][name]
+        assert distribution.tensors["labels"] is train.labels_N
+        assert distribution.class_names_K == train.class_names_K
+        assert "neighbours" in distribution.tensors
+    assert registered["distributions"]["prior"].class_names_K == ()
 
 
 def test_a_sampler_that_is_given_is_registered_whatever_was_measured(

@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from lds_mlflow.config import SampleConfig
@@ -26,6 +27,27 @@ def test_every_seed_has_a_file_of_its_own_with_its_sample(digits: GivenRun) -> N
         pixels = np.asarray(Image.open(io.BytesIO(own.files["samples"][f"{seed:06d}.png"])))
         assert (pixels == sample[0].numpy()).all()
     assert own.pictures == {"pictures/samples.png"}
+
+
+def test_samples_of_a_class_are_decoded_latents_around_those_of_that_class(digits: GivenRun) -> None:
+    context, own = surroundings({"data": digits, "model": GivenRun("finetune", {"model": WEIGHTS})})
+    # So narrow that samples are reconstructions.
+    sentence = run(SampleConfig(count=6, sampler_sigma="1e-6", sample_label="3"), context)
+    train = digits.load(ExampleSet, "train")
+    codec = codec_of(WEIGHTS, train, "cpu")
+    assert train.labels_N is not None
+    of_class = train.take(torch.nonzero(train.labels_N == train.class_names_K.index("3"))[:, 0])
+    rebuilt = codec.decode(codec.encode(of_class.examples_N).mean)[:, 0].numpy()
+    for file in own.files["samples"].values():
+        pixels = np.asarray(Image.open(io.BytesIO(file)))
+        assert (abs(rebuilt.astype(int) - pixels).max((1, 2)) <= 1).any()
+    assert sentence.endswith("from the latent density, sigma 1e-06, class 3")
+
+
+def test_shares_that_are_asked_for_are_said(digits: GivenRun) -> None:
+    context, _ = surroundings({"data": digits, "model": GivenRun("finetune", {"model": WEIGHTS})})
+    sentence = run(SampleConfig(count=2, sampler_sigma="0.1", balance="3:0.5,4:0.5"), context)
+    assert sentence.endswith("sigma 0.1, balance=3:0.5,4:0.5")
 
 
 def test_samples_that_are_no_images_are_files_of_their_own_kind(vectors: GivenRun, first_number: GivenRun) -> None:

@@ -15,6 +15,7 @@ from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.samplers import latent_density
+from lds_mlflow.samplers.classes import with_classes
 from lds_mlflow.serving.sampler import DISTRIBUTIONS, WEIGHTS, with_densities
 from lds_mlflow.store import save_value
 from lds_mlflow.tracking.registry import signature_of
@@ -34,7 +35,13 @@ async def _echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _answer(app: Any, chunks: Iterable[bytes], headers: list[tuple[bytes, bytes]], method: str = "POST") -> list[Any]:
+def _answer(
+    app: Any,
+    chunks: Iterable[bytes],
+    headers: list[tuple[bytes, bytes]],
+    method: str = "POST",
+    path: str = "/invocations",
+) -> list[Any]:
     """Returns the messages that an application answers a request with."""
     messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     messages.append({"type": "http.request", "body": b"", "more_body": False})
@@ -49,7 +56,7 @@ def _answer(app: Any, chunks: Iterable[bytes], headers: list[tuple[bytes, bytes]
 
     asyncio.run(
         app(
-            {"type": "http", "method": method, "path": "/invocations", "query_string": b"", "headers": headers},
+            {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers},
             receive,
             send,
         )
@@ -72,7 +79,8 @@ def _ask(
 @pytest.fixture(scope="module")
 def model_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("served")
-    density = with_densities(latent_density(torch.randn(50, 4), sigma="0.5"))
+    latents = latent_density(torch.randn(50, 4), sigma="0.5")
+    density = with_densities(with_classes(latents, torch.arange(50) % 2, ("cats & dogs", "<b>")))
     save_value(VAE.initialised(SPEC, 0).to_weights(), folder / "values" / WEIGHTS)
     for name in DISTRIBUTIONS:
         save_value(density, folder / "values" / name)
@@ -214,6 +222,27 @@ def test_other_kinds_of_bodies_have_the_same_seeds(model_path: str, content_type
     service = service_of(model_path, "any")
     for seed, wanted in ((3.0, 200), (1.5, 400)):
         assert _invoke(service, body % seed if body else _parquet_of(seed), content_type)[0] == wanted
+
+
+def test_a_label_is_a_param_and_one_that_is_not_there_is_refused_in_a_sentence(service: Any) -> None:
+    request = {"dataframe_records": [{"seed": 1}], "params": {"label": "cats & dogs"}}
+    status, headers, _ = _invoke(service, json.dumps(request).encode())
+    assert (status, b"ignored-params" in headers) == (200, False)
+    for label in ("cat", "CATS & DOGS", 3, ["<b>"]):
+        request["params"] = {"label": label}
+        status, _, answer = _invoke(service, json.dumps(request).encode())
+        assert status == 400
+        assert "label" in answer["message"]
+    request["params"] = {"label": "cat"}
+    assert "expected the name of a class as in the data: cats & dogs, <b>" in str(
+        _invoke(service, json.dumps(request).encode())[2]["message"]
+    )
+
+
+def test_the_gallery_offers_the_classes_of_the_model_with_their_names_escaped(service: Any) -> None:
+    page = b"".join(message.get("body", b"") for message in _answer(service, [], [], "GET", "/")).decode()
+    assert '<option value="">all</option><option>cats &amp; dogs</option><option>&lt;b&gt;</option></select>' in page
+    assert "<!-- classes -->" not in page
 
 
 def test_an_answer_names_params_that_the_model_does_not_have(service: Any) -> None:
