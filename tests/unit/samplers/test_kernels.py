@@ -17,7 +17,8 @@ def _covariances(z_ND: torch.Tensor, kernel: str, sigma: float) -> torch.Tensor:
     if kernel == "neighbours":
         found = of_neighbours(z_ND, sigma)
         apart = z_ND[found["neighbours"]].double() - z_ND[:, None].double()
-        return found["multiple"].double().square() * (apart.mT @ apart) / apart.shape[1]
+        apart *= found["multiple"].double()
+        return apart.mT @ apart / apart.shape[1]
     if kernel == "covariance":
         (factor,) = of_covariance(z_ND, sigma)["factors"].double()
         return (factor @ factor.T).expand(n, d, d)
