@@ -18,7 +18,8 @@ def _covariances(z_ND: torch.Tensor, kernel: str, sigma: float) -> torch.Tensor:
         found = of_neighbours(z_ND, sigma)
         apart = z_ND[found["neighbours"]].double() - z_ND[:, None].double()
         apart *= found["multiple"].double()
-        return apart.mT @ apart / apart.shape[1]
+        each: torch.Tensor = apart.mT @ apart / apart.shape[1]
+        return each
     if kernel == "covariance":
         (factor,) = of_covariance(z_ND, sigma)["factors"].double()
         return (factor @ factor.T).expand(n, d, d)
