@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from pydantic.fields import FieldInfo
 
+from lds_mlflow.choices.kernels import KERNELS
 from lds_mlflow.choices.presets import PRESETS, Preset
 from lds_mlflow.choices.selections import SELECTIONS
 from lds_mlflow.config import (
@@ -299,13 +300,13 @@ def test_pictures_of_extreme_densities_can_be_drawn(
     _augment(parse(AugmentConfig, {"sigma": sigma, "candidates": candidates}))
 
 
-@pytest.mark.parametrize("sampler", ["density", "interpolants"])
+@pytest.mark.parametrize(
+    "others", [{"sampler": "interpolants"}, *({"sampler": "density", "sampler_kernel": kernel} for kernel in KERNELS)]
+)
 @pytest.mark.parametrize("sigma", ["1e-15", "1e15"])
-def test_so_does_an_extreme_bandwidth_of_a_sampler(sigma: str, sampler: str) -> None:
-    assert (
-        len(_said_of(lambda: _sample(parse(SampleConfig, {"sampler": sampler, "sampler_sigma": sigma, "count": 2}))))
-        < 1000
-    )
+def test_so_does_an_extreme_bandwidth_of_a_sampler(sigma: str, others: dict[str, str]) -> None:
+    values = {"sampler_sigma": sigma, "count": 2, **others}
+    assert len(_said_of(lambda: _sample(parse(SampleConfig, values)))) < 1000
 
 
 @pytest.mark.parametrize("sigma", ["1e-300", "1e300", "1e-16", "1e16", "5e-324", "0", "-1", "nan", "inf"])

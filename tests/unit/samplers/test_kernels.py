@@ -18,10 +18,9 @@ def _covariances(z_ND: torch.Tensor, kernel: str, sigma: float) -> torch.Tensor:
         found = of_neighbours(z_ND, sigma)
         apart = z_ND[found["neighbours"]].double() - z_ND[:, None].double()
         apart *= found["multiple"].double()
-        each: torch.Tensor = apart.mT @ apart / apart.shape[1]
-        return each
+        return apart.mT @ apart / apart.shape[1]
     if kernel == "covariance":
-        (factor,) = of_covariance(z_ND, sigma)["factors"].double()
+        factor = of_covariance(z_ND, sigma)["factors"][0].double()
         return (factor @ factor.T).expand(n, d, d)
     return (isotropic(z_ND, sigma)["scales"].double().square() * torch.eye(d)).expand(n, d, d)
 
