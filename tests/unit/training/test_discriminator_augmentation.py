@@ -173,4 +173,4 @@ def test_it_stays_a_probability(sign: float, begin: float, end: float) -> None:
 
 def test_a_step_that_does_not_count_moves_nothing_even_without_a_sign() -> None:
     augmentation = _adapted(float("nan"), 3, begin=0.25, is_counted=False)
-    assert (augmentation.probability, augmentation.sign) == (0.25, 0)
+    assert [augmentation.probability.item(), augmentation.sign.item()] == [0.25, 0]
