@@ -21,7 +21,7 @@ __all__ = ["PLAN", "fitted", "images", "model_with", "rows"]
 
 PLAN = replace(tiny.PLAN, batch_size=12)
 PLANS = {
-    "adversary": replace(PLAN, adversarial_weight=0.1),
+    "adversary": replace(PLAN, adversarial_weight=0.1, feature_weight=0.1, discriminator_augmentation="ada"),
     # One process's share of a batch lies above it in some steps while another's lies below.
     "free bits": replace(PLAN, free_bits=0.025, log_every=1),
     "lower": replace(PLAN, precision="bfloat16"),

@@ -21,6 +21,7 @@ from lds_mlflow.config import (
     RegisterConfig,
     SamplerSettings,
     TrainConfig,
+    has_default,
 )
 from lds_mlflow.entry.graph import REGISTER
 from lds_mlflow.errors import DataError, SelectionError, TrainingError
@@ -245,8 +246,8 @@ def _command(values: Mapping[str, Value], seed: int, runner: Runner) -> str:
         settings = runner.configs[kind].model_dump(mode="json")
         given |= {
             name: settings[name]
-            for name, field in kind.model_fields.items()
-            if str(settings[name]) != str(field.default) and not name.endswith(("_run", "_dir"))
+            for name in kind.model_fields
+            if not has_default(runner.configs[kind], name) and not name.endswith(("_run", "_dir"))
         }
     given |= {name: value for name, value in values.items() if name != "sampler"}
     given |= dict.fromkeys(("train_seed", "augment_seed", "finetune_seed"), seed)

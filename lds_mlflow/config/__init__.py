@@ -22,6 +22,7 @@ from lds_mlflow.config.judgement import (
     SamplerSettings,
 )
 from lds_mlflow.config.parsing import Configs, parse, parse_all
+from lds_mlflow.config.recipe import has_default
 from lds_mlflow.config.server import DeliverConfig, ServeConfig
 from lds_mlflow.config.training import ClassifierConfig, DryRunConfig, FinetuneConfig, FitConfig, TrainConfig
 
@@ -53,6 +54,7 @@ __all__ = [
     "StepConfig",
     "TrainConfig",
     "choices_of",
+    "has_default",
     "help_of",
     "is_declared",
     "named_runs",

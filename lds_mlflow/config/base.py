@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 AUTO = "auto"
-"""Value of a parameter that names runs: the matching runs are found, or made."""
+"""Value of a parameter that names runs: the matching runs are found, or made. Of others: a fitting value is found."""
 
 NO_RUN = "none"
 """Value of a `_run` parameter: the step runs without this input."""

@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from lds_mlflow.choices import phrases
-from lds_mlflow.choices.distances import DISTANCES, NO_DISTANCE
+from lds_mlflow.choices.discriminator_augmentations import DISCRIMINATOR_AUGMENTATIONS
+from lds_mlflow.choices.distances import DISTANCES
 from lds_mlflow.choices.presets import PRESETS, SMALLEST_THAT_FITS
 from lds_mlflow.choices.priors import GAUSSIAN, KEEP, PRIORS
+from lds_mlflow.choices.recipes import ELBO, RECIPES
 from lds_mlflow.choices.variants import VARIANTS, WHOLE
 from lds_mlflow.config.base import (
     Count,
@@ -25,6 +27,7 @@ from lds_mlflow.config.base import (
     count_or_auto,
 )
 from lds_mlflow.config.choice import ChoiceOf
+from lds_mlflow.config.recipe import OF_RECIPE, OR_ITS
 
 __all__ = ["ClassifierConfig", "DryRunConfig", "FinetuneConfig", "FitConfig", "TrainConfig"]
 
@@ -39,8 +42,11 @@ class FitConfig(StepConfig):
     batch_size: Annotated[int | Literal["auto"], count_or_auto(16_384)] = "auto"
     """Number of images in a batch, over all processes together; auto takes what suits the resolution."""
 
-    kl_weight: Positive = 1.0
-    """Weight of the KL term of the loss; 1 gives the evidence lower bound."""
+    recipe: Declared[Annotated[str, ChoiceOf({name: recipe.says for name, recipe in RECIPES.items()})]] = ELBO
+    """What the loss is made of: the values of those of its parameters that are auto."""
+
+    kl_weight: Annotated[Positive, OF_RECIPE] = OR_ITS
+    """Weight of the KL term of the loss; 1 gives the evidence lower bound, auto takes the recipe's."""
 
     ema_images: NotNegative = 4000
     """Number of images after which weights count half in their moving average, which is the model; 0: no average."""
@@ -54,20 +60,26 @@ class FitConfig(StepConfig):
     free_bits: NotNegative = 0.0
     """Lower bound of the KL term in the loss, in nats per latent dimension; 0 sets no bound."""
 
-    perceptual: Annotated[str, ChoiceOf(phrases(DISTANCES))] = NO_DISTANCE
-    """Perceptual distance added to the loss."""
+    perceptual: Annotated[str, ChoiceOf(phrases(DISTANCES)), OF_RECIPE] = OR_ITS
+    """Perceptual distance added to the loss; auto takes the recipe's."""
 
-    perceptual_weight: Positive = 1.0
-    """Weight of the perceptual distance in the loss, in nats per pixel and channel."""
+    perceptual_weight: Annotated[Positive, OF_RECIPE] = OR_ITS
+    """Weight of the perceptual distance in the loss, in nats per pixel and channel; auto takes the recipe's."""
 
     perceptual_weights: FileOrEmpty = ""
     """File of SqueezeNet's weights for the perceptual distance, in torchvision's or Caffe's convention, or empty."""
 
-    adversarial_weight: NotNegative = 0.0
-    """Weight of the adversarial term of the loss, in nats per pixel and channel; 0 trains without a discriminator."""
+    adversarial_weight: Annotated[NotNegative, OF_RECIPE] = OR_ITS
+    """Weight of being told from images by a discriminator, in nats per pixel and channel; auto takes the recipe's."""
 
-    r1_gamma: NotNegative = 1.0
-    """Weight of the R1 penalty, the squared gradient of the discriminator at training images."""
+    feature_weight: Annotated[NotNegative, OF_RECIPE] = OR_ITS
+    """Weight of the distance by a discriminator's features, in nats per pixel and channel; auto takes the recipe's."""
+
+    r1_gamma: Annotated[NotNegative, OF_RECIPE] = OR_ITS
+    """Weight of the squared gradient of the discriminator at training images (R1); auto takes the recipe's."""
+
+    discriminator_augmentation: Annotated[str, ChoiceOf(phrases(DISCRIMINATOR_AUGMENTATIONS)), OF_RECIPE] = OR_ITS
+    """How all images are changed before a discriminator sees them; auto takes the recipe's."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
     """Number format of the convolutions; latents, losses and weights are always float32."""
@@ -95,6 +107,9 @@ class TrainConfig(FitConfig):
 
     preset: Annotated[str, ChoiceOf(_PRESETS)] = SMALLEST_THAT_FITS
     """Size of the network."""
+
+    latent_dim: Annotated[int, Field(ge=0, le=4096), OF_RECIPE] = OR_ITS
+    """Number of latent dimensions; 0 takes the preset's, auto the recipe's."""
 
     prior: Annotated[str, ChoiceOf(phrases(PRIORS))] = GAUSSIAN
     """Prior of the latents."""

@@ -96,6 +96,17 @@ class Critic(nn.Module, ABC):
         """Maps examples in the model's range, [B, ...], to the features that decide, float32 [B, F]."""
 
     @abstractmethod
+    def judge(self, x: Tensor, /) -> tuple[Tensor, Tensor]:
+        """Judges examples, which should all be real or all not: some are also judged by how much their batch varies.
+
+        Args:
+            x: Examples in the model's range, [B, ...].
+
+        Returns:
+            Logits of being real, float32 [B]; and the features of a middle layer, [B, ...].
+        """
+
+    @abstractmethod
     def forward(self, x: Tensor, /) -> Tensor:
         """Maps examples in the model's range, [B, ...], to logits of being real, float32 [B]."""
 

@@ -1,5 +1,7 @@
 """The kinds of autoencoders, by the name that stored weights have for each: a new kind is one class and one entry."""
 
+from dataclasses import replace
+
 from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.models.autoencoder import Autoencoder, Trainable
 from lds_mlflow.models.stylegan import VAE, spec_for
@@ -31,13 +33,14 @@ def open_model(weights: ModelWeights) -> Autoencoder:
     return AUTOENCODERS[weights.kind].from_weights(weights)
 
 
-def new_model(preset: str, shape: tuple[int, ...], seed: int) -> Trainable:
+def new_model(preset: str, shape: tuple[int, ...], seed: int, *, latent_dim: int = 0) -> Trainable:
     """Returns a network with initial weights.
 
     Args:
         preset: The size of the network: a key of PRESETS, or SMALLEST_THAT_FITS.
         shape: The shape of one example: channels, height and width.
         seed: Seed of the initial weights, which depend on nothing else.
+        latent_dim: Dimensions of a latent; 0 for the preset's.
 
     Raises:
         ConfigError: The preset is for examples of another shape.
@@ -50,7 +53,8 @@ def new_model(preset: str, shape: tuple[int, ...], seed: int) -> Trainable:
             remedy="Give the run of a model that was made elsewhere as train_run or model_run.",
         )
     channels, _, resolution = shape
-    return VAE.initialised(spec_for(preset, resolution=resolution, channels=channels), seed)
+    spec = spec_for(preset, resolution=resolution, channels=channels)
+    return VAE.initialised(replace(spec, latent_dim=latent_dim or spec.latent_dim), seed)
 
 
 def is_trainable(weights: ModelWeights) -> bool:

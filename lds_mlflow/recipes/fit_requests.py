@@ -58,7 +58,7 @@ def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint
         ArtifactError: The weights of the perceptual distance can't be had.
     """
     shape = tuple(train.examples_N.shape[1:])
-    model = new_model(config.preset, shape, config.train_seed)
+    model = new_model(config.preset, shape, config.train_seed, latent_dim=config.latent_dim)
     if config.prior != model.prior_kind:
         model = _with_prior(model, config.prior, train, config.pseudo_inputs)
     most = steps_at_most(config, train)
@@ -162,6 +162,8 @@ def _plan(config: FitConfig, train: ExampleSet, *, steps: int, learning_rate: fl
         free_bits=config.free_bits,
         perceptual_weight=config.perceptual_weight,
         adversarial_weight=config.adversarial_weight,
+        feature_weight=config.feature_weight,
+        discriminator_augmentation=config.discriminator_augmentation,
         r1_gamma=config.r1_gamma,
         precision=config.precision,
         compiled=config.compiled,

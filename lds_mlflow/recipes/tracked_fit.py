@@ -29,9 +29,12 @@ _CURVES = {
     "latent_nll": "-log q(z | decoded image) (nats)",
     "perceptual_distance": "perceptual distance",
     "adversarial": "cost of being told from images",
+    "feature_distance": "distance by the discriminator's features",
     "discriminator_loss": "loss of the discriminator",
     "held_out_loss": "loss of held-out examples (nats / image)",
     "held_out_distance": "distance of samples to held-out examples",
+    "discriminator_sign": "mean sign of the discriminator at images",
+    "augmentation_probability": "probability of augmentation",
 }
 
 

@@ -1,35 +1,55 @@
-"""The optional adversary of a fit: a discriminator that learns to tell reconstructions from images.
+"""The optional adversary of a fit: a discriminator that learns to tell images from reconstructions and from samples.
 
 The logistic loss that doesn't saturate (Goodfellow et al., Generative Adversarial Nets, 2014, section 3), with R1, the
 squared gradient at real images (Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually Converge?,
-2018, equation 9), taken lazily, every 16 steps (Karras et al. 2020, section 3.1). On reconstructions, as Larsen et al.,
-Autoencoding beyond Pixels using a Learned Similarity Metric, 2016, have it.
+2018, equation 9), taken lazily, every 16 steps (Karras et al. 2020, section 3.1). On reconstructions and on samples,
+and with a distance in the discriminator's own features, as Larsen et al., Autoencoding beyond Pixels using a Learned
+Similarity Metric, 2016, have it.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lds_mlflow.choices import load, look_up
+from lds_mlflow.choices.discriminator_augmentations import DISCRIMINATOR_AUGMENTATIONS
 from lds_mlflow.machine.ranks import Ranks
 from lds_mlflow.models import Trainable
 from lds_mlflow.models.precision import in_float32
+from lds_mlflow.training.discriminator_augmentation import Unchanged
 from lds_mlflow.training.parameters import FlatParameters
 from lds_mlflow.training.plan import FitPlan
 
-__all__ = ["Adversary"]
+__all__ = ["Adversary", "Judged"]
 
 _EVERY = 16
 _SHARE = _EVERY / (_EVERY + 1)
 _BETAS = (0.0, 0.99)
 
 
+class Judged(NamedTuple):
+    """The images of a step that a discriminator judges.
+
+    Attributes:
+        x: Training images, [B, C, H, W] in -1..1.
+        made: As many images of the decoder: reconstructions of the first `n_reconstructed` of x, then samples.
+        n_reconstructed: How many of them are reconstructions.
+        chances: Uniform on 0..1, [B, N_CHANCES], by which an image and what is made beside it are changed alike.
+    """
+
+    x: Tensor
+    made: Tensor
+    n_reconstructed: int
+    chances: Tensor
+
+
 class Adversary:
     """A discriminator with its optimizer.
 
     Args:
-        model: The network whose reconstructions it judges.
+        model: The network whose images it judges.
         plan: How to fit.
         ranks: The processes that each have a share of the batch.
     """
@@ -39,6 +59,8 @@ class Adversary:
             torch.manual_seed(plan.seed)
             self.discriminator = model.new_discriminator().to(model.device)
         self.plan, self.ranks = plan, ranks
+        choice = look_up(DISCRIMINATOR_AUGMENTATIONS, plan.discriminator_augmentation, "discriminator_augmentation")
+        self.augmentation: Unchanged = load(choice.at)().to(model.device)
         self.parameters = FlatParameters(self.discriminator)
         self.discriminator.requires_grad_(False)
         betas = (_BETAS[0] ** _SHARE, _BETAS[1] ** _SHARE)
@@ -46,27 +68,40 @@ class Adversary:
         rate = _SHARE * plan.learning_rate
         self.optimizer = self.parameters.adam(rate, betas)
 
-    def term(self, y: Tensor) -> Tensor:
-        """Returns the adversarial loss of reconstructions, [B, C, H, W] in -1..1, as a scalar."""
-        return functional.softplus(-self.discriminator(y)).mean()
+    def terms(self, judged: Judged) -> dict[str, Tensor]:
+        """Returns the terms that it adds to the loss of an autoencoder, scalars by name.
+
+        `adversarial` is what it costs that reconstructions and samples are told from images; `feature_distance`, where
+        it is weighed, the mean squared distance of an image and its reconstruction by the features of the
+        discriminator's middle layer.
+        """
+        told, features = self.discriminator.judge(self.augmentation(judged.made, judged.chances))
+        found = {"adversarial": functional.softplus(-told).mean()}
+        if self.plan.feature_weight:
+            n = judged.n_reconstructed
+            with torch.no_grad():
+                _, wanted = self.discriminator.judge(self.augmentation(judged.x[:n], judged.chances[:n]))
+            found["feature_distance"] = (features[:n].float() - wanted.float()).square().mean()
+        return found
 
     def is_regularised(self, step: int) -> bool:
         """Returns whether R1 is part of the discriminator's loss in a step, counted from 0."""
         return step % _EVERY == 0
 
-    def learn(self, x: Tensor, y: Tensor, *, is_regularised: bool) -> dict[str, Tensor]:
-        """Computes the discriminator's gradient; the caller takes the step with `optimizer.step()`.
+    def learn(self, judged: Judged, *, is_regularised: bool) -> dict[str, Tensor]:
+        """Computes the discriminator's gradient; the caller decides by `take_step` whether the step is taken.
 
         Args:
-            x: Images in -1..1.
-            y: Reconstructions of them.
+            judged: The images, without a gradient.
             is_regularised: Whether R1 is part of the loss.
 
         Returns:
-            Its loss, and the norm of its gradient.
+            Its loss, the norm of its gradient, the mean sign of its logits of training images, and the figures of the
+            augmentation.
         """
         self.discriminator.requires_grad_(True)
-        loss = self._judgement(x, y.detach())
+        x, made = (self.augmentation(images, judged.chances) for images in (judged.x, judged.made))
+        loss, sign = self._judgement(x, made)
         if is_regularised:
             loss = loss + self._penalty(x)
         gradients = self.parameters.gradients.zero_()
@@ -76,24 +111,45 @@ class Adversary:
         return {
             "discriminator_loss": loss.detach(),
             "discriminator_gradient_norm": self.parameters.gradient_norm(),
+            "discriminator_sign": sign,
+            **self.augmentation.figures(),
         }
 
-    def _judgement(self, x: Tensor, y: Tensor) -> Tensor:
+    def _judgement(self, x: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
-            real, other = self.discriminator(torch.cat([x, y])).chunk(2)
-        return functional.softplus(other).mean() + functional.softplus(-real).mean()
+            # One by one: an image is judged by its batch too, which is to be real as a whole, or not at all.
+            real, told = (self.discriminator(images) for images in (x, made))
+        loss = functional.softplus(told).mean() + functional.softplus(-real).mean()
+        return loss, real.detach().sign().mean()
 
     def _penalty(self, x: Tensor) -> Tensor:
+        """Returns R1 at the images as the discriminator sees them."""
         with in_float32(x):
             x = x.detach().requires_grad_()
             (gradient,) = torch.autograd.grad(self.discriminator(x).sum(), x, create_graph=True)
         return 0.5 * self.plan.r1_gamma * _EVERY * gradient.square().sum((1, 2, 3)).mean()
 
+    def take_step(self, not_finite: Tensor, sign: Tensor) -> None:
+        """Takes the step whose gradient `learn` has computed.
+
+        Args:
+            not_finite: 1 on the device where nothing is to change, otherwise 0.
+            sign: The mean sign of its logits of the training images of all processes.
+        """
+        self.optimizer.found_inf = not_finite
+        self.optimizer.step()
+        self.augmentation.adapt(sign, self.plan.batch_size, not_finite < 1)
+
     def state(self) -> dict[str, Any]:
         """Returns the state, which `restore` takes."""
-        return {"discriminator": self.discriminator.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return {
+            "discriminator": self.discriminator.state_dict(),
+            "augmentation": self.augmentation.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Sets the state to one that `state` has returned."""
         self.discriminator.load_state_dict(state["discriminator"])
+        self.augmentation.load_state_dict(state["augmentation"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -9,9 +9,13 @@ from torch import Tensor, nn
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.models import PIXELS, Scale, Trainable, log_posterior
 from lds_mlflow.models.stylegan import gaussian_nll
+from lds_mlflow.training.adversary import Judged
 from lds_mlflow.training.plan import FitPlan
 
-__all__ = ["DecodedPairs", "Objective"]
+__all__ = ["DecodedPairs", "Objective", "StepDraws"]
+
+_WIDEST_KERNEL = 1 / 5
+"""In mean norms of the latents: the bandwidth of the latent density at its widest, the draft's."""
 
 
 class DecodedPairs(NamedTuple):
@@ -26,6 +30,20 @@ class DecodedPairs(NamedTuple):
     z: Tensor
 
 
+class StepDraws(NamedTuple):
+    """The random numbers of a step; see `Batch`.
+
+    Attributes:
+        noise: Standard normal, [B, D].
+        kernel: Normal numbers of several standard deviations from 0 to 1, [B, D]; None where there is no adversary.
+        chances: Uniform numbers by which images are changed, [B, N_CHANCES], likewise.
+    """
+
+    noise: Tensor
+    kernel: Tensor | None = None
+    chances: Tensor | None = None
+
+
 class Objective(nn.Module):
     """The negative evidence lower bound, and what is added to it.
 
@@ -35,7 +53,7 @@ class Objective(nn.Module):
         ranks: The processes that each have a share of the batch.
         scale: How stored examples become what the model sees.
         perceptual: A distance of two batches in the model's range, which is part of the loss, or None.
-        adversarial: Maps reconstructions to the adversarial term of the loss, or None.
+        adversarial: Maps what an adversary judges to its terms of the loss by name, or None.
     """
 
     def __init__(
@@ -46,38 +64,38 @@ class Objective(nn.Module):
         *,
         scale: Scale = PIXELS,
         perceptual: nn.Module | None = None,
-        adversarial: Callable[[Tensor], Tensor] | None = None,
+        adversarial: Callable[[Judged], dict[str, Tensor]] | None = None,
     ) -> None:
         super().__init__()
         self.adversarial = adversarial
         self.model, self.plan, self.ranks, self.perceptual, self.scale = model, plan, ranks, perceptual, scale
 
     def forward(
-        self, examples: Tensor, noise: Tensor, rows: Tensor, kl_weight: Tensor, decoded: DecodedPairs | None
-    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Returns the loss in nats an example, figures by name, and reconstructions, of this share of the batch.
+        self, examples: Tensor, draws: StepDraws, rows: Tensor, kl_weight: Tensor, decoded: DecodedPairs | None
+    ) -> tuple[Tensor, dict[str, Tensor], Judged | None]:
+        """Returns the loss in nats an example, figures by name, and what an adversary learns from, of this share.
 
         Args:
             examples: Examples as they are stored, [B, ...].
-            noise: Standard normal, [B, D].
+            draws: The random numbers of the step.
             rows: The examples' rows among the training examples, int64 [B].
             kl_weight: Factor on the KL term.
             decoded: Examples whose latents the encoder is trained to find (the sleep phase of Hinton et al., The
                 Wake-Sleep Algorithm, 1995), or None.
         """
         with torch.autocast(examples.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
-            loss, figures, y = self._evidence_bound(self.scale.to_model(examples), noise, rows, kl_weight)
+            loss, figures, judged = self._evidence_bound(self.scale.to_model(examples), draws, rows, kl_weight)
             if decoded is None:
-                return loss, {"loss": loss.detach(), **figures}, y.detach()
+                return loss, {"loss": loss.detach(), **figures}, judged
             found = self._found(decoded)
         share = len(decoded.z) / (len(decoded.z) + len(examples))
         loss = (1 - share) * loss + share * found
-        return loss, {"loss": loss.detach(), **figures, "latent_nll": found.detach()}, y.detach()
+        return loss, {"loss": loss.detach(), **figures, "latent_nll": found.detach()}, judged
 
     def _evidence_bound(
-        self, x: Tensor, noise: Tensor, rows: Tensor, kl_weight: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        y, z, posterior = self.model(x, noise)
+        self, x: Tensor, draws: StepDraws, rows: Tensor, kl_weight: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor], Judged | None]:
+        y, z, posterior = self.model(x, draws.noise)
         if self.training:
             self.model.remember(self.ranks.all_rows(rows), self.ranks.all_rows(posterior.mean.detach()))
         kl = self.model.divergence(z, posterior, rows).mean()
@@ -89,12 +107,30 @@ class Objective(nn.Module):
         added: dict[str, tuple[float, Tensor]] = {}
         if self.perceptual is not None:
             added["perceptual_distance"] = self.plan.perceptual_weight, self.perceptual(x, y)
-        if self.adversarial is not None:
-            added["adversarial"] = self.plan.adversarial_weight, self.adversarial(y)
+        judged = None
+        if self.adversarial is not None and draws.kernel is not None and draws.chances is not None:
+            made, n_reconstructed = self._made(y, posterior.mean.detach(), draws.kernel)
+            judged = Judged(x, made, n_reconstructed, draws.chances)
+            weights = {"adversarial": self.plan.adversarial_weight, "feature_distance": self.plan.feature_weight}
+            added |= {name: (weights[name], term) for name, term in self.adversarial(judged).items()}
+            judged = judged._replace(made=made.detach())
         for name, (weight, term) in added.items():
             loss = loss + weight * x[0].numel() * term
             figures |= {name: term.detach()}
-        return loss, figures, y
+        return loss, figures, judged
+
+    def _made(self, y: Tensor, mean: Tensor, kernel: Tensor) -> tuple[Tensor, int]:
+        """Returns what a discriminator judges, [B, C, H, W], and how many of it are reconstructions.
+
+        These are of the larger half of the batch. The rest are samples of the latent density, beside the latents of the
+        other half, and of all widths that the calibration of the density may choose.
+        """
+        n_samples = len(y) // 2
+        n = len(y) - n_samples
+        if not n_samples:
+            return y, n
+        width = _WIDEST_KERNEL * self.ranks.mean(torch.linalg.vector_norm(mean, dim=1).mean())
+        return torch.cat([y[:n], self.model.decode(mean[n:] + width * kernel[n:])]), n
 
     def _found(self, decoded: DecodedPairs) -> Tensor:
         posterior = self.model.encode(self.scale.to_model(decoded.examples))

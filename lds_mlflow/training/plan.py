@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lds_mlflow.choices.discriminator_augmentations import NO_AUGMENTATION
 from lds_mlflow.training.compilation import Compilation
+from lds_mlflow.training.discriminator_augmentation import N_CHANCES
 
 __all__ = ["Batch", "ExampleForm", "FitPlan", "Precision", "draw_batch"]
 
@@ -34,8 +36,11 @@ class FitPlan:
         free_bits: Nats per latent dimension below which the KL term costs nothing (Kingma et al., Improving Variational
             Inference with Inverse Autoregressive Flow, 2016, equation 15, with all dimensions as one group).
         perceptual_weight: Weight of the perceptual distance, if there is one, in nats per pixel and unit.
-        adversarial_weight: Weight of the adversarial loss (logistic) of reconstructions, in nats per pixel; 0 trains no
-            discriminator.
+        adversarial_weight: Weight of the adversarial loss (logistic) of reconstructions and samples, in nats per pixel.
+        feature_weight: Weight of the squared distance of reconstructions by the discriminator's features, likewise.
+            Where both weights are 0, no discriminator is trained.
+        discriminator_augmentation: How images are changed before the discriminator sees them, a key of
+            DISCRIMINATOR_AUGMENTATIONS.
         r1_gamma: gamma of R1, which is gamma / 2 times the squared gradient.
         precision: What convolutions are computed in; the posterior and the loss are float32 always.
         compiled: Whether torch.compile makes one program of a step's forward and backward pass; "auto" does on a GPU.
@@ -59,6 +64,8 @@ class FitPlan:
     free_bits: float = 0.0
     perceptual_weight: float = 1.0
     adversarial_weight: float = 0.0
+    feature_weight: float = 0.0
+    discriminator_augmentation: str = NO_AUGMENTATION
     r1_gamma: float = 1.0
     precision: Precision = "float32"
     compiled: Compilation = "auto"
@@ -66,6 +73,11 @@ class FitPlan:
     log_every: int = 50
     checkpoint_every: int = 1000
     max_skipped: int = 10
+
+    @property
+    def has_adversary(self) -> bool:
+        """Whether a discriminator is trained."""
+        return bool(self.adversarial_weight or self.feature_weight)
 
     def kl_weight_at(self, step: int) -> float:
         """Returns the factor on the KL term in a step, counted from 0."""
@@ -104,11 +116,16 @@ class Batch(NamedTuple):
         rows: Rows of the examples that the evidence bound is of, int64.
         noise: Standard normal noise of each, float32 [., D].
         decoded: Rows among the latents that the encoder is to find, int64.
+        kernel: Where a fit has an adversary: normal numbers, float32 [., D], each row of a standard deviation that is
+            uniform on 0..1. They lead from latents of images to latents of samples.
+        chances: Where a fit has an adversary: uniform on 0..1, float32 [., N_CHANCES], by which images are changed.
     """
 
     rows: Tensor
     noise: Tensor
     decoded: Tensor
+    kernel: Tensor
+    chances: Tensor
 
     def share(self, rank: int, size: int) -> "Batch":
         """Returns what one of `size` processes computes."""
@@ -129,10 +146,13 @@ def draw_batch(plan: FitPlan, step: int, form: ExampleForm, *, latent_dim: int, 
     n, n_decoded = form.n, form.n_decoded
     of_decoded = plan.batch_size * n_decoded // n // size * size
     of_images = plan.batch_size - of_decoded
+    judged = of_images if plan.has_adversary else 0
     return Batch(
         torch.randint(n - n_decoded, (of_images,), generator=generator),
         torch.randn(of_images, latent_dim, generator=generator),
         torch.randint(max(n_decoded, 1), (of_decoded,), generator=generator),
+        torch.randn(judged, latent_dim, generator=generator) * torch.rand(judged, 1, generator=generator),
+        torch.rand(judged, N_CHANCES, generator=generator),
     )
 
 

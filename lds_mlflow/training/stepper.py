@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from lds_mlflow.machine.ranks import Ranks
 from lds_mlflow.machine.transfers import to_device
 from lds_mlflow.models import Scale, Trainable
-from lds_mlflow.training.adversary import Adversary
+from lds_mlflow.training.adversary import Adversary, Judged
 from lds_mlflow.training.compilation import Compiled
 from lds_mlflow.training.launch import Launcher
-from lds_mlflow.training.objective import DecodedPairs, Objective
+from lds_mlflow.training.objective import DecodedPairs, Objective, StepDraws
 from lds_mlflow.training.parameters import FlatParameters, MovingAverage
 from lds_mlflow.training.plan import ExampleForm, FitPlan, draw_batch
 
@@ -55,14 +55,14 @@ class Stepper:
         self.parameters = FlatParameters(model)
         self.optimizer = self.parameters.adam(plan.learning_rate, _BETAS)
         self.average = MovingAverage(self.parameters)
-        self.adversary = Adversary(model, plan, ranks) if plan.adversarial_weight else None
+        self.adversary = Adversary(model, plan, ranks) if plan.has_adversary else None
         objective = Objective(
             model.train(),
             plan,
             ranks,
             scale=scale,
             perceptual=perceptual and perceptual.to(model.device),
-            adversarial=None if self.adversary is None else self.adversary.term,
+            adversarial=None if self.adversary is None else self.adversary.terms,
         )
         self._objective = Compiled(objective, plan.compiled, model.device)
         self._launchers: dict[bool, Launcher] = {}
@@ -91,6 +91,8 @@ class Stepper:
             to_device(own.rows, device),
             to_device(torch.tensor([self.plan.kl_weight_at(step), rate, self.plan.ema_weight_at(step)]), device),
         ]
+        if self.adversary is not None:
+            inputs += [to_device(own.kernel, device), to_device(own.chances, device)]
         if len(batch.decoded):
             inputs += self._decoded(examples_N, z_AD, batch.decoded)
         self._figures = self._launcher(step)(*inputs)
@@ -132,19 +134,22 @@ class Stepper:
         return self._launchers[is_regularised]
 
     def _update(
-        self, is_regularised: bool, some: Tensor, noise: Tensor, rows: Tensor, schedule: Tensor, *decoded: Tensor
+        self, is_regularised: bool, some: Tensor, noise: Tensor, rows: Tensor, schedule: Tensor, *others: Tensor
     ) -> Tensor:
         """Returns the figures of a step, a vector, and changes the weights."""
         kl_weight, rate, average_weight = schedule
+        n_judged = 2 if self.adversary is not None else 0
+        draws, decoded = StepDraws(noise, *others[:n_judged]), others[n_judged:]
         pairs = DecodedPairs(*decoded) if decoded else None
-        found: tuple[Tensor, dict[str, Tensor], Tensor] = self._objective(some, noise, rows, kl_weight, pairs)
-        loss, figures, y = found
+        found: tuple[Tensor, dict[str, Tensor], Judged | None]
+        found = self._objective(some, draws, rows, kl_weight, pairs)
+        loss, figures, judged = found
         gradients = self.parameters.gradients.zero_()
         loss.backward()
         self.ranks.average_(gradients)
         figures = figures | {"gradient_norm": self.parameters.gradient_norm()}
-        if self.adversary is not None:
-            figures |= self.adversary.learn(self.scale.to_model(some), y, is_regularised=is_regularised)
+        if self.adversary is not None and judged is not None:
+            figures |= self.adversary.learn(judged, is_regularised=is_regularised)
         self._names = tuple(figures)
         means = self.ranks.mean(torch.stack(list(figures.values())))
         decisive = torch.stack([means[place] for place, name in enumerate(figures) if name in _DECISIVE])
@@ -154,9 +159,8 @@ class Stepper:
         self.optimizer.fall_to(rate)
         self.optimizer.step()
         if self.adversary is not None:
-            self.adversary.optimizer.found_inf = not_finite
             self.adversary.optimizer.fall_to(rate)
-            self.adversary.optimizer.step()
+            self.adversary.take_step(not_finite, means[self._names.index("discriminator_sign")])
         self.average.update((1 - not_finite) * average_weight)
         self._skipped += not_finite
         return means

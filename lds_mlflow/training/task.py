@@ -49,9 +49,9 @@ class FitHooks:
     Attributes:
         on_metrics: Called with a step and its figures, also for those that a resumed fit already has: `loss` and `kl`
             in nats an example, `reconstruction_mse` in 0..1 units, and `gradient_norm`; where they are part of the
-            loss, `latent_nll`, `perceptual_distance`, `adversarial`, `discriminator_loss` and
-            `discriminator_gradient_norm`. After a measurement on held-out examples it is called with the figures of
-            `Watch`.
+            loss, `latent_nll`, `perceptual_distance`, `adversarial`, `feature_distance`, `discriminator_loss`,
+            `discriminator_gradient_norm`, `discriminator_sign` and `augmentation_probability`. After a
+            measurement on held-out examples it is called with the figures of `Watch`.
         on_checkpoint: Called after each periodic checkpoint with the step and the moving average of the model.
         stop: Asked after every step; when it returns True, the state is saved and the fit ends early.
         description: The label of the progress bar.

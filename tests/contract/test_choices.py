@@ -17,6 +17,7 @@ from lds_mlflow.choices.bandwidths import BANDWIDTHS
 from lds_mlflow.choices.candidates import CANDIDATES
 from lds_mlflow.choices.combinations import COMBINATIONS
 from lds_mlflow.choices.data_sources import DATA_SOURCES, DataSource
+from lds_mlflow.choices.discriminator_augmentations import DISCRIMINATOR_AUGMENTATIONS
 from lds_mlflow.choices.distances import DISTANCES, DistanceChoice
 from lds_mlflow.choices.extractors import EXTRACTORS, ExtractorChoice
 from lds_mlflow.choices.interpolations import INTERPOLATIONS
@@ -45,6 +46,7 @@ NUMBER_OF_ARGUMENTS: list[tuple[Table, int]] = [
     (BANDWIDTHS, 1),
     (CANDIDATES, 4),
     (COMBINATIONS, 3),
+    (DISCRIMINATOR_AUGMENTATIONS, 0),
     (INTERPOLATIONS, 4),
     (KERNELS, 2),
     (SOURCES, 2),

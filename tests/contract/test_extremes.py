@@ -180,6 +180,8 @@ USED_WITH: dict[str, list[dict[str, Any]]] = {
     "sampler_components": [MIXTURE],
     "pseudo_inputs": [{"prior": "vamp", "finetune_prior": "vamp"}],
     "r1_gamma": [{"adversarial_weight": 1.0}],
+    "adversarial_weight": [{"discriminator_augmentation": name} for name in ("diffaugment", "ada")],
+    "feature_weight": [{}, {"adversarial_weight": 1.0}],
 }
 """With which other parameters a number is used, where it isn't by default."""
 

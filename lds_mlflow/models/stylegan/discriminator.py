@@ -35,21 +35,31 @@ class Discriminator(Critic):
 
     def features(self, x: Tensor) -> Tensor:
         """Maps images, [B, C, H, W] in -1..1, to the features that decide whether they are real, float32 [B, F]."""
-        # Colours are too few to say in which format they are.
-        x = activate(in_format_of(self.from_rgb(x), self.conv.weight))
-        for block in self.blocks:
-            x = block(x)
-        x = activate(self.conv(torch.cat([x, _deviation_over_batch(x)], 1)))
-        with in_float32(x):
-            features: Tensor = activate(self.hidden(torch.flatten(x, 1).float()))
-        return features
+        return self._features(x)[0]
+
+    def judge(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps images, [B, C, H, W] in -1..1, to logits and to the features after the middle block; see Critic."""
+        last, middle = self._features(x)
+        with in_float32(last):
+            logits: Tensor = self.verdict(last)[:, 0]
+        return logits, middle
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps images, [B, C, H, W] in -1..1, to logits of being real, float32 [B]."""
-        features = self.features(x)
-        with in_float32(features):
-            logits: Tensor = self.verdict(features)[:, 0]
-        return logits
+        return self.judge(x)[0]
+
+    def _features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the last features, and those after the middle block."""
+        # Colours are too few to say in which format they are.
+        x = activate(in_format_of(self.from_rgb(x), self.conv.weight))
+        maps = []
+        for block in self.blocks:
+            x = block(x)
+            maps.append(x)
+        x = activate(self.conv(torch.cat([x, _deviation_over_batch(x)], 1)))
+        with in_float32(x):
+            last: Tensor = activate(self.hidden(torch.flatten(x, 1).float()))
+        return last, maps[len(maps) // 2]
 
 
 def _deviation_over_batch(x: Tensor) -> Tensor:

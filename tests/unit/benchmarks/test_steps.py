@@ -10,7 +10,7 @@ from benchmarks.steps import operations_of, step_of
 from lds_mlflow.models import PIXELS
 from lds_mlflow.models.rates import learning_rate_factors
 from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.training.objective import Objective
+from lds_mlflow.training.objective import Objective, StepDraws
 from tests.tiny import FORM, PLAN, SPEC, random_images
 
 
@@ -22,7 +22,7 @@ def test_the_previous_network_has_the_same_loss_and_reconstruction_error_with_th
     present.load_state_dict(_as_now(previous, present))
     images, noise, one = random_images(6), torch.randn(6, SPEC.latent_dim), torch.ones(())
     loss_before, figures_before = previous(PIXELS.to_model(images), noise, one)
-    loss, figures, _ = Objective(present, PLAN)(images, noise, torch.arange(6), one, None)
+    loss, figures, _ = Objective(present, PLAN)(images, StepDraws(noise), torch.arange(6), one, None)
     torch.testing.assert_close(loss, loss_before)
     torch.testing.assert_close(figures, figures_before)
 

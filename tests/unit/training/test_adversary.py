@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch.nn.functional import softplus
 
 from lds_mlflow.errors import TrainingError
 from lds_mlflow.machine.ranks import ALONE
 from lds_mlflow.models import PIXELS
-from lds_mlflow.models.stylegan import VAE, Discriminator
+from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.training import CheckpointFile, FitHooks, FitPlan, FitTask, fit
-from lds_mlflow.training.adversary import Adversary
+from lds_mlflow.training.adversary import Adversary, Judged
+from lds_mlflow.training.discriminator_augmentation import N_CHANCES
 from lds_mlflow.training.plan import Precision
 from lds_mlflow.training.stepper import Stepper
 from tests import tiny
@@ -20,78 +21,101 @@ from tests.tiny import FORM, SPEC, random_images
 PLAN = replace(tiny.PLAN, steps=20, batch_size=8, learning_rate=0.005, adversarial_weight=0.2, checkpoint_every=6)
 
 
+ADAPTIVE = replace(PLAN, feature_weight=0.1, discriminator_augmentation="ada")
+
+
 def _adversary(plan: FitPlan = PLAN) -> Adversary:
     return Adversary(VAE.initialised(SPEC, 0), plan, ALONE)
 
 
-def _batches() -> tuple[Tensor, Tensor]:
+def _judged(n: int = 8) -> Judged:
     generator = torch.Generator().manual_seed(1)
-    return torch.rand(8, 1, 8, 8, generator=generator), -torch.rand(8, 1, 8, 8, generator=generator)
-
-
-def test_a_discriminator_gives_one_number_an_image() -> None:
-    logits = Discriminator(3, (8, 8, 4))(torch.randn(6, 3, 16, 16))
-    assert (logits.shape, logits.dtype) == ((6,), torch.float32)
-
-
-def test_a_discriminator_sees_that_all_images_are_alike() -> None:
-    discriminator, image = Discriminator(1, (8, 8)), torch.randn(1, 1, 8, 8)
-    alike = discriminator(image.expand(4, -1, -1, -1))
-    assert not torch.allclose(alike[:1], discriminator(torch.cat([image, torch.randn(3, 1, 8, 8)]))[:1])
+    x, made = torch.rand(n, 1, 8, 8, generator=generator), -torch.rand(n, 1, 8, 8, generator=generator)
+    return Judged(x, made, n // 2, torch.rand(n, N_CHANCES, generator=generator))
 
 
 def test_it_learns_to_tell_and_what_it_tells_costs() -> None:
-    adversary, (x, y) = _adversary(replace(PLAN, r1_gamma=0.0)), _batches()
-    costs = [adversary.term(y).item()]
-    losses = []
-    adversary.optimizer.found_inf = torch.zeros(())
+    adversary, judged = _adversary(replace(PLAN, r1_gamma=0.0)), _judged()
+    costs = [adversary.terms(judged)["adversarial"].item()]
+    found = []
     for _ in range(40):
-        losses.append(adversary.learn(x, y, is_regularised=False)["discriminator_loss"].item())
-        adversary.optimizer.step()
-    costs.append(adversary.term(y).item())
-    assert losses[-1] < 0.5 * losses[0]
+        found.append({name: value.item() for name, value in adversary.learn(judged, is_regularised=False).items()})
+        adversary.take_step(torch.zeros(()), torch.tensor(found[-1]["discriminator_sign"]))
+    costs.append(adversary.terms(judged)["adversarial"].item())
+    assert found[-1]["discriminator_loss"] < 0.5 * found[0]["discriminator_loss"]
+    assert found[-1]["discriminator_sign"] == 1
     assert costs[1] > costs[0]
 
 
-def test_what_it_costs_has_a_gradient_for_the_images_and_none_for_it() -> None:
-    adversary, (_, y) = _adversary(), _batches()
-    y = y.requires_grad_()
-    adversary.term(y).backward()
-    assert y.grad is not None
-    assert y.grad.abs().sum() > 0
+def test_its_terms_have_a_gradient_for_the_images_and_none_for_it() -> None:
+    adversary, judged = _adversary(replace(PLAN, feature_weight=1.0)), _judged()
+    for name in ("adversarial", "feature_distance"):
+        made = judged.made.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(adversary.terms(judged._replace(made=made))[name], made)
+        assert gradient.abs().sum() > 0
+        # Of samples there is no image that their features could be compared with.
+        assert gradient[4:].any() == (name == "adversarial")
     assert not adversary.parameters.gradients.any()
 
 
+def test_the_distance_by_features_is_0_of_images_from_themselves_and_is_left_out_without_weight() -> None:
+    judged = _judged()
+    found = _adversary(ADAPTIVE).terms(judged._replace(made=judged.x.clone()))
+    assert found["feature_distance"] == 0
+    assert _adversary(ADAPTIVE).terms(judged)["feature_distance"] > 0
+    assert _adversary().terms(judged).keys() == {"adversarial"}
+
+
+def test_no_image_is_judged_by_images_of_the_other_kind() -> None:
+    adversary, judged = _adversary(replace(PLAN, r1_gamma=0.0)), _judged()
+    loss = adversary.learn(judged, is_regularised=False)["discriminator_loss"]
+    real, told = adversary.discriminator(judged.x), adversary.discriminator(judged.made)
+    torch.testing.assert_close(loss, (softplus(-real) + softplus(told)).mean())
+
+
 def test_the_penalty_is_taken_every_sixteen_steps_and_counts_for_all_of_them() -> None:
-    (x, y), gamma = _batches(), 3.0
+    judged, gamma = _judged(), 3.0
     plain, penalised = _adversary(replace(PLAN, r1_gamma=0.0)), _adversary(replace(PLAN, r1_gamma=gamma))
-    real = x.clone().requires_grad_()
+    real = judged.x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(plain.discriminator(real).sum(), real)
     wanted = 0.5 * gamma * 16 * gradient.square().sum((1, 2, 3)).mean()
     for step, penalty in ((0, wanted), (1, torch.zeros(())), (16, wanted)):
         is_regularised = plain.is_regularised(step)
         one, other = (
-            adversary.learn(x, y, is_regularised=is_regularised)["discriminator_loss"]
+            adversary.learn(judged, is_regularised=is_regularised)["discriminator_loss"]
             for adversary in (penalised, plain)
         )
         torch.testing.assert_close(one - other, penalty, rtol=1e-3, atol=1e-4)
 
 
-def test_a_fit_with_an_adversary_that_was_stopped_resumes_to_the_same_weights(tmp_path: Path) -> None:
+def test_a_step_that_is_not_taken_leaves_the_augmentation_as_it_is() -> None:
+    adversary = _adversary(ADAPTIVE)
+    adversary.learn(_judged(), is_regularised=False)
+    adversary.take_step(torch.ones(()), torch.tensor(torch.nan))
+    assert [value.item() for value in adversary.augmentation.state_dict().values()] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [ADAPTIVE, replace(PLAN, discriminator_augmentation="diffaugment")],
+    ids=["features, adaptive", "diffaugment"],
+)
+def test_a_fit_with_an_adversary_that_was_stopped_resumes_to_the_same_weights(plan: FitPlan, tmp_path: Path) -> None:
     told: list[dict[str, float]] = []
     whole = fit(
-        FitTask(VAE.initialised(SPEC, 0), random_images(), PLAN),
+        FitTask(VAE.initialised(SPEC, 0), random_images(), plan),
         hooks=FitHooks(on_metrics=lambda _, figures: told.append(figures)),
     ).model
     checkpoints, asked = CheckpointFile(tmp_path / "fit.pt", "owner"), iter(range(1, 100))
     fit(
-        FitTask(VAE.initialised(SPEC, 0), random_images(), PLAN),
+        FitTask(VAE.initialised(SPEC, 0), random_images(), plan),
         checkpoints=checkpoints,
         hooks=FitHooks(stop=lambda: next(asked) >= 7),
     )
-    resumed = fit(FitTask(VAE.initialised(SPEC, 0), random_images(), PLAN), checkpoints=checkpoints).model
+    resumed = fit(FitTask(VAE.initialised(SPEC, 0), random_images(), plan), checkpoints=checkpoints).model
     assert resumed.to_weights().digest == whole.to_weights().digest
-    assert {"adversarial", "discriminator_loss"} <= told[-1].keys()
+    assert {"adversarial", "discriminator_loss", "discriminator_sign"} <= told[-1].keys()
+    assert ("augmentation_probability" in told[-1]) == (plan is ADAPTIVE)
     without = fit(FitTask(VAE.initialised(SPEC, 0), random_images(), replace(PLAN, adversarial_weight=0.0))).model
     assert without.to_weights().digest != whole.to_weights().digest
 

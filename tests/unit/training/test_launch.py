@@ -17,6 +17,7 @@ from tests.tiny import FORM, PLAN, SPEC, random_images
 CPU = torch.device("cpu")
 # Steps are launched one by one at first.
 ENOUGH = 3 + 5
+ADVERSARIAL = replace(PLAN, adversarial_weight=0.1, feature_weight=0.1, discriminator_augmentation="ada")
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
@@ -101,8 +102,14 @@ def _figures(plan: FitPlan, prior: str) -> list[dict[str, float]]:
 @on_gpu
 @pytest.mark.parametrize(
     ("plan", "prior"),
-    [(PLAN, "gaussian"), (replace(PLAN, adversarial_weight=0.1), "gaussian"), (PLAN, "exemplar"), (PLAN, "vamp")],
-    ids=["plain", "adversary", "exemplar", "vamp"],
+    [
+        (PLAN, "gaussian"),
+        (ADVERSARIAL, "gaussian"),
+        (replace(ADVERSARIAL, discriminator_augmentation="diffaugment"), "gaussian"),
+        (PLAN, "exemplar"),
+        (PLAN, "vamp"),
+    ],
+    ids=["plain", "adversary", "diffaugment", "exemplar", "vamp"],
 )
 def test_captured_steps_are_the_steps(plan: FitPlan, prior: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = replace(plan, compiled="false", learning_rate=1e-3)
@@ -118,9 +125,9 @@ def _fitted(plan: FitPlan, checkpoints: CheckpointFile | None, stop: Callable[[]
 
 
 @on_gpu
-@pytest.mark.parametrize("weight", [0.0, 0.1], ids=["plain", "adversary"])
-def test_a_fit_on_a_gpu_that_was_stopped_resumes_to_the_same_weights(weight: float, tmp_path: Path) -> None:
-    plan = replace(PLAN, steps=14, adversarial_weight=weight, compiled="false", deterministic=True)
+@pytest.mark.parametrize("plan", [PLAN, ADVERSARIAL], ids=["plain", "adversary"])
+def test_a_fit_on_a_gpu_that_was_stopped_resumes_to_the_same_weights(plan: FitPlan, tmp_path: Path) -> None:
+    plan = replace(plan, steps=14, compiled="false", deterministic=True)
     whole = _fitted(plan, None, lambda: False)
     checkpoints, asked = CheckpointFile(tmp_path / "fit.pt", "owner"), iter(range(1, 100))
     assert _fitted(plan, checkpoints, lambda: next(asked) >= 6) != whole

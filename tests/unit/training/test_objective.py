@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from lds_mlflow.models.stylegan import VAE, gaussian_nll
 from lds_mlflow.training import FitHooks, FitPlan, FitTask, fit
 from lds_mlflow.training.compilation import Compilation
-from lds_mlflow.training.objective import DecodedPairs, Objective
+from lds_mlflow.training.objective import DecodedPairs, Objective, StepDraws
 from lds_mlflow.training.plan import Precision, draw_batch
 from tests import tiny
 from tests.tiny import FORM, SPEC, random_images
@@ -26,7 +26,8 @@ def _loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     objective = Objective(VAE.initialised(SPEC, 0), plan, perceptual=perceptual)
     batch = draw_batch(plan, 0, FORM, latent_dim=4, size=1)
-    loss, figures, _ = objective(random_images()[batch.rows], batch.noise, batch.rows, torch.tensor(kl_weight), decoded)
+    draws = StepDraws(batch.noise)
+    loss, figures, _ = objective(random_images()[batch.rows], draws, batch.rows, torch.tensor(kl_weight), decoded)
     return loss, figures
 
 

@@ -12,7 +12,7 @@ from torch._dynamo.testing import CompileCounter
 from lds_mlflow.machine.ranks import ALONE
 from lds_mlflow.models import PIXELS, Posterior
 from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.training.objective import DecodedPairs, Objective
+from lds_mlflow.training.objective import DecodedPairs, Objective, StepDraws
 from lds_mlflow.training.perceptual import Laplacian
 from lds_mlflow.training.plan import FitPlan, draw_batch
 from lds_mlflow.training.stepper import Stepper
@@ -53,6 +53,7 @@ ADVERSARY = replace(PLAN, adversarial_weight=0.1)
 VARIANTS = {
     "plain": Variant(),
     "adversary": Variant(ADVERSARY),
+    "adversary that augments": Variant(replace(ADVERSARY, discriminator_augmentation="diffaugment")),
     "exemplar prior": Variant(prior="exemplar"),
     "vamp prior": Variant(prior="vamp"),
     "free bits": Variant(replace(PLAN, free_bits=0.5)),
@@ -61,7 +62,14 @@ VARIANTS = {
     "perceptual distance": Variant(perceptual=Laplacian),
     "bfloat16": Variant(replace(PLAN, precision="bfloat16")),
     "everything": Variant(
-        replace(ADVERSARY, free_bits=0.5, precision="bfloat16", kl_warmup=5),
+        replace(
+            ADVERSARY,
+            feature_weight=0.1,
+            discriminator_augmentation="ada",
+            free_bits=0.5,
+            precision="bfloat16",
+            kl_warmup=5,
+        ),
         "exemplar",
         N_DECODED,
         perceptual=Laplacian,
@@ -155,7 +163,16 @@ def test_on_a_gpu_no_step_waits(variant: Variant) -> None:
     assert stepper.skipped == 0
 
 
-@pytest.mark.parametrize("name", ["adversary", "exemplar prior", "vamp prior", "decoded pairs", "everything"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "adversary that augments",
+        "exemplar prior",
+        "vamp prior",
+        "decoded pairs",
+        "everything",
+    ],
+)
 def test_a_compiled_step_is_one_program_that_is_made_once(name: str) -> None:
     variant, images = VARIANTS[name], random_images()
     stepper = variant.stepper()
@@ -164,7 +181,7 @@ def test_a_compiled_step_is_one_program_that_is_made_once(name: str) -> None:
         variant.plan,
         scale=PIXELS,
         perceptual=variant.perceptual and variant.perceptual(),
-        adversarial=None if stepper.adversary is None else stepper.adversary.term,
+        adversarial=None if stepper.adversary is None else stepper.adversary.terms,
     )
     torch._dynamo.reset()
     counter = CompileCounter()
@@ -172,7 +189,8 @@ def test_a_compiled_step_is_one_program_that_is_made_once(name: str) -> None:
     for step in range(3):
         batch = draw_batch(variant.plan, step, stepper.form, latent_dim=SPEC.latent_dim, size=1)
         pairs = DecodedPairs(images[batch.decoded], torch.zeros(len(batch.decoded), 4)) if len(batch.decoded) else None
-        inputs = images[batch.rows], batch.noise, batch.rows, torch.tensor(variant.plan.kl_weight_at(step)), pairs
+        draws = StepDraws(batch.noise, batch.kernel, batch.chances)
+        inputs = images[batch.rows], draws, batch.rows, torch.tensor(variant.plan.kl_weight_at(step)), pairs
         loss, _, _ = compiled(*inputs)
         loss.backward()
     assert counter.frame_count == 1
@@ -185,4 +203,4 @@ def test_a_model_that_asks_is_no_one_program() -> None:
     batch = draw_batch(PLAN, 0, FORM, latent_dim=SPEC.latent_dim, size=1)
     compiled = torch.compile(objective, backend="eager", fullgraph=True, dynamic=False)
     with pytest.raises(torch._dynamo.exc.TorchDynamoException, match="data-dependent"):
-        compiled(random_images()[batch.rows], batch.noise, batch.rows, torch.tensor(1.0), None)
+        compiled(random_images()[batch.rows], StepDraws(batch.noise), batch.rows, torch.tensor(1.0), None)

@@ -40,3 +40,10 @@ def test_a_model_makes_one_for_its_own_images() -> None:
     made = VAE.initialised(SPEC, 0).new_discriminator()
     assert isinstance(made, Discriminator)
     assert made(_images(2)).shape == (2,)
+
+
+def test_a_judgement_is_the_logits_and_the_features_after_the_middle_block() -> None:
+    discriminator, images = Discriminator(1, (8, 7, 6, 5)), torch.rand(4, 1, 32, 32)
+    logits, features = discriminator.judge(images)
+    assert torch.equal(logits, discriminator(images))
+    assert features.shape == (4, 7, 8, 8)

@@ -1,0 +1,42 @@
+"""Recipes of the loss: what its parameters are where they are `auto`. A parameter that is given counts before these."""
+
+from typing import NamedTuple
+
+from lds_mlflow.choices.discriminator_augmentations import NO_AUGMENTATION
+from lds_mlflow.choices.distances import NO_DISTANCE
+
+__all__ = ["ELBO", "RECIPES", "Recipe"]
+
+ELBO = "elbo"
+"""The evidence lower bound and nothing else, the default."""
+
+
+class Recipe(NamedTuple):
+    """The parameters that are called as the attributes are.
+
+    Attributes:
+        says: What the loss is made of, in a short phrase for the help text.
+    """
+
+    says: str
+    kl_weight: float = 1.0
+    latent_dim: int = 0
+    perceptual: str = NO_DISTANCE
+    perceptual_weight: float = 1.0
+    adversarial_weight: float = 0.0
+    feature_weight: float = 0.0
+    r1_gamma: float = 1.0
+    discriminator_augmentation: str = NO_AUGMENTATION
+
+
+RECIPES = {
+    ELBO: Recipe("the evidence lower bound"),
+    "perceptual": Recipe("with SqueezeNet's distance, whose weights perceptual_weights names", perceptual="squeezenet"),
+    "adversarial": Recipe(
+        "with a discriminator of reconstructions and samples",
+        adversarial_weight=1.0,
+        r1_gamma=0.01,
+        discriminator_augmentation="ada",
+    ),
+}
+"""The recipes by name."""
