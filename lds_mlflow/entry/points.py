@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic.fields import FieldInfo
 
-from lds_mlflow.config import DeliverConfig, Options, PromoteConfig, ServeConfig, Settings, is_declared
+from lds_mlflow.config import DeliverConfig, Options, PromoteConfig, SamplerSettings, ServeConfig, Settings, is_declared
 from lds_mlflow.entry.graph import COMPARE, REFERENCES, REGISTER, REGISTERING, STEPS, Step, steps_behind
 
 __all__ = ["DELIVER", "ENTRY_POINTS", "MAIN", "PROMOTE", "SERVE", "EntryPoint", "configs_of"]
@@ -58,7 +58,7 @@ DELIVER = "deliver"
 """The entry point that delivers what a server that was away has not taken."""
 
 _MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
-_DRAWN_AS_REGISTERED = frozenset({"part", "sampler", "sampler_sigma", "sampler_components", "samples", "sample_seed"})
+_DRAWN_AS_REGISTERED = frozenset({"part", "sampler", *SamplerSettings.model_fields, "samples", "sample_seed"})
 
 
 def configs_of(names: tuple[str, ...]) -> tuple[type[Settings], ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lds_mlflow.choices.figures import SUMMARY
-from lds_mlflow.choices.samplers import SAMPLERS
+from lds_mlflow.choices.samplers import COMPARED
 from lds_mlflow.config import NO_MODEL, RegisterConfig
 from lds_mlflow.metrics import preferred
 from lds_mlflow.recipes.models import codec_of
@@ -22,7 +22,7 @@ __all__ = ["run"]
 
 def run(config: RegisterConfig, context: Context) -> str:
     """Stores the chosen `distribution`, and registers a model that draws from it, unless its name is to be none."""
-    found = {name: context.inputs[name] for name in SAMPLERS if name in context.inputs}
+    found = {name: context.inputs[name] for name in COMPARED if name in context.inputs}
     evaluations = {name: evaluated.load(Evaluation, "evaluation_select") for name, evaluated in found.items()}
     if config.served_sampler != "auto":
         chosen, why = str(config.served_sampler), "given as served_sampler"

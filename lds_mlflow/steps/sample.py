@@ -7,8 +7,7 @@ from lds_mlflow.config import SampleConfig
 from lds_mlflow.domains import domain_of
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.models import open_codec
-from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
-from lds_mlflow.samplers.mixtures import require_components
+from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured, require_latents
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
@@ -19,8 +18,7 @@ _SHOWN = 256
 
 def check(config: SampleConfig, division: Division, _device: str) -> None:
     """Raises DataError where there are fewer training examples than the sampler needs."""
-    if config.sampler == "mixture":
-        require_components(config.sampler_components, division.train)
+    require_latents(config, config.sampler, division.train)
 
 
 def run(config: SampleConfig, context: Context) -> str:
