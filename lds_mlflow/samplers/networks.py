@@ -28,7 +28,7 @@ _HIDDEN = (256, 256, 256)
 _LEARNING_RATE = 2e-3
 _WEIGHT_DECAY = 1e-2
 _AVERAGED = 0.99
-"""How much of the moving average of the weights stays in every step."""
+"""How much of the moving average of the weights stays in a step; less in the first ones, which would stay in it."""
 
 
 def moments(posterior: Posterior) -> tuple[Tensor, Tensor]:
@@ -71,13 +71,14 @@ def fit_perceptron(
     averaged = {name: tensor.detach().clone() for name, tensor in weights.items()}
     optimizer = torch.optim.AdamW(weights.values(), _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
     schedule = CosineAnnealingLR(optimizer, steps)
-    for _ in range(steps):
+    for step in range(steps):
         optimizer.zero_grad()
         loss(weights, generator).backward()
         optimizer.step()
         schedule.step()
+        kept = min(_AVERAGED, step / (10 + step))
         for name, tensor in weights.items():
-            averaged[name].lerp_(tensor.detach(), 1 - _AVERAGED)
+            averaged[name].lerp_(tensor.detach(), 1 - kept)
     return averaged
 
 

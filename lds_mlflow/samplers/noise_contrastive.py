@@ -72,9 +72,8 @@ def draw_noise_contrastive(
         The latents, float32 [S, D], and the mean of the training posteriors, float32 [D].
     """
     n = int(distribution.settings["proposals"])
-    return torch.stack([_resample(distribution, n, generator) for generator in generators]), distribution.tensors[
-        "mean"
-    ]
+    z_SD = torch.stack([_resample(distribution, n, generator) for generator in generators])
+    return z_SD, distribution.tensors["mean"]
 
 
 def _resample(distribution: LatentDistribution, n: int, generator: torch.Generator) -> Tensor:
