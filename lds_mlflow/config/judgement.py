@@ -49,7 +49,7 @@ class SamplerSettings(StepConfig):
     sampler_components: Count = 20
     """Number of Gaussians in the sampler mixture."""
 
-    flow_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 3000
+    flow_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 2000
     """Number of training steps of the network of the sampler flow."""
 
     polarity: Annotated[float, Field(ge=-10, le=10)] = -0.5

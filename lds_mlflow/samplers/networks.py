@@ -25,7 +25,7 @@ __all__ = [
 
 _LEAST_SCALE = 1e-6
 _HIDDEN = (256, 256, 256)
-_LEARNING_RATE = 2e-3
+_LEARNING_RATE = 5e-3
 _WEIGHT_DECAY = 1e-2
 _AVERAGED = 0.99
 """How much of the moving average of the weights stays in a step; less in the first ones, which would stay in it."""
@@ -42,7 +42,8 @@ def moments(posterior: Posterior) -> tuple[Tensor, Tensor]:
 def drawn_rows(posterior: Posterior, n: int, generator: torch.Generator) -> Tensor:
     """Draws latents of the aggregate posterior, [n, D]: of random training examples, with replacement."""
     rows = torch.randint(len(posterior.mean), (n,), generator=generator)
-    return Posterior(*(None if part is None else part[rows] for part in posterior)).sample(generator)
+    variance = posterior.log_variance
+    return Posterior(posterior.mean[rows], None if variance is None else variance[rows]).sample(generator)
 
 
 def perceptron(weights: Mapping[str, Tensor], x_BI: Tensor) -> Tensor:

@@ -24,7 +24,8 @@ from lds_mlflow.values import LatentDistribution
 
 __all__ = ["draw_noise_contrastive", "noise_contrastive"]
 
-_STEPS = 500
+_STEPS = 200
+"""Few: of more steps the classifier knows the training latents by heart, and the samples are copies."""
 _BATCH = 256
 _PROPOSALS = 1000
 

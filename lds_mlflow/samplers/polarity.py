@@ -89,8 +89,7 @@ def log_volumes(codec: Codec, z_SD: Tensor) -> Tensor:
     def measured(z_BD: Tensor) -> Tensor:
         here = decoded(z_BD)
         jacobian_BRP = torch.stack([decoded(z_BD + _STEP * direction) - here for direction in directions], 1) / _STEP
-        # Only on the CPU: eigenvalues of small matrices are slow on a GPU.
-        return torch.linalg.matmul(jacobian_BRP, jacobian_BRP.mT).cpu()
+        return jacobian_BRP @ jacobian_BRP.mT
 
     gram_SRR = in_batches(measured, z_SD, _BATCH, "volumes of the decoder", device=codec.device).double()
     if not gram_SRR.isfinite().all():
@@ -100,5 +99,5 @@ def log_volumes(codec: Codec, z_SD: Tensor) -> Tensor:
             expected="finite numbers",
             remedy="Train the model again with a smaller learning rate.",
         )
-    squared = torch.linalg.eigvalsh(gram_SRR)[:, -_LARGEST:]
+    squared: Tensor = torch.linalg.eigvalsh(gram_SRR)[:, -_LARGEST:]
     return 0.5 * squared.clamp(min=torch.finfo(torch.float32).tiny).log().sum(1)
