@@ -26,7 +26,7 @@ class SamplerChoice(Choice):
         can_be_calibrated: Whether its bandwidth can be the one that the step `calibrate` finds.
         fewest_latents: The fewest training latents that it can be fitted to.
         register_compares: Whether the step `register` compares it with others where it is to choose. Those that take
-            more than a few seconds to fit are compared by `ablate` alone, and registered where they are asked for.
+            seconds to fit or to draw from are compared by `ablate` alone, and registered where they are asked for.
     """
 
     draws: str = "lds_mlflow.samplers.mixtures:draw_mixture"
