@@ -18,7 +18,7 @@ from torch import Tensor
 from lds_mlflow.data import NearDuplicates, Reading
 from lds_mlflow.domains import Quality
 from lds_mlflow.metrics import FeatureClassifier
-from lds_mlflow.models import Posterior, Scale
+from lds_mlflow.models import Mixture, Posterior, Scale
 from lds_mlflow.values import ExampleSet, ModelWeights, Splits
 
 __all__ = ["LinearAutoencoder", "Vectors"]
@@ -74,7 +74,7 @@ class LinearAutoencoder:
     def decode(self, z: Tensor) -> Tensor:
         return self.mean_P + z @ self.basis_PD.T
 
-    def prior_mixture(self) -> None:
+    def prior_mixture(self) -> Mixture | None:
         return None
 
 

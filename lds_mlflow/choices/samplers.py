@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from lds_mlflow.choices.choice import Choice
 
-__all__ = ["PRIOR", "SAMPLERS", "SamplerChoice"]
+__all__ = ["COMPARED", "FEWEST_OF_A_NETWORK", "PRIOR", "SAMPLERS", "SamplerChoice"]
 
 PRIOR = "prior"
 """The sampler that needs no training latents."""
+
+FEWEST_OF_A_NETWORK = 10
+"""The fewest training latents that a network is fitted to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,17 @@ class SamplerChoice(Choice):
         of_rows: Where the function is that returns its distribution of some of the training latents alone, for samples
             of one class; empty where it isn't made of single training latents, and so has no classes.
         has_weights: Whether its training latents have weights, for samples with other class shares.
+        fewest_latents: The fewest training latents that it can be fitted to.
+        register_compares: Whether the step `register` compares it with others where it is to choose. Those that take
+            seconds to fit or to draw from are compared by `ablate` alone, and registered where they are asked for.
     """
 
     draws: str = "lds_mlflow.samplers.mixtures:draw_mixture"
     can_be_calibrated: bool = False
     of_rows: str = ""
     has_weights: bool = False
+    fewest_latents: int = 1
+    register_compares: bool = True
 
 
 SAMPLERS = {
@@ -59,5 +67,30 @@ SAMPLERS = {
         draws="lds_mlflow.samplers.interpolants:draw_interpolants",
         of_rows="lds_mlflow.samplers.interpolants:interpolants_of_rows",
     ),
+    "flow": SamplerChoice(
+        "a flow-matching prior: a network that carries noise to training latents",
+        "lds_mlflow.samplers.flow:flow_matching",
+        {"z_ND": "z_ND", "log_variance_ND": "log_variance_ND", "steps": "flow_steps"},
+        draws="lds_mlflow.samplers.flow:draw_flow",
+        fewest_latents=FEWEST_OF_A_NETWORK,
+        register_compares=False,
+    ),
+    "ncp": SamplerChoice(
+        "a noise contrastive prior: draws of the prior that look like training latents",
+        "lds_mlflow.samplers.noise_contrastive:noise_contrastive",
+        {"codec": "codec", "z_ND": "z_ND", "log_variance_ND": "log_variance_ND"},
+        draws="lds_mlflow.samplers.noise_contrastive:draw_noise_contrastive",
+        fewest_latents=FEWEST_OF_A_NETWORK,
+        register_compares=False,
+    ),
+    "polarity": SamplerChoice(
+        "draws of the prior, weighted by how much the decoder stretches space there",
+        "lds_mlflow.samplers.polarity:polarity_sampling",
+        {"codec": "codec", "polarity": "polarity"},
+        register_compares=False,
+    ),
 }
 """The samplers by name."""
+
+COMPARED = tuple(name for name, choice in SAMPLERS.items() if choice.register_compares)
+"""The samplers among which the step `register` chooses."""

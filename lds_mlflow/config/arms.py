@@ -79,6 +79,9 @@ ARMS: dict[str, Arm] = {
         Arm("sample-mixture", "control, sampled from a mixture", sampler="mixture"),
         Arm("sample-density", "control, sampled from the latent density", sampler="density"),
         Arm("sample-interpolants", "control, sampled from dense interpolants", sampler="interpolants"),
+        Arm("sample-flow", "control, sampled from a flow-matching prior", sampler="flow"),
+        Arm("sample-ncp", "control, sampled from a noise contrastive prior", sampler="ncp"),
+        Arm("sample-polarity", "control, sampled by polarity", sampler="polarity"),
         Arm("lds-density", "A: LDS; sampled from the latent density", _TOP, sampler="density"),
     )
 }

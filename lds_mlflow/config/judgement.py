@@ -58,6 +58,12 @@ class SamplerSettings(KernelSettings):
     sampler_components: Count = 20
     """Number of Gaussians in the sampler mixture."""
 
+    flow_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 2000
+    """Number of training steps of the network of the sampler flow."""
+
+    polarity: Annotated[float, Field(ge=-10, le=10)] = -0.5
+    """Power of the sampler polarity; below 0, typical samples are more frequent, above 0 rare ones."""
+
 
 class SamplerConfig(SamplerSettings):
     """The sampler that draws the latents of samples."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic.fields import FieldInfo
 
-from lds_mlflow.config import DeliverConfig, Options, PromoteConfig, ServeConfig, Settings, is_declared
+from lds_mlflow.config import DeliverConfig, Options, PromoteConfig, SamplerSettings, ServeConfig, Settings, is_declared
 from lds_mlflow.entry.graph import COMPARE, REFERENCES, REGISTER, REGISTERING, STEPS, Step, steps_behind
 
 __all__ = ["DELIVER", "ENTRY_POINTS", "MAIN", "PROMOTE", "SERVE", "EntryPoint", "configs_of"]
@@ -59,10 +59,7 @@ DELIVER = "deliver"
 
 _MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
 _DRAWN_AS_REGISTERED = frozenset(
-    {
-        *("part", "sampler", "sampler_sigma", "sampler_kernel", "sampler_components"),
-        *("balance", "samples", "sample_seed"),
-    }
+    {"part", "sampler", *SamplerSettings.model_fields, "balance", "samples", "sample_seed"}
 )
 
 

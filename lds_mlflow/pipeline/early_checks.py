@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
-from lds_mlflow.choices.samplers import SAMPLERS
+from lds_mlflow.choices.samplers import COMPARED
 from lds_mlflow.config import (
     AUTO,
     NO_MODEL,
@@ -15,6 +15,7 @@ from lds_mlflow.config import (
     RegisterConfig,
     StepConfig,
 )
+from lds_mlflow.config.arms import ARMS
 from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.recipes.division import Division
 
@@ -47,12 +48,14 @@ def require_division(configs: Configs, division: Division, device: str) -> None:
 
 def _evaluations(configs: Configs, config: EvaluateConfig, division: Division) -> Iterator[StepConfig]:
     """Yields what a command will evaluate: as configured, to choose a sampler for the registry, or every arm."""
-    register, is_ablation = configs.get(RegisterConfig), configs.get(AblateConfig) is not None
-    if is_ablation:
-        yield from (config.model_copy(update={"part": part}) for part in ("select", "test"))
-    if configs.get(CompareConfig) is not None or not (is_ablation or register):
+    register, ablation = configs.get(RegisterConfig), configs.get(AblateConfig)
+    if ablation is not None:
+        yield config.model_copy(update={"part": "test"})
+        samplers = dict.fromkeys(ARMS[name].sampler for name in ablation.wanted)
+        yield from (config.model_copy(update={"part": "select", "sampler": sampler}) for sampler in samplers)
+    if configs.get(CompareConfig) is not None or not (ablation or register):
         yield config
     chooses = register is not None and register.registered_model != NO_MODEL and register.served_sampler == AUTO
     if chooses and (division.has_classes or config.features != "classifier"):
-        for sampler in SAMPLERS:
+        for sampler in COMPARED:
             yield config.model_copy(update={"part": "select", "samples": 0, "sampler": sampler})

@@ -1,7 +1,7 @@
 """The runs that `compare` and `register` read: models, and their evaluations."""
 
 from lds_mlflow.choices.bandwidths import CALIBRATED
-from lds_mlflow.choices.samplers import PRIOR, SAMPLERS
+from lds_mlflow.choices.samplers import COMPARED, PRIOR
 from lds_mlflow.config import AUTO, NO_MODEL, NO_RUN, CompareConfig, RegisterConfig, named_runs
 from lds_mlflow.entry.graph import MODELS, REGISTER
 from lds_mlflow.errors import ConfigError
@@ -68,7 +68,7 @@ def inputs_of_register(runner: Runner, config: RegisterConfig, known: Runs, pare
     settled = {**known, "data": found["data"], **{name: found[name] for name in ("calibrate",) if name in found}}
     if takes_classifier(runner, found["data"]):
         settled["classifier"] = known.get("classifier") or runner.resolve("classifier", settled, parent=parent)
-    for sampler in SAMPLERS:
+    for sampler in COMPARED:
         label = f"select {sampler}"
         found[sampler] = evaluate_model(
             runner, label, found["model"], settled, parent, part="select", sampler=sampler, samples=0

@@ -15,8 +15,7 @@ from time import sleep
 from filelock import FileLock
 
 from lds_mlflow.choices.figures import MARGIN
-from lds_mlflow.choices.kernels import ISOTROPIC
-from lds_mlflow.config import NO_MODEL, PromoteConfig
+from lds_mlflow.config import NO_MODEL, PromoteConfig, SamplerSettings
 from lds_mlflow.entry.points import PROMOTE
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.metrics import Decision, Limit, Limits, decide
@@ -176,9 +175,8 @@ def _judge(
 def _evaluate(runner: Runner, label: str, version: Version, classifier: Runs, parent: str) -> FinishedRun:
     registered = _registering(runner, version)
     distribution = registered.load(LatentDistribution, "distribution")
-    # Older versions have no kernel among their parameters: theirs is the draft's.
-    given = {"sampler_kernel": ISOTROPIC} | registered.params
-    settings = {name: given[name] for name in ("sampler_sigma", "sampler_components", "sampler_kernel")}
+    # A version may be older than a parameter.
+    settings = {name: registered.params[name] for name in SamplerSettings.model_fields if name in registered.params}
     model = runner.upstream(registered, "model", parent=parent)
     calibrated = [name for name in registered.inputs if name == "calibrate"]
     known = {**classifier, **{name: runner.upstream(registered, name, parent=parent) for name in calibrated}}

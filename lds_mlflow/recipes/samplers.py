@@ -9,16 +9,25 @@ from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import SamplerSettings
 from lds_mlflow.models import Codec, Posterior
 from lds_mlflow.samplers import Generator
+from lds_mlflow.samplers.checks import require_components, require_number
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Calibration
 
-__all__ = ["calibration_in", "generator_as_configured"]
+__all__ = ["calibration_in", "generator_as_configured", "require_latents"]
 
 
 def calibration_in(context: Context) -> Calibration | None:
     """Returns the bandwidth that a step was given, or None where it was given none."""
     found = context.inputs.get("calibrate")
     return None if found is None else found.load(Calibration, "calibration")
+
+
+def require_latents(config: SamplerSettings, sampler: str, n: int) -> None:
+    """Raises DataError where there are fewer training latents than a sampler, a name of SAMPLERS, can be fitted to."""
+    choice = SAMPLERS[sampler]
+    if "sampler_components" in choice.takes.values():
+        require_components(config.sampler_components, n)
+    require_number(n, choice.fewest_latents)
 
 
 def generator_as_configured(

@@ -5,6 +5,7 @@ of a batch, K components of a mixture, M candidates, D dimensions of a latent.
 """
 
 from lds_mlflow.samplers.draws import draw_dense_latents, draw_latents
+from lds_mlflow.samplers.flow import flow_matching
 from lds_mlflow.samplers.generator import Generator, prior_of
 from lds_mlflow.samplers.interpolants import dense_interpolants
 from lds_mlflow.samplers.mixtures import (
@@ -14,6 +15,8 @@ from lds_mlflow.samplers.mixtures import (
     prior_distribution,
     standard_normal,
 )
+from lds_mlflow.samplers.noise_contrastive import noise_contrastive
+from lds_mlflow.samplers.polarity import polarity_sampling
 
 __all__ = [
     "Generator",
@@ -22,7 +25,10 @@ __all__ = [
     "dense_interpolants",
     "draw_dense_latents",
     "draw_latents",
+    "flow_matching",
     "latent_density",
+    "noise_contrastive",
+    "polarity_sampling",
     "prior_distribution",
     "prior_of",
     "standard_normal",

@@ -15,21 +15,22 @@ from torch import Tensor
 from lds_mlflow.choices import load, look_up
 from lds_mlflow.choices.kernels import ISOTROPIC, KERNELS
 from lds_mlflow.choices.samplers import PRIOR
-from lds_mlflow.errors import DataError
 from lds_mlflow.latent import bandwidth
 from lds_mlflow.models import Mixture, Posterior
+from lds_mlflow.samplers.checks import require_components
 from lds_mlflow.samplers.kernels import nearest_rows, normals_of, shaped
-from lds_mlflow.samplers.weights import mean_by, picked_by, running_sum
+from lds_mlflow.samplers.weights import mean_by, picked, running_sum
 from lds_mlflow.values import LatentDistribution
 
 __all__ = [
     "aggregate_gaussian",
     "aggregate_mixture",
+    "at_noise",
     "density_of_rows",
     "draw_mixture",
     "latent_density",
+    "mixture_of",
     "prior_distribution",
-    "require_components",
     "standard_normal",
 ]
 
@@ -37,9 +38,18 @@ _DRAWS_OF_A_POSTERIOR = 4
 _LEAST_VARIANCE = 1e-4
 
 
-def _mixture(
+def mixture_of(
     sampler: str, name: str, means_KD: Tensor, weights_K: Tensor | None = None, **widths: Tensor
 ) -> LatentDistribution:
+    """Returns a mixture as a distribution of latents.
+
+    Args:
+        sampler: The name of its sampler.
+        name: What it is, in words.
+        means_KD: The means of its components.
+        weights_K: Their weights, which sum to 1; None for equal ones.
+        widths: How wide they are: `scales`, which broadcasts to [K, D], or `factors` [K, D, D].
+    """
     weights = torch.full((len(means_KD),), 1 / len(means_KD)) if weights_K is None else weights_K
     tensors = {"means": means_KD.float(), "cumulative": running_sum(weights), **widths}
     return LatentDistribution(sampler, name, {key: tensor.cpu() for key, tensor in tensors.items()}, {})
@@ -47,7 +57,7 @@ def _mixture(
 
 def standard_normal(latent_dim: int) -> LatentDistribution:
     """Returns N(0, I)."""
-    return _mixture(PRIOR, "the prior N(0, I)", torch.zeros(1, latent_dim), scales=torch.ones(1, 1))
+    return mixture_of(PRIOR, "the prior N(0, I)", torch.zeros(1, latent_dim), scales=torch.ones(1, 1))
 
 
 def prior_distribution(prior: Mixture | None, latent_dim: int) -> LatentDistribution:
@@ -55,7 +65,7 @@ def prior_distribution(prior: Mixture | None, latent_dim: int) -> LatentDistribu
     if prior is None:
         return standard_normal(latent_dim)
     scales = torch.exp(0.5 * prior.log_variance_KD).detach()
-    return _mixture(PRIOR, f"the prior, a mixture of {len(prior.mean_KD):,}", prior.mean_KD.detach(), scales=scales)
+    return mixture_of(PRIOR, f"the prior, a mixture of {len(prior.mean_KD):,}", prior.mean_KD.detach(), scales=scales)
 
 
 def aggregate_gaussian(z_ND: Tensor, log_variance_ND: Tensor | None) -> LatentDistribution:
@@ -69,7 +79,7 @@ def aggregate_gaussian(z_ND: Tensor, log_variance_ND: Tensor | None) -> LatentDi
     variance = own + _LEAST_VARIANCE
     covariance = z_ND.double().T.cov(correction=0) + torch.diag(variance)
     factor = torch.linalg.cholesky(covariance).float()
-    return _mixture(
+    return mixture_of(
         "gaussian", "a Gaussian of the aggregate posterior", z_ND.mean(0, keepdim=True), factors=factor[None]
     )
 
@@ -89,24 +99,13 @@ def aggregate_mixture(z_ND: Tensor, log_variance_ND: Tensor | None, *, component
     fitted = GaussianMixture(components, reg_covar=_LEAST_VARIANCE, random_state=0).fit(
         torch.cat(draws).double().numpy()
     )
-    return _mixture(
+    return mixture_of(
         "mixture",
         f"a mixture of {components} Gaussians of the aggregate posterior",
         torch.from_numpy(fitted.means_),
         torch.from_numpy(fitted.weights_),
         factors=torch.from_numpy(np.linalg.cholesky(fitted.covariances_)).float(),
     )
-
-
-def require_components(components: int, n: int) -> None:
-    """Raises DataError where there are more Gaussians of a mixture than training latents."""
-    if n < components:
-        raise DataError(
-            "the training latents",
-            found=f"{n}",
-            expected=f"at least as many as sampler_components={components}",
-            remedy="Ask for fewer components.",
-        )
 
 
 def latent_density(z_ND: Tensor, *, sigma: str, kernel: str = ISOTROPIC) -> LatentDistribution:
@@ -127,7 +126,7 @@ def latent_density(z_ND: Tensor, *, sigma: str, kernel: str = ISOTROPIC) -> Late
     width = bandwidth(z_ND, sigma).sigma
     widths = load(look_up(KERNELS, kernel, "sampler_kernel").at)(z_ND, width)
     shape = "" if kernel == ISOTROPIC else f", kernel {kernel}"
-    density = _mixture("density", f"the latent density, sigma {width:.3g}{shape}", z_ND, **widths)
+    density = mixture_of("density", f"the latent density, sigma {width:.3g}{shape}", z_ND, **widths)
     return replace(density, settings={"sigma": width})
 
 
@@ -155,9 +154,21 @@ def draw_mixture(distribution: LatentDistribution, generators: list[torch.Genera
     Returns:
         The latents, float32 [S, D], and the mean of the mixture, float32 [D].
     """
-    tensors = distribution.tensors
-    means, cumulative = tensors["means"], tensors["cumulative"]
-    n = normals_of(tensors, means.shape[1])
+    means, cumulative = distribution.tensors["means"], distribution.tensors["cumulative"]
+    n = normals_of(distribution.tensors, means.shape[1])
     normal = torch.stack([torch.randn(n, generator=generator) for generator in generators])
-    component = picked_by(cumulative, generators)
-    return means[component] + shaped(tensors, means, component, normal), mean_by(cumulative, means)
+    drawn = torch.stack([torch.rand((), generator=generator, dtype=torch.float64) for generator in generators])
+    return at_noise(distribution, normal, drawn), mean_by(cumulative, means)
+
+
+def at_noise(distribution: LatentDistribution, normal: Tensor, drawn_B: Tensor) -> Tensor:
+    """Returns the latents of a mixture, float32 [B, D], that noise stands for.
+
+    Args:
+        distribution: The mixture.
+        normal: Standard normal numbers for each, [B, `normals_of`].
+        drawn_B: Numbers from 0 to below 1, float64, by which the components are drawn.
+    """
+    tensors = distribution.tensors
+    component = picked(tensors["cumulative"], drawn_B)
+    return tensors["means"][component] + shaped(tensors, tensors["means"], component, normal)

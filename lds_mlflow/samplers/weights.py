@@ -1,11 +1,9 @@
 """Weights of what a distribution consists of, as the running sum that it is drawn by."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-__all__ = ["mean_by", "picked_by", "running_sum"]
+__all__ = ["mean_by", "picked", "running_sum"]
 
 
 def running_sum(weights_K: Tensor) -> Tensor:
@@ -13,10 +11,9 @@ def running_sum(weights_K: Tensor) -> Tensor:
     return weights_K.double().cumsum(0)
 
 
-def picked_by(cumulative_K: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """Picks one of K for every generator with the probability of its weight, int64 [S]."""
-    drawn = torch.stack([torch.rand((), generator=generator, dtype=torch.float64) for generator in generators])
-    return torch.searchsorted(cumulative_K, drawn).clamp(max=len(cumulative_K) - 1)
+def picked(cumulative_K: Tensor, drawn_B: Tensor) -> Tensor:
+    """Returns which of K each number from 0 to below 1 stands for, int64 [B]."""
+    return torch.searchsorted(cumulative_K, drawn_B).clamp(max=len(cumulative_K) - 1)
 
 
 def mean_by(cumulative_K: Tensor, means_KD: Tensor) -> Tensor:

@@ -12,10 +12,9 @@ from lds_mlflow.recipes.convergence import converged, has_converged
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of, outside_of, require_weights
 from lds_mlflow.recipes.models import open_codec
-from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
+from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured, require_latents
 from lds_mlflow.reporting.evaluation import deciles_of_samples, report_of
 from lds_mlflow.samplers import Generator
-from lds_mlflow.samplers.mixtures import require_components
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ExampleSet, LatentDistribution, ModelWeights
@@ -41,8 +40,7 @@ def check(config: EvaluateConfig, division: Division, device: str) -> None:
             expected="more images than neighbours",
             remedy="Give a lower k_neighbours, or more images to that part (select_fraction, test_fraction).",
         )
-    if config.sampler == "mixture":
-        require_components(config.sampler_components, division.train)
+    require_latents(config, config.sampler, division.train)
     require_classes_as_configured(config, division)
     require_weights(config, division.domain, device)
 

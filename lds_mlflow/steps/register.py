@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lds_mlflow.choices.figures import SUMMARY
-from lds_mlflow.choices.samplers import SAMPLERS
-from lds_mlflow.config import NO_MODEL, RegisterConfig
+from lds_mlflow.choices.samplers import COMPARED
+from lds_mlflow.config import AUTO, NO_MODEL, RegisterConfig
 from lds_mlflow.metrics import preferred
+from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.models import codec_of
-from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
+from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured, require_latents
 from lds_mlflow.reporting.card import model_card
 from lds_mlflow.samplers import aggregate_gaussian, prior_of
 from lds_mlflow.samplers.classes import with_classes
@@ -18,14 +19,20 @@ from lds_mlflow.tracking import register_sampler
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ExampleSet, LatentDistribution, ModelWeights
 
-__all__ = ["run"]
+__all__ = ["check", "run"]
+
+
+def check(config: RegisterConfig, division: Division, _device: str) -> None:
+    """Raises DataError where there are fewer training examples than the sampler needs that is asked for."""
+    if config.served_sampler != AUTO and config.registered_model != NO_MODEL:
+        require_latents(config, config.served_sampler, division.train)
 
 
 def run(config: RegisterConfig, context: Context) -> str:
     """Stores the chosen `distribution`, and registers a model that draws from it, unless its name is to be none."""
-    found = {name: context.inputs[name] for name in SAMPLERS if name in context.inputs}
+    found = {name: context.inputs[name] for name in COMPARED if name in context.inputs}
     evaluations = {name: evaluated.load(Evaluation, "evaluation_select") for name, evaluated in found.items()}
-    if config.served_sampler != "auto":
+    if config.served_sampler != AUTO:
         chosen, why = str(config.served_sampler), "given as served_sampler"
     elif evaluations:
         chosen = preferred(evaluations)

@@ -8,9 +8,8 @@ from lds_mlflow.domains import domain_of
 from lds_mlflow.recipes.classes import of_classes_as_configured, require_classes_as_configured
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.models import open_codec
-from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
+from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured, require_latents
 from lds_mlflow.samplers import Generator
-from lds_mlflow.samplers.mixtures import require_components
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
@@ -21,8 +20,7 @@ _SHOWN = 256
 
 def check(config: SampleConfig, division: Division, _device: str) -> None:
     """Raises LdsError where the training examples are not those that the sampler needs."""
-    if config.sampler == "mixture":
-        require_components(config.sampler_components, division.train)
+    require_latents(config, config.sampler, division.train)
     require_classes_as_configured(config, division)
 
 

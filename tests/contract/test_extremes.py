@@ -101,13 +101,15 @@ def _augment(config: AugmentConfig) -> None:
 def _evaluate(config: EvaluateConfig) -> None:
     evaluate.check(config, DIVISION, "cpu")
     # What compares evaluations draws as many as may be asked for.
-    evaluate.run(config.model_copy(update={"bootstrap_replicates": 100}), AROUND)
+    few = {"bootstrap_replicates": 100, "flow_steps": min(config.flow_steps, 2)}
+    evaluate.run(config.model_copy(update=few), AROUND)
 
 
 def _sample(config: SampleConfig) -> None:
     sample.check(config, DIVISION, "cpu")
-    # As many as the largest count would take minutes.
-    sample.run(config.model_copy(update={"count": min(config.count, 300)}), AROUND)
+    # As many as the largest count, or as many steps, would take minutes.
+    few = {"count": min(config.count, 300), "flow_steps": min(config.flow_steps, 2)}
+    sample.run(config.model_copy(update=few), AROUND)
 
 
 def _fit(config: TrainConfig | FinetuneConfig) -> None:
@@ -178,6 +180,8 @@ USED_WITH: dict[str, list[dict[str, Any]]] = {
     "sigma_multiplier": [{}, {"selection": "knee"}, {"source": "noise"}],
     "augmentation_ratio": [{}, {"source": "noise"}, {"source": "mixup"}],
     "sampler_components": [MIXTURE],
+    "flow_steps": [{"sampler": "flow"}],
+    "polarity": [{"sampler": "polarity"}],
     "pseudo_inputs": [{"prior": "vamp", "finetune_prior": "vamp"}],
     "r1_gamma": [{"adversarial_weight": 1.0}],
     "adversarial_weight": [{"discriminator_augmentation": name} for name in ("diffaugment", "ada")],

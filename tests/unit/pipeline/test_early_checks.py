@@ -42,6 +42,8 @@ def _check(entry_point: str, division: Division = FEW, **values: Any) -> None:
         ("sample", {"balance": "equal", "sampler": "interpolants"}, "the sampler interpolants"),
         ("evaluate", {"balance": "equal"}, "balance=equal: found too few training examples: 4 of owl"),
         ("evaluate", {"balance": "cat:0.5,dog:0.5", "sampler": "prior"}, "the sampler prior"),
+        ("ablate", {"k_neighbours": 3, "arms": "sample-mixture", "sampler_components": 31}, "sampler_components=31"),
+        ("register", {"served_sampler": "mixture", "sampler_components": 31}, "sampler_components=31"),
         ("augment", {"parent_neighbours": 30}, "at most 29, the number of other latents"),
         ("augment", {"stratify": "cluster", "clusters": 31}, "clusters=31"),
         ("augment", {"source": "real"}, "reserve_fraction=0.2"),
@@ -65,6 +67,8 @@ def test_what_the_division_shows_to_be_impossible_is_said(entry_point: str, valu
         ("finetune", {"registered_model": "none"}),
         ("finetune", {"served_sampler": "density"}),
         ("finetune", {"k_neighbours": 3}),
+        ("ablate", {"k_neighbours": 3, "arms": "lds", "sampler_components": 31}),
+        ("finetune", {"registered_model": "none", "served_sampler": "mixture", "sampler_components": 31}),
         ("train", {}),
         ("sample", {}),
         ("sample", {"sample_label": "cat"}),
@@ -75,6 +79,21 @@ def test_what_the_division_shows_to_be_impossible_is_said(entry_point: str, valu
 )
 def test_what_a_command_does_not_measure_is_not_asked_for(entry_point: str, values: Any) -> None:
     _check(entry_point, **values)
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "values"),
+    [
+        ("evaluate", {"sampler": "flow"}),
+        ("sample", {"sampler": "ncp"}),
+        ("register", {"served_sampler": "flow"}),
+        ("ablate", {"arms": "sample-ncp"}),
+    ],
+)
+def test_a_network_is_not_fitted_to_a_handful_of_latents(entry_point: str, values: Any) -> None:
+    handful = Division(train=9, select=9, test=9, reserve=0, has_classes=True, domain="images")
+    with pytest.raises(LdsError, match="the training latents: found 9; expected at least 10"):
+        _check(entry_point, handful, **values)
 
 
 def test_classes_are_asked_for_where_a_selection_keeps_their_shares() -> None:

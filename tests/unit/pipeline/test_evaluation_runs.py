@@ -4,7 +4,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from lds_mlflow.choices.samplers import SAMPLERS
+from lds_mlflow.choices.samplers import COMPARED
 from lds_mlflow.metrics import is_too_near
 from lds_mlflow.tracking import Tracker, tags
 from lds_mlflow.values import Evaluation, LatentDistribution, ModelWeights
@@ -30,7 +30,7 @@ def test_the_sampler_is_chosen_by_the_select_part_and_registered_with_the_model(
 ) -> None:
     model = make_pipeline("train").run("train")
     run = make_pipeline("register", model_run=model.id, sampler_components=3).run("register")
-    evaluations = {name: tracker.open(run.inputs[name]).load(Evaluation, "evaluation_select") for name in SAMPLERS}
+    evaluations = {name: tracker.open(run.inputs[name]).load(Evaluation, "evaluation_select") for name in COMPARED}
     assert {found.part for found in evaluations.values()} == {"select"}
     allowed = {name: found for name, found in evaluations.items() if not is_too_near(found)}
     by_ratio = max(evaluations, key=lambda name: evaluations[name].metrics["nearest_ratio"])
@@ -39,7 +39,8 @@ def test_the_sampler_is_chosen_by_the_select_part_and_registered_with_the_model(
     assert _version(tracker).run_id == run.id
     assert model.id[:8] in _version(tracker).description
     table = pd.read_csv(tracker.client.download_artifacts(run.id, "samplers.csv"))
-    assert table["sampler"].tolist() == list(SAMPLERS)
+    assert table["sampler"].tolist() == list(COMPARED)
+    assert not {"flow", "ncp", "polarity"} & set(run.inputs)
     assert "test" not in " ".join(_names(tracker, "evaluate"))
 
 

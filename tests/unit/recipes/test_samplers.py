@@ -3,10 +3,10 @@ import torch
 
 from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import SampleConfig, parse
-from lds_mlflow.errors import ConfigError
+from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.models import Codec, Posterior
 from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured
+from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured, require_latents
 from lds_mlflow.samplers import draw_latents, prior_of, standard_normal
 from lds_mlflow.values import Calibration, LatentDistribution
 from tests.tiny import SPEC
@@ -17,11 +17,12 @@ CODEC = Codec(VAE.initialised(SPEC, 0).eval())
 Z = gaussian(50, SPEC.latent_dim)
 
 
+SMALL = {"sampler_components": "3", "flow_steps": "3"}
 CALIBRATION = Calibration(0.5, 0.125, True, 24, "classifier", {"multiple": (1.0, 0.5)})
 
 
 def _distribution(sampler: str, calibration: Calibration | None = None, **settings: str) -> LatentDistribution:
-    config = parse(SampleConfig, {"sampler_components": 3, **settings})
+    config = parse(SampleConfig, {**SMALL, **settings})
     posterior = Posterior(Z, torch.full_like(Z, -3))
     return generator_as_configured(config, sampler, CODEC, posterior, calibration).distribution
 
@@ -36,6 +37,8 @@ def test_every_sampler_has_its_name_in_its_distribution_and_is_drawn_from(sample
 def test_the_parameters_of_a_sampler_reach_it() -> None:
     assert len(_distribution("mixture", sampler_components="4").tensors["means"]) == 4
     assert _distribution("interpolants", sampler_sigma="0.5").settings["sigma"] == 0.5
+    assert "4 steps" in _distribution("flow", flow_steps="4").name
+    assert "polarity 0.25" in _distribution("polarity", polarity="0.25").name
 
 
 def test_the_density_has_the_calibrated_width_where_that_is_asked_for() -> None:
@@ -68,18 +71,29 @@ def test_a_step_has_the_calibration_that_it_was_given() -> None:
     assert calibration_in(surroundings({})[0]) is None
 
 
+@pytest.mark.parametrize(
+    ("sampler", "n", "says"), [("mixture", 2, "components=3"), ("flow", 9, "10"), ("ncp", 9, "10")]
+)
+def test_a_sampler_that_needs_more_training_latents_says_so(sampler: str, n: int, says: str) -> None:
+    config = parse(SampleConfig, SMALL)
+    with pytest.raises(DataError, match=f"found {n}.*{says}"):
+        require_latents(config, sampler, n)
+    require_latents(config, sampler, n + 1)
+    require_latents(config, "density", n)
+
+
 def test_the_prior_needs_the_model_alone() -> None:
     prior = prior_of(CODEC)
     assert torch.equal(prior.tensors["means"], standard_normal(SPEC.latent_dim).tensors["means"])
 
 
 def test_an_encoder_without_variance_has_every_sampler() -> None:
-    config = parse(SampleConfig, {"sampler_components": 3})
+    config = parse(SampleConfig, SMALL)
     for sampler in SAMPLERS:
         samples = generator_as_configured(config, sampler, CODEC, Posterior(Z)).samples([1, 2])
         assert samples.shape == (2, 1, 8, 8)
 
 
 def test_an_unknown_sampler_is_refused_with_the_names() -> None:
-    with pytest.raises(ConfigError, match="prior, gaussian, mixture, density, interpolants"):
-        _distribution("flow")
+    with pytest.raises(ConfigError, match="prior, gaussian, mixture, density, interpolants, flow, ncp, polarity"):
+        _distribution("waves")

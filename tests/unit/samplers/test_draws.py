@@ -1,25 +1,36 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lds_mlflow.choices.kernels import KERNELS
+from lds_mlflow.models import Codec
+from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.samplers import (
     aggregate_gaussian,
     aggregate_mixture,
     dense_interpolants,
     draw_latents,
+    flow_matching,
     latent_density,
+    noise_contrastive,
+    polarity_sampling,
     standard_normal,
 )
 from lds_mlflow.samplers.classes import of_class, with_class_shares, with_classes
+from lds_mlflow.store import load_value, save_value
 from lds_mlflow.values import LatentDistribution
+from tests.tiny import SPEC
 
 
 def _random(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
+CODEC = Codec(VAE.initialised(replace(SPEC, latent_dim=3), 0).eval())
 Z, LOG_VARIANCE = 2 + _random(40, 3), 0.1 * _random(40, 3) - 2
 SAMPLERS: dict[str, LatentDistribution] = {
     "prior": standard_normal(3),
@@ -27,8 +38,11 @@ SAMPLERS: dict[str, LatentDistribution] = {
     "mixture": aggregate_mixture(Z, LOG_VARIANCE, components=3),
     "density": latent_density(Z, sigma="0.3"),
     "interpolants": dense_interpolants(Z, sigma="0.5"),
+    "flow": flow_matching(Z, LOG_VARIANCE, steps=20),
+    "ncp": noise_contrastive(CODEC, Z, LOG_VARIANCE, steps=20),
+    "polarity": polarity_sampling(CODEC, polarity=-0.5, proposals=40),
 }
-"""One of every kind, of latents around (2, 2, 2)."""
+"""One of every kind: of latents around (2, 2, 2), or of a model whose latents are around 0."""
 
 LABELS, NAMES = torch.arange(40) % 4, ("a", "b", "c", "d")
 CLASSED = [with_classes(SAMPLERS[name], LABELS, NAMES) for name in ("density", "interpolants")]
@@ -79,6 +93,19 @@ def test_seeds_give_different_latents_that_are_float32(name: str) -> None:
     assert (len(z.unique(dim=0)), z.dtype) == (50, torch.float32)
 
 
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_seed_gives_its_latent_at_any_place_among_many(name: str) -> None:
+    together = draw_latents(SAMPLERS[name], list(range(70)))
+    assert torch.equal(together, torch.stack([draw_latents(SAMPLERS[name], [seed])[0] for seed in range(70)]))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_is_stored_and_draws_the_same_when_it_is_loaded(name: str, tmp_path: Path) -> None:
+    save_value(SAMPLERS[name], tmp_path / "distribution")
+    loaded = load_value(LatentDistribution, tmp_path / "distribution")
+    assert torch.equal(draw_latents(loaded, [3, 4]), draw_latents(SAMPLERS[name], [3, 4]))
+
+
 def test_latents_of_the_prior_are_standard_normal() -> None:
     z = draw_latents(standard_normal(8), list(range(2000)))
     # 5 standard errors of a mean and of a standard deviation over 16,000 draws.
@@ -124,8 +151,8 @@ def test_interpolants_lie_between_neighbours_where_it_is_dense() -> None:
 def test_truncation_draws_towards_the_mean_of_the_distribution() -> None:
     for name, distribution in SAMPLERS.items():
         whole, half = (draw_latents(distribution, [3, 4], truncation=t) for t in (1.0, 0.5))
-        mean = Z.mean(0) if name != "prior" else torch.zeros(3)
-        if name != "mixture":
+        mean = Z.mean(0) if name not in ("prior", "polarity") else torch.zeros(3)
+        if name not in ("mixture", "polarity"):
             torch.testing.assert_close(half, mean + 0.5 * (whole - mean), rtol=1e-4, atol=1e-4)
         assert (half - mean).norm() < (whole - mean).norm()
 

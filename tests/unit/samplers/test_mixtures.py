@@ -1,14 +1,9 @@
 import pytest
 import torch
 
-from lds_mlflow.errors import ConfigError, DataError
+from lds_mlflow.errors import ConfigError
 from lds_mlflow.models import Mixture
-from lds_mlflow.samplers import aggregate_mixture, draw_latents, latent_density, prior_distribution, standard_normal
-
-
-def test_a_mixture_of_more_components_than_latents_is_refused_with_both() -> None:
-    with pytest.raises(DataError, match="found 3; expected at least as many as sampler_components=20"):
-        aggregate_mixture(torch.zeros(3, 2), torch.zeros(3, 2), components=20)
+from lds_mlflow.samplers import draw_latents, latent_density, prior_distribution, standard_normal
 
 
 def test_an_unknown_bandwidth_is_refused() -> None:
