@@ -117,7 +117,7 @@ class TrainConfig(FitConfig):
     train_steps: Declared[CountOrAuto] = "auto"
     """Number of training steps of the baseline; auto trains until the part select shows that more gain nothing."""
 
-    most_train_steps: Declared[CountOrAuto] = "auto"
+    most_train_steps: CountOrAuto = "auto"
     """Largest number of training steps that train_steps=auto may take; auto takes what suits the preset."""
 
     kl_warmup: CountOrAll = 0
