@@ -34,7 +34,7 @@ RECIPES = {
     "perceptual": Recipe("with SqueezeNet's distance, whose weights perceptual_weights names", perceptual="squeezenet"),
     "adversarial": Recipe(
         "with a discriminator of reconstructions and samples",
-        adversarial_weight=1.0,
+        adversarial_weight=0.05,
         r1_gamma=0.01,
         discriminator_augmentation="ada",
     ),

@@ -31,4 +31,5 @@ def has_default(config: Settings, name: str) -> bool:
     field, value = type(config).model_fields[name], getattr(config, name)
     if OF_RECIPE in field.metadata:
         return bool(value == getattr(RECIPES[config.model_dump()["recipe"]], name))
-    return str(value) == str(field.default)
+    # A folder is given as text.
+    return bool(value == field.default) or str(value) == str(field.default)

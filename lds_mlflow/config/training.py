@@ -42,7 +42,7 @@ class FitConfig(StepConfig):
     batch_size: Annotated[int | Literal["auto"], count_or_auto(16_384)] = "auto"
     """Number of images in a batch, over all processes together; auto takes what suits the resolution."""
 
-    recipe: Declared[Annotated[str, ChoiceOf({name: recipe.says for name, recipe in RECIPES.items()})]] = ELBO
+    recipe: Annotated[str, ChoiceOf({name: recipe.says for name, recipe in RECIPES.items()})] = ELBO
     """What the loss is made of: the values of those of its parameters that are auto."""
 
     kl_weight: Annotated[Positive, OF_RECIPE] = OR_ITS
@@ -70,10 +70,10 @@ class FitConfig(StepConfig):
     """File of SqueezeNet's weights for the perceptual distance, in torchvision's or Caffe's convention, or empty."""
 
     adversarial_weight: Annotated[NotNegative, OF_RECIPE] = OR_ITS
-    """Weight of being told from images by a discriminator, in nats per pixel and channel; auto takes the recipe's."""
+    """Weight of being told from images by a discriminator, beside the squared error's 1/2; auto takes the recipe's."""
 
     feature_weight: Annotated[NotNegative, OF_RECIPE] = OR_ITS
-    """Weight of the distance by a discriminator's features, in nats per pixel and channel; auto takes the recipe's."""
+    """Weight of the distance by a discriminator's features, beside the squared error's 1/2; auto takes the recipe's."""
 
     r1_gamma: Annotated[NotNegative, OF_RECIPE] = OR_ITS
     """Weight of the squared gradient of the discriminator at training images (R1); auto takes the recipe's."""

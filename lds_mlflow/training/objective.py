@@ -14,6 +14,7 @@ from lds_mlflow.training.plan import FitPlan
 
 __all__ = ["DecodedPairs", "Objective", "StepDraws"]
 
+_LEAST_VARIANCE = 1e-6
 _WIDEST_KERNEL = 1 / 5
 """In mean norms of the latents: the bandwidth of the latent density at its widest, the draft's."""
 
@@ -104,15 +105,17 @@ class Objective(nn.Module):
         counted = torch.where(self.ranks.mean(kl.detach()) > least, kl, least) if least else kl
         loss = gaussian_nll(x, y, self.ranks.mean) + kl_weight * counted
         figures = {"reconstruction_mse": mse, "kl": kl.detach()}
-        added: dict[str, tuple[float, Tensor]] = {}
+        added: dict[str, tuple[float | Tensor, Tensor]] = {}
         if self.perceptual is not None:
             added["perceptual_distance"] = self.plan.perceptual_weight, self.perceptual(x, y)
         judged = None
         if self.adversarial is not None and draws.kernel is not None and draws.chances is not None:
             made, n_reconstructed = self._made(y, posterior.mean.detach(), draws.kernel)
             judged = Judged(x, made, n_reconstructed, draws.chances)
+            # As the likelihood's gradient does, they grow as the error falls: in a young model they would outweigh it.
+            variance = self.ranks.mean((x - y.detach()).square().mean()).clamp_min(_LEAST_VARIANCE)
             weights = {"adversarial": self.plan.adversarial_weight, "feature_distance": self.plan.feature_weight}
-            added |= {name: (weights[name], term) for name, term in self.adversarial(judged).items()}
+            added |= {name: (weights[name] / variance, term) for name, term in self.adversarial(judged).items()}
             judged = judged._replace(made=made.detach())
         for name, (weight, term) in added.items():
             loss = loss + weight * x[0].numel() * term

@@ -36,7 +36,8 @@ class FitPlan:
         free_bits: Nats per latent dimension below which the KL term costs nothing (Kingma et al., Improving Variational
             Inference with Inverse Autoregressive Flow, 2016, equation 15, with all dimensions as one group).
         perceptual_weight: Weight of the perceptual distance, if there is one, in nats per pixel and unit.
-        adversarial_weight: Weight of the adversarial loss (logistic) of reconstructions and samples, in nats per pixel.
+        adversarial_weight: Weight of the adversarial loss (logistic) of reconstructions and samples, in nats per pixel,
+            at a squared error of 1; like the likelihood's, it is divided by the squared error.
         feature_weight: Weight of the squared distance of reconstructions by the discriminator's features, likewise.
             Where both weights are 0, no discriminator is trained.
         discriminator_augmentation: How images are changed before the discriminator sees them, a key of
