@@ -67,6 +67,7 @@ def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint
         until_done=config.train_steps == AUTO,
         check_every=max(most // _CHECKS, _LEAST_BETWEEN_CHECKS),
         kl_warmup=config.kl_warmup,
+        adversary_waits=True,
         checkpoint_every=checkpoint_every,
     )
     task = FitTask(

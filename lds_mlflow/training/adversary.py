@@ -84,7 +84,8 @@ class Adversary:
             found["feature_distance"] = (features[:n].float() - wanted.float()).square().mean()
         return found
 
-    def is_regularised(self, step: int) -> bool:
+    @staticmethod
+    def is_regularised(step: int) -> bool:
         """Returns whether R1 is part of the discriminator's loss in a step, counted from 0."""
         return step % _EVERY == 0
 

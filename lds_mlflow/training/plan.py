@@ -40,6 +40,7 @@ class FitPlan:
             at a squared error of 1; like the likelihood's, it is divided by the squared error.
         feature_weight: Weight of the squared distance of reconstructions by the discriminator's features, likewise.
             Where both weights are 0, no discriminator is trained.
+        adversary_waits: Whether the discriminator joins when the learning rate begins to fall, and not at once.
         discriminator_augmentation: How images are changed before the discriminator sees them, a key of
             DISCRIMINATOR_AUGMENTATIONS.
         r1_gamma: gamma of R1, which is gamma / 2 times the squared gradient.
@@ -66,6 +67,7 @@ class FitPlan:
     perceptual_weight: float = 1.0
     adversarial_weight: float = 0.0
     feature_weight: float = 0.0
+    adversary_waits: bool = False
     discriminator_augmentation: str = NO_AUGMENTATION
     r1_gamma: float = 1.0
     precision: Precision = "float32"
@@ -79,6 +81,13 @@ class FitPlan:
     def has_adversary(self) -> bool:
         """Whether a discriminator is trained."""
         return bool(self.adversarial_weight or self.feature_weight)
+
+    def has_adversary_at(self, rate: float) -> bool:
+        """Returns whether a discriminator takes part in a step with a factor on the learning rate.
+
+        Where it is to wait for a learning rate that never falls, it takes part in all steps.
+        """
+        return self.has_adversary and (rate < 1 or not (self.adversary_waits and self.rate_fall))
 
     def kl_weight_at(self, step: int) -> float:
         """Returns the factor on the KL term in a step, counted from 0."""

@@ -5,7 +5,7 @@ A step never waits for the device: what decides about an update is decided there
 
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,13 @@ _BETAS = (0.9, 0.99)
 _GRADIENT_NORM = 1e4
 _DECISIVE = ("loss", "gradient_norm", "discriminator_loss", "discriminator_gradient_norm")
 """Figures of a step that changes nothing where one is not finite."""
+
+
+class _Kind(NamedTuple):
+    """What a step consists of: whether a discriminator takes part, and whether it is regularised."""
+
+    is_judged: bool
+    is_regularised: bool
 
 
 class Stepper:
@@ -65,7 +72,7 @@ class Stepper:
             adversarial=None if self.adversary is None else self.adversary.terms,
         )
         self._objective = Compiled(objective, plan.compiled, model.device)
-        self._launchers: dict[bool, Launcher] = {}
+        self._launchers: dict[_Kind, Launcher] = {}
         self._names: tuple[str, ...] = ()
         self._figures = torch.zeros(0)
         self._skipped = torch.zeros((), device=model.device)
@@ -91,11 +98,12 @@ class Stepper:
             to_device(own.rows, device),
             to_device(torch.tensor([self.plan.kl_weight_at(step), rate, self.plan.ema_weight_at(step)]), device),
         ]
-        if self.adversary is not None:
+        is_judged = self.plan.has_adversary_at(rate)
+        if is_judged:
             inputs += [to_device(own.kernel, device), to_device(own.chances, device)]
         if len(batch.decoded):
             inputs += self._decoded(examples_N, z_AD, batch.decoded)
-        self._figures = self._launcher(step)(*inputs)
+        self._figures = self._launcher(step, is_judged)(*inputs)
 
     @property
     def skipped(self) -> int:
@@ -123,22 +131,26 @@ class Stepper:
         if self.adversary is not None:
             self.adversary.restore(state["adversary"])
 
-    def _launcher(self, step: int) -> Launcher:
-        is_regularised = self.adversary is not None and self.adversary.is_regularised(step)
-        if is_regularised not in self._launchers:
+    def _launcher(self, step: int, is_judged: bool) -> Launcher:
+        kind = _Kind(is_judged, is_judged and Adversary.is_regularised(step))
+        if kind not in self._launchers:
             # Processes that compute together wait for each other in the middle of a step.
             alone = self.ranks.size == 1
-            self._launchers[is_regularised] = Launcher(
-                partial(self._update, is_regularised), self.model.device, captures=alone
-            )
-        return self._launchers[is_regularised]
+            self._launchers[kind] = Launcher(partial(self._update, kind), self.model.device, captures=alone)
+        return self._launchers[kind]
 
     def _update(
-        self, is_regularised: bool, some: Tensor, noise: Tensor, rows: Tensor, schedule: Tensor, *others: Tensor
+        self,
+        kind: _Kind,
+        some: Tensor,
+        noise: Tensor,
+        rows: Tensor,
+        schedule: Tensor,
+        *others: Tensor,
     ) -> Tensor:
         """Returns the figures of a step, a vector, and changes the weights."""
         kl_weight, rate, average_weight = schedule
-        n_judged = 2 if self.adversary is not None else 0
+        n_judged = 2 if kind.is_judged else 0
         draws, decoded = StepDraws(noise, *others[:n_judged]), others[n_judged:]
         pairs = DecodedPairs(*decoded) if decoded else None
         found: tuple[Tensor, dict[str, Tensor], Judged | None]
@@ -149,7 +161,7 @@ class Stepper:
         self.ranks.average_(gradients)
         figures = figures | {"gradient_norm": self.parameters.gradient_norm()}
         if self.adversary is not None and judged is not None:
-            figures |= self.adversary.learn(judged, is_regularised=is_regularised)
+            figures |= self.adversary.learn(judged, is_regularised=kind.is_regularised)
         self._names = tuple(figures)
         means = self.ranks.mean(torch.stack(list(figures.values())))
         decisive = torch.stack([means[place] for place, name in enumerate(figures) if name in _DECISIVE])
@@ -158,7 +170,7 @@ class Stepper:
         self.optimizer.grad_scale = (figures["gradient_norm"] / _GRADIENT_NORM).clamp_min(1)
         self.optimizer.fall_to(rate)
         self.optimizer.step()
-        if self.adversary is not None:
+        if self.adversary is not None and judged is not None:
             self.adversary.optimizer.fall_to(rate)
             self.adversary.take_step(not_finite, means[self._names.index("discriminator_sign")])
         self.average.update((1 - not_finite) * average_weight)

@@ -69,6 +69,24 @@ def test_the_adversary_tells_its_loss() -> None:
     assert {"adversarial", "discriminator_loss", "discriminator_gradient_norm"} <= stepper.figures().keys()
 
 
+def test_an_adversary_that_waits_joins_when_the_learning_rate_begins_to_fall() -> None:
+    stepper = _stepper(replace(PLAN, adversarial_weight=0.1, adversary_waits=True))
+    assert stepper.adversary is not None
+    before = stepper.adversary.parameters.values.clone()
+    stepper.advance(0, random_images(), rate=1.0)
+    assert "adversarial" not in stepper.figures()
+    assert torch.equal(stepper.adversary.parameters.values, before)
+    stepper.advance(1, random_images(), rate=0.9)
+    assert "adversarial" in stepper.figures()
+    assert not torch.equal(stepper.adversary.parameters.values, before)
+
+
+def test_an_adversary_that_waits_for_a_rate_that_never_falls_is_there_at_once() -> None:
+    plan = replace(PLAN, adversarial_weight=0.1, adversary_waits=True, rate_fall=0)
+    assert plan.has_adversary_at(1.0)
+    assert not replace(plan, rate_fall=0.1).has_adversary_at(1.0)
+
+
 def test_latents_to_find_are_part_of_the_loss() -> None:
     stepper = _stepper(n_decoded=8)
     stepper.advance(0, random_images(), torch.zeros(8, 4))
