@@ -64,3 +64,12 @@ def test_a_comparison_of_what_was_measured_otherwise_is_refused() -> None:
     with pytest.raises(DataError, match="sample seed 5 and 0"):
         compare.run(CONFIG, context)
     assert (own.metrics, own.tables, own.reports) == ({}, {}, [])
+
+
+def test_a_model_that_had_not_converged_is_named_before_the_verdicts() -> None:
+    old = _evaluated(1.25)
+    old.entity.data.metrics["train/converged"] = 0.0
+    context, _ = surroundings({"old": old, "new": _evaluated(1.0)})
+    first, second = compare.run(CONFIG, context).splitlines()
+    assert first.startswith("baseline not converged (old): its training ended")
+    assert second.startswith("new against old")

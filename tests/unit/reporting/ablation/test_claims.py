@@ -63,3 +63,9 @@ def test_every_claim_has_the_drafts_figure_and_a_reason_where_it_has_no_figure_o
     assert len(untested) >= 2
     assert (untested["why"] != "").all()
     assert (table[table["verdict"] != NOT_TESTABLE]["ours"] != "").all()
+
+
+def test_beside_each_claim_about_finetuning_stands_that_the_baseline_had_not_converged() -> None:
+    table = ledger(ablation_results(unconverged=(0, 2)))
+    beside = table[table["why"].str.contains("Baseline not converged: in 2 of 5 seeds", regex=False)]
+    assert set(table[table["claim"].str.contains(r"FID \(table 2\)|D&C", regex=True)]["claim"]) <= set(beside["claim"])

@@ -5,6 +5,7 @@ from typing import cast
 
 import pytest
 
+from lds_mlflow.recipes.convergence import converged as convergence_metric
 from lds_mlflow.reporting.ablation import AblationResults, read_results
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import Evaluation
@@ -15,9 +16,12 @@ from tests.unit.reporting.ablation.conftest import ablation_results, arm
 class FakeRun:
     """A finished run that has what it is given."""
 
-    def __init__(self, fid: float = 0.0, folder: Path | None = None, source: str = "interpolants") -> None:
+    def __init__(
+        self, fid: float = 0.0, folder: Path | None = None, source: str = "interpolants", converged: bool | None = None
+    ) -> None:
         self.fid, self.path, self.params = fid, folder, {"source": source}
-        self.metrics = {"eval/classifier/distance_to_held_out_by_lds": -fid}
+        correlation = {"eval/classifier/distance_to_held_out_by_lds": -fid}
+        self.metrics = correlation | convergence_metric(converged)
 
     def load(self, kind: type[Evaluation], name: str) -> Evaluation:
         return an_evaluation(part=name.removeprefix("evaluation_"), metrics={"fid": self.fid})
@@ -103,3 +107,19 @@ def test_the_share_of_women_is_known_where_that_is_a_class() -> None:
     assert ablation_results().share_of_women == "class_share_corrected/Female"
     digits = tuple(an_evaluation(metrics={"train_class_share/3": 0.1}) for _ in range(5))
     assert ablation_results(test={"baseline": digits, "control": arm(4.0)}).share_of_women is None
+
+
+def test_the_seeds_whose_baseline_had_not_converged_are_known() -> None:
+    runs = _evaluated("baseline", "control")
+    assert _read(runs, "baseline", "control").unconverged == ()
+    runs |= {"baseline-0-test": FakeRun(1, converged=True), "baseline-1-test": FakeRun(1, converged=False)}
+    results = _read(runs, "baseline", "control")
+    assert results.unconverged == (1,)
+    assert "in 1 of 2 seeds its training ended while" in results.convergence
+
+
+def test_a_control_that_is_better_by_its_steps_alone_shows_that_the_baseline_had_not_converged() -> None:
+    assert "more steps without A still lower its FID (-1)" in ablation_results().convergence
+    same = ablation_results()
+    same.test["control"] = arm(5.0)
+    assert same.convergence == ""
