@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from lds_mlflow.choices.recipes import ELBO, RECIPES
+from lds_mlflow.choices.recipes import ADVERSARIAL, RECIPES
 from lds_mlflow.config.base import AUTO, Settings
 
 __all__ = ["OF_RECIPE", "OR_ITS", "has_default"]
@@ -15,7 +15,7 @@ __all__ = ["OF_RECIPE", "OR_ITS", "has_default"]
 
 def _resolved(value: Any, info: ValidationInfo) -> Any:
     # Of a recipe that there isn't, an error says so already.
-    recipe = RECIPES.get(info.data.get("recipe", ELBO), RECIPES[ELBO])
+    recipe = RECIPES.get(info.data.get("recipe", ADVERSARIAL), RECIPES[ADVERSARIAL])
     return getattr(recipe, str(info.field_name)) if value == AUTO else value
 
 

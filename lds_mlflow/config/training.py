@@ -9,7 +9,7 @@ from lds_mlflow.choices.discriminator_augmentations import DISCRIMINATOR_AUGMENT
 from lds_mlflow.choices.distances import DISTANCES
 from lds_mlflow.choices.presets import PRESETS, SMALLEST_THAT_FITS
 from lds_mlflow.choices.priors import GAUSSIAN, KEEP, PRIORS
-from lds_mlflow.choices.recipes import ELBO, RECIPES
+from lds_mlflow.choices.recipes import ADVERSARIAL, RECIPES
 from lds_mlflow.choices.variants import VARIANTS, WHOLE
 from lds_mlflow.config.base import (
     Count,
@@ -42,7 +42,7 @@ class FitConfig(StepConfig):
     batch_size: Annotated[int | Literal["auto"], count_or_auto(16_384)] = "auto"
     """Number of images in a batch, over all processes together; auto takes what suits the resolution."""
 
-    recipe: Annotated[str, ChoiceOf({name: recipe.says for name, recipe in RECIPES.items()})] = ELBO
+    recipe: Annotated[str, ChoiceOf({name: recipe.says for name, recipe in RECIPES.items()})] = ADVERSARIAL
     """What the loss is made of: the values of those of its parameters that are auto."""
 
     kl_weight: Annotated[Positive, OF_RECIPE] = OR_ITS
