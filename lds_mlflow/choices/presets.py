@@ -41,7 +41,6 @@ PRESETS = {
         channel_max=64,
         latent_dim=16,
         style_dim=64,
-        batch_size=32,
         most_steps=4_000,
     ),
     "grey32": Preset("32x32, grey", 32, 1, channel_base=512, channel_max=128, latent_dim=32, style_dim=128),

@@ -83,6 +83,7 @@ def finetuning_as_configured(
     augmentation: AugmentationSet | None,
     *,
     checkpoint_every: int,
+    discriminator: ModelWeights | None = None,
 ) -> FitRequest:
     """Returns the fit that `finetune` configures.
 
@@ -92,6 +93,7 @@ def finetuning_as_configured(
         train: The training examples.
         augmentation: A, or None to finetune without it.
         checkpoint_every: Steps between two checkpoints.
+        discriminator: The discriminator that these weights were trained with, or None where there was none.
 
     Raises:
         ConfigError: The variant takes an A of decoded latents, and this is none; or the perceptual distance is for
@@ -123,6 +125,7 @@ def finetuning_as_configured(
         plan,
         scale=domain_of(train.domain).scale,
         z_AD=z_AD,
+        discriminator=None if discriminator is None else discriminator.state,
         perceptual=_perceptual(config, examples.shape[-1]),
     )
     return FitRequest(task, train.domain, f"{variant.words} on {on}")

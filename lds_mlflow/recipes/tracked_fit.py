@@ -18,7 +18,10 @@ from lds_mlflow.tracking.context import Context
 from lds_mlflow.training import CheckpointFile, Ending, FitHooks, FitResult, diagnose, fit
 from lds_mlflow.values import ExampleSet, ModelWeights, evenly_spread
 
-__all__ = ["FitLog", "FittedModel", "fit_and_track"]
+__all__ = ["DISCRIMINATOR", "FitLog", "FittedModel", "fit_and_track"]
+
+DISCRIMINATOR = "discriminator"
+"""The artifact that a fit with an adversary stores beside its model, for a later fit to begin with."""
 
 _SHOWN = 64
 _MEASURED = 2000
@@ -118,6 +121,8 @@ def fit_and_track(
     run.log_picture(domain.pairs(shown, reconstructed), "pictures/real_above_reconstructed.png")
     weights = replace(result.model.to_weights(), domain=request.domain)
     run.log_value(weights, "model")
+    if result.discriminator is not None:
+        run.log_value(ModelWeights({}, result.discriminator, DISCRIMINATOR, request.domain), DISCRIMINATOR)
     sentence = (
         f"{weights.n_parameters / 1e6:.2f} M parameters, {result.step:,} steps{_in_words(result.ending)}; on the "
         f"select part reconstruction MSE {figures['select/reconstruction_mse']:.4f}, KL {figures['select/kl']:.1f} "

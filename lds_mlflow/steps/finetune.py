@@ -2,7 +2,7 @@
 
 from lds_mlflow.config import NO_RUN, FinetuneConfig
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured, outside_of
-from lds_mlflow.recipes.tracked_fit import fit_and_track
+from lds_mlflow.recipes.tracked_fit import DISCRIMINATOR, fit_and_track
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import AugmentationSet, ExampleSet, ModelWeights
 
@@ -17,8 +17,15 @@ def run(config: FinetuneConfig, context: Context) -> str:
     augmentation = None
     if config.augment_run != NO_RUN:
         augmentation = context.inputs["augment"].load(AugmentationSet, "augmentation")
-    weights = context.inputs["train"].load(ModelWeights, "model")
-    request = finetuning_as_configured(config, weights, train, augmentation, checkpoint_every=context.checkpoint_every)
+    baseline = context.inputs["train"]
+    request = finetuning_as_configured(
+        config,
+        baseline.load(ModelWeights, "model"),
+        train,
+        augmentation,
+        checkpoint_every=context.checkpoint_every,
+        discriminator=baseline.load(ModelWeights, DISCRIMINATOR) if baseline.has(DISCRIMINATOR) else None,
+    )
     select = context.inputs["data"].load(ExampleSet, "select")
     fitted = fit_and_track(
         request,
@@ -26,6 +33,6 @@ def run(config: FinetuneConfig, context: Context) -> str:
         train=train,
         select=select,
         description="finetuning",
-        begun_with=context.inputs["train"],
+        begun_with=baseline,
     )
     return f"{request.words}: {fitted.sentence}"

@@ -121,6 +121,10 @@ class FinishedRun:
         found.sealed = self.sealed | set(artifacts)
         return found
 
+    def has(self, name: str) -> bool:
+        """Says whether the store has the artifact `name` of it."""
+        return name in self._listing("")
+
     def load(self, kind: type[T], name: str) -> T:
         """Reads the value stored as the artifact `name`.
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from lds_mlflow.choices import load, look_up
 from lds_mlflow.choices.discriminator_augmentations import DISCRIMINATOR_AUGMENTATIONS
+from lds_mlflow.errors import ArtifactError
 from lds_mlflow.machine.ranks import Ranks
 from lds_mlflow.models import Trainable
 from lds_mlflow.models.precision import in_float32
@@ -24,6 +25,7 @@ from lds_mlflow.training.plan import FitPlan
 
 __all__ = ["Adversary", "Judged"]
 
+_SHOWN_OF_AN_ERROR = 300
 _EVERY = 16
 _SHARE = _EVERY / (_EVERY + 1)
 _BETAS = (0.0, 0.99)
@@ -67,6 +69,22 @@ class Adversary:
         # What R1 does every 16 steps counts for one more (Karras et al. 2020, appendix B).
         rate = _SHARE * plan.learning_rate
         self.optimizer = self.parameters.adam(rate, betas)
+
+    def begin_at(self, state: dict[str, Tensor]) -> None:
+        """Gives the discriminator the state that another one ended with.
+
+        Raises:
+            ArtifactError: It is of another network.
+        """
+        try:
+            self.discriminator.load_state_dict(state)
+        except RuntimeError as error:
+            raise ArtifactError(
+                "the discriminator to begin with",
+                found=" ".join(str(error).split())[:_SHOWN_OF_AN_ERROR],
+                expected="the tensors of a discriminator of this model's images",
+                remedy="Train the model again, or restore the artifact.",
+            ) from error
 
     def terms(self, judged: Judged) -> dict[str, Tensor]:
         """Returns the terms that it adds to the loss of an autoencoder, scalars by name.

@@ -46,6 +46,7 @@ class FitResult:
         step: Steps done: fewer than planned where the fit was stopped.
         ending: Where it ended, or was to end.
         skipped: Steps that were skipped as not finite.
+        discriminator: The state of the discriminator, on the CPU; None where there is none.
         examples_per_second: Over this process's own steps.
         resumed_from: The tracked run whose checkpoint was gone on from, or "".
     """
@@ -54,6 +55,7 @@ class FitResult:
     step: int
     ending: Ending
     skipped: int
+    discriminator: dict[str, Tensor] | None
     examples_per_second: float
     resumed_from: str = ""
 
@@ -95,6 +97,8 @@ class _Fit:
             task.model, task.plan, task.form, ranks=ranks, scale=task.scale, perceptual=task.perceptual
         )
         held_out_N = task.held_out_N if self.plan.check_every else None
+        if task.discriminator is not None:
+            self.stepper.begin_discriminator_at(task.discriminator)
         self.watch = None if held_out_N is None else Watch(task, held_out_N)
         self.step = 0
         self.history: History = []
@@ -198,6 +202,7 @@ def fit(
             step=state.step,
             ending=state.ending,
             skipped=state.stepper.skipped,
+            discriminator=state.stepper.discriminator(),
             examples_per_second=(state.step - begin) * plan.batch_size / seconds,
             resumed_from=resumed_from,
         )

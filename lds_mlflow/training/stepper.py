@@ -114,6 +114,21 @@ class Stepper:
         """Returns the figures of the last step by name; waits for the device."""
         return dict(zip(self._names, self._figures.tolist(), strict=True))
 
+    def begin_discriminator_at(self, state: dict[str, Tensor]) -> None:
+        """Gives the discriminator, if there is one, the state that another one ended with.
+
+        Raises:
+            ArtifactError: It doesn't fit.
+        """
+        if self.adversary is not None:
+            self.adversary.begin_at(state)
+
+    def discriminator(self) -> dict[str, Tensor] | None:
+        """Returns a copy of the discriminator's state on the CPU, or None where there is none."""
+        if self.adversary is None:
+            return None
+        return {name: tensor.cpu().clone() for name, tensor in self.adversary.discriminator.state_dict().items()}
+
     def state(self) -> dict[str, Any]:
         """Returns the state of the optimizer, the average and the adversary, which `restore` takes."""
         return {

@@ -24,6 +24,7 @@ class FitTask:
             the encoder, to find the latents: -log q(z | x), the sleep phase of Hinton et al., The Wake-Sleep
             Algorithm, 1995.
         perceptual: A distance of two batches in the model's range, which is added to the loss, or None.
+        discriminator: The state of a discriminator to begin with, or None for a new one.
         held_out_N: Examples that the model is not fitted on, as they are stored, to measure it on during the fit.
     """
 
@@ -33,6 +34,7 @@ class FitTask:
     scale: Scale = PIXELS
     z_AD: Tensor | None = None
     perceptual: nn.Module | None = None
+    discriminator: dict[str, Tensor] | None = None
     held_out_N: Tensor | None = None
 
     @property

@@ -47,7 +47,7 @@ EXAMPLES: dict[str, Any] = {
             examples_A=torch.full((2, 1, 2, 2), 7, dtype=torch.uint8),
             z_AD=torch.tensor([[0.1, 0.9], [1.5, -2.5]]),
         ),
-        LatentDistribution("prior", "the prior", {"means": torch.zeros(1, 2)}, {"sigma": 0.5}),
+        LatentDistribution("prior", "the prior", {"means": torch.zeros(1, 2)}, {"sigma": 0.5}, ("cat", "dog")),
         an_evaluation(metrics={"fid": 1.25, "class_share/cat": 0.5}),
     )
 }

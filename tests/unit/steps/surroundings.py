@@ -112,6 +112,9 @@ class GivenRun(FinishedRun):
         super().__init__(MlflowRun(RunInfo(f"{step:0<32}", "1", "me", "FINISHED", 0, 1, "active"), data), "")
         self.values, self.files = values or {}, files
 
+    def has(self, name: str) -> bool:
+        return name in self.values
+
     def load(self, kind: type[T], name: str) -> T:
         value = self.values[name]
         assert isinstance(value, kind)

@@ -6,10 +6,10 @@ import torch
 from lds_mlflow.config import FinetuneConfig
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.recipes.fit_requests import FitRequest
-from lds_mlflow.recipes.tracked_fit import FittedModel
+from lds_mlflow.recipes.tracked_fit import DISCRIMINATOR, FittedModel
 from lds_mlflow.steps import finetune
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import AugmentationSet, ExampleSet
+from lds_mlflow.values import AugmentationSet, ExampleSet, ModelWeights
 from tests.tiny import random_images
 from tests.unit.steps.surroundings import WEIGHTS, GivenRun, surroundings
 
@@ -50,6 +50,23 @@ def test_the_model_is_fitted_on_train_and_a_unless_there_is_to_be_none(
     assert (plan.steps, plan.seed, plan.checkpoint_every) == (11, 3, context.checkpoint_every)
     assert len(request.task.examples_N) == 72 + (6 if run == "auto" else 0)
     assert request.task.model.to_weights().digest == WEIGHTS.digest
+
+
+def test_finetuning_begins_with_the_discriminator_of_its_baseline(
+    inputs: dict[str, GivenRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[FitRequest] = []
+
+    def noting(request: FitRequest, context: Context, **given: object) -> FittedModel:
+        asked.append(request)
+        return FittedModel(WEIGHTS, "what came out")
+
+    monkeypatch.setattr(finetune, "fit_and_track", noting)
+    kept = ModelWeights({}, {"a": torch.ones(1)}, DISCRIMINATOR)
+    for values in ({}, {DISCRIMINATOR: kept}):
+        context, _ = surroundings({**inputs, "train": GivenRun("train", {"model": WEIGHTS, **values})})
+        finetune.run(FinetuneConfig(), context)
+    assert [request.task.discriminator for request in asked] == [None, kept.state]
 
 
 @pytest.mark.parametrize("variant", ["decoder", "consistency"])

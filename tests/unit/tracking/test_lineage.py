@@ -24,6 +24,10 @@ def test_a_stored_value_comes_back(run: FinishedRun) -> None:
     assert loaded.ids_N == LATENTS.ids_N
 
 
+def test_it_says_which_artifacts_it_has(run: FinishedRun) -> None:
+    assert (run.has("latents"), run.has("model")) == (True, False)
+
+
 def test_its_step_and_inputs_are_known(run: FinishedRun) -> None:
     assert (run.step, run.inputs) == ("encode", {"train": "t1"})
     assert run.link.startswith(f"[encode {run.id[:8]}](#/experiments/")

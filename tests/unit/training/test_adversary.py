@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from lds_mlflow.errors import TrainingError
+from lds_mlflow.errors import ArtifactError, TrainingError
 from lds_mlflow.machine.ranks import ALONE
 from lds_mlflow.models import PIXELS
 from lds_mlflow.models.stylegan import VAE
@@ -118,6 +118,31 @@ def test_a_fit_with_an_adversary_that_was_stopped_resumes_to_the_same_weights(pl
     assert ("augmentation_probability" in told[-1]) == (plan is ADAPTIVE)
     without = fit(FitTask(VAE.initialised(SPEC, 0), random_images(), replace(PLAN, adversarial_weight=0.0))).model
     assert without.to_weights().digest != whole.to_weights().digest
+
+
+def test_a_later_fit_begins_with_the_discriminator_that_a_fit_ended_with() -> None:
+    plan = replace(PLAN, steps=2)
+    first = fit(FitTask(VAE.initialised(SPEC, 0), random_images(), plan))
+    assert first.discriminator is not None
+    still = replace(plan, learning_rate=1e-30)
+    second = fit(FitTask(VAE.initialised(SPEC, 1), random_images(), still, discriminator=first.discriminator))
+    assert second.discriminator is not None
+    torch.testing.assert_close(second.discriminator, first.discriminator)
+    new = fit(FitTask(VAE.initialised(SPEC, 1), random_images(), still)).discriminator
+    assert new is not None
+    assert not torch.equal(new["verdict.weight"], first.discriminator["verdict.weight"])
+
+
+def test_without_an_adversary_there_is_no_discriminator_to_begin_with() -> None:
+    plan = replace(PLAN, steps=1, adversarial_weight=0.0)
+    task = FitTask(VAE.initialised(SPEC, 0), random_images(), plan, discriminator={"of": torch.zeros(1)})
+    assert fit(task).discriminator is None
+
+
+def test_a_discriminator_of_other_images_is_refused() -> None:
+    task = FitTask(VAE.initialised(SPEC, 0), random_images(), PLAN, discriminator={"of": torch.zeros(1)})
+    with pytest.raises(ArtifactError, match="the discriminator to begin with"):
+        fit(task)
 
 
 def test_an_adversary_that_is_not_finite_is_skipped_as_a_model_is() -> None:
