@@ -41,7 +41,7 @@ PRESETS = {
         channel_max=64,
         latent_dim=16,
         style_dim=64,
-        most_steps=4_000,
+        most_steps=5_000,
     ),
     "grey32": Preset("32x32, grey", 32, 1, channel_base=512, channel_max=128, latent_dim=32, style_dim=128),
     "colour32": Preset("32x32, colour", 32, 3, channel_base=1024, channel_max=128, latent_dim=64, style_dim=128),

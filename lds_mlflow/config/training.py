@@ -152,7 +152,7 @@ class FinetuneConfig(FitConfig):
     finetune_variant: Annotated[str, ChoiceOf(phrases(VARIANTS))] = WHOLE
     """What is trained, and on what."""
 
-    finetune_steps: Declared[Count] = 500
+    finetune_steps: Declared[Count] = 300
     """Number of training steps of finetuning."""
 
     finetune_learning_rate: Positive = 0.002

@@ -17,7 +17,7 @@ HELD_OUT = ("held_out_loss", "held_out_distance")
 """Figures of held-out examples by which training is found to be done; see `Watch`."""
 
 _PATIENCE = 3
-_GAIN = 0.01
+_GAIN = 0.02
 
 
 class Ending(NamedTuple):
@@ -60,7 +60,7 @@ def ending_of(plan: FitPlan, history: Iterable[tuple[int, Mapping[str, float]]])
 def has_converged(checks: Sequence[Sequence[float]]) -> bool:
     """Says whether none of some figures that fall has improved lately.
 
-    The best of a figure's last three values has to be better than the best of those before by less than a hundredth of
+    The best of a figure's last three values has to be better than the best of those before by less than a fiftieth of
     what it has improved by since its first value.
 
     Args:
