@@ -1,9 +1,10 @@
 """Charts of what was measured. Each has one message, its axes have units, and a control is grey."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite, log
+from math import ceil, isfinite, log
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -18,6 +19,7 @@ __all__ = [
     "census_chart",
     "comparison_chart",
     "curves_chart",
+    "figure_of_panels",
     "funnel_chart",
     "score_chart",
 ]
@@ -25,6 +27,7 @@ __all__ = [
 BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#a0aec0"
 _BINS = 60
 _NARROWEST = 1e-3
+_PANELS_IN_A_ROW = 3
 
 REAL_EXAMPLES = "real examples"
 """What every table and chart calls the real examples that models are held against."""
@@ -36,6 +39,14 @@ Interval = tuple[float, float, float]
 """A figure with the low and the high end of its interval, which are nan where it has none."""
 
 
+def figure_of_panels(n: int) -> tuple[Figure, list[Axes]]:
+    """Returns a figure with n panels, at most three in a row, and their axes."""
+    columns = min(n, _PANELS_IN_A_ROW)
+    rows = ceil(n / columns)
+    figure = Figure(figsize=(4 * columns, 3 * rows), layout="constrained")
+    return figure, [figure.add_subplot(rows, columns, place) for place in range(1, n + 1)]
+
+
 def curves_chart(history: Curves, labels: Mapping[str, str], title: str) -> Figure:
     """Draws figures over training steps.
 
@@ -44,8 +55,8 @@ def curves_chart(history: Curves, labels: Mapping[str, str], title: str) -> Figu
         labels: Which figures to draw, with the label of each one's axis.
         title: Title of the whole figure.
     """
-    figure = Figure(figsize=(4 * len(labels), 3.2), layout="constrained")
-    for axes, (name, label) in zip(figure.subplots(1, len(labels), squeeze=False).flat, labels.items(), strict=True):
+    figure, panels = figure_of_panels(len(labels))
+    for axes, (name, label) in zip(panels, labels.items(), strict=True):
         points = [(step, figures[name]) for step, figures in history if name in figures]
         axes.plot(*zip(*points, strict=True), color=BLUE, linewidth=1)
         axes.set(xlabel="training step", ylabel=label)

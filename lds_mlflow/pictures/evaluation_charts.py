@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
-from lds_mlflow.pictures.charts import BLUE, GREY, ORANGE, REAL_EXAMPLES, Interval
+from lds_mlflow.pictures.charts import BLUE, GREY, ORANGE, REAL_EXAMPLES, Interval, figure_of_panels
 
 __all__ = [
     "calibration_chart",
@@ -41,17 +41,13 @@ def calibration_chart(curve: Mapping[str, Sequence[float]], titles: Mapping[str,
         titles: The titles of the figures to draw, by name.
         chosen: The multiple to mark.
     """
-    rows = ceil(len(titles) / _PANEL_COLUMNS)
-    figure = Figure(figsize=(4 * _PANEL_COLUMNS, 3 * rows), layout="constrained")
-    panels = figure.subplots(rows, _PANEL_COLUMNS, squeeze=False).flatten().tolist()
+    figure, panels = figure_of_panels(len(titles))
     multiples = curve["multiple"]
-    for axes, (name, title) in zip(panels, titles.items(), strict=False):
+    for axes, (name, title) in zip(panels, titles.items(), strict=True):
         axes.plot(multiples, curve[name], "o-", color=BLUE, markersize=4)
         axes.plot(chosen, curve[name][multiples.index(chosen)], "D", color=ORANGE, markersize=8)
         axes.set(xlabel="multiple of the bandwidth norm/5", ylabel=title)
         axes.grid(alpha=0.3)
-    for axes in panels[len(titles) :]:
-        axes.set_axis_off()
     figure.suptitle(f"Samples of the latent density by bandwidth: {chosen:g} times norm/5 is chosen (orange)")
     return figure
 

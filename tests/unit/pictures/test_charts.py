@@ -15,6 +15,7 @@ from lds_mlflow.pictures import (
     census_chart,
     comparison_chart,
     curves_chart,
+    figure_of_panels,
     funnel_chart,
     score_chart,
 )
@@ -163,3 +164,10 @@ def test_a_comparison_shows_intervals_and_nothing_of_it_leaves_the_picture() -> 
         assert box.y1 <= height
     frame = figure.axes[0].get_window_extent()
     assert all(text.get_window_extent().x1 < frame.x1 for text in figure.axes[0].texts)
+
+
+@pytest.mark.parametrize(("n", "rows", "columns"), [(1, 1, 1), (3, 1, 3), (4, 2, 3), (9, 3, 3)])
+def test_panels_stand_in_rows_of_three(n: int, rows: int, columns: int) -> None:
+    figure, panels = figure_of_panels(n)
+    assert (len(panels), len(figure.axes)) == (n, n)
+    assert tuple(figure.get_size_inches()) == (4 * columns, 3 * rows)
