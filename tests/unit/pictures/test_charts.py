@@ -15,10 +15,10 @@ from lds_mlflow.pictures import (
     census_chart,
     comparison_chart,
     curves_chart,
-    figure_of_panels,
     funnel_chart,
     score_chart,
 )
+from lds_mlflow.pictures.charts import figure_of_panels
 
 LABELS = {"loss": "loss (nats / image)", "kl": "KL (nats / image)"}
 
