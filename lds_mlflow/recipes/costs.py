@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from math import ceil
 from time import monotonic, perf_counter
+from typing import NamedTuple
 
 import torch
 
@@ -13,12 +14,13 @@ from lds_mlflow.machine.memory import forget_peak, peak_bytes
 from lds_mlflow.machine.ranks import Ranks
 from lds_mlflow.models import Codec
 from lds_mlflow.recipes.fit_requests import steps_at_most, training_as_configured
-from lds_mlflow.training import FitHooks, fit
+from lds_mlflow.training import FitHooks, FitPlan, FitTask, fit
+from lds_mlflow.training.ending import ending_of
 from lds_mlflow.values import ExampleSet
 
 __all__ = ["Costs", "estimate_costs"]
 
-_PROBE_SECONDS = 10.0
+_PROBE_SECONDS = 5.0
 _LEAST_STEPS = 2
 _WARM_UPS = {"cpu": 1, "cuda": 5}
 """Steps that aren't counted: on a GPU these compile the step and capture it as one launch."""
@@ -43,8 +45,9 @@ class Costs:
         lines = [
             f"parameters                {self.measured['parameters'] / 1e6:,.2f} M",
             f"peak memory               {self.measured['peak_gib']:,.2f} GiB, measured in training",
-            f"training                  {self.measured['examples_per_second']:,.1f} examples a second, measured over "
-            f"{self.measured['probed_steps']:.0f} steps",
+            f"training                  {self.measured['examples_per_second']:,.1f} examples a second, and "
+            f"{self.measured['examples_per_second_with_discriminator']:,.1f} where a discriminator takes part, "
+            f"measured over {self.measured['probed_steps']:.0f} steps",
             f"encoding, decoding        {self.measured['encoded_per_second']:,.1f} and "
             f"{self.measured['decoded_per_second']:,.1f} examples a second, measured",
             f"scoring                   {self.measured['scored_per_second']:,.0f} candidates a second, measured",
@@ -84,20 +87,12 @@ def estimate_costs(
     """
     most = steps_at_most(train, examples)
     task = training_as_configured(train, examples, checkpoint_every=most + 1).task
-    warm_up = _WARM_UPS[torch.device(device).type]
-    codec, moments = Codec(task.model.to(device), task.scale), [monotonic()]
+    codec = Codec(task.model.to(device), task.scale)
     _forget_peak(device)
-
-    def is_enough() -> bool:
-        moments.append(monotonic())
-        return len(moments) > warm_up + _LEAST_STEPS and moments[-1] - moments[warm_up] > _PROBE_SECONDS
-
-    curves: dict[str, float] = {}
-    plan = replace(task.plan, steps=max(most, warm_up + _LEAST_STEPS), log_every=1)
-    hooks = FitHooks(on_metrics=lambda _, figures: curves.update(figures), stop=is_enough, description="probing")
-    fit(replace(task, plan=plan), ranks=ranks, hooks=hooks)
+    plain = _probe(task, replace(task.plan, adversarial_weight=0.0, feature_weight=0.0), ranks)
+    judged = _probe(task, replace(task.plan, adversary_waits=False), ranks) if task.plan.has_adversary else plain
     peak = _peak_bytes(device)
-    seconds = (moments[-1] - moments[warm_up]) / (len(moments) - 1 - warm_up)
+    fall = ending_of(replace(task.plan, until_done=False), ()).fall
     n, n_added = len(examples), ceil(augment.augmentation_ratio * len(examples))
     n_candidates = ceil(n_added / augment.top_fraction)
     task.model.eval()
@@ -107,24 +102,55 @@ def estimate_costs(
     measured = {
         "parameters": parameters,
         "peak_gib": peak / 2**30,
-        "examples_per_second": plan.batch_size / seconds,
-        "probed_steps": len(moments) - 1,
+        "examples_per_second": task.plan.batch_size / plain.seconds,
+        "examples_per_second_with_discriminator": task.plan.batch_size / judged.seconds,
+        "probed_steps": plain.steps + judged.steps if task.plan.has_adversary else plain.steps,
         "encoded_per_second": 1 / encoding,
         "decoded_per_second": 1 / decoding,
         "scored_per_second": 1 / scoring,
     }
     augmenting = n * encoding + n_candidates * scoring + n_added * decoding
     calculated = {
-        "train_hours": most * seconds / 3600,
+        "train_hours": (fall * plain.seconds + (most - fall) * judged.seconds) / 3600,
         "augment_hours": augmenting / 3600,
-        "finetune_hours": finetune.finetune_steps * seconds / 3600,
+        "finetune_hours": finetune.finetune_steps * judged.seconds / 3600,
         # Weights, their moving average, and Adam's two moments.
         "checkpoint_mib": 4 * _BYTES * parameters / 2**20,
         "model_mib": _BYTES * parameters / 2**20,
         "progress_pictures": most // checkpoint_every,
-        "points": len(curves) * ceil(most / task.plan.log_every),
+        "points": judged.n_curves * ceil(most / task.plan.log_every),
     }
     return Costs(measured, calculated)
+
+
+class _Probe(NamedTuple):
+    """What was measured of some steps of training.
+
+    Attributes:
+        steps: Their number.
+        seconds: What one of them takes.
+        n_curves: How many figures are logged of it.
+    """
+
+    steps: int
+    seconds: float
+    n_curves: int
+
+
+def _probe(task: FitTask, plan: FitPlan, ranks: Ranks) -> _Probe:
+    warm_up, moments = _WARM_UPS[task.model.device.type], [monotonic()]
+
+    def is_enough() -> bool:
+        moments.append(monotonic())
+        return len(moments) > warm_up + _LEAST_STEPS and moments[-1] - moments[warm_up] > _PROBE_SECONDS
+
+    curves: dict[str, float] = {}
+    # At the full learning rate to the end, since a fit that ends by itself never gets far enough to tell.
+    plan = replace(plan, steps=max(plan.steps, warm_up + _LEAST_STEPS), log_every=1, rate_fall=0, until_done=False)
+    hooks = FitHooks(on_metrics=lambda _, figures: curves.update(figures), stop=is_enough, description="probing")
+    fit(replace(task, plan=plan), ranks=ranks, hooks=hooks)
+    steps = len(moments) - 1
+    return _Probe(steps, (moments[-1] - moments[warm_up]) / (steps - warm_up), len(curves))
 
 
 def _coding_seconds(codec: Codec, examples: ExampleSet) -> tuple[float, float]:

@@ -248,10 +248,11 @@ def _take_steps(state: _Fit, ranks: Ranks, checkpoints: CheckpointFile | None, h
 
 def _budget(plan: FitPlan, description: str, seconds: float) -> str:
     """Returns how long a fit that ends by itself may take, by the seconds of one of its steps."""
+    later = " (steps with the discriminator, at the end, take longer)" if plan.has_adversary else ""
     minutes = max(plan.steps * seconds / 60, 1)
     return (
         f"{description}: at most {plan.steps:,} steps of {plan.batch_size:,} examples, about {minutes:,.0f} min at "
-        "the speed so far; it ends earlier when held-out examples show that more steps gain nothing"
+        f"the speed so far{later}; it ends earlier when held-out examples show that more steps gain nothing"
     )
 
 

@@ -24,6 +24,7 @@ def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tra
         "encode",
         "augment",
         "finetune",
+        "calibrate",
         "evaluate",
         "register",
         "compare",

@@ -26,7 +26,7 @@ def test_a_dry_run_prints_what_training_takes(
         "calculated",
     ):
         assert word in done.output
-    assert "1,000 training steps and 500 finetuning steps in batches of 4" in done.output
+    assert "1,000 training steps and 300 finetuning steps in batches of 4" in done.output
     runs = tracker.client.search_runs([tracker.experiment_id])
     assert {run.data.tags.get(tags.STEP) for run in runs} == {"data", "dry run"}
     assert not any((tmp_path / "work" / "checkpoints").glob("train-*"))

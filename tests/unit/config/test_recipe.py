@@ -65,6 +65,6 @@ def test_a_recipe_whose_weights_are_not_needed_goes_without() -> None:
 
 
 def test_what_the_recipe_gives_is_a_default_and_what_another_would_is_not() -> None:
-    config = parse(TrainConfig, {"recipe": "adversarial", "feature_weight": 0.5, "batch_size": 16})
+    config = parse(TrainConfig, {"recipe": "elbo", "feature_weight": 0.5, "batch_size": 16})
     changed = {name for name in type(config).model_fields if not has_default(config, name)}
     assert changed == {"recipe", "feature_weight", "batch_size"}

@@ -32,11 +32,17 @@ def test_what_was_measured_is_extrapolated_to_the_whole_of_each_step() -> None:
     found = _costs()
     measured, calculated = found.measured, found.calculated
     assert all(value > 0 for value in (measured | calculated).values())
-    seconds = 8 / measured["examples_per_second"]
-    assert calculated["train_hours"] == pytest.approx(1000 * seconds / 3600)
-    assert calculated["finetune_hours"] == pytest.approx(500 * seconds / 3600)
+    plain, judged = (8 / measured[name] for name in ("examples_per_second", "examples_per_second_with_discriminator"))
+    # A discriminator takes part in the last quarter of training, and in all of finetuning.
+    assert calculated["train_hours"] == pytest.approx((750 * plain + 250 * judged) / 3600)
+    assert calculated["finetune_hours"] == pytest.approx(500 * judged / 3600)
     assert calculated["progress_pictures"] == 3
     assert calculated["checkpoint_mib"] == pytest.approx(4 * calculated["model_mib"])
+
+
+def test_without_a_discriminator_all_steps_take_as_long() -> None:
+    measured = _costs(recipe="elbo").measured
+    assert measured["examples_per_second_with_discriminator"] == measured["examples_per_second"]
 
 
 def test_the_parameters_of_the_prior_count() -> None:
