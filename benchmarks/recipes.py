@@ -45,7 +45,7 @@ from lds_mlflow.config import (
     TrainConfig,
     parse_all,
 )
-from lds_mlflow.data import Reading, declare_parts, limit_examples, read_parts, split_examples
+from lds_mlflow.data import declare_parts, limit_examples, read_parts, split_examples
 from lds_mlflow.domains import domain_of, domain_of_source
 from lds_mlflow.errors import LdsError
 from lds_mlflow.metrics import Extractor, RealExamples, Yardstick, mean_of_values
@@ -55,6 +55,7 @@ from lds_mlflow.pipeline.seed_runs import first_sample_of
 from lds_mlflow.recipes.calibration import MOST_SAMPLES, calibrate
 from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of
 from lds_mlflow.recipes.fit_requests import training_as_configured
+from lds_mlflow.recipes.reading import reading_as_configured
 from lds_mlflow.recipes.samplers import generator_as_configured
 from lds_mlflow.samplers import Generator
 from lds_mlflow.training import FitHooks, fit
@@ -191,14 +192,7 @@ def _study(configs: Sequence[Configs]) -> Study:
 
 
 def _parts(config: DataConfig) -> Splits:
-    reading = Reading(
-        resolution=config.resolution,
-        channels=config.channels,
-        label=config.label,
-        attributes=Path(config.attributes) if config.attributes else None,
-        tolerated=config.tolerated,
-    )
-    examples = domain_of_source(config.data).load(config.data, reading)
+    examples = domain_of_source(config.data).load(config.data, reading_as_configured(config))
     if config.split_list:
         examples = declare_parts(examples, read_parts(Path(config.split_list)))
     return split_examples(

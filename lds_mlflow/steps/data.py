@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import sha256
 from operator import attrgetter
 from pathlib import Path
@@ -16,7 +17,6 @@ from lds_mlflow.data import (
     Fault,
     Layout,
     NearDuplicates,
-    Reading,
     declare_parts,
     describe_preparation,
     digests_of_rows,
@@ -29,6 +29,7 @@ from lds_mlflow.data import (
 from lds_mlflow.domains import Domain, domain_of_source
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_file
+from lds_mlflow.recipes.reading import reading_as_configured
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
@@ -55,12 +56,8 @@ def run(config: DataConfig, context: Context) -> str:
         layouts.append(layout)
         faults.extend(layout.left_out)
 
-    reading = Reading(
-        resolution=config.resolution,
-        channels=config.channels,
-        label=config.label,
-        attributes=Path(config.attributes) if config.attributes else None,
-        tolerated=config.tolerated,
+    reading = replace(
+        reading_as_configured(config),
         packing=context.checkpoint_path,
         on_faults=faults.extend,
         on_notes=notes.extend,
