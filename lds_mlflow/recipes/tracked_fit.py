@@ -34,9 +34,9 @@ _CURVES = {
     "adversarial": "cost of being told from images",
     "feature_distance": "distance by the discriminator's features",
     "discriminator_loss": "loss of the discriminator",
-    "held_out_loss": "loss of held-out examples (nats / image)",
-    "held_out_distance": "distance of samples to held-out examples",
-    "discriminator_sign": "mean sign of the discriminator at images",
+    "held_out_loss": "held-out loss (nats / image)",
+    "held_out_distance": "distance of samples to held-out",
+    "discriminator_sign": "sign of the discriminator at images",
     "augmentation_probability": "probability of augmentation",
 }
 
@@ -112,7 +112,7 @@ def fit_and_track(
         )
     if result.resumed_from not in ("", run.id):
         run.log_tags({tags.RESUMED: result.resumed_from})
-    run.log_picture(log.chart(f"{description}: {task.plan.steps:,} steps"), "pictures/curves.png")
+    run.log_picture(log.chart(f"{description}: {result.step:,} steps"), "pictures/curves.png")
     figures = _measure(result, domain.scale, train, select)
     run.log_metrics(figures | converged(_converged(result, begun_with)))
     run.log_picture(log.samples(result.model), "pictures/samples.png")
