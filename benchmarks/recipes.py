@@ -17,8 +17,9 @@ of the default recipe, or of the first where others are named.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from time import perf_counter
@@ -90,6 +91,33 @@ class Study(NamedTuple):
     floor: Mapping[str, float]
 
 
+class Found(NamedTuple):
+    """Figures of the training of one seed, and of what was then measured."""
+
+    training: dict[str, float]
+    rows: Rows
+
+
+class Kept(NamedTuple):
+    """Keeps what was found for each seed as a line of a file, so that a study that was stopped goes on; or nothing."""
+
+    file: Path | None
+
+    def find_or_make(self, configs: Configs, flow: bool, make: Callable[[], Found]) -> Found:
+        """Returns what the file has for some parameters, or makes it and adds it to the file."""
+        given = [config.model_dump(mode="json") for config in configs.all]
+        key = json.dumps([*given, {"flow": flow}], sort_keys=True)
+        lines = self.file.read_text(encoding="utf-8").splitlines() if self.file and self.file.exists() else []
+        for line in map(json.loads, lines):
+            if line["key"] == key:
+                return Found(line["training"], line["rows"])
+        found = make()
+        if self.file:
+            with self.file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"key": key, **found._asdict()}) + "\n")
+        return found
+
+
 @click.command()
 @click.option("--quick", is_flag=True, help="Less of everything that is not given.")
 @click.option("--data", default=DataConfig().data, show_default=True, help="Source of the images.")
@@ -103,6 +131,7 @@ class Study(NamedTuple):
 @click.option("--features", default=EvaluateConfig().features, show_default=True, help="Feature extractor.")
 @click.option("--weights", "feature_weights", default="", help="File of the weights of the feature extractor.")
 @click.option("--flow", is_flag=True, help="Also the flow-matching prior.")
+@click.option("--kept", type=click.Path(path_type=Path), help="File of figures by which a stopped study goes on.")
 @click.option("--pictures", type=click.Path(path_type=Path), help="Folder for a picture of samples for each recipe.")
 @click.option("--threads", default=1, show_default=True, help="Threads of torch.")
 @click.option("-P", "others", multiple=True, help="NAME=VALUE: another parameter of data, train or evaluate.")
@@ -114,6 +143,7 @@ def main(
     steps: str,
     seeds: int | None,
     flow: bool,
+    kept: Path | None,
     pictures: Path | None,
     threads: int,
     others: tuple[str, ...],
@@ -135,7 +165,9 @@ def main(
             )
             for name in recipes or usual
         }
-        found = _studied(configs, seeds=seeds or (1 if quick else _SEEDS), flow=flow, pictures=pictures)
+        found = _studied(
+            configs, seeds=seeds or (1 if quick else _SEEDS), flow=flow, kept=Kept(kept), pictures=pictures
+        )
     except LdsError as error:
         raise click.ClickException(str(error)) from error
     click.echo(json.dumps(found))
@@ -145,29 +177,40 @@ def _needs_file(recipe: str) -> bool:
     return DISTANCES[RECIPES[recipe].perceptual].needs_file
 
 
-def _studied(configs: Mapping[str, Configs], *, seeds: int, flow: bool, pictures: Path | None) -> dict[str, float]:
+def _studied(
+    configs: Mapping[str, Configs], *, seeds: int, flow: bool, kept: Kept, pictures: Path | None
+) -> dict[str, float]:
     """Prints the table of every recipe, and returns the figures of the default one, or of the first."""
     study = _study(list(configs.values()))
-    held_out, results = study.judged.real.held_out.examples_N, {}
+    results = {}
     for recipe, of_recipe in configs.items():
-        trainings: list[dict[str, float]] = []
-        rows: list[Rows] = []
-        config = of_recipe[TrainConfig]
-        for seed in range(config.train_seed, config.train_seed + seeds):
-            codec, training = _trained(config.model_copy(update={"train_seed": seed}), study)
-            generators = _generators(codec, of_recipe[EvaluateConfig], study, flow=flow)
-            first = first_sample_of(seed)
-            samples = {name: found.samples(range(first, first + len(held_out))) for name, found in generators.items()}
-            trainings.append(training)
-            rows.append(_measured(codec, samples, study))
-            for name, found in generators.items():
-                rows[-1][name] |= {key: value for key, value in found.distribution.settings.items() if key in _COLUMNS}
-            if pictures and len(rows) == 1:
-                pictures.mkdir(parents=True, exist_ok=True)
-                side_by_side(held_out, samples[PRIOR], samples[_DEFAULT]).save(pictures / f"{recipe}.png")
-        click.echo(f"\n{recipe} ({RECIPES[recipe].says}): {_in_words(trainings)}\n\n{table(rows)}")
+        found: list[Found] = []
+        first = of_recipe[TrainConfig].train_seed
+        for seed in range(first, first + seeds):
+            config = of_recipe[TrainConfig].model_copy(update={"train_seed": seed})
+            of_seed = Configs((of_recipe[DataConfig], config, of_recipe[ClassifierConfig], of_recipe[EvaluateConfig]))
+            picture = pictures / f"{recipe}.png" if pictures and seed == first else None
+            found.append(kept.find_or_make(of_seed, flow, partial(_of_seed, of_seed, study, flow, picture)))
+        rows = [each.rows for each in found]
+        trainings = _in_words([each.training for each in found])
+        click.echo(f"\n{recipe} ({RECIPES[recipe].says}): {trainings}\n\n{table(rows)}")
         results[recipe] = headlines(rows)
     return results.get(_DEFAULT_RECIPE) or next(iter(results.values()))
+
+
+def _of_seed(configs: Configs, study: Study, flow: bool, picture: Path | None) -> Found:
+    """Trains a baseline and measures its samples; draws those of the prior and the density beside real images."""
+    codec, training = _trained(configs[TrainConfig], study)
+    generators = _generators(codec, configs[EvaluateConfig], study, flow=flow)
+    held_out, first = study.judged.real.held_out.examples_N, first_sample_of(configs[TrainConfig].train_seed)
+    samples = {name: found.samples(range(first, first + len(held_out))) for name, found in generators.items()}
+    rows = _measured(codec, samples, study)
+    for name, found in generators.items():
+        rows[name] |= {key: value for key, value in found.distribution.settings.items() if key in _COLUMNS}
+    if picture:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        side_by_side(held_out, samples[PRIOR], samples[_DEFAULT]).save(picture)
+    return Found(training, rows)
 
 
 def _study(configs: Sequence[Configs]) -> Study:

@@ -8,8 +8,9 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from benchmarks.recipes import cell, headlines, main, side_by_side, table
+from benchmarks.recipes import Found, Kept, cell, headlines, main, side_by_side, table
 from lds_mlflow.choices.figures import SUMMARY
+from lds_mlflow.config import TrainConfig, parse_all
 
 _NOTHING = dict.fromkeys(SUMMARY, 1.0)
 
@@ -107,3 +108,31 @@ def test_every_recipe_has_a_table_and_a_picture_and_the_last_line_is_json(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adversarial.png", "elbo.png"]
     with Image.open(tmp_path / "elbo.png") as picture:
         assert picture.width > picture.height
+
+
+def test_a_study_that_was_stopped_keeps_the_seeds_that_it_had(tmp_path: Path) -> None:
+    configs, made = parse_all((TrainConfig,), {}), []
+    kept = Kept(tmp_path / "kept.jsonl")
+
+    def make() -> Found:
+        made.append(1)
+        return Found({"steps": 3.0}, {"prior": {"fid": 1.5}})
+
+    assert kept.find_or_make(configs, False, make) == kept.find_or_make(configs, False, make) == make()
+    assert len(made) == 2
+    kept.find_or_make(parse_all((TrainConfig,), {"train_seed": 1}), False, make)
+    kept.find_or_make(configs, True, make)
+    assert len(made) == 4
+    assert len((tmp_path / "kept.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_study_without_a_file_keeps_nothing() -> None:
+    configs, made = parse_all((TrainConfig,), {}), []
+
+    def make() -> Found:
+        made.append(1)
+        return Found({}, {})
+
+    for _ in range(2):
+        Kept(None).find_or_make(configs, False, make)
+    assert len(made) == 2
