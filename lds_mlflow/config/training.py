@@ -111,6 +111,9 @@ class TrainConfig(FitConfig):
     latent_dim: Annotated[int, Field(ge=0, le=4096), OF_RECIPE] = OR_ITS
     """Number of latent dimensions; 0 takes the preset's, auto the recipe's."""
 
+    noise_inputs: bool = False
+    """Whether the decoder has StyleGAN2's noise inputs, drawn by the latent so that it still decides on the image."""
+
     prior: Annotated[str, ChoiceOf(phrases(PRIORS))] = GAUSSIAN
     """Prior of the latents."""
 

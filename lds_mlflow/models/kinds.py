@@ -33,7 +33,9 @@ def open_model(weights: ModelWeights) -> Autoencoder:
     return AUTOENCODERS[weights.kind].from_weights(weights)
 
 
-def new_model(preset: str, shape: tuple[int, ...], seed: int, *, latent_dim: int = 0) -> Trainable:
+def new_model(
+    preset: str, shape: tuple[int, ...], seed: int, *, latent_dim: int = 0, noise_inputs: bool = False
+) -> Trainable:
     """Returns a network with initial weights.
 
     Args:
@@ -41,6 +43,7 @@ def new_model(preset: str, shape: tuple[int, ...], seed: int, *, latent_dim: int
         shape: The shape of one example: channels, height and width.
         seed: Seed of the initial weights, which depend on nothing else.
         latent_dim: Dimensions of a latent; 0 for the preset's.
+        noise_inputs: Whether the decoder has noise inputs.
 
     Raises:
         ConfigError: The preset is for examples of another shape.
@@ -54,7 +57,8 @@ def new_model(preset: str, shape: tuple[int, ...], seed: int, *, latent_dim: int
         )
     channels, _, resolution = shape
     spec = spec_for(preset, resolution=resolution, channels=channels)
-    return VAE.initialised(replace(spec, latent_dim=latent_dim or spec.latent_dim), seed)
+    spec = replace(spec, latent_dim=latent_dim or spec.latent_dim, noise_inputs=noise_inputs)
+    return VAE.initialised(spec, seed)
 
 
 def is_trainable(weights: ModelWeights) -> bool:

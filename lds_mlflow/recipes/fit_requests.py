@@ -58,7 +58,9 @@ def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint
         ArtifactError: The weights of the perceptual distance can't be had.
     """
     shape = tuple(train.examples_N.shape[1:])
-    model = new_model(config.preset, shape, config.train_seed, latent_dim=config.latent_dim)
+    model = new_model(
+        config.preset, shape, config.train_seed, latent_dim=config.latent_dim, noise_inputs=config.noise_inputs
+    )
     if config.prior != model.prior_kind:
         model = _with_prior(model, config.prior, train, config.pseudo_inputs)
     most = steps_at_most(config, train)

@@ -37,6 +37,7 @@ class VaeSpec:
         mapping_layers: Layers from z to w.
         prior: A key of PRIORS.
         components: Components of the prior; 0 where it is made of nothing.
+        noise_inputs: Whether the decoder has noise inputs.
     """
 
     resolution: int
@@ -48,6 +49,7 @@ class VaeSpec:
     mapping_layers: int
     prior: str = GAUSSIAN
     components: int = 0
+    noise_inputs: bool = False
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -66,7 +68,14 @@ class VAE(Trainable):
         super().__init__()
         self.spec = spec
         self.encoder = Encoder(spec.channels, spec.widths, spec.latent_dim)
-        self.decoder = Decoder(spec.channels, spec.widths, spec.latent_dim, spec.style_dim, spec.mapping_layers)
+        self.decoder = Decoder(
+            spec.channels,
+            spec.widths,
+            spec.latent_dim,
+            spec.style_dim,
+            spec.mapping_layers,
+            noise_inputs=spec.noise_inputs,
+        )
         self.prior = _prior_of(spec)
         self.to(memory_format=torch.channels_last)
 
