@@ -3,6 +3,7 @@
 from lds_mlflow.config import NO_RUN, FinetuneConfig
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured, outside_of
 from lds_mlflow.recipes.tracked_fit import DISCRIMINATOR, fit_and_track
+from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import AugmentationSet, ExampleSet, ModelWeights
 
@@ -35,4 +36,14 @@ def run(config: FinetuneConfig, context: Context) -> str:
         description="finetuning",
         begun_with=baseline,
     )
-    return f"{request.words}: {fitted.sentence}"
+    return f"{request.words}: {fitted.sentence}{_on_another_recipe(config, baseline)}"
+
+
+def _on_another_recipe(config: FinetuneConfig, baseline: FinishedRun) -> str:
+    before = baseline.params.get("recipe", config.recipe)
+    if before == config.recipe:
+        return ""
+    return (
+        f"; the model had been trained by recipe={before} and was finetuned by recipe={config.recipe}, so a difference "
+        "between the two may be one of their losses"
+    )

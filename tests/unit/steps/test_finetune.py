@@ -69,6 +69,18 @@ def test_finetuning_begins_with_the_discriminator_of_its_baseline(
     assert [request.task.discriminator for request in asked] == [None, kept.state]
 
 
+@pytest.mark.parametrize(
+    ("params", "said"), [({}, False), ({"recipe": "adversarial"}, False), ({"recipe": "elbo"}, True)]
+)
+def test_a_baseline_that_another_recipe_trained_is_said_to_be_one(
+    inputs: dict[str, GivenRun], params: dict[str, str], said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finetune, "fit_and_track", lambda *_, **__: FittedModel(WEIGHTS, "what came out"))
+    context, _ = surroundings({**inputs, "train": GivenRun("train", {"model": WEIGHTS}, params=params)})
+    sentence = finetune.run(FinetuneConfig(), context)
+    assert ("had been trained by recipe=elbo and was finetuned by recipe=adversarial" in sentence) is said
+
+
 @pytest.mark.parametrize("variant", ["decoder", "consistency"])
 def test_the_decoder_alone_leaves_the_encoder_and_latents_of_a_change_it(
     inputs: dict[str, GivenRun], tmp_path: Path, variant: str
