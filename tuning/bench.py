@@ -22,6 +22,7 @@ from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured
 from lds_mlflow.recipes.models import codec_of
 from lds_mlflow.recipes.samplers import generator_as_configured
+from lds_mlflow.recipes.tracked_fit import discriminator_in
 from lds_mlflow.training import FitHooks, fit
 from lds_mlflow.values import AugmentationSet, ExampleSet, LatentSet, ModelWeights
 from tuning.space import Value
@@ -71,6 +72,7 @@ class _Basis:
     reserve: ExampleSet | None
     latents: LatentSet
     weights: ModelWeights
+    discriminator: ModelWeights | None
 
     @property
     def train(self) -> ExampleSet:
@@ -134,7 +136,12 @@ class Bench:
         augmentation = None if finetune.augment_run == NO_RUN else self._augmentation(values, seed)
         checkpoint_every = ceil(finetune.finetune_steps / PARTS)
         request = finetuning_as_configured(
-            finetune, basis.weights, basis.train, augmentation, checkpoint_every=checkpoint_every
+            finetune,
+            basis.weights,
+            basis.train,
+            augmentation,
+            checkpoint_every=checkpoint_every,
+            discriminator=basis.discriminator,
         )
         task = replace(request.task, model=request.task.model.to(device))
         started, apart = monotonic(), 0.0
@@ -202,4 +209,5 @@ class Bench:
             reserve=data.load(ExampleSet, "reserve") if "data/reserve_examples" in data.metrics else None,
             latents=runs["encode"].load(LatentSet, "latents"),
             weights=runs["train"].load(ModelWeights, "model"),
+            discriminator=discriminator_in(runs["train"]),
         )

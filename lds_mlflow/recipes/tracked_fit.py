@@ -18,7 +18,7 @@ from lds_mlflow.tracking.context import Context
 from lds_mlflow.training import CheckpointFile, Ending, FitHooks, FitResult, diagnose, fit
 from lds_mlflow.values import ExampleSet, ModelWeights, evenly_spread
 
-__all__ = ["DISCRIMINATOR", "FitLog", "FittedModel", "fit_and_track"]
+__all__ = ["DISCRIMINATOR", "FitLog", "FittedModel", "discriminator_in", "fit_and_track"]
 
 DISCRIMINATOR = "discriminator"
 """The artifact that a fit with an adversary stores beside its model, for a later fit to begin with."""
@@ -79,6 +79,11 @@ class FittedModel:
 
     weights: ModelWeights
     sentence: str
+
+
+def discriminator_in(run: FinishedRun) -> ModelWeights | None:
+    """Returns the discriminator that the model of a run was trained with, or None where there was none."""
+    return run.load(ModelWeights, DISCRIMINATOR) if run.has(DISCRIMINATOR) else None
 
 
 def fit_and_track(

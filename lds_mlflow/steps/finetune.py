@@ -2,7 +2,7 @@
 
 from lds_mlflow.config import NO_RUN, FinetuneConfig
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured, outside_of
-from lds_mlflow.recipes.tracked_fit import DISCRIMINATOR, fit_and_track
+from lds_mlflow.recipes.tracked_fit import discriminator_in, fit_and_track
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import AugmentationSet, ExampleSet, ModelWeights
@@ -25,7 +25,7 @@ def run(config: FinetuneConfig, context: Context) -> str:
         train,
         augmentation,
         checkpoint_every=context.checkpoint_every,
-        discriminator=baseline.load(ModelWeights, DISCRIMINATOR) if baseline.has(DISCRIMINATOR) else None,
+        discriminator=discriminator_in(baseline),
     )
     select = context.inputs["data"].load(ExampleSet, "select")
     fitted = fit_and_track(

@@ -6,7 +6,9 @@ from lds_mlflow.config import parse_all
 from lds_mlflow.errors import SelectionError
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
+from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
 from lds_mlflow.tracking import Tracker, tags
+from lds_mlflow.values import ModelWeights
 from tests.conftest import TINY
 from tuning.bench import PARTS, Bench, Costs, Figures
 from tuning.entry import TUNE
@@ -39,3 +41,10 @@ def test_a_trial_measures_after_each_part_of_its_steps_and_every_trial_has_the_s
     assert (steps.count("train"), steps.count("finetune"), steps.count("augment")) == (1, 0, 0)
     with pytest.raises(SelectionError):
         bench.try_out({"selection": "paper", "combine": "both", "tau": 0.999}, 0, costs, None)
+
+
+def test_a_trial_makes_the_model_that_the_step_finetune_makes(bench: Bench) -> None:
+    seeds = SeedRuns(bench.runner, shared_runs(bench.runner, {}, bench.parent), 0, bench.parent)
+    run = seeds.finetune(seeds.baseline(), "control", {})
+    made = bench.try_out({"augment_run": "none"}, 0, Costs(), None).weights
+    assert made.digest == run.load(ModelWeights, "model").digest

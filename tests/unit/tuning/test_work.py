@@ -57,7 +57,7 @@ def test_what_was_tried_already_is_answered_from_the_record(
 ) -> None:
     # Two points: all trials after them are one of these.
     config = study_config.model_copy(
-        update={"space": "sampling", "ranges": "sampler=prior|density, sampler_sigma=norm/5"}
+        update={"space": "sampling", "ranges": "sampler=prior|density, sampler_sigma=norm/5, sampler_kernel=isotropic"}
     )
     worker = make_worker(config)
     worker.work()
@@ -72,7 +72,7 @@ def test_a_pruned_trial_is_answered_from_the_record_too(
     make_worker: MakeWorker, study_config: TuneConfig, tracker: Tracker
 ) -> None:
     config = study_config.model_copy(
-        update={"space": "sampling", "ranges": "sampler=prior|density, sampler_sigma=norm/5"}
+        update={"space": "sampling", "ranges": "sampler=prior|density, sampler_sigma=norm/5, sampler_kernel=isotropic"}
     )
     worker = make_worker(config, error=NO_A)
     worker.work()
@@ -86,7 +86,7 @@ def test_a_pruned_trial_is_answered_from_the_record_too(
 def test_a_sampler_that_repeats_itself_is_not_the_end_of_a_search(
     make_worker: MakeWorker, study_config: TuneConfig
 ) -> None:
-    # Of eleven points one is far better: TPE comes back to it again and again.
+    # Of two dozen points one is far better: TPE comes back to it again and again.
     config = study_config.model_copy(update={"space": "sampling", "ranges": "sampler_components=2:3", "trials": 36})
     worker = make_worker(config, fid=lambda values, seed: 1.0 if values["sampler"] == "prior" else 9.0)
     worker.work()
