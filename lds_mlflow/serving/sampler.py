@@ -3,8 +3,9 @@
 It loads from safetensors and JSON files, and nothing is unpickled.
 
 With each sample comes how typical it is: log LDS of its latent under the model's own training latents (draft, section
-3.2), by the isotropic kernel whatever the samples are drawn by, and the share of the training latents that are less
-dense, each left out of its own density.
+3.2), by the isotropic kernel whatever the samples are drawn by; the share of the training latents that are less dense,
+each left out of its own density; and the share of the sampler's own samples that are. In many dimensions, noise about a
+training latent is less dense than most training latents are, so what a sample can reach is a matter of the samples.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -22,7 +23,7 @@ from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent import leave_one_out_log_density, log_density
 from lds_mlflow.models import Autoencoder, Codec, open_model
-from lds_mlflow.samplers import draw_dense_latents
+from lds_mlflow.samplers import draw_dense_latents, draw_latents
 from lds_mlflow.samplers.classes import of_class
 from lds_mlflow.store import load_value
 from lds_mlflow.values import LatentDistribution, ModelWeights
@@ -47,6 +48,9 @@ MOST_ROWS = 256
 _LARGEST_SEED = 2**32 - 1
 """torch uses 32 bits of a seed: larger seeds would draw the samples of smaller ones again."""
 
+_OWN_SAMPLES = 1000
+"""Samples by which it is known how dense those of a sampler are; they have the last of all seeds."""
+
 _SCORED_AT_ONCE = 32
 """Scores are computed in one shape, as samples are: another shape may round the last bit another way."""
 
@@ -68,12 +72,16 @@ class SampleBatch(NamedTuple):
         seeds: The seed of every sample.
         samples_S: The samples as examples are stored, [S, ...].
         log_lds_S: Their log LDS.
+        own_N: The log LDS of other samples of the same sampler, in rising order.
+        least: The log LDS that each was to reach.
         format: A key of the domain's formats.
     """
 
     seeds: list[int]
     samples_S: Tensor
     log_lds_S: Tensor
+    own_N: Tensor
+    least: float
     format: str
 
 
@@ -109,6 +117,7 @@ class Sampler:
         self._z_ND, self._sorted_N = density.tensors["means"].double(), density.tensors[_SORTED]
         self._sigma = _sigma_of(density)
         self._of_classes: dict[tuple[str, str], LatentDistribution] = {}
+        self._own: dict[tuple[str, str], Tensor] = {}
 
     @property
     def class_names_K(self) -> tuple[str, ...]:
@@ -124,14 +133,16 @@ class Sampler:
                 `truncation`: the scale of the latents around their mean, above 0, at most 2.
                 `sampler`: chosen (the sampler that the model was registered with), prior, aggregate or density.
                 `format`: one of the domain's formats; of images png or array.
-                `min_density`: the share of training examples that every sample has to be more typical than, 0 to below
-                1; a seed draws again until it is, at most fifty times.
+                `min_density`: the share of the sampler's own samples, without truncation, that every sample has to be
+                denser than, 0 to below 1; a seed draws again until it is, at most fifty times.
                 `label`: the class to draw, as the data calls it, of the samplers that draw around training latents;
                 "" for all.
 
         Returns:
             Columns `seed`; the domain's column, of images `image`, a PNG in base64 or a nested list [H][W][C] of
-            0..255; `log_lds`; and `denser_than`, the share of training examples that are less typical.
+            0..255; `log_lds`; `denser_than` and `denser_than_samples`, the shares of the training examples and of the
+            sampler's own samples that are less dense; and `reached`, whether the sample is as dense as `min_density`
+            asks for, which fifty draws may not have been enough for.
 
         Raises:
             DataError: A seed or parameter is out of range, or there are too many rows.
@@ -141,25 +152,28 @@ class Sampler:
     def draw(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> SampleBatch:
         """Computes the samples of `predict`; `shown` turns them into the answer."""
         options, seeds = _options(params or {}, self.domain), _seeds(model_input)
+        own_N = self._own_log_lds(options.sampler, options.label)
+        least = float(own_N.quantile(options.min_density)) if options.min_density else -inf
         z_SD, log_lds_S = draw_dense_latents(
             self._distribution(options.sampler, options.label),
             seeds,
             truncation=options.truncation,
             score=self._log_lds,
-            least=self._least(options.min_density),
+            least=least,
         )
-        return SampleBatch(seeds, self.codec.decode(z_SD), log_lds_S, options.format)
+        return SampleBatch(seeds, self.codec.decode(z_SD), log_lds_S, own_N, least, options.format)
 
     def shown(self, batch: SampleBatch) -> pd.DataFrame:
         """Returns the rows of `predict`."""
         show = self.domain.formats[batch.format]
-        less_dense = torch.searchsorted(self._sorted_N, batch.log_lds_S).double() / len(self._sorted_N)
         return pd.DataFrame(
             {
                 "seed": np.array(batch.seeds, dtype=np.int64),
                 self.domain.column: [show(sample) for sample in batch.samples_S],
                 "log_lds": batch.log_lds_S.numpy(),
-                "denser_than": less_dense.numpy(),
+                "denser_than": _share_below(batch.log_lds_S, self._sorted_N),
+                "denser_than_samples": _share_below(batch.log_lds_S, batch.own_N),
+                "reached": (batch.log_lds_S >= batch.least).numpy(),
             }
         )
 
@@ -177,8 +191,20 @@ class Sampler:
         scores = [log_density(some, self._z_ND, sigma=self._sigma) for some in padded.split(_SCORED_AT_ONCE)]
         return torch.cat(scores)[:n]
 
-    def _least(self, min_density: float) -> float:
-        return float(self._sorted_N.quantile(min_density)) if min_density else -inf
+    def _own_log_lds(self, sampler: str, label: str) -> Tensor:
+        key = sampler, label
+        if key not in self._own:
+            seeds = list(range(_LARGEST_SEED + 1 - _OWN_SAMPLES, _LARGEST_SEED + 1))
+            z_SD = draw_latents(self._distribution(sampler, label), seeds)
+            self._own[key] = self._log_lds(z_SD).sort().values
+        return self._own[key]
+
+
+def _share_below(log_lds_S: Tensor, sorted_N: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
+    shares: np.ndarray[Any, np.dtype[np.float64]] = (
+        torch.searchsorted(sorted_N, log_lds_S).double() / len(sorted_N)
+    ).numpy()
+    return shares
 
 
 def _sigma_of(density: LatentDistribution) -> float:

@@ -257,6 +257,8 @@ def signature_of(domain: Domain) -> ModelSignature:
         domain.column: AnyType(),
         "log_lds": DataType.double,
         "denser_than": DataType.double,
+        "denser_than_samples": DataType.double,
+        "reached": DataType.boolean,
     }
     types = {float: DataType.double, str: DataType.string}
     return ModelSignature(

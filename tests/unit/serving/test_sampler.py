@@ -71,7 +71,7 @@ def _refusal(sampler: Sampler, rows: pd.DataFrame, params: dict[str, Any] | None
 
 def test_every_row_gives_its_seed_and_an_image(sampler: Sampler) -> None:
     drawn = sampler.predict(_rows(5, 3, 5))
-    assert list(drawn.columns) == ["seed", "image", "log_lds", "denser_than"]
+    assert list(drawn.columns) == ["seed", "image", "log_lds", "denser_than", "denser_than_samples", "reached"]
     assert drawn["seed"].tolist() == [5, 3, 5]
     assert drawn["seed"].dtype == np.int64
     assert drawn["image"][0] == drawn["image"][2] != drawn["image"][1]
@@ -138,7 +138,8 @@ def test_a_label_draws_samples_of_that_class_alone(sampler: Sampler) -> None:
 
 def test_a_label_goes_with_a_least_density(sampler: Sampler) -> None:
     drawn = sampler.predict(_rows(*range(20)), {"sampler": "density", "label": "odd", "min_density": 0.25})
-    assert (drawn["denser_than"] >= 0.25).all()
+    assert (drawn["denser_than_samples"] >= 0.25).all()
+    assert drawn["reached"].all()
 
 
 @pytest.mark.parametrize(
@@ -220,6 +221,10 @@ def test_beside_an_image_is_the_density_of_its_latent_and_how_many_training_imag
     others = log_density(z_ND, z_ND, sigma=0.5, left_out_MK=torch.arange(50)[:, None])
     shares = [(others < score).double().mean().item() for score in wanted]
     assert drawn["denser_than"].tolist() == pytest.approx(shares)
+    own = log_density(draw_latents(sampler.distributions["chosen"], list(range(2**32 - 1000, 2**32))), z_ND, sigma=0.5)
+    shares = [(own < score).double().mean().item() for score in wanted]
+    assert drawn["denser_than_samples"].tolist() == pytest.approx(shares)
+    assert drawn["reached"].all()
 
 
 def test_a_density_is_the_same_in_any_batch_bit_by_bit(sampler: Sampler) -> None:
@@ -231,10 +236,26 @@ def test_a_density_is_the_same_in_any_batch_bit_by_bit(sampler: Sampler) -> None
 
 def test_with_a_least_density_samples_are_as_dense_and_those_that_were_are_the_same(sampler: Sampler) -> None:
     free, dense = (sampler.predict(_rows(*range(40)), {"min_density": least}) for least in (0.0, 0.25))
-    assert (dense["denser_than"] >= 0.25).all()
-    assert (free["denser_than"] < 0.25).any()
-    kept = free["denser_than"] >= 0.3
+    assert (dense["denser_than_samples"] >= 0.25).all()
+    assert dense["reached"].all()
+    assert (free["denser_than_samples"] < 0.25).any()
+    kept = free["denser_than_samples"] >= 0.3
     assert (free["image"][kept] == dense["image"][kept]).all()
+
+
+def test_where_fifty_draws_do_not_reach_a_density_the_answer_says_so(sampler: Sampler) -> None:
+    drawn = sampler.predict(_rows(*range(60)), {"min_density": 0.995})
+    assert not drawn["reached"].all()
+    assert drawn["reached"].tolist() == (drawn["denser_than_samples"] >= 0.995).tolist()
+    free = sampler.predict(_rows(*range(60)))
+    assert (drawn["log_lds"] >= free["log_lds"]).all()
+
+
+@pytest.mark.parametrize("kind", ["prior", "aggregate", "density"])
+def test_a_least_density_is_one_of_the_samplers_own_samples(sampler: Sampler, kind: str) -> None:
+    drawn = sampler.predict(_rows(*range(200)), {"sampler": kind})
+    # Uniform: the mean of 200 has a standard deviation of 0.02.
+    assert drawn["denser_than_samples"].mean() == pytest.approx(0.5, abs=0.08)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ from lds_mlflow.tracking.registry import Registry
 Z_ND = torch.randn(30, 16, generator=torch.Generator().manual_seed(0))
 NAMED = dict.fromkeys(DISTRIBUTIONS, standard_normal(16)) | {"density": with_densities(latent_density(Z_ND, sigma="1"))}
 
+COLUMNS = ["seed", "image", "log_lds", "denser_than", "denser_than_samples", "reached"]
+
 
 @pytest.fixture
 def run(tracker: Tracker) -> Run:
@@ -44,7 +46,7 @@ def test_a_registered_model_says_what_it_is_and_samples(run: Run, tracker: Track
     assert {one.name: one.default for one in model.metadata.get_params_schema().params} == defaults_of(
         domain_of("images")
     )
-    assert list(model.predict(pd.DataFrame({"seed": [1, 2]})).columns) == ["seed", "image", "log_lds", "denser_than"]
+    assert list(model.predict(pd.DataFrame({"seed": [1, 2]})).columns) == COLUMNS
 
 
 def test_its_requirements_are_pinned_and_its_weights_are_safetensors(run: Run, tracker: Tracker) -> None:
