@@ -191,7 +191,7 @@ def _study(settings: Mapping[str, Any], trials: int) -> tuple[float, float]:
     """Returns the seconds of a study's trials, from the start of the command, and of all of it."""
     values = {**settings, "trials": trials, "seeds": 1, "finalists": 1, "fresh_seeds": 2, "ranges": _RANGES}
     flags = [f"--{name}={value}" for name, value in values.items()]
-    command = [sys.executable, "-m", "tuning", "tune", *flags]
+    command = [sys.executable, "-m", "lds_mlflow", "tune", *flags]
     started, searched = perf_counter(), 0.0
     with subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -5,6 +5,7 @@ from functools import partial
 from time import monotonic
 
 import click
+import cloup
 
 from lds_mlflow.config import (
     NO_MODEL,
@@ -16,13 +17,15 @@ from lds_mlflow.config import (
     RegisterConfig,
     ServeConfig,
 )
-from lds_mlflow.entry.flags import command
+from lds_mlflow.entry.flags import STYLE, command
+from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.entry.points import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE
+from tuning.command import tune
 
 __all__ = ["cli"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@cloup.group(context_settings=STYLE)
 def cli() -> None:
     """Density-based latent augmentation, as tracked steps.
 
@@ -78,10 +81,17 @@ def _deliver(configs: Configs) -> None:
     )
 
 
+_SECTIONS = {
+    "Everything at once": (MAIN, "ablate"),
+    "Steps": tuple(name for name in STEPS if name != "ablate"),
+    "Registered models": (PROMOTE, SERVE),
+    "Tracking": (DELIVER,),
+}
 _APART = {SERVE: _serve, DELIVER: _deliver}
-for _name, _point in ENTRY_POINTS.items():
-    cli.add_command(command(_point, _APART.get(_name) or partial(_run, _name)))
+_COMMANDS = {name: command(point, _APART.get(name) or partial(_run, name)) for name, point in ENTRY_POINTS.items()}
+for _title, _names in _SECTIONS.items():
+    cli.section(_title, *(_COMMANDS[name] for name in _names), *([tune] if MAIN in _names else []))
 
 
 if __name__ == "__main__":
-    cli(prog_name="python -m lds_mlflow")
+    cli(prog_name="lds-mlflow")

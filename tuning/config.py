@@ -1,7 +1,7 @@
 """Configuration of the entry point `tune`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
@@ -20,6 +20,8 @@ def _kept(address: str) -> str:
 
 class TuneConfig(StepConfig):
     """Search settings of augment, finetune and the samplers, confirm the leading ones, and register the best."""
+
+    topic: ClassVar[str] = "Search"
 
     study: Declared[Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=100)]] = "lds"
     """Name of the study; the same name continues a study, or adds a worker to it."""

@@ -1,6 +1,7 @@
 """The entry point `tune`: what it takes."""
 
 from lds_mlflow.config import Options, PromoteConfig
+from lds_mlflow.entry.examples import EXAMPLES
 from lds_mlflow.entry.graph import REFERENCES, REGISTER, steps_behind
 from lds_mlflow.entry.points import EntryPoint, configs_of
 from tuning.config import TuneConfig
@@ -15,7 +16,8 @@ TUNE = EntryPoint(
     "tune",
     str(TuneConfig.__doc__),
     (Options, *configs_of(steps_behind(REGISTER)), PromoteConfig, TuneConfig),
+    own=TuneConfig,
     settles=_SETTLED,
-    package="tuning",
+    examples=EXAMPLES["tune"],
 )
 """The entry point that searches."""

@@ -21,6 +21,7 @@ from lds_mlflow.config.judgement import (
     SampleConfig,
     SamplerSettings,
 )
+from lds_mlflow.config.kinds import kind_of, range_of
 from lds_mlflow.config.parsing import Configs, parse, parse_all
 from lds_mlflow.config.recipe import has_default
 from lds_mlflow.config.server import DeliverConfig, ServeConfig
@@ -57,7 +58,9 @@ __all__ = [
     "has_default",
     "help_of",
     "is_declared",
+    "kind_of",
     "named_runs",
     "parse",
     "parse_all",
+    "range_of",
 ]

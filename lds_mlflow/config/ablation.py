@@ -1,6 +1,6 @@
 """Configuration of the step `ablate`."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -15,6 +15,8 @@ _ALL = "all"
 
 class AblateConfig(StepConfig):
     """Run every arm of the comparison over paired seeds, and write the tables, the figures and the ledger of claims."""
+
+    topic: ClassVar[str] = "Compare"
 
     train_run: RunReference = "auto"
     """Run of train or finetune whose model is used; auto takes that of train."""

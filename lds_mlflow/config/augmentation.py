@@ -1,6 +1,6 @@
 """Configurations of the steps that make the augmentation set A: `encode` and `augment`."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -23,6 +23,8 @@ __all__ = ["AugmentConfig"]
 
 class AugmentConfig(StepConfig):
     """Interpolate latents into candidates, score them by latent density, and decode those selected into the set A."""
+
+    topic: ClassVar[str] = "Augment"
 
     encode_run: RunReference = "auto"
     """Run of the step encode; auto finds or makes one."""

@@ -1,7 +1,7 @@
 """What the configurations share: the types of their parameters, and the options of every command."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from lds_mlflow.config.kinds import Kind
 from lds_mlflow.config.place import kept
 
 __all__ = [
@@ -78,7 +79,7 @@ def count_or_auto(most: int) -> PlainValidator:
     return PlainValidator(checked)
 
 
-CountOrAuto = Annotated[int | Literal["auto"], count_or_auto(MOST)]
+CountOrAuto = Annotated[int | Literal["auto"], count_or_auto(MOST), Kind("auto|INTEGER")]
 Pixels = Annotated[int, Field(ge=0, le=2048)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Replicates = Annotated[int, Field(ge=100, le=1_000_000)]
@@ -90,8 +91,8 @@ def _names_a_run(value: str) -> str:
     return value
 
 
-RunReference = Annotated[str, Field(min_length=1), AfterValidator(_names_a_run)]
-OptionalRunReference = Annotated[str, Field(min_length=1)]
+RunReference = Annotated[str, Field(min_length=1), AfterValidator(_names_a_run), Kind("RUN")]
+OptionalRunReference = Annotated[str, Field(min_length=1), Kind("RUN")]
 
 
 def _is_file(value: str) -> str:
@@ -100,12 +101,18 @@ def _is_file(value: str) -> str:
     return value
 
 
-FileOrEmpty = Annotated[str, AfterValidator(_is_file)]
+FileOrEmpty = Annotated[str, AfterValidator(_is_file), Kind("FILE")]
 WorkFolder = Annotated[Path, AfterValidator(kept)]
 
 
 class Settings(BaseModel):
-    """Parameters that can't be changed; an unknown parameter is an error."""
+    """Parameters that can't be changed; an unknown parameter is an error.
+
+    Attributes:
+        topic: The heading in a help text under which the parameters stand.
+    """
+
+    topic: ClassVar[str] = "Advanced"
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
 

@@ -1,6 +1,7 @@
 """Configuration of `compare`."""
 
 import re
+from typing import ClassVar
 
 from pydantic import field_validator
 
@@ -12,6 +13,8 @@ __all__ = ["CompareConfig", "named_runs"]
 
 class CompareConfig(StepConfig):
     """Say which of two or more models is better, by how much, and how sure that is."""
+
+    topic: ClassVar[str] = "Compare"
 
     runs: str = "auto"
     """RUN,RUN or NAME=RUN,NAME=RUN: of evaluate, finetune or train. auto: the baseline, the control, the finetuned."""

@@ -1,6 +1,6 @@
 """Configuration of the step `data`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -12,6 +12,8 @@ __all__ = ["DataConfig"]
 
 class DataConfig(StepConfig):
     """Read images, check them, and divide them into the parts train, select and test."""
+
+    topic: ClassVar[str] = "Data"
 
     data: Declared[str] = Field(DIGITS, min_length=1, description=f"Source of the images: {forms()}.")
 

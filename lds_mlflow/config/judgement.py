@@ -1,6 +1,6 @@
 """Configurations of the steps that draw or judge samples, and of the entry point `promote`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -45,6 +45,8 @@ RegisteredModel = Annotated[str, Field(pattern=r"^[^/:]+$")]
 class KernelSettings(StepConfig):
     """The kernel of the sampler density."""
 
+    topic: ClassVar[str] = "Evaluate"
+
     sampler_kernel: Annotated[str, ChoiceOf(phrases(KERNELS))] = ISOTROPIC
     """Kernel of the sampler density; whatever its shape, the noise of one sampler_sigma has one mean size."""
 
@@ -82,6 +84,8 @@ class SamplerConfig(SamplerSettings):
 
 class FeatureSettings(StepConfig):
     """Parameters of the features by which samples are judged."""
+
+    topic: ClassVar[str] = "Evaluate"
 
     classifier_run: OptionalRunReference = "auto"
     """Run of the step classifier; auto finds or makes one, none measures no class shares."""
@@ -154,6 +158,8 @@ class EvaluateConfig(FeatureSettings, SamplerConfig):
 class RegisterConfig(SamplerSettings):
     """Choose the sampler that suits a model best by the part select, and register the model with it."""
 
+    topic: ClassVar[str] = "Register"
+
     model_run: RunReference = "auto"
     """Run of finetune or train whose model is used; auto takes that of finetune."""
 
@@ -166,6 +172,8 @@ class RegisterConfig(SamplerSettings):
 
 class PromoteConfig(StepConfig):
     """Make a registered version the champion if it is better by the part select and keeps within the limits."""
+
+    topic: ClassVar[str] = "Register"
 
     registered_model: Declared[RegisteredModel] = "lds-vae"
     """Name of the model in the model registry; none neither registers nor promotes one."""

@@ -79,7 +79,7 @@ def parse_all(
             f"{len(problems)} wrong parameter{'s' if len(problems) > 1 else ''}",
             found="".join(f"\n  - {problem}" for problem in problems) + "\n",
             expected="values in range",
-            remedy="Nothing was computed. --help lists every parameter with its default.",
+            remedy="Nothing was computed. --help-all lists every parameter with its default.",
         )
     return Configs(tuple(parsed))
 

@@ -1,6 +1,6 @@
 """Configurations of the steps that train a network: `train`, `finetune` and `classifier`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -27,6 +27,7 @@ from lds_mlflow.config.base import (
     count_or_auto,
 )
 from lds_mlflow.config.choice import ChoiceOf
+from lds_mlflow.config.kinds import Kind
 from lds_mlflow.config.recipe import OF_RECIPE, OR_ITS
 
 __all__ = ["ClassifierConfig", "DryRunConfig", "FinetuneConfig", "FitConfig", "TrainConfig"]
@@ -39,7 +40,9 @@ _PRESETS = {SMALLEST_THAT_FITS: "the smallest that fits the images"} | {
 class FitConfig(StepConfig):
     """What training and finetuning share, so that they differ only in the data and the learning rate."""
 
-    batch_size: Annotated[int | Literal["auto"], count_or_auto(16_384)] = "auto"
+    topic: ClassVar[str] = "Train"
+
+    batch_size: Annotated[int | Literal["auto"], count_or_auto(16_384), Kind("auto|INTEGER")] = "auto"
     """Number of images in a batch, over all processes together; auto takes what suits the resolution."""
 
     recipe: Annotated[str, ChoiceOf({name: recipe.says for name, recipe in RECIPES.items()})] = ADVERSARIAL
@@ -136,6 +139,8 @@ class TrainConfig(FitConfig):
 class DryRunConfig(Settings):
     """Whether to estimate what a training would cost instead of training."""
 
+    topic: ClassVar[str] = "Train"
+
     dry_run: Declared[bool] = False
     """Whether to print parameters, memory, speed (by a short probe) and hours instead of training."""
 
@@ -167,6 +172,8 @@ class FinetuneConfig(FitConfig):
 
 class ClassifierConfig(StepConfig):
     """Train a small classifier on the training labels, which serves as the offline feature extractor."""
+
+    topic: ClassVar[str] = "Evaluate"
 
     data_run: RunReference = "auto"
     """Run of the step data; auto finds or makes one."""

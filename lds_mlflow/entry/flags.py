@@ -1,24 +1,38 @@
-"""A click command from an entry point: one flag for each parameter, and errors as sentences."""
+"""A command from an entry point: one flag for each parameter, help texts by topic, and errors as sentences."""
 
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
+import cloup
+from cloup import HelpFormatter
 from pydantic.fields import FieldInfo
 
-from lds_mlflow.config import Configs, choices_of, help_of, parse_all
-from lds_mlflow.entry.points import EntryPoint
+from lds_mlflow.config import Configs, choices_of, help_of, kind_of, parse_all, range_of
+from lds_mlflow.entry.points import ESSENTIALS, EntryPoint
 from lds_mlflow.errors import ConfigError, Interrupted, LdsError
 
-__all__ = ["command"]
+__all__ = ["STYLE", "command"]
+
+STYLE = {
+    "help_option_names": ["-h", "--help"],
+    "formatter_settings": HelpFormatter.settings(max_width=100, col1_max_width=32, row_sep=None),
+}
+"""Settings of click's context with which every help text is shown."""
+
+_FIRST = ("data", "resolution", "train_steps", "finetune_steps")
+_TOPICS = (ESSENTIALS, "Search", "Compare", "Data", "Train", "Augment", "Evaluate", "Register", "Runs", "Advanced")
 
 
-def command(point: EntryPoint, run: Callable[[Configs], None]) -> click.Command:
+def command(point: EntryPoint, run: Callable[[Configs], None]) -> cloup.Command:
     """Returns the command of an entry point.
 
     Every parameter is text until the configurations check all of them together. Those that the entry point does not
     know are checked with the rest, since MLflow passes on whatever `-P` is given.
+
+    `--help` shows the parameters that people set most, with the first clause of what they do, and `--help-all` shows
+    all of them with the whole text.
 
     Args:
         point: The entry point.
@@ -36,9 +50,45 @@ def command(point: EntryPoint, run: Callable[[Configs], None]) -> click.Command:
             click.echo("\nStopped. The run is marked KILLED. To go on, run the same command again.", err=True)
             sys.exit(128 + error.signum)
 
-    params: list[click.Parameter] = [_flag(own, field) for own, field in point.parameters.items()]
-    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
-    return click.Command(point.name, params=params, help=point.help_text, callback=callback, context_settings=settings)
+    def shown_whole(context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:
+        if is_wanted and not context.resilient_parsing:
+            click.echo(_command(point, callback, whole=True).get_help(context))
+            context.exit()
+
+    found = _command(point, callback, whole=False)
+    help_all = click.Option(
+        ["--help-all"], is_flag=True, is_eager=True, expose_value=False, callback=shown_whole, hidden=True
+    )
+    found.params.append(help_all)
+    return found
+
+
+def _place(parameter: tuple[str, FieldInfo]) -> int:
+    name, _ = parameter
+    return _FIRST.index(name) if name in _FIRST else len(_FIRST)
+
+
+def _command(point: EntryPoint, callback: Callable[..., None], *, whole: bool) -> cloup.Command:
+    groups = {topic: cloup.OptionGroup(topic) for topic in _TOPICS}
+    topics = point.topics
+    params: list[click.Parameter] = [
+        _flag(own, field, groups[topics[own]], whole=whole)
+        for topic in _TOPICS
+        for own, field in sorted(point.parameters.items(), key=_place)
+        if topics[own] == topic
+    ]
+    n_more = sum(topic != ESSENTIALS for topic in topics.values())
+    more = f"--help-all shows {n_more} more parameters." if n_more and not whole else ""
+    examples = "\n".join(f"  lds-mlflow {point.name} {example}".rstrip() for example in point.examples)
+    return cloup.Command(
+        point.name,
+        params=params,
+        help=point.help_text,
+        short_help=point.help_text,
+        epilog="\n\n".join(part for part in (more, f"\b\nExamples:\n{examples}" if examples else "") if part),
+        callback=callback,
+        context_settings={**STYLE, "ignore_unknown_options": True, "allow_extra_args": True},
+    )
 
 
 def _named(words: Sequence[str]) -> dict[str, str]:
@@ -61,18 +111,25 @@ def _named(words: Sequence[str]) -> dict[str, str]:
                 "the command line",
                 found=f"the word {word!r}, which belongs to no parameter",
                 expected="parameters as --name=value or --name value",
-                remedy="Put values with blanks in quotes. --help lists every parameter with its default.",
+                remedy="Put values with blanks in quotes. --help-all lists every parameter with its default.",
             )
     return found
 
 
-def _flag(name: str, field: FieldInfo) -> click.Option:
-    choices = choices_of(field)
-    return click.Option(
+def _flag(name: str, field: FieldInfo, group: cloup.OptionGroup, *, whole: bool) -> cloup.Option:
+    text, kind = help_of(field), kind_of(field)
+    if not whole:
+        text = f"{str(field.description).partition(';')[0].partition(': ')[0].rstrip('.')}."
+        if kind == "NAME":
+            text = f"{text} One of {', '.join(choices_of(field))}."
+    given = str(field.default).lower() if isinstance(field.default, bool) else str(field.default) or "empty"
+    notes = "; ".join(part for part in (f"default: {given}", range_of(field)) if part)
+    return cloup.Option(
         [f"--{name}"],
         type=str,
         default=str(field.default),
-        show_default=True,
-        metavar=f"[{'|'.join(choices)}]" if choices else "VALUE",
-        help=help_of(field),
+        metavar=kind,
+        help=f"{text}  [{notes}]",
+        group=group,
+        hidden=not whole and group.title != ESSENTIALS,
     )

@@ -14,8 +14,8 @@ __all__ = ["IN_A_CONTAINER", "ON_THIS_MACHINE", "Surroundings", "mlproject"]
 
 _HEAD = """\
 # Written by `python -m tuning.mlproject` from the configurations; edit those.
-# These are the parameters that people set most. -P sets any other as well: `python -m lds_mlflow ENTRY_POINT --help`
-# lists all of them, for the entry point tune `python -m tuning tune --help`.
+# These are the parameters that people set most. -P sets any other as well:
+# `python -m lds_mlflow ENTRY_POINT --help-all` lists all of them.
 """
 
 
@@ -66,7 +66,7 @@ def _entry_point(point: EntryPoint, surroundings: Surroundings) -> str:
     start = "exec " if surroundings.by_shell else ""
     # One line a parameter: people look for a name and its default, which MLflow itself doesn't show.
     lines = [f"      {name}: {_parameter(name, field, surroundings)}" for name, field in point.declared.items()]
-    command = _in_one_line(f"{start}python -m {point.package} {point.name}{flags}")
+    command = _in_one_line(f"{start}python -m lds_mlflow {point.name}{flags}")
     return "\n".join([f"  {point.name}:", "    parameters:", *lines, f"    command: {command}", ""])
 
 
@@ -76,7 +76,7 @@ def _parameter(name: str, field: FieldInfo, surroundings: Surroundings) -> str:
 
 
 def _help(field: FieldInfo) -> str:
-    # What each choice means is told by --help.
+    # What each choice means is told by --help-all.
     choices = ", ".join(choices_of(field))
     return f"{field.description} One of {choices}." if choices else str(field.description)
 

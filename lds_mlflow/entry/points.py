@@ -5,9 +5,16 @@ from dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
 from lds_mlflow.config import DeliverConfig, Options, PromoteConfig, SamplerSettings, ServeConfig, Settings, is_declared
+from lds_mlflow.entry.examples import EXAMPLES
 from lds_mlflow.entry.graph import COMPARE, REFERENCES, REGISTER, REGISTERING, STEPS, Step, steps_behind
 
-__all__ = ["DELIVER", "ENTRY_POINTS", "MAIN", "PROMOTE", "SERVE", "EntryPoint", "configs_of"]
+__all__ = ["DELIVER", "ENTRY_POINTS", "ESSENTIALS", "MAIN", "PROMOTE", "SERVE", "EntryPoint", "configs_of"]
+
+ESSENTIALS = "Essentials"
+"""The topic of the parameters that people set most."""
+
+_RUNS = "Runs"
+_ALWAYS = frozenset({"data", "resolution", "train_steps", "registered_model", "device", "work_dir"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +25,19 @@ class EntryPoint:
         name: Its name.
         help_text: What it does, in a sentence.
         configs: The configurations that its parameters fill, from what all commands share to what is most its own.
+        own: The one of them that the command is named after; None for a command that is made of several steps.
         settles: Parameters of those that it sets by itself, and does not take.
         references: The parameters that name the runs which it reads.
-        package: The package whose `python -m` runs it.
+        examples: Flags that it is often given, one set for each example of its help text.
     """
 
     name: str
     help_text: str
     configs: tuple[type[Settings], ...]
+    own: type[Settings] | None = None
     settles: frozenset[str] = frozenset()
     references: frozenset[str] = frozenset()
-    package: str = "lds_mlflow"
+    examples: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, FieldInfo]:
@@ -37,6 +46,19 @@ class EntryPoint:
         for config in reversed(self.configs):
             found |= {name: field for name, field in config.model_fields.items() if name not in found}
         return {name: field for name, field in found.items() if name not in self.settles}
+
+    @property
+    def topics(self) -> dict[str, str]:
+        """The heading in its help text under which each of its parameters stands."""
+        wanted = self.declared.keys() - {"reuse"}
+        essentials = wanted if self.own is None else wanted & _ALWAYS.union(self.own.model_fields)
+        return {
+            name: _RUNS if name in REFERENCES else ESSENTIALS if name in essentials else self._topic_of(name)
+            for name in self.parameters
+        }
+
+    def _topic_of(self, name: str) -> str:
+        return next(config.topic for config in reversed(self.configs) if name in config.model_fields)
 
     @property
     def declared(self) -> dict[str, FieldInfo]:
@@ -75,8 +97,10 @@ def _of_step(step: Step) -> EntryPoint:
         step.name,
         str(step.config.__doc__),
         (Options, *configs_of(steps_behind(step.name)), *promoting, *step.also_takes),
+        own=step.config,
         settles=step.settles | upstream,
         references=frozenset(step.references),
+        examples=EXAMPLES[step.name],
     )
 
 
@@ -87,17 +111,20 @@ ENTRY_POINTS: dict[str, EntryPoint] = {
             MAIN,
             _MAIN_HELP,
             (Options, *configs_of(steps_behind(COMPARE, REGISTER)), PromoteConfig),
-            REFERENCES | REGISTERING,
+            settles=REFERENCES | REGISTERING,
+            examples=EXAMPLES[MAIN],
         ),
         *map(_of_step, STEPS.values()),
         EntryPoint(
             PROMOTE,
             str(PromoteConfig.__doc__),
             (Options, *configs_of(("classifier", "calibrate", "evaluate")), PromoteConfig),
-            REFERENCES | _DRAWN_AS_REGISTERED,
+            own=PromoteConfig,
+            settles=REFERENCES | _DRAWN_AS_REGISTERED,
+            examples=EXAMPLES[PROMOTE],
         ),
-        EntryPoint(SERVE, str(ServeConfig.__doc__), (ServeConfig,)),
-        EntryPoint(DELIVER, str(DeliverConfig.__doc__), (DeliverConfig,)),
+        EntryPoint(SERVE, str(ServeConfig.__doc__), (ServeConfig,), examples=EXAMPLES[SERVE]),
+        EntryPoint(DELIVER, str(DeliverConfig.__doc__), (DeliverConfig,), examples=EXAMPLES[DELIVER]),
     )
 }
 """Every entry point of this package by name."""

@@ -15,7 +15,6 @@ from sqlalchemy import make_url
 from lds_mlflow.__main__ import cli
 from tests.compose import SECRETS, compose_config, composed
 from tests.places import ROOT
-from tuning.__main__ import cli as tuning_cli
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OURS = ("mlflow", "worker", "sampler")
@@ -70,14 +69,12 @@ def test_compose_names_every_secret_that_is_missing() -> None:
     assert "see containers/example.env" in compose_config().stderr
 
 
-@pytest.mark.parametrize(("service", "command"), [("mlflow", mlflow_cli), ("worker", tuning_cli), ("sampler", cli)])
+@pytest.mark.parametrize(("service", "command"), [("mlflow", mlflow_cli), ("worker", cli), ("sampler", cli)])
 def test_the_commands_in_compose_have_the_options_that_they_are_given(
     services: dict[str, Any], service: str, command: Any
 ) -> None:
-    words = [
-        word for word in services[service]["command"] if word not in {"python", "-m", "tuning", "lds_mlflow", "mlflow"}
-    ]
-    shown = CliRunner().invoke(command, [words[0], "--help"])
+    words = [word for word in services[service]["command"] if word not in {"python", "-m", "lds_mlflow", "mlflow"}]
+    shown = CliRunner().invoke(command, [words[0], "--help-all" if command is cli else "--help"])
     assert shown.exit_code == 0
     for word in words[1:]:
         assert f"{word.split('=')[0]} " in shown.output

@@ -8,13 +8,13 @@ from typing import Any
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
 from mlflow.projects._project_spec import EntryPoint as MlflowEntryPoint
 
 from lds_mlflow.__main__ import cli
 from lds_mlflow.config import choices_of, help_of, parse_all
 from lds_mlflow.entry.points import ENTRY_POINTS
 from tests.places import ROOT
-from tuning.__main__ import cli as tuning_cli
 from tuning.entry import TUNE
 from tuning.mlproject import mlprojects
 
@@ -22,14 +22,14 @@ PATHS = ("MLproject", "containers/MLproject")
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text())
 POINTS: dict[str, Any] = PROJECT["entry_points"]
 OURS = {**ENTRY_POINTS, TUNE.name: TUNE}
-COMMANDS = {**cli.commands, **tuning_cli.commands}
+COMMANDS = cli.commands
 AWKWARD = ("a b", "it's", 'a "b"', "a; echo b", "$HOME", "`id`", "a|b", "a&b", "*", "ü", "-1", "")
 
 ALL_POINTS = pytest.mark.parametrize("name", OURS)
 
 
 def _flags(name: str) -> dict[str, click.Option]:
-    options = (option for option in COMMANDS[name].params if isinstance(option, click.Option))
+    options = (option for option in COMMANDS[name].params if isinstance(option, click.Option) and option.expose_value)
     return {option.opts[0].removeprefix("--"): option for option in options}
 
 
@@ -76,7 +76,7 @@ def test_every_declared_parameter_has_a_type_a_default_and_a_help_text(name: str
 @ALL_POINTS
 def test_mlproject_declares_some_of_the_parameters_and_the_flags_are_all_of_them(name: str) -> None:
     assert list(POINTS[name]["parameters"]) == list(OURS[name].declared)
-    assert list(_flags(name)) == list(OURS[name].parameters)
+    assert sorted(_flags(name)) == sorted(OURS[name].parameters)
 
 
 def test_no_two_entry_points_declare_another_default_for_one_parameter() -> None:
@@ -90,7 +90,7 @@ def test_no_two_entry_points_declare_another_default_for_one_parameter() -> None
 @ALL_POINTS
 def test_the_command_passes_every_declared_parameter_on(name: str) -> None:
     # MLflow drops a declared parameter that the command doesn't name, without a word.
-    start = ["exec", "python", "-m", OURS[name].package, name]
+    start = ["exec", "python", "-m", "lds_mlflow", name]
     assert shlex.split(POINTS[name]["command"]) == [*start, *(f"--{own}={{{own}}}" for own in OURS[name].declared)]
 
 
@@ -125,11 +125,33 @@ def test_the_defaults_are_equal_everywhere(name: str) -> None:
 
 
 @ALL_POINTS
+def test_the_short_help_text_is_a_screen_of_what_people_set_most(name: str) -> None:
+    done = CliRunner().invoke(cli, [name, "--help"], terminal_width=80)
+    lines = done.output.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+    assert all(f"--{own} " in done.output for own in ("data", "device") if own in OURS[name].parameters)
+    whole = CliRunner().invoke(cli, [name, "--help-all"]).output
+    assert all(f"--{own} " in whole for own in OURS[name].parameters)
+
+
+@ALL_POINTS
+def test_the_examples_of_a_help_text_are_commands(name: str) -> None:
+    point = OURS[name]
+    assert len(point.examples) == 2
+    for example in point.examples:
+        given = dict(word.removeprefix("--").split("=", 1) for word in shlex.split(example))
+        # The files of the examples aren't there.
+        parse_all(point.configs, {own: value for own, value in given.items() if own != "attributes"}, point.parameters)
+        assert f"lds-mlflow {name} {example}".rstrip() in CliRunner().invoke(cli, [name, "--help"]).output
+
+
+@ALL_POINTS
 def test_the_help_texts_are_equal_everywhere(name: str) -> None:
     fields = OURS[name].parameters
-    assert {own: option.help for own, option in _flags(name).items()} == {
-        own: help_of(field) for own, field in fields.items()
-    }
+    shown = " ".join(CliRunner().invoke(cli, [name, "--help-all"], terminal_width=10_000).output.split())
+    for field in fields.values():
+        assert " ".join(help_of(field).split()) in shown
     for own, item in POINTS[name]["parameters"].items():
         assert item["help"].startswith(str(fields[own].description))
         assert all(choice in item["help"] for choice in choices_of(fields[own]))

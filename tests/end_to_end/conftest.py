@@ -155,9 +155,8 @@ def start_from_nothing(tracking_uri: str, tmp_path: Path, started: Started) -> S
 
 
 def _command(entry_point: str, work_dir: Path, values: dict[str, Any]) -> list[str]:
-    package = "lds_mlflow" if entry_point in ENTRY_POINTS else "tuning"
     flags = [f"--{name}={value}" for name, value in assignments(entry_point, work_dir, values).items()]
-    return [package, entry_point, *flags]
+    return ["lds_mlflow", entry_point, *flags]
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """Commands as a person types them, or as MLflow's launcher writes them."""
 
+from typing import ClassVar, Literal
+
 import pytest
 from click.testing import CliRunner, Result
 
-from lds_mlflow.config import Configs, DeliverConfig, ServeConfig
+from lds_mlflow.config import Configs, DeliverConfig, ServeConfig, Settings
+from lds_mlflow.config.base import Declared
 from lds_mlflow.entry.flags import command
 from lds_mlflow.entry.points import EntryPoint
 from lds_mlflow.errors import DataError, Interrupted
@@ -53,7 +56,7 @@ def test_a_misspelt_parameter_is_refused_with_the_nearest_that_there_is(words: t
     assert (done.exit_code, calls.configs) == (1, [])
     assert "ConfigError: 1 wrong parameter: found" in done.stderr
     assert "there is no parameter prot; the nearest is port" in done.stderr
-    assert "--help lists every parameter" in done.stderr
+    assert "--help-all lists every parameter" in done.stderr
 
 
 def test_a_parameter_that_is_like_no_other_is_refused_too() -> None:
@@ -96,7 +99,29 @@ def test_an_interruption_ends_with_the_exit_status_of_its_signal() -> None:
 
 
 def test_the_help_text_has_every_parameter_with_its_default() -> None:
-    done, calls = _invoke("--help")
-    assert (done.exit_code, calls.configs) == (0, [])
-    assert all(text in done.output for text in ("Serve.", "--model", "--port", "default: 5001"))
-    assert "--host" not in done.output
+    for flag in ("--help", "--help-all"):
+        done, calls = _invoke(flag)
+        assert (done.exit_code, calls.configs) == (0, [])
+        assert all(text in done.output for text in ("Serve.", "--model", "--port INTEGER", "default: 5001; from 1"))
+        assert "--host" not in done.output
+
+
+class _Settings(Settings):
+    topic: ClassVar[str] = "Train"
+
+    often: Declared[bool] = False
+    """Whether it is often set; otherwise this clause would be missing."""
+
+    seldom: Literal["yes", "no"] = "no"
+    """Whether it is seldom set."""
+
+
+def test_the_short_help_text_has_what_people_set_most_and_says_how_much_more_there_is() -> None:
+    shown = command(EntryPoint("do", "Do it.", (_Settings,), examples=("--often=true",)), _Calls())
+    short, whole = (CliRunner().invoke(shown, [flag]).output for flag in ("--help", "--help-all"))
+    assert "--help-all shows 1 more parameters." in short
+    assert "lds-mlflow do --often=true" in short
+    assert ("--seldom" in short, "Train:" in short, "otherwise" in short) == (False, False, False)
+    assert ("--seldom yes|no" in whole, "Train:" in whole, "otherwise" in whole) == (True, True, True)
+    assert "--often true|false" in short
+    assert "[default: false]" in short

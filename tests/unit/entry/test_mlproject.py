@@ -34,7 +34,7 @@ class _Config(Settings):
     """The run that it reads."""
 
 
-POINT = EntryPoint("do", "Does it.", (_Config,), references=frozenset({"run"}), package="some_package")
+POINT = EntryPoint("do", "Does it.", (_Config,), references=frozenset({"run"}))
 
 
 @pytest.fixture
@@ -67,12 +67,12 @@ def test_a_parameter_that_is_declared_has_its_type_default_and_help_on_one_line(
 def test_the_command_names_what_is_declared(text: str) -> None:
     command = yaml.safe_load(text)["entry_points"]["do"]["command"]
     flags = [f"--{name}={{{name}}}" for name in ("number", "flag", "folder", "empty", "run")]
-    assert shlex.split(command) == ["exec", "python", "-m", "some_package", "do", *flags]
+    assert shlex.split(command) == ["exec", "python", "-m", "lds_mlflow", "do", *flags]
 
 
 def test_without_a_shell_there_is_no_exec() -> None:
     found = yaml.safe_load(mlproject((POINT,), Surroundings("p", {}, by_shell=False)))
-    assert found["entry_points"]["do"]["command"].startswith("python -m some_package do ")
+    assert found["entry_points"]["do"]["command"].startswith("python -m lds_mlflow do ")
 
 
 def test_an_entry_point_without_parameters_has_none(text: str) -> None:

@@ -8,12 +8,7 @@ from lds_mlflow.config import Configs, Options
 from lds_mlflow.entry.flags import command
 from tuning.entry import TUNE
 
-__all__ = ["cli"]
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-def cli() -> None:
-    """Optuna studies of density-based latent augmentation, as tracked runs."""
+__all__ = ["tune"]
 
 
 def _run(configs: Configs) -> None:
@@ -31,7 +26,5 @@ def _run(configs: Configs) -> None:
         click.echo(line)
 
 
-cli.add_command(command(TUNE, _run))
-
-if __name__ == "__main__":
-    cli(prog_name="python -m tuning")
+tune = command(TUNE, _run)
+"""The command that searches."""
