@@ -47,7 +47,7 @@ def _run(entry_point: str, configs: Configs) -> None:
         follow(ranks)
         # Threads of the processes' group, which compiled programs keep, may abort a Python that ends the usual way.
         os._exit(0)
-    with Interruption() as interruption, Tracker.connect(options, click.echo) as tracker:
+    with Interruption() as interruption, Tracker.connect(options, click.echo, configs.origins) as tracker:
         pipeline = Pipeline(configs, tracker, interruption, click.echo, ranks=ranks)
         whole = {MAIN: pipeline.main, PROMOTE: pipeline.promote}
         planned = configs.get(DryRunConfig)

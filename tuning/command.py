@@ -19,7 +19,8 @@ def _run(configs: Configs) -> None:
     from lds_mlflow.tracking import Tracker
     from tuning.search import Search
 
-    with Interruption() as interruption, Tracker.connect(configs[Options], click.echo) as tracker:
+    tracker = Tracker.connect(configs[Options], click.echo, configs.origins)
+    with Interruption() as interruption, tracker:
         run_id = Search(Pipeline(configs, tracker, interruption, click.echo).runner).run()
     click.echo(f"\n{TUNE.name} finished in {monotonic() - started:.0f} s.")
     for line in tracker.next_steps(run_id, model=None):

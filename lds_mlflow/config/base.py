@@ -27,6 +27,7 @@ __all__ = [
     "Declared",
     "FileOrEmpty",
     "Fraction",
+    "FromFile",
     "NotNegative",
     "OptionalRunReference",
     "Options",
@@ -117,7 +118,14 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
 
 
-class Options(Settings):
+class FromFile(Settings):
+    """That parameters may stand in a file."""
+
+    config: FileOrEmpty = ""
+    """YAML file of parameters, which count where no flag is given; --print-config writes one."""
+
+
+class Options(FromFile):
     """Options of every command; none of them changes a result."""
 
     reuse: Declared[bool] = True

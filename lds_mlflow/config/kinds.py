@@ -37,7 +37,8 @@ def kind_of(field: FieldInfo) -> str:
     choices = "|".join(choices_of(field))
     if choices:
         return choices if len(choices) <= _LONGEST else "NAME"
-    return _NAMES.get(field.annotation, "TEXT")
+    name = _NAMES.get(field.annotation, "TEXT")
+    return f"auto|{name}" if name != "TEXT" and field.default == "auto" else name
 
 
 def range_of(field: FieldInfo) -> str:

@@ -1,7 +1,7 @@
 """Values that may be text -> configurations, with all that is wrong reported together."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -21,9 +21,11 @@ class Configs:
 
     Attributes:
         all: The configurations.
+        origins: Where values come from that aren't defaults, by the names of the parameters: "flag", or a file.
     """
 
     all: tuple[Settings, ...]
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __getitem__(self, kind: type[C]) -> C:
         """Returns the configuration of a kind; raises KeyError where there is none."""

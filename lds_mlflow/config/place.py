@@ -12,12 +12,17 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_state_path
 
-__all__ = ["kept", "lasting_place"]
+__all__ = ["is_launched", "kept", "lasting_place"]
 
 _TEMPORARY_NAME = re.compile(r"tmp[a-z0-9_]{8}")
 """How Python's tempfile.mkdtemp names folders."""
 
 _SQLITE = "sqlite"
+
+
+def is_launched() -> bool:
+    """Says whether MLflow's launcher has started this command."""
+    return bool(os.environ.get("MLFLOW_RUN_ID"))
 
 
 def kept(path: Path) -> Path:
@@ -31,7 +36,7 @@ def lasting_place() -> Path | None:
 
     It is the folder of the tracking store's SQLite file, or else the user's folder for the state of programs.
     """
-    if not os.environ.get("MLFLOW_RUN_ID") or not _is_temporary_copy(Path.cwd()):
+    if not is_launched() or not _is_temporary_copy(Path.cwd()):
         return None
     address = urlsplit(os.environ.get("MLFLOW_TRACKING_URI", ""))
     # In sqlite:////folder/file, the first slash belongs to the address.

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lds_mlflow.config.base import Declared, Settings, WorkFolder
+from lds_mlflow.config.base import Declared, FromFile, WorkFolder
 
 __all__ = ["DeliverConfig", "ServeConfig"]
 
 
-class ServeConfig(Settings):
+class ServeConfig(FromFile):
     """Serve a registered model over HTTP: images by seed, and a gallery page to look at them."""
 
     model: Declared[Annotated[str, Field(pattern=r"^(models|runs):/.+")]] = "models:/lds-vae@champion"
@@ -26,7 +26,7 @@ class ServeConfig(Settings):
     """Bodies of requests: json, or any (CSV and Parquet too, of which a small one may unpack to gigabytes)."""
 
 
-class DeliverConfig(Settings):
+class DeliverConfig(FromFile):
     """Deliver what an unreachable tracking server hasn't received; every other command also does so when it begins."""
 
     work_dir: Declared[WorkFolder] = Path(".lds")

@@ -1,15 +1,19 @@
 """A command from an entry point: one flag for each parameter, help texts by topic, and errors as sentences."""
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import click
 import cloup
+from click.core import ParameterSource
 from cloup import HelpFormatter
 from pydantic.fields import FieldInfo
 
 from lds_mlflow.config import Configs, choices_of, help_of, kind_of, parse_all, range_of
+from lds_mlflow.config.place import is_launched
+from lds_mlflow.entry.parameter_files import read_parameters, written_parameters
 from lds_mlflow.entry.points import ESSENTIALS, EntryPoint
 from lds_mlflow.errors import ConfigError, Interrupted, LdsError
 
@@ -39,10 +43,13 @@ def command(point: EntryPoint, run: Callable[[Configs], None]) -> cloup.Command:
         run: Does what it is for, with its configurations.
     """
 
-    def callback(**values: Any) -> None:
+    def callback(*, print_config: bool, **values: str) -> None:
         try:
-            unknown = _named(click.get_current_context().args)
-            run(parse_all(point.configs, values | unknown, known=point.parameters))
+            configs, given = _configs(point, values, click.get_current_context())
+            if print_config:
+                click.echo(written_parameters(_by_topic(point), given, point.name))
+            else:
+                run(configs)
         except LdsError as error:
             click.secho(f"\n{type(error).__name__}: {error}", err=True, fg="red")
             sys.exit(1)
@@ -56,11 +63,38 @@ def command(point: EntryPoint, run: Callable[[Configs], None]) -> cloup.Command:
             context.exit()
 
     found = _command(point, callback, whole=False)
+    print_config = click.Option(["--print-config"], is_flag=True, help="Write a file of parameters for config.")
     help_all = click.Option(
-        ["--help-all"], is_flag=True, is_eager=True, expose_value=False, callback=shown_whole, hidden=True
+        ["--help-all"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=shown_whole,
+        help="Show every parameter, with its meaning.",
     )
-    found.params.append(help_all)
+    found.params += [print_config, help_all]
     return found
+
+
+def _configs(point: EntryPoint, values: Mapping[str, str], context: click.Context) -> tuple[Configs, dict[str, str]]:
+    """Returns the configurations of a command, and the values that were given by flags or in a file."""
+    flags = {name: value for name, value in values.items() if _is_given(name, value, context)}
+    flags |= _named(context.args)
+    file, siblings = flags.get("config", ""), context.parent and context.parent.command
+    others = siblings.commands.values() if isinstance(siblings, click.Group) else ()
+    of_others = {str(param.name) for other in others for param in other.params}
+    in_file = read_parameters(Path(file), point.parameters, of_others) if file else {}
+    given = in_file | flags
+    origins = {name: "flag" if name in flags else file for name in given}
+    return replace(parse_all(point.configs, given, known=point.parameters), origins=origins), given
+
+
+def _is_given(name: str, value: str, context: click.Context) -> bool:
+    if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        return False
+    # MLflow's launcher passes on the default of each parameter that MLproject declares.
+    default = next(param.default for param in context.command.params if param.name == name)
+    return not is_launched() or value != default
 
 
 def _place(parameter: tuple[str, FieldInfo]) -> int:
@@ -68,16 +102,19 @@ def _place(parameter: tuple[str, FieldInfo]) -> int:
     return _FIRST.index(name) if name in _FIRST else len(_FIRST)
 
 
+def _by_topic(point: EntryPoint) -> dict[str, dict[str, FieldInfo]]:
+    ordered = sorted(point.parameters.items(), key=_place)
+    found = {topic: {own: field for own, field in ordered if point.topics[own] == topic} for topic in _TOPICS}
+    return {topic: parameters for topic, parameters in found.items() if parameters}
+
+
 def _command(point: EntryPoint, callback: Callable[..., None], *, whole: bool) -> cloup.Command:
-    groups = {topic: cloup.OptionGroup(topic) for topic in _TOPICS}
-    topics = point.topics
-    params: list[click.Parameter] = [
-        _flag(own, field, groups[topics[own]], whole=whole)
-        for topic in _TOPICS
-        for own, field in sorted(point.parameters.items(), key=_place)
-        if topics[own] == topic
-    ]
-    n_more = sum(topic != ESSENTIALS for topic in topics.values())
+    by_topic = _by_topic(point)
+    params: list[click.Parameter] = []
+    for topic, parameters in by_topic.items():
+        group = cloup.OptionGroup(topic)
+        params += [_flag(own, field, group, whole=whole) for own, field in parameters.items()]
+    n_more = sum(len(parameters) for topic, parameters in by_topic.items() if topic != ESSENTIALS)
     more = f"--help-all shows {n_more} more parameters." if n_more and not whole else ""
     examples = "\n".join(f"  lds-mlflow {point.name} {example}".rstrip() for example in point.examples)
     return cloup.Command(

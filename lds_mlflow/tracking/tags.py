@@ -12,6 +12,7 @@ __all__ = [
     "INPUT_DIGEST",
     "JUDGED_AGAINST",
     "OUTPUT",
+    "PARAMETERS",
     "PENDING",
     "PROCESS",
     "PROMOTE_RUN",
@@ -52,6 +53,9 @@ GONE = "lds.gone"
 
 PROCESS = "lds.process"
 """Host, number and start of the process that writes the run."""
+
+PARAMETERS = "lds.parameters"
+"""On the run of a command: where each parameter comes from that was given, as JSON: "flag", or the path of a file."""
 
 RESUMED = "lds.resumed"
 """On a run that went on from a checkpoint: the run that wrote it."""

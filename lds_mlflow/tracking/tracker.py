@@ -1,5 +1,6 @@
 """The tracking store: begins runs, and finds finished ones."""
 
+import json
 import logging
 import re
 import sys
@@ -67,6 +68,7 @@ class Tracker:
     def __init__(self, tracking_uri: str, experiment_id: str, options: Options, say: Callable[[str], None]) -> None:
         self.tracking_uri, self.experiment_id = tracking_uri, experiment_id
         self.work_dir, self.say = options.work_dir.absolute(), say
+        self.origins: dict[str, str] = {}
         self.outboxes = self.work_dir / _OUTBOX
         self.client = MlflowClient(tracking_uri)
         if not _is_local(tracking_uri):
@@ -76,11 +78,21 @@ class Tracker:
         self.results = Results(self.client, tracking_uri, experiment_id, self.registry)
 
     @classmethod
-    def connect(cls, options: Options | None = None, say: Callable[[str], None] = _log.warning) -> "Tracker":
+    def connect(
+        cls,
+        options: Options | None = None,
+        say: Callable[[str], None] = _log.warning,
+        origins: Mapping[str, str] | None = None,
+    ) -> "Tracker":
         """Opens the store and experiment that MLflow's environment variables name.
 
         Without these variables it opens a SQLite file in the current folder and MLflow's default experiment. Tracking
         data that earlier commands could not deliver to the store is delivered now.
+
+        Args:
+            options: Where to keep undelivered tracking data, and how long to wait for an unreachable server.
+            say: Prints a line.
+            origins: Where the command's parameters come from that have no default values; its run says so.
 
         Raises:
             TrackingError: The store can't be reached or used, or has no such experiment.
@@ -100,6 +112,7 @@ class Tracker:
                 experiment = experiment_of(client)
                 require_in_place(client, uri, experiment)
                 tracker = cls(uri, str(experiment.experiment_id), options or Options(), say)
+                tracker.origins = dict(origins or {})
                 tracker.client.set_experiment_tag(tracker.experiment_id, *_KIND)
         except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:
             raise _away(uri, error, _remedy(uri, error)) from error
@@ -162,6 +175,8 @@ class Tracker:
             TrackingError: MLFLOW_RUN_ID names a run that isn't there.
         """
         known = {tags.PROCESS: this_process(), **values}
+        if parent is None and self.origins:
+            known[tags.PARAMETERS] = json.dumps(self.origins)
         handed = handed_over() if parent is None else ""
         if handed and take_over(self.client, handed, name, known, self.work_dir / "locks"):
             return Run(self.client, self.tracking_uri, handed, self.experiment_id, launched=True)

@@ -29,7 +29,7 @@ ALL_POINTS = pytest.mark.parametrize("name", OURS)
 
 
 def _flags(name: str) -> dict[str, click.Option]:
-    options = (option for option in COMMANDS[name].params if isinstance(option, click.Option) and option.expose_value)
+    options = (option for option in COMMANDS[name].params if isinstance(option, click.Option) and not option.is_flag)
     return {option.opts[0].removeprefix("--"): option for option in options}
 
 

@@ -1,7 +1,9 @@
 """Commands as a person types them, or as MLflow's launcher writes them."""
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -125,3 +127,53 @@ def test_the_short_help_text_has_what_people_set_most_and_says_how_much_more_the
     assert ("--seldom yes|no" in whole, "Train:" in whole, "otherwise" in whole) == (True, True, True)
     assert "--often true|false" in short
     assert "[default: false]" in short
+
+
+def _file(tmp_path: Path, text: str) -> str:
+    (tmp_path / "a.yaml").write_text(text)
+    return f"--config={tmp_path / 'a.yaml'}"
+
+
+def test_a_flag_counts_before_a_file_and_a_file_before_a_default(tmp_path: Path) -> None:
+    file = _file(tmp_path, "port: 5003\naccept: any\n")
+    _, calls = _invoke(file, "--port=5001")
+    (configs,) = calls.configs
+    assert (configs[ServeConfig].port, configs[ServeConfig].accept) == (5001, "any")
+    assert configs.origins == {"accept": file.removeprefix("--config="), "port": "flag", "config": "flag"}
+
+
+def test_a_default_that_the_launcher_passes_on_does_not_count_before_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", "1" * 32)
+    _, calls = _invoke(
+        "--port=5001", "--model=models:/a/1", "--config", str(tmp_path / "a.yaml"), _file(tmp_path, "port: 5003")
+    )
+    (configs,) = calls.configs
+    assert (configs[ServeConfig].port, configs[ServeConfig].model) == (5003, "models:/a/1")
+
+
+def test_an_unknown_name_in_a_file_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    done, calls = _invoke(_file(tmp_path, "prot: 5003\nport: none\n"))
+    assert (done.exit_code, calls.configs) == (1, [])
+    assert "there is no parameter prot; the nearest is port" in done.stderr
+    assert "port=none" in done.stderr
+
+
+def test_a_name_that_another_command_takes_is_left_out(tmp_path: Path) -> None:
+    calls = _Calls()
+    both = click.Group(
+        "both", {"serve": command(POINT, calls), "do": command(EntryPoint("do", "", (_Settings,)), calls)}
+    )
+    done = CliRunner().invoke(both, ["serve", _file(tmp_path, "often: true\nport: 5003\n")])
+    assert done.exit_code == 0, done.stderr
+    assert calls.configs[0][ServeConfig].port == 5003
+
+
+def test_the_written_file_of_parameters_gives_the_same_command(tmp_path: Path) -> None:
+    done, calls = _invoke("--port=5003", "--work_dir", str(tmp_path / "a b"), "--print-config")
+    assert (done.exit_code, calls.configs) == (0, [])
+    _, again = _invoke(_file(tmp_path, done.output))
+    _, given = _invoke("--port=5003", "--work_dir", str(tmp_path / "a b"))
+    assert again.configs[0][DeliverConfig].work_dir == given.configs[0][DeliverConfig].work_dir
+    assert again.configs[0][ServeConfig].port == 5003

@@ -1,3 +1,4 @@
+import json
 import sys
 import time
 from pathlib import Path
@@ -137,3 +138,12 @@ def test_what_a_server_denies_is_told_from_what_is_away(tracker: Tracker) -> Non
     tracker.tracking_uri = "http://host"
     with pytest.raises(TrackingError, match=r"not yours.*Ask whoever runs the server for the right"), tracker:
         raise MlflowException("not yours", error_code=PERMISSION_DENIED)
+
+
+def test_the_run_of_a_command_says_where_its_parameters_come_from_and_its_children_do_not(tracker: Tracker) -> None:
+    tracker.origins = {"data": "faces.yaml", "resolution": "flag"}
+    parent = tracker.begin("main", parent=None, values={})
+    child = tracker.begin("data", parent=parent.id, values={})
+    of_parent, of_child = (tracker.client.get_run(run.id).data.tags for run in (parent, child))
+    assert json.loads(of_parent[tags.PARAMETERS]) == {"data": "faces.yaml", "resolution": "flag"}
+    assert tags.PARAMETERS not in of_child

@@ -1,0 +1,79 @@
+"""Files of parameters: YAML, with a value for each name."""
+
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import yaml
+from pydantic.fields import FieldInfo
+
+from lds_mlflow.config import kind_of, range_of
+from lds_mlflow.errors import ConfigError
+
+__all__ = ["read_parameters", "written_parameters"]
+
+_SHOWN = 300
+
+
+def read_parameters(path: Path, taken: Collection[str], of_others: Collection[str]) -> dict[str, str]:
+    """Returns the values of a file by their names, as text. One file may serve several commands.
+
+    Args:
+        path: The file.
+        taken: The parameters that the command takes.
+        of_others: The parameters that other commands take; those in the file are left out.
+
+    Raises:
+        ConfigError: The file can't be read, or is no mapping of names to single values.
+    """
+    try:
+        # Each value stays the text that it is in the file; the configurations know what it should be.
+        found = yaml.BaseLoader(path.read_text(encoding="utf-8")).get_single_data()
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise _refused(path, " ".join(str(error).split())[:_SHOWN]) from error
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise _refused(path, f"a {type(found).__name__}")
+    nested = [name for name, value in found.items() if isinstance(value, dict | list)]
+    if nested:
+        raise _refused(path, f"{nested[0]} with several values")
+    if "config" in found:
+        raise _refused(path, "config, which would name another file")
+    return {name: value for name, value in found.items() if name in taken or name not in of_others}
+
+
+def _refused(path: Path, found: str) -> ConfigError:
+    return ConfigError(
+        f"the file of parameters {path}",
+        found=found,
+        expected="YAML with one value for each name, such as resolution: 64",
+        remedy="--print-config writes such a file.",
+    )
+
+
+def written_parameters(headings: Mapping[str, Mapping[str, FieldInfo]], given: Mapping[str, str], command: str) -> str:
+    """Returns a file of all parameters of a command: those that were given, and as comments the others' defaults.
+
+    Args:
+        headings: Topics, each with its parameters by name.
+        given: The values that were given.
+        command: The name of the command.
+    """
+    lines = [f"# Parameters of {command}. A flag on the command line counts before a value in this file."]
+    for heading, parameters in headings.items():
+        lines += ["", f"# {heading}"]
+        for name, field in parameters.items():
+            if name == "config":
+                continue
+            value = given.get(name, str(field.default).lower() if isinstance(field.default, bool) else field.default)
+            note = "; ".join(part for part in (kind_of(field), range_of(field)) if part)
+            lines.append(f"{'' if name in given else '# '}{name}: {_scalar(str(value))}  # {note}")
+    return "\n".join(lines)
+
+
+def _scalar(text: str) -> str:
+    plain = yaml.safe_dump(text, width=float("inf")).strip().removesuffix("\n...").strip()
+    # What quotes are only for, a type, is not told from the file.
+    bare = plain[1:-1] if plain[:1] == plain[-1:] == "'" else plain
+    return bare if re.fullmatch(r"[\w./:@+-]*\w", bare) else plain
