@@ -286,7 +286,8 @@ class Runner:
         run.log_note(f"**{step.name}**: {in_lines(sentence)}.\n\n{context.lineage}")
         run.end("FINISHED")
         remove(checkpoint_path)
-        self._say(step.name, f"done in {monotonic() - started:.1f} s: {sentence}")
+        # What more there is to say is in the run's description.
+        self._say(step.name, f"done in {monotonic() - started:.1f} s: {sentence.splitlines()[0]}")
         return self.tracker.open(run.id)
 
     @contextmanager

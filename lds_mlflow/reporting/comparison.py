@@ -6,14 +6,23 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lds_mlflow.choices.figures import FIGURES, HEADLINES, LEVEL
-from lds_mlflow.metrics import NO_DIFFERENCE, TOO_FEW, Comparison
+from lds_mlflow.metrics import BETTER, NO_DIFFERENCE, TOO_FEW, Comparison
 from lds_mlflow.pictures import REAL_EXAMPLES, Interval, comparison_chart, difference_chart, tradeoff_chart
 from lds_mlflow.pictures.report import BoldText, Report
 from lds_mlflow.reporting.evaluation import DENSITY_CAVEAT, figures_table
 from lds_mlflow.values import Evaluation
 
-__all__ = ["comparison_note", "comparison_report", "comparison_table", "models_chart", "verdicts_in_words"]
+__all__ = [
+    "comparison_note",
+    "comparison_report",
+    "comparison_table",
+    "models_chart",
+    "summary_for_console",
+    "verdicts_in_words",
+    "winner_in_words",
+]
 
+_LABEL, _VERDICT = 32, 30
 _ONE_SEED = (
     "Each model is one training run, so a verdict speaks of these models and not of the ways in which they were "
     "trained. To compare ways of training, train each of them with several seeds."
@@ -32,6 +41,43 @@ def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
 def verdicts_in_words(evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison]) -> str:
     """Returns a line for each pair of models: what is better, what is worse, and what can't be told."""
     return "\n".join(_of_pair(pair, rows, evaluations[pair[0]]) for pair, rows in _by_pair(comparisons).items())
+
+
+def winner_in_words(evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison]) -> str:
+    """Returns a sentence on the model with the lowest FID, beside the first model."""
+    first = next(iter(evaluations))
+    best = min(evaluations, key=lambda label: evaluations[label].metrics["fid"])
+    value, reference = (f"{evaluations[label].metrics['fid']:.3g}" for label in (best, first))
+    row = _judged_by_fid(comparisons, best, first)
+    if row is None:
+        return f"No model has a lower FID than {first}, {reference}"
+    by = f"by {row.difference:+.3g} ({row.low:+.3g} to {row.high:+.3g})"
+    if row.verdict == BETTER:
+        return f"{best} has the lowest FID, {value}, and is better than {first}, {reference}, {by}"
+    return f"{best} has the lowest FID, {value}, but against {first}, {reference}: {row.verdict} ({by})"
+
+
+def summary_for_console(evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison]) -> str:
+    """Returns the models as a table of at most 80 columns: FID, Coverage, and the verdict against the first model."""
+    first, real = next(iter(evaluations)), _side_by_side(evaluations)[REAL_EXAMPLES]
+    best = min(evaluations, key=lambda label: evaluations[label].metrics["fid"])
+    lines = [_line("", "FID", "Coverage", f"FID against {first}")]
+    for label, found in evaluations.items():
+        row = _judged_by_fid(comparisons, label, first)
+        figures = (f"{found.metrics[name]:.3g}" for name in ("fid", "coverage"))
+        lines.append(_line(f"{'*' if label == best else ' '} {label}", *figures, row.verdict if row else ""))
+    lines.append(_line(f"  {REAL_EXAMPLES}", f"{real['fid']:.3g}", f"{real['coverage']:.3g}", "the floor"))
+    return "\n".join(lines)
+
+
+def _line(label: str, fid: str, coverage: str, verdict: str) -> str:
+    shown = label if len(label) <= _LABEL else f"{label[: _LABEL - 1]}…"
+    return f"{shown:<{_LABEL}} {fid:>7} {coverage:>9}  {verdict[:_VERDICT]}".rstrip()
+
+
+def _judged_by_fid(comparisons: Sequence[Comparison], model: str, reference: str) -> Comparison | None:
+    wanted = ("fid", model, reference)
+    return next((row for row in comparisons if (row.name, row.model, row.reference) == wanted), None)
 
 
 def comparison_report(

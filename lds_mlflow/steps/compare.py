@@ -3,24 +3,17 @@
 from lds_mlflow.config import CompareConfig
 from lds_mlflow.metrics import compare_evaluations
 from lds_mlflow.recipes.convergence import convergence_in_words
-from lds_mlflow.reporting.comparison import comparison_report, comparison_table, verdicts_in_words
+from lds_mlflow.reporting.comparison import (
+    comparison_report,
+    comparison_table,
+    summary_for_console,
+    verdicts_in_words,
+    winner_in_words,
+)
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation
 
 __all__ = ["run"]
-
-_SHOWN = [
-    "model",
-    "reference",
-    "name",
-    "value",
-    "reference_value",
-    "difference",
-    "low",
-    "high",
-    "p_corrected",
-    "verdict",
-]
 
 
 def run(config: CompareConfig, context: Context) -> str:
@@ -30,7 +23,8 @@ def run(config: CompareConfig, context: Context) -> str:
     }
     comparisons = compare_evaluations(evaluations, margin=config.margin, replicates=config.bootstrap_replicates)
     table = comparison_table(comparisons)
-    context.say(f"\n{table[_SHOWN].to_string(index=False, float_format='{:.3g}'.format)}\n")
+    convergence = convergence_in_words(context.inputs)
+    context.say("\n".join(filter(None, ("", summary_for_console(evaluations, comparisons), convergence, ""))) + "\n")
     context.run.log_table(table, "comparison.csv")
     for label, evaluation in evaluations.items():
         context.run.log_metrics(evaluation.named(label))
@@ -38,6 +32,6 @@ def run(config: CompareConfig, context: Context) -> str:
         figures = {"difference": row.difference, "low": row.low, "high": row.high, "p": row.p_corrected}
         named = {f"{row.name}_{end}": value for end, value in figures.items()}
         context.run.log_metrics(evaluations[row.model].placed(named, f"{row.model} against {row.reference}"))
-    convergence = convergence_in_words(context.inputs)
     context.run.log_report(comparison_report(evaluations, comparisons, config.margin, convergence))
-    return "\n".join(filter(None, (convergence, verdicts_in_words(evaluations, comparisons))))
+    winner = winner_in_words(evaluations, comparisons)
+    return "\n".join(filter(None, (winner, convergence, verdicts_in_words(evaluations, comparisons))))

@@ -1,5 +1,12 @@
 from lds_mlflow.metrics import Comparison
-from lds_mlflow.reporting.comparison import comparison_note, comparison_report, comparison_table, verdicts_in_words
+from lds_mlflow.reporting.comparison import (
+    comparison_note,
+    comparison_report,
+    comparison_table,
+    summary_for_console,
+    verdicts_in_words,
+    winner_in_words,
+)
 from lds_mlflow.values import Evaluation
 from tests.conftest import an_evaluation
 
@@ -59,3 +66,35 @@ def test_the_note_has_a_row_a_model_beside_real_examples_with_a_link_to_each() -
     assert lines[0] == "| model | FID | Density | Coverage | run |"
     assert lines[2] == "| real examples | 0.5 | 0.5 | 0.5 |  |"
     assert lines[4] == "| new | 0.5 | 0.5 | 0.5 | [evaluate 1](#/1) |"
+
+
+def _with_fids(**fids: float) -> dict[str, Evaluation]:
+    old = _evaluations()["old"]
+    return {
+        name: an_evaluation(metrics=old.metrics | {"fid": fid}, intervals=old.intervals) for name, fid in fids.items()
+    }
+
+
+def test_the_winner_is_named_with_its_verdict_against_the_first_model() -> None:
+    better = [ROWS[0]._replace(difference=-1.0, low=-1.5, high=-0.5, verdict="better")]
+    said = winner_in_words(_with_fids(old=2.0, new=1.0), better)
+    assert said == "new has the lowest FID, 1, and is better than old, 2, by -1 (-1.5 to -0.5)"
+
+
+def test_a_winner_that_is_not_clearly_better_is_said_not_to_be() -> None:
+    said = winner_in_words(_with_fids(old=2.0, new=1.0), [ROWS[0]._replace(verdict="no difference seen")])
+    assert said.startswith("new has the lowest FID, 1, but against old, 2: no difference seen")
+
+
+def test_where_the_first_model_has_the_lowest_fid_no_other_wins() -> None:
+    assert winner_in_words(_with_fids(old=1.0, new=2.0), ROWS) == "No model has a lower FID than old, 1"
+
+
+def test_the_console_shows_the_models_in_80_columns_with_the_winner_marked() -> None:
+    name = "finetuned by density, " * 3
+    row = ROWS[0]._replace(model=name, verdict="too few samples to tell")
+    lines = summary_for_console(_with_fids(old=2.0, **{name: 1234.5}), [row]).splitlines()
+    assert [line.split()[0] for line in lines] == ["FID", "*", "finetuned", "real"]
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split() == ["*", "old", "2", "0.5"]
+    assert lines[2].endswith("1.23e+03       0.5  too few samples to tell")

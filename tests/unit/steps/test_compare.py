@@ -33,12 +33,15 @@ def test_the_models_are_compared_in_the_order_that_they_are_named_in() -> None:
     said: list[str] = []
     context, own = surroundings({"old": _evaluated(1.25), "new": _evaluated(1.0)}, say=said.append)
     sentence = compare.run(CONFIG, context)
-    assert sentence.startswith("new against old (4 samples, test): ")
+    winner, verdicts = sentence.splitlines()
+    assert winner.startswith("new has the lowest FID, 1, ")
+    assert verdicts.startswith("new against old (4 samples, test): ")
     (row,) = own.tables["comparison.csv"].to_dict("records")
     assert (row["model"], row["reference"], row["name"]) == ("new", "old", "fid")
     assert row["difference"] == pytest.approx(-0.25)
-    assert "reference_value" in said[0]
-    assert "classifier-12ab" not in said[0]
+    shown = [line.split() for line in said[0].splitlines() if line]
+    assert shown[1] == ["old", "1.25", "0.5"]
+    assert shown[2][:4] == ["*", "new", "1", "0.5"]
 
 
 def test_figures_of_each_model_and_of_each_pair_are_logged_beside_one_another() -> None:
@@ -69,7 +72,9 @@ def test_a_comparison_of_what_was_measured_otherwise_is_refused() -> None:
 def test_a_model_that_had_not_converged_is_named_before_the_verdicts() -> None:
     old = _evaluated(1.25)
     old.entity.data.metrics["train/converged"] = 0.0
-    context, _ = surroundings({"old": old, "new": _evaluated(1.0)})
-    first, second = compare.run(CONFIG, context).splitlines()
-    assert first.startswith("baseline not converged (old): its training ended")
-    assert second.startswith("new against old")
+    said: list[str] = []
+    context, _ = surroundings({"old": old, "new": _evaluated(1.0)}, say=said.append)
+    _, second, third = compare.run(CONFIG, context).splitlines()
+    assert second.startswith("baseline not converged (old): its training ended")
+    assert third.startswith("new against old")
+    assert second in said[0]
