@@ -19,7 +19,7 @@ from lds_mlflow.config import (
 )
 from lds_mlflow.entry.flags import STYLE, command
 from lds_mlflow.entry.graph import STEPS
-from lds_mlflow.entry.points import DELIVER, ENTRY_POINTS, MAIN, PROMOTE, SERVE
+from lds_mlflow.entry.points import DELIVER, DOCTOR, ENTRY_POINTS, MAIN, PROMOTE, SERVE
 from tuning.command import tune
 
 __all__ = ["cli"]
@@ -81,13 +81,20 @@ def _deliver(configs: Configs) -> None:
     )
 
 
+def _doctor(configs: Configs) -> None:
+    from lds_mlflow.pipeline.doctor import examine, in_lines
+
+    for line in in_lines(examine(configs[Options])):
+        click.echo(line)
+
+
 _SECTIONS = {
     "Everything at once": (MAIN, "ablate"),
     "Steps": tuple(name for name in STEPS if name != "ablate"),
     "Registered models": (PROMOTE, SERVE),
-    "Tracking": (DELIVER,),
+    "This machine": (DELIVER, DOCTOR),
 }
-_APART = {SERVE: _serve, DELIVER: _deliver}
+_APART = {SERVE: _serve, DELIVER: _deliver, DOCTOR: _doctor}
 _COMMANDS = {name: command(point, _APART.get(name) or partial(_run, name)) for name, point in ENTRY_POINTS.items()}
 for _title, _names in _SECTIONS.items():
     cli.section(_title, *(_COMMANDS[name] for name in _names), *([tune] if MAIN in _names else []))

@@ -19,6 +19,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "promote": ("--candidate=3", "--rollback=true"),
     "serve": ("--model=models:/lds-vae@champion", "--model=models:/lds-vae/3 --port=8080"),
     "deliver": ("", "--work_dir=/scratch/lds"),
+    "doctor": ("", "--work_dir=/scratch/lds"),
     "tune": ("--trials=50", '--space=sampling --ranges="sampler=density|mixture"'),
 }
 """Examples by the name of an entry point; a run is named by the first digits of its id."""

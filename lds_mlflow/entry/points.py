@@ -8,7 +8,7 @@ from lds_mlflow.config import DeliverConfig, Options, PromoteConfig, SamplerSett
 from lds_mlflow.entry.examples import EXAMPLES
 from lds_mlflow.entry.graph import COMPARE, REFERENCES, REGISTER, REGISTERING, STEPS, Step, steps_behind
 
-__all__ = ["DELIVER", "ENTRY_POINTS", "ESSENTIALS", "MAIN", "PROMOTE", "SERVE", "EntryPoint", "configs_of"]
+__all__ = ["DELIVER", "DOCTOR", "ENTRY_POINTS", "ESSENTIALS", "MAIN", "PROMOTE", "SERVE", "EntryPoint", "configs_of"]
 
 ESSENTIALS = "Essentials"
 """The topic of the parameters that people set most."""
@@ -79,6 +79,10 @@ SERVE = "serve"
 DELIVER = "deliver"
 """The entry point that delivers what a server that was away has not taken."""
 
+DOCTOR = "doctor"
+"""The entry point that says what is installed and what is missing."""
+
+_DOCTOR_HELP = "Say what is installed on this machine, what is missing, and what each missing piece would give."
 _MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
 _DRAWN_AS_REGISTERED = frozenset(
     {"part", "sampler", *SamplerSettings.model_fields, "balance", "samples", "sample_seed"}
@@ -125,6 +129,7 @@ ENTRY_POINTS: dict[str, EntryPoint] = {
         ),
         EntryPoint(SERVE, str(ServeConfig.__doc__), (ServeConfig,), examples=EXAMPLES[SERVE]),
         EntryPoint(DELIVER, str(DeliverConfig.__doc__), (DeliverConfig,), examples=EXAMPLES[DELIVER]),
+        EntryPoint(DOCTOR, _DOCTOR_HELP, (Options,), examples=EXAMPLES[DOCTOR]),
     )
 }
 """Every entry point of this package by name."""
