@@ -64,8 +64,8 @@ def summary_for_console(evaluations: Mapping[str, Evaluation], comparisons: Sequ
     lines = [_line("", "FID", "Coverage", f"FID against {first}")]
     for label, found in evaluations.items():
         row = _judged_by_fid(comparisons, label, first)
-        figures = (f"{found.metrics[name]:.3g}" for name in ("fid", "coverage"))
-        lines.append(_line(f"{'*' if label == best else ' '} {label}", *figures, row.verdict if row else ""))
+        fid, coverage = (f"{found.metrics[name]:.3g}" for name in ("fid", "coverage"))
+        lines.append(_line(f"{'*' if label == best else ' '} {label}", fid, coverage, row.verdict if row else ""))
     lines.append(_line(f"  {REAL_EXAMPLES}", f"{real['fid']:.3g}", f"{real['coverage']:.3g}", "the floor"))
     return "\n".join(lines)
 

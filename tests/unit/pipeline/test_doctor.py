@@ -1,6 +1,6 @@
 import shutil
-from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,8 +26,7 @@ def test_what_is_there_is_found(findings: dict[str, Finding], tracking_uri: str)
 def test_a_missing_piece_is_told_with_what_it_would_give(monkeypatch: pytest.MonkeyPatch, tracking_uri: str) -> None:
     monkeypatch.setattr(doctor, "find_spec", lambda module: None)
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    little = namedtuple("Usage", "free")(2**30)
-    monkeypatch.setattr(shutil, "disk_usage", lambda place: little)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=2**30))
     lines = list(in_lines(examine(Options())))
     shown = " ".join(" ".join(lines).split())
     assert "- numba missing it would give scores several times as fast on a CPU: pip install numba" in shown
