@@ -142,4 +142,6 @@ class Pipeline:
         run.log_tags({tags.SENTENCE: compared.sentence})
         run.log_picture(models_chart(evaluations), "pictures/comparison.png")
         table = comparison_note(evaluations, {label: found.link for label, found in runs.items()})
-        run.log_note(f"{table}\n\n{in_lines(compared.sentence)}\n\n{compared.link} has the report, with intervals.")
+        winner, _, verdicts = compared.sentence.partition("\n")
+        more = f"{compared.link} has the report, with intervals."
+        run.log_note(f"**{winner}.**\n\n{table}\n\n{in_lines(verdicts)}\n\n{more}")

@@ -122,6 +122,7 @@ def test_main_evaluates_the_baseline_the_control_and_the_finetuned_model(
     assert any("FID against baseline" in line for line in said)
     assert "pictures/comparison.png" in artifacts(tracker, run.id)
     note = tracker.client.get_run(run.id).data.tags["mlflow.note.content"]
+    assert note.startswith(f"**{winner}.**\n")
     assert all(f"| {model} | " in note for model in ("real examples", "baseline", "control", "finetuned"))
 
 
