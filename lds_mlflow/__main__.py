@@ -57,8 +57,9 @@ def _run(entry_point: str, configs: Configs) -> None:
     ranks.dismiss()
     click.echo(f"\n{entry_point} finished in {monotonic() - started:.0f} s.")
     registering = configs.get(RegisterConfig) or configs.get(PromoteConfig)
-    model = registering.registered_model if registering else NO_MODEL
-    for line in tracker.next_steps(run_id, model=None if model == NO_MODEL else model):
+    name = registering.registered_model if registering else NO_MODEL
+    model = None if name == NO_MODEL else name
+    for line in tracker.next_steps(run_id, model=model, version=pipeline.runner.registered):
         click.echo(line)
 
 

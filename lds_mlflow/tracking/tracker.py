@@ -262,8 +262,14 @@ class Tracker:
             )
         return FinishedRun(entity, self.tracking_uri)
 
-    def next_steps(self, run_id: str, *, model: str | None) -> list[str]:
-        """Returns lines for the console that say how to look at a run, and how to serve a registered model."""
+    def next_steps(self, run_id: str, *, model: str | None, version: str = "") -> list[str]:
+        """Returns lines for the console that say how to look at a run, and what to do with a registered model.
+
+        Args:
+            run_id: The run.
+            model: The name of a registered model, or None.
+            version: The version that the command has registered, as NAME/NUMBER, or "" where it has not.
+        """
         page = f"#/experiments/{self.experiment_id}/runs/{run_id}"
         if self.tracking_uri.startswith("http"):
             lines = [f"Look:   {without_passwords(self.tracking_uri)}/{page}"]
@@ -272,20 +278,37 @@ class Tracker:
                 f"Look:   {_program()} ui --backend-store-uri {without_passwords(self.tracking_uri)}",
                 f"        then open http://127.0.0.1:5000/{page}",
             ]
-        if model:
-            lines.append(f"Serve:  {self._serving(model)}")
+        if model or version:
+            try:
+                lines += self._uses_of(version) if version else [f"Serve:  {self._serving(str(model))}"]
+            except MlflowException as error:
+                lines.append(f"Serve:  the model registry doesn't answer now ({first_line(error)})")
         return lines
 
+    def _uses_of(self, version: str) -> list[str]:
+        name, _, number = version.rpartition("/")
+        uri, champion = f"{MODELS_ADDRESS}{version}", self.registry.find(name, CHAMPION)
+        lines = [
+            f"Sample: {self._in_this_store()} run . -e sample --env-manager uv -P model_run={uri}",
+            f"Serve:  {self._serve(uri)}",
+        ]
+        if champion is None:
+            return [*lines, f"        Version {number} of {name} is not the champion, and no other version is."]
+        if champion.number == number:
+            return [*lines, f"        It is the champion of {name}."]
+        return [*lines, f"        Version {number} of {name} is not the champion: version {champion.number} is."]
+
     def _serving(self, model: str) -> str:
-        try:
-            alias = next((alias for alias in (CHAMPION, NEWEST) if self.registry.find(model, alias)), None)
-        except MlflowException as error:
-            return f"the model registry doesn't answer now ({first_line(error)})"
+        alias = next((alias for alias in (CHAMPION, NEWEST) if self.registry.find(model, alias)), None)
         if alias is None:
             return f"no version of {model} is registered"
-        uri = f"{MODELS_ADDRESS}{model}@{alias}"
-        serve = f'{_program()} models serve -m "{uri}" --env-manager uv -p 5001'
-        return f"MLFLOW_TRACKING_URI={without_passwords(self.tracking_uri)} {serve}"
+        return self._serve(f"{MODELS_ADDRESS}{model}@{alias}")
+
+    def _serve(self, uri: str) -> str:
+        return f'{self._in_this_store()} models serve -m "{uri}" --env-manager uv -p 5001'
+
+    def _in_this_store(self) -> str:
+        return f"MLFLOW_TRACKING_URI={without_passwords(self.tracking_uri)} {_program()}"
 
     def _run_id(self, reference: str) -> str:
         if reference.startswith(MODELS_ADDRESS):

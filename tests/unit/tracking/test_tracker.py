@@ -72,6 +72,21 @@ def test_the_next_steps_name_the_store_the_model_and_a_program_that_is_there(
     assert "models serve" not in "\n".join(tracker.next_steps("abc", model=None))
 
 
+def test_the_next_steps_are_about_the_version_that_was_just_registered(tracker: Tracker) -> None:
+    tracker.client.create_registered_model("digits")
+    for run in ("r1", "r2"):
+        tracker.client.create_model_version("digits", "file:///nowhere", run)
+    lines = "\n".join(tracker.next_steps("abc", model="digits", version="digits/2"))
+    assert "-e sample --env-manager uv -P model_run=models:/digits/2" in lines
+    assert 'models serve -m "models:/digits/2"' in lines
+    assert "Version 2 of digits is not the champion, and no other version is." in lines
+    tracker.client.set_registered_model_alias("digits", "champion", "1")
+    lines = "\n".join(tracker.next_steps("abc", model="digits", version="digits/2"))
+    assert "Version 2 of digits is not the champion: version 1 is." in lines
+    tracker.client.set_registered_model_alias("digits", "champion", "2")
+    assert "It is the champion of digits." in "\n".join(tracker.next_steps("abc", model=None, version="digits/2"))
+
+
 @pytest.mark.parametrize("status", ["RUNNING", "FINISHED"])
 def test_a_lost_trial_is_killed_whatever_it_had_said(status: str, tracker: Tracker) -> None:
     run = tracker.begin("trial 3", parent=None, values={})
@@ -131,7 +146,9 @@ def test_the_next_steps_after_a_command_are_said_though_the_registry_does_not_an
         raise MlflowException("no answer")
 
     monkeypatch.setattr(tracker.client, "get_model_version_by_alias", away)
-    assert "Serve:  the model registry doesn't answer now (no answer)" in tracker.next_steps("abc", model="digits")
+    for version in ("", "digits/1"):
+        lines = tracker.next_steps("abc", model="digits", version=version)
+        assert "Serve:  the model registry doesn't answer now (no answer)" in lines
 
 
 def test_what_a_server_denies_is_told_from_what_is_away(tracker: Tracker) -> None:
