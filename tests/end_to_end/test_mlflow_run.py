@@ -35,7 +35,7 @@ def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tra
     assert main.data.tags["mlflow.project.entryPoint"] == "main"
     assert (main.data.params["train_steps"], main.data.params["tau"]) == ("8", "0.28")
     assert f"/runs/{main.info.run_id}" in done.stdout
-    assert 'models serve -m "models:/lds-vae@' in done.stdout
+    assert 'models serve -m "models:/lds-vae/1"' in done.stdout
     assert str(tracker.client.get_model_version_by_alias("lds-vae", "challenger").version) == "1"
 
     again = mlflow_run("finetune")
