@@ -14,6 +14,9 @@ without which so few steps come to nothing.
 Every recipe gets a table of means over the seeds with Student's 95 % intervals, which are of trainings and samples: the
 real images are the same for all. The last line is one JSON object, about the default sampler (the calibrated density)
 of the default recipe, or of the first where others are named.
+
+--kept FILE keeps the figures of each seed, so that the same command goes on where it was stopped; pictures are then
+drawn of the seeds that are trained anew.
 """
 
 import json
@@ -99,7 +102,13 @@ class Found(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """Keeps what was found for each seed as a line of a file, so that a study that was stopped goes on; or nothing."""
+    """Keeps what was found for each seed as a line of a file, so that a study that was stopped can go on.
+
+    It doesn't see that the code or the images have changed: a changed study needs another file.
+
+    Attributes:
+        file: The file; None keeps nothing.
+    """
 
     file: Path | None
 
@@ -108,13 +117,14 @@ class Kept(NamedTuple):
         given = [config.model_dump(mode="json") for config in configs.all]
         key = json.dumps([*given, {"flow": flow}], sort_keys=True)
         lines = self.file.read_text(encoding="utf-8").splitlines() if self.file and self.file.exists() else []
-        for line in map(json.loads, lines):
+        # A process that was killed may have left half a line.
+        for line in (json.loads(text) for text in lines if text.endswith("}")):
             if line["key"] == key:
                 return Found(line["training"], line["rows"])
         found = make()
         if self.file:
             with self.file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": key, **found._asdict()}) + "\n")
+                file.write("\n" + json.dumps({"key": key, **found._asdict()}) + "\n")
         return found
 
 
@@ -131,7 +141,7 @@ class Kept(NamedTuple):
 @click.option("--features", default=EvaluateConfig().features, show_default=True, help="Feature extractor.")
 @click.option("--weights", "feature_weights", default="", help="File of the weights of the feature extractor.")
 @click.option("--flow", is_flag=True, help="Also the flow-matching prior.")
-@click.option("--kept", type=click.Path(path_type=Path), help="File of figures by which a stopped study goes on.")
+@click.option("--kept", type=click.Path(path_type=Path), help="File that keeps the figures of each seed.")
 @click.option("--pictures", type=click.Path(path_type=Path), help="Folder for a picture of samples for each recipe.")
 @click.option("--threads", default=1, show_default=True, help="Threads of torch.")
 @click.option("-P", "others", multiple=True, help="NAME=VALUE: another parameter of data, train or evaluate.")

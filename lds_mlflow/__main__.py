@@ -11,6 +11,7 @@ from lds_mlflow.config import (
     NO_MODEL,
     Configs,
     DeliverConfig,
+    DoctorConfig,
     DryRunConfig,
     Options,
     PromoteConfig,
@@ -85,7 +86,7 @@ def _deliver(configs: Configs) -> None:
 def _doctor(configs: Configs) -> None:
     from lds_mlflow.pipeline.doctor import examine, in_lines
 
-    for line in in_lines(examine(configs[Options])):
+    for line in in_lines(examine(configs[DoctorConfig].work_dir)):
         click.echo(line)
 
 
@@ -102,4 +103,4 @@ for _title, _names in _SECTIONS.items():
 
 
 if __name__ == "__main__":
-    cli(prog_name="lds-mlflow")
+    cli(prog_name="python -m lds_mlflow")

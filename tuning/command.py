@@ -19,11 +19,11 @@ def _run(configs: Configs) -> None:
     from lds_mlflow.tracking import Tracker
     from tuning.search import Search
 
-    tracker = Tracker.connect(configs[Options], click.echo, configs.origins)
-    with Interruption() as interruption, tracker:
-        run_id = Search(Pipeline(configs, tracker, interruption, click.echo).runner).run()
+    with Interruption() as interruption, Tracker.connect(configs[Options], click.echo, configs.origins) as tracker:
+        runner = Pipeline(configs, tracker, interruption, click.echo).runner
+        run_id = Search(runner).run()
     click.echo(f"\n{TUNE.name} finished in {monotonic() - started:.0f} s.")
-    for line in tracker.next_steps(run_id, model=None):
+    for line in tracker.next_steps(run_id, model=None, version=runner.registered):
         click.echo(line)
 
 

@@ -30,13 +30,13 @@ class TuneConfig(StepConfig):
     """Database of the study, as an SQLAlchemy address; several machines need PostgreSQL (postgresql+psycopg://...)."""
 
     space: Declared[str] = "augmentation"
-    """Search space: augmentation, finetuning or sampling (files in tuning/spaces), or a YAML file of the same form."""
+    """Search space: augmentation, finetuning, sampling, or a YAML file."""
 
     ranges: Declared[str] = ""
-    """Changes to the search space: NAME=LOW:HIGH, NAME=VALUE|VALUE or NAME=VALUE, separated by commas; empty: none."""
+    """Changes to the space, such as top_fraction=0.1:0.5, selection=top|power."""
 
     objectives: Declared[Annotated[str, Field(pattern=r"^\w+(\s*,\s*\w+)*$")]] = "fid"
-    """Figures of the part select to optimise: fid, kid, precision, recall, coverage, ..., separated by commas."""
+    """Figures of the part select to optimise, with commas between: fid, coverage, ...."""
 
     trials: Declared[Count] = 50
     """Number of trials of the study over all workers; a larger number continues a finished study."""

@@ -24,7 +24,7 @@ from lds_mlflow.config.judgement import (
 from lds_mlflow.config.kinds import kind_of, range_of
 from lds_mlflow.config.parsing import Configs, parse, parse_all
 from lds_mlflow.config.recipe import has_default
-from lds_mlflow.config.server import DeliverConfig, ServeConfig
+from lds_mlflow.config.server import DeliverConfig, DoctorConfig, ServeConfig
 from lds_mlflow.config.training import ClassifierConfig, DryRunConfig, FinetuneConfig, FitConfig, TrainConfig
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Configs",
     "DataConfig",
     "DeliverConfig",
+    "DoctorConfig",
     "DryRunConfig",
     "EncodeConfig",
     "EvaluateConfig",

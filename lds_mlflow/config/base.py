@@ -119,10 +119,10 @@ class Settings(BaseModel):
 
 
 class FromFile(Settings):
-    """That parameters may stand in a file."""
+    """The file that the other parameters of a command may be in."""
 
     config: FileOrEmpty = ""
-    """YAML file of parameters, which count where no flag is given; --print-config writes one."""
+    """YAML file of parameters; a flag counts before it, but under mlflow run not a -P with the default's value."""
 
 
 class Options(FromFile):

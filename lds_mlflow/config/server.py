@@ -1,4 +1,4 @@
-"""Configurations of the entry points `serve` and `deliver`."""
+"""Configurations of the entry points `serve`, `deliver` and `doctor`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +7,7 @@ from pydantic import Field
 
 from lds_mlflow.config.base import Declared, FromFile, WorkFolder
 
-__all__ = ["DeliverConfig", "ServeConfig"]
+__all__ = ["DeliverConfig", "DoctorConfig", "ServeConfig"]
 
 
 class ServeConfig(FromFile):
@@ -24,6 +24,13 @@ class ServeConfig(FromFile):
 
     accept: Literal["json", "any"] = "json"
     """Bodies of requests: json, or any (CSV and Parquet too, of which a small one may unpack to gigabytes)."""
+
+
+class DoctorConfig(FromFile):
+    """Say what is installed on this machine, what is missing, and what each missing piece would give."""
+
+    work_dir: Declared[WorkFolder] = Path(".lds")
+    """Folder that commands use as their work_dir, on whose disk there should be room."""
 
 
 class DeliverConfig(FromFile):

@@ -1,5 +1,6 @@
 """A command from an entry point: one flag for each parameter, help texts by topic, and errors as sentences."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from lds_mlflow.config import Configs, choices_of, help_of, kind_of, parse_all, range_of
 from lds_mlflow.config.place import is_launched
+from lds_mlflow.entry.mlproject import IN_A_CONTAINER
 from lds_mlflow.entry.parameter_files import read_parameters, written_parameters
 from lds_mlflow.entry.points import ESSENTIALS, EntryPoint
 from lds_mlflow.errors import ConfigError, Interrupted, LdsError
@@ -35,8 +37,8 @@ def command(point: EntryPoint, run: Callable[[Configs], None]) -> cloup.Command:
     Every parameter is text until the configurations check all of them together. Those that the entry point does not
     know are checked with the rest, since MLflow passes on whatever `-P` is given.
 
-    `--help` shows the parameters that people set most, with the first clause of what they do, and `--help-all` shows
-    all of them with the whole text.
+    `--help` shows the parameters that people set most, and `--help-all` shows all of them, with the meaning of each
+    value that can be chosen by name.
 
     Args:
         point: The entry point.
@@ -59,21 +61,10 @@ def command(point: EntryPoint, run: Callable[[Configs], None]) -> cloup.Command:
 
     def shown_whole(context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:
         if is_wanted and not context.resilient_parsing:
-            click.echo(_command(point, callback, whole=True).get_help(context))
+            click.echo(_command(point, callback, shown_whole, whole=True).get_help(context))
             context.exit()
 
-    found = _command(point, callback, whole=False)
-    print_config = click.Option(["--print-config"], is_flag=True, help="Write a file of parameters for config.")
-    help_all = click.Option(
-        ["--help-all"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=shown_whole,
-        help="Show every parameter, with its meaning.",
-    )
-    found.params += [print_config, help_all]
-    return found
+    return _command(point, callback, shown_whole, whole=False)
 
 
 def _configs(point: EntryPoint, values: Mapping[str, str], context: click.Context) -> tuple[Configs, dict[str, str]]:
@@ -82,7 +73,7 @@ def _configs(point: EntryPoint, values: Mapping[str, str], context: click.Contex
     flags |= _named(context.args)
     file, siblings = flags.get("config", ""), context.parent and context.parent.command
     others = siblings.commands.values() if isinstance(siblings, click.Group) else ()
-    of_others = {str(param.name) for other in others for param in other.params}
+    of_others = {str(param.name) for other in others for param in other.params if not _is_flag(param)}
     in_file = read_parameters(Path(file), point.parameters, of_others) if file else {}
     given = in_file | flags
     origins = {name: "flag" if name in flags else file for name in given}
@@ -94,7 +85,11 @@ def _is_given(name: str, value: str, context: click.Context) -> bool:
         return False
     # MLflow's launcher passes on the default of each parameter that MLproject declares.
     default = next(param.default for param in context.command.params if param.name == name)
-    return not is_launched() or value != default
+    return not is_launched() or value not in {default, IN_A_CONTAINER.defaults.get(name, default)}
+
+
+def _is_flag(param: click.Parameter) -> bool:
+    return isinstance(param, click.Option) and param.is_flag
 
 
 def _place(parameter: tuple[str, FieldInfo]) -> int:
@@ -104,25 +99,44 @@ def _place(parameter: tuple[str, FieldInfo]) -> int:
 
 def _by_topic(point: EntryPoint) -> dict[str, dict[str, FieldInfo]]:
     ordered = sorted(point.parameters.items(), key=_place)
-    found = {topic: {own: field for own, field in ordered if point.topics[own] == topic} for topic in _TOPICS}
+    topics = point.topics
+    found = {topic: {own: field for own, field in ordered if topics[own] == topic} for topic in _TOPICS}
     return {topic: parameters for topic, parameters in found.items() if parameters}
 
 
-def _command(point: EntryPoint, callback: Callable[..., None], *, whole: bool) -> cloup.Command:
+def _command(
+    point: EntryPoint,
+    callback: Callable[..., None],
+    shown_whole: Callable[[click.Context, click.Parameter, bool], None],
+    *,
+    whole: bool,
+) -> cloup.Command:
     by_topic = _by_topic(point)
     params: list[click.Parameter] = []
     for topic, parameters in by_topic.items():
         group = cloup.OptionGroup(topic)
         params += [_flag(own, field, group, whole=whole) for own, field in parameters.items()]
     n_more = sum(len(parameters) for topic, parameters in by_topic.items() if topic != ESSENTIALS)
-    more = f"--help-all shows {n_more} more parameters." if n_more and not whole else ""
-    examples = "\n".join(f"  lds-mlflow {point.name} {example}".rstrip() for example in point.examples)
+    params.append(
+        click.Option(["--print-config"], is_flag=True, help="Print a file of parameters, which --config reads.")
+    )
+    params.append(
+        click.Option(
+            ["--help-all"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=shown_whole,
+            help=f"Show {n_more} more parameters, and all of their text.",
+        )
+    )
+    examples = "\n".join(f"  python -m lds_mlflow {point.name} {example}".rstrip() for example in point.examples)
     return cloup.Command(
         point.name,
         params=params,
         help=point.help_text,
         short_help=point.help_text,
-        epilog="\n\n".join(part for part in (more, f"\b\nExamples:\n{examples}" if examples else "") if part),
+        epilog=f"\b\nExamples:\n{examples}" if examples else "",
         callback=callback,
         context_settings={**STYLE, "ignore_unknown_options": True, "allow_extra_args": True},
     )
@@ -153,10 +167,21 @@ def _named(words: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def _in_short(field: FieldInfo) -> str:
+    """Returns what a parameter is: its description without clauses that say nothing of its default value."""
+    description = str(field.description)
+    first, *others = description.split("; ")
+    if ": " in first:
+        return description
+    default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+    kept = [first, *(clause for clause in others if default in re.findall(r"[\w.-]+", clause))]
+    return f"{'; '.join(kept).rstrip('.')}."
+
+
 def _flag(name: str, field: FieldInfo, group: cloup.OptionGroup, *, whole: bool) -> cloup.Option:
     text, kind = help_of(field), kind_of(field)
     if not whole:
-        text = f"{str(field.description).partition(';')[0].partition(': ')[0].rstrip('.')}."
+        text = _in_short(field)
         if kind == "NAME":
             text = f"{text} One of {', '.join(choices_of(field))}."
     given = str(field.default).lower() if isinstance(field.default, bool) else str(field.default) or "empty"

@@ -28,16 +28,23 @@ def read_parameters(path: Path, taken: Collection[str], of_others: Collection[st
     """
     try:
         # Each value stays the text that it is in the file; the configurations know what it should be.
-        found = yaml.BaseLoader(path.read_text(encoding="utf-8")).get_single_data()
+        loader = yaml.BaseLoader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise _refused(path, " ".join(str(error).split())[:_SHOWN]) from error
-    if found is None:
+    if node is None:
         return {}
-    if not isinstance(found, dict):
-        raise _refused(path, f"a {type(found).__name__}")
-    nested = [name for name, value in found.items() if isinstance(value, dict | list)]
+    if not isinstance(node, yaml.MappingNode):
+        raise _refused(path, "something else than names with values")
+    names = [str(key.value) for key, _ in node.value]
+    if len(set(names)) < len(names):
+        raise _refused(path, f"{next(name for name in names if names.count(name) > 1)} more than once")
+    nested = [
+        name for name, (_, value) in zip(names, node.value, strict=True) if not isinstance(value, yaml.ScalarNode)
+    ]
     if nested:
         raise _refused(path, f"{nested[0]} with several values")
+    found = {name: str(value.value) for name, (_, value) in zip(names, node.value, strict=True)}
     if "config" in found:
         raise _refused(path, "config, which would name another file")
     return {name: value for name, value in found.items() if name in taken or name not in of_others}
@@ -73,7 +80,7 @@ def written_parameters(headings: Mapping[str, Mapping[str, FieldInfo]], given: M
 
 
 def _scalar(text: str) -> str:
-    plain = yaml.safe_dump(text, width=float("inf")).strip().removesuffix("\n...").strip()
+    plain = yaml.safe_dump(text, width=float("inf"), allow_unicode=True).strip().removesuffix("\n...").strip()
     # What quotes are only for, a type, is not told from the file.
     bare = plain[1:-1] if plain[:1] == plain[-1:] == "'" else plain
-    return bare if re.fullmatch(r"[\w./:@+-]*\w", bare) else plain
+    return bare if re.fullmatch(r"(?!@)[\w./:@+-]*\w", bare) else plain

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 from pydantic.fields import FieldInfo
 
-from lds_mlflow.config import DeliverConfig, Options, PromoteConfig, SamplerSettings, ServeConfig, Settings, is_declared
+from lds_mlflow.config import (
+    DeliverConfig,
+    DoctorConfig,
+    Options,
+    PromoteConfig,
+    SamplerSettings,
+    ServeConfig,
+    Settings,
+    is_declared,
+)
 from lds_mlflow.entry.examples import EXAMPLES
 from lds_mlflow.entry.graph import COMPARE, REFERENCES, REGISTER, REGISTERING, STEPS, Step, steps_behind
 
@@ -14,7 +23,8 @@ ESSENTIALS = "Essentials"
 """The topic of the parameters that people set most."""
 
 _RUNS = "Runs"
-_ALWAYS = frozenset({"data", "resolution", "train_steps", "registered_model", "device", "work_dir"})
+_BUDGET = ("train_steps", "finetune_steps")
+_ALWAYS = frozenset({"data", "resolution", "registered_model", "device"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +60,10 @@ class EntryPoint:
     @property
     def topics(self) -> dict[str, str]:
         """The heading in its help text under which each of its parameters stands."""
-        wanted = self.declared.keys() - {"reuse"}
-        essentials = wanted if self.own is None else wanted & _ALWAYS.union(self.own.model_fields)
+        own = _BUDGET if self.own is None else self.own.model_fields
+        wanted = self.declared.keys() & _ALWAYS.union(self.references, own)
         return {
-            name: _RUNS if name in REFERENCES else ESSENTIALS if name in essentials else self._topic_of(name)
+            name: ESSENTIALS if name in wanted else _RUNS if name in REFERENCES else self._topic_of(name)
             for name in self.parameters
         }
 
@@ -82,7 +92,6 @@ DELIVER = "deliver"
 DOCTOR = "doctor"
 """The entry point that says what is installed and what is missing."""
 
-_DOCTOR_HELP = "Say what is installed on this machine, what is missing, and what each missing piece would give."
 _MAIN_HELP = "Run the whole pipeline, and compare the baseline, the control and the finetuned model."
 _DRAWN_AS_REGISTERED = frozenset(
     {"part", "sampler", *SamplerSettings.model_fields, "balance", "samples", "sample_seed"}
@@ -127,9 +136,11 @@ ENTRY_POINTS: dict[str, EntryPoint] = {
             settles=REFERENCES | _DRAWN_AS_REGISTERED,
             examples=EXAMPLES[PROMOTE],
         ),
-        EntryPoint(SERVE, str(ServeConfig.__doc__), (ServeConfig,), examples=EXAMPLES[SERVE]),
-        EntryPoint(DELIVER, str(DeliverConfig.__doc__), (DeliverConfig,), examples=EXAMPLES[DELIVER]),
-        EntryPoint(DOCTOR, _DOCTOR_HELP, (Options,), examples=EXAMPLES[DOCTOR]),
+        EntryPoint(SERVE, str(ServeConfig.__doc__), (ServeConfig,), own=ServeConfig, examples=EXAMPLES[SERVE]),
+        EntryPoint(
+            DELIVER, str(DeliverConfig.__doc__), (DeliverConfig,), own=DeliverConfig, examples=EXAMPLES[DELIVER]
+        ),
+        EntryPoint(DOCTOR, str(DoctorConfig.__doc__), (DoctorConfig,), own=DoctorConfig, examples=EXAMPLES[DOCTOR]),
     )
 }
 """Every entry point of this package by name."""

@@ -6,34 +6,32 @@ import shutil
 import textwrap
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from lds_mlflow.choices.extractors import EXTRACTORS
-from lds_mlflow.config import Options
-from lds_mlflow.errors import LdsError, without_passwords
-from lds_mlflow.tracking import Tracker
+from lds_mlflow.tracking import store_and_problem
 
 __all__ = ["Finding", "examine", "in_lines"]
 
 _GIB = 2**30
 _WIDTH, _NAME = 80, 18
 _LITTLE_ROOM = 5
-_PACKAGES = ("mlflow", "torch", "torchvision", "optuna", "numpy", "torch-fidelity", "scikit-learn")
-_EXTRAS = {
-    "numba": ("numba", "scores several times as fast on a CPU: pip install numba"),
-    "faiss": ("faiss-cpu", "scorer=neighbours, for very many latents: pip install faiss-cpu"),
-    "psycopg": ("psycopg", "studies on several machines by PostgreSQL: pip install 'psycopg[binary]'"),
-    "boto3": ("boto3", "artifacts in an S3-compatible store: pip install boto3"),
+_REQUIRED = "the commands: pip install -r requirements.txt"
+_PACKAGES = {
+    **dict.fromkeys(
+        ("mlflow", "torch", "torchvision", "optuna", "numpy", "torch-fidelity", "scikit-learn", "click"), _REQUIRED
+    ),
+    "numba": "scores several times as fast on a CPU: pip install numba",
+    "faiss-cpu": "scorer=neighbours, for very many latents: pip install faiss-cpu",
+    "psycopg": "studies on several machines by PostgreSQL: pip install 'psycopg[binary]'",
+    "boto3": "artifacts in an S3-compatible store: pip install boto3",
 }
 _PROGRAMS = {
     ("cc", "gcc", "clang"): ("a C compiler", "compiled=true, and torch.compile on a GPU: install gcc"),
     ("git",): ("git", "runs that say by which commit they were made: install git"),
     ("docker", "podman"): ("a container engine", "images of served models, and the server for a team: install docker"),
-    ("chromium", "google-chrome"): ("a browser", "the gallery's tests: install chromium"),
 }
 
 
@@ -53,13 +51,13 @@ class Finding(NamedTuple):
     would_give: str = ""
 
 
-def examine(options: Options) -> list[Finding]:
-    """Returns what there is on this machine.
+def examine(work_dir: Path) -> list[Finding]:
+    """Returns what there is on this machine; nothing is made or changed.
 
     Args:
-        options: The options of a command, whose folder and device are looked at.
+        work_dir: The folder of the commands, whose disk is looked at.
     """
-    return [*_packages(), *_device(), *_programs(), *_stores(options), *_extractors(), _disk(options.work_dir)]
+    return [*_packages(), *_device(), *_programs(), _store(), _disk(work_dir)]
 
 
 def in_lines(findings: list[Finding]) -> Iterator[str]:
@@ -81,10 +79,8 @@ def _wrapped(start: str, text: str) -> list[str]:
 
 def _packages() -> Iterator[Finding]:
     yield Finding("Versions", "Python", platform.python_version())
-    for name in _PACKAGES:
-        yield Finding("Versions", name, version(name))
-    for module, (package, gives) in _EXTRAS.items():
-        found = _version_of(package) if find_spec(module) else ""
+    for package, gives in _PACKAGES.items():
+        found = _version_of(package)
         yield Finding("Versions", package, found, "" if found else gives)
 
 
@@ -92,7 +88,7 @@ def _version_of(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "without a version"
+        return ""
 
 
 def _device() -> Iterator[Finding]:
@@ -114,18 +110,12 @@ def _programs() -> Iterator[Finding]:
         yield Finding("Programs", what, found, "" if found else gives)
 
 
-def _stores(options: Options) -> Iterator[Finding]:
-    try:
-        with Tracker.connect(options) as tracker:
-            yield Finding("Stores", "tracking", without_passwords(tracker.tracking_uri))
-    except LdsError as error:
-        yield Finding("Stores", "tracking", str(error), "runs: set MLFLOW_TRACKING_URI to a store that answers")
-
-
-def _extractors() -> Iterator[Finding]:
-    for name, choice in EXTRACTORS.items():
-        needs = "; takes a file (feature_weights)" if choice.file == "required" else ""
-        yield Finding("Feature extractors", name, f"{choice.says}{needs}")
+def _store() -> Finding:
+    address, problem = store_and_problem()
+    if not problem:
+        return Finding("Tracking", "store", address)
+    gives = "runs: start the server, or set MLFLOW_TRACKING_URI to a store that answers"
+    return Finding("Tracking", "store", f"{address}: {problem}", gives)
 
 
 def _disk(folder: Path) -> Finding:

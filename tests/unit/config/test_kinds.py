@@ -33,3 +33,7 @@ from lds_mlflow.config.kinds import kind_of, range_of
 def test_a_parameter_says_what_it_takes(annotation: Any, kind: str, numbers: str) -> None:
     field = FieldInfo.from_annotation(annotation)
     assert (kind_of(field), range_of(field)) == (kind, numbers)
+
+
+def test_a_number_whose_default_is_auto_may_be_auto_too() -> None:
+    assert kind_of(FieldInfo.from_annotated_attribute(float, "auto")) == "auto|NUMBER"

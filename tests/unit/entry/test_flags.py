@@ -13,7 +13,7 @@ from lds_mlflow.entry.flags import command
 from lds_mlflow.entry.points import EntryPoint
 from lds_mlflow.errors import DataError, Interrupted
 
-POINT = EntryPoint("serve", "Serve.", (ServeConfig, DeliverConfig), settles=frozenset({"host"}))
+POINT = EntryPoint("serve", "Serve.", (ServeConfig, DeliverConfig), own=ServeConfig, settles=frozenset({"host"}))
 
 
 class _Calls:
@@ -112,19 +112,22 @@ class _Settings(Settings):
     topic: ClassVar[str] = "Train"
 
     often: Declared[bool] = False
-    """Whether it is often set; otherwise this clause would be missing."""
+    """Whether it is often set."""
 
     seldom: Literal["yes", "no"] = "no"
     """Whether it is seldom set."""
 
 
 def test_the_short_help_text_has_what_people_set_most_and_says_how_much_more_there_is() -> None:
-    shown = command(EntryPoint("do", "Do it.", (_Settings,), examples=("--often=true",)), _Calls())
+    shown = command(EntryPoint("do", "Do it.", (_Settings,), own=_Settings, examples=("--often=true",)), _Calls())
     short, whole = (CliRunner().invoke(shown, [flag]).output for flag in ("--help", "--help-all"))
-    assert "--help-all shows 1 more parameters." in short
-    assert "lds-mlflow do --often=true" in short
-    assert ("--seldom" in short, "Train:" in short, "otherwise" in short) == (False, False, False)
-    assert ("--seldom yes|no" in whole, "Train:" in whole, "otherwise" in whole) == (True, True, True)
+    assert "Show 1 more parameters" in short
+    for text in ("--print-config", "Print a file of parameters", "--help-all", "all of their text"):
+        assert text in short
+        assert text in whole
+    assert "python -m lds_mlflow do --often=true" in short
+    assert ("--seldom" in short, "Train:" in short) == (False, False)
+    assert ("--seldom yes|no" in whole, "Train:" in whole) == (True, True)
     assert "--often true|false" in short
     assert "[default: false]" in short
 
@@ -151,6 +154,22 @@ def test_a_default_that_the_launcher_passes_on_does_not_count_before_a_file(
     )
     (configs,) = calls.configs
     assert (configs[ServeConfig].port, configs[ServeConfig].model) == (5003, "models:/a/1")
+
+
+def test_in_a_container_the_launchers_own_defaults_do_not_count_before_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", "1" * 32)
+    _, calls = _invoke("--work_dir=/work", _file(tmp_path, f"work_dir: {tmp_path}\n"))
+    assert calls.configs[0][DeliverConfig].work_dir == tmp_path
+    assert calls.configs[0].origins["work_dir"] == str(tmp_path / "a.yaml")
+
+
+def test_a_flag_without_a_value_is_no_parameter_of_another_command(tmp_path: Path) -> None:
+    both = click.Group("both", {"serve": command(POINT, _Calls()), "do": command(POINT, _Calls())})
+    done = CliRunner().invoke(both, ["serve", _file(tmp_path, "print_config: 1\n")])
+    assert done.exit_code == 1
+    assert "there is no parameter print_config" in done.stderr
 
 
 def test_an_unknown_name_in_a_file_is_refused_with_the_nearest(tmp_path: Path) -> None:

@@ -34,12 +34,13 @@ def test_a_file_of_remarks_alone_gives_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("- data", "a list"),
-        ("data", "a str"),
+        ("- data", "something else than names with values"),
+        ("data", "something else than names with values"),
         ("data: [a, b]", "data with several values"),
         ("data: {a: b}", "data with several values"),
         ("a: b: c", "mapping values are not allowed"),
         ("config: other.yaml", "config, which would name another file"),
+        ("data: a\nlabel: b\ndata: c", "data more than once"),
     ],
 )
 def test_what_is_no_value_for_each_name_is_refused(tmp_path: Path, text: str, found: str) -> None:
@@ -57,7 +58,9 @@ def test_a_file_that_can_not_be_read_is_refused(tmp_path: Path, content: bytes |
         read_parameters(tmp_path / "a.yaml", TAKEN, OF_OTHERS)
 
 
-@pytest.mark.parametrize("value", ["faces", "a: b", "# x", "it's", "", "64", "a b", "-1", "x:", "null", "ü", "a\nb"])
+@pytest.mark.parametrize(
+    "value", ["faces", "a: b", "# x", "it's", "", "64", "a b", "-1", "x:", "null", "ü", "a\nb", "@x", "-", "/home/jü"]
+)
 def test_what_is_written_is_read_again(tmp_path: Path, value: str) -> None:
     written = written_parameters({"Data": DataConfig.model_fields}, {"data": value, "label": "x"}, "train")
     assert _read(tmp_path / "a.yaml", written) == {"data": value, "label": "x"}

@@ -1,35 +1,37 @@
 import shutil
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from lds_mlflow.config import Options
 from lds_mlflow.pipeline import doctor
 from lds_mlflow.pipeline.doctor import Finding, examine, in_lines
 
 
 @pytest.fixture
 def findings(tracking_uri: str, tmp_path: Path) -> dict[str, Finding]:
-    return {finding.name: finding for finding in examine(Options(work_dir=tmp_path / "not" / "there"))}
+    return {finding.name: finding for finding in examine(tmp_path / "not" / "there")}
 
 
 def test_what_is_there_is_found(findings: dict[str, Finding], tracking_uri: str) -> None:
     assert findings["mlflow"].found
     assert "cores" in findings["CPU"].found
-    assert findings["tracking"].found == tracking_uri
+    assert findings["store"].found == tracking_uri
     assert "GiB free" in next(one.found for one in findings.values() if one.topic == "Disk")
-    assert findings["classifier"].found == "the classifier that the project trains"
-    assert "feature_weights" in findings["squeezenet"].found
 
 
 def test_a_missing_piece_is_told_with_what_it_would_give(monkeypatch: pytest.MonkeyPatch, tracking_uri: str) -> None:
-    monkeypatch.setattr(doctor, "find_spec", lambda module: None)
+    def missing(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(doctor, "version", missing)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=2**30))
-    lines = list(in_lines(examine(Options())))
+    lines = list(in_lines(examine(Path(".lds"))))
     shown = " ".join(" ".join(lines).split())
     assert "- numba missing it would give scores several times as fast on a CPU: pip install numba" in shown
+    assert "- torch-fidelity missing it would give the commands: pip install -r requirements.txt" in shown
     assert "- git missing it would give runs that say by which commit they were made" in shown
     assert "1.0 GiB free it would give room" in shown
     assert max(map(len, lines)) <= 80
@@ -37,8 +39,8 @@ def test_a_missing_piece_is_told_with_what_it_would_give(monkeypatch: pytest.Mon
 
 def test_a_store_that_does_not_answer_is_a_finding_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    found = next(one for one in examine(Options()) if one.name == "tracking")
-    assert "expected a store that answers" in found.found
+    found = next(one for one in examine(Path(".lds")) if one.name == "store")
+    assert found.found.startswith("http://127.0.0.1:1: ")
     assert "MLFLOW_TRACKING_URI" in found.would_give
 
 
@@ -47,3 +49,9 @@ def test_lines_stand_under_their_topic_once() -> None:
     assert [line.strip() for line in lines if not line.startswith("  ")] == ["A", "B"]
     assert lines[1].startswith("  + one")
     assert lines[2].startswith("  - two")
+
+
+def test_a_store_that_is_not_there_yet_is_not_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'none.db'}")
+    assert any(one.found.endswith("none.db") for one in examine(tmp_path))
+    assert list(tmp_path.iterdir()) == []

@@ -75,26 +75,36 @@ def _with_fids(**fids: float) -> dict[str, Evaluation]:
     }
 
 
-def test_the_winner_is_named_with_its_verdict_against_the_first_model() -> None:
-    better = [ROWS[0]._replace(difference=-1.0, low=-1.5, high=-0.5, verdict="better")]
-    said = winner_in_words(_with_fids(old=2.0, new=1.0), better)
-    assert said == "new has the lowest FID, 1, and is better than old, 2, by -1 (-1.5 to -0.5)"
+def _by_fid(model: str, reference: str, verdict: str) -> Comparison:
+    return ROWS[0]._replace(model=model, reference=reference, verdict=verdict)
 
 
-def test_a_winner_that_is_not_clearly_better_is_said_not_to_be() -> None:
-    said = winner_in_words(_with_fids(old=2.0, new=1.0), [ROWS[0]._replace(verdict="no difference seen")])
-    assert said.startswith("new has the lowest FID, 1, but against old, 2: no difference seen")
+def test_the_winner_is_named_with_its_verdict_beside_every_other_model() -> None:
+    rows = [
+        _by_fid("control", "old", "better"),
+        _by_fid("new", "old", "better"),
+        _by_fid("new", "control", "no difference seen"),
+    ]
+    said = winner_in_words(_with_fids(old=5.0, control=3.0, new=2.9), rows)
+    assert said == "new has the lowest FID, 2.9: better than old (5); no difference seen from control (3)"
 
 
-def test_where_the_first_model_has_the_lowest_fid_no_other_wins() -> None:
-    assert winner_in_words(_with_fids(old=1.0, new=2.0), ROWS) == "No model has a lower FID than old, 1"
+def test_a_winner_that_others_are_judged_against_is_better_where_these_are_worse() -> None:
+    rows = [_by_fid("a", "old", "worse"), _by_fid("b", "old", "too few samples to tell"), _by_fid("b", "a", "better")]
+    said = winner_in_words(_with_fids(old=1.0, a=3.0, b=2.0), rows)
+    assert said == "old has the lowest FID, 1: better than a (3); too few samples to tell it from b (2)"
 
 
 def test_the_console_shows_the_models_in_80_columns_with_the_winner_marked() -> None:
     name = "finetuned by density, " * 3
-    row = ROWS[0]._replace(model=name, verdict="too few samples to tell")
-    lines = summary_for_console(_with_fids(old=2.0, **{name: 1234.5}), [row]).splitlines()
+    row = _by_fid(name, "old, " * 9, "too few samples to tell")
+    lines = summary_for_console(_with_fids(**{"old, " * 9: 2.0, name: 1234.5}), [row]).splitlines()
     assert [line.split()[0] for line in lines] == ["FID", "*", "finetuned", "real"]
     assert max(map(len, lines)) <= 80
-    assert lines[1].split() == ["*", "old", "2", "0.5"]
+    assert lines[1].endswith("2       0.5  the lowest")
     assert lines[2].endswith("1.23e+03       0.5  too few samples to tell")
+
+
+def test_the_console_says_of_a_model_that_it_is_worse_than_the_winner() -> None:
+    lines = summary_for_console(_with_fids(old=2.0, new=1.0), [_by_fid("new", "old", "better")]).splitlines()
+    assert lines[1].endswith("worse")

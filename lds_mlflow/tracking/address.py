@@ -1,0 +1,25 @@
+"""The tracking store that commands write to, looked at without writing to it."""
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from lds_mlflow.errors import first_line, without_passwords
+from lds_mlflow.tracking.patience import impatient
+
+__all__ = ["store_and_problem"]
+
+
+def store_and_problem() -> tuple[str, str]:
+    """Returns the address of the store without passwords, and why it doesn't answer, or "".
+
+    A store on this machine is made by the first command, so it always answers.
+    """
+    uri = mlflow.get_tracking_uri()
+    if uri.startswith("http"):
+        try:
+            with impatient():
+                MlflowClient(uri).search_experiments(max_results=1)
+        except MlflowException as error:
+            return without_passwords(uri), first_line(error)
+    return without_passwords(uri), ""
