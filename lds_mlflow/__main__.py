@@ -40,7 +40,7 @@ def _run(entry_point: str, configs: Configs) -> None:
     from lds_mlflow.machine.interrupts import Interruption
     from lds_mlflow.machine.ranks import device_of, follow, lead
     from lds_mlflow.pipeline import Pipeline
-    from lds_mlflow.tracking import Tracker
+    from lds_mlflow.tracking import Tracker, next_steps
 
     options = configs[Options]
     ranks = lead(device_of(options.device))
@@ -60,7 +60,7 @@ def _run(entry_point: str, configs: Configs) -> None:
     registering = configs.get(RegisterConfig) or configs.get(PromoteConfig)
     name = registering.registered_model if registering else NO_MODEL
     model = None if name == NO_MODEL else name
-    for line in tracker.next_steps(run_id, model=model, version=pipeline.runner.registered):
+    for line in next_steps(tracker, run_id, model=model, version=pipeline.runner.registered):
         click.echo(line)
 
 

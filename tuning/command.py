@@ -16,14 +16,14 @@ def _run(configs: Configs) -> None:
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
     from lds_mlflow.machine.interrupts import Interruption
     from lds_mlflow.pipeline import Pipeline
-    from lds_mlflow.tracking import Tracker
+    from lds_mlflow.tracking import Tracker, next_steps
     from tuning.search import Search
 
     with Interruption() as interruption, Tracker.connect(configs[Options], click.echo, configs.origins) as tracker:
         runner = Pipeline(configs, tracker, interruption, click.echo).runner
         run_id = Search(runner).run()
     click.echo(f"\n{TUNE.name} finished in {monotonic() - started:.0f} s.")
-    for line in tracker.next_steps(run_id, model=None, version=runner.registered):
+    for line in next_steps(tracker, run_id, model=None, version=runner.registered):
         click.echo(line)
 
 

@@ -2,6 +2,7 @@
 
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.address import store_and_problem
+from lds_mlflow.tracking.hints import next_steps
 from lds_mlflow.tracking.lineage import FinishedRun
 from lds_mlflow.tracking.registry import CHAMPION, NEWEST, NONE, Version, register_sampler
 from lds_mlflow.tracking.runs import Run
@@ -15,6 +16,7 @@ __all__ = [
     "Run",
     "Tracker",
     "Version",
+    "next_steps",
     "register_sampler",
     "store_and_problem",
     "tags",

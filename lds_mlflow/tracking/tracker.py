@@ -3,9 +3,7 @@
 import json
 import logging
 import re
-import sys
 from collections.abc import Callable, Mapping
-from shutil import which
 from socket import gethostname
 from types import TracebackType
 from typing import Self
@@ -23,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lds_mlflow.config import Options
 from lds_mlflow.config.place import lasting_place
-from lds_mlflow.errors import LdsError, TrackingError, first_line, without_passwords
+from lds_mlflow.errors import LdsError, TrackingError, without_passwords
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.experiment import experiment_of, require_in_place
 from lds_mlflow.tracking.handover import handed_over, take_over
@@ -39,7 +37,7 @@ from lds_mlflow.tracking.patience import (
     says_that_there_is_none,
 )
 from lds_mlflow.tracking.processes import is_alive, this_process
-from lds_mlflow.tracking.registry import CHAMPION, MODELS_ADDRESS, NEWEST, Registry
+from lds_mlflow.tracking.registry import MODELS_ADDRESS, Registry
 from lds_mlflow.tracking.results import Results
 from lds_mlflow.tracking.runs import Run
 
@@ -269,54 +267,6 @@ class Tracker:
             )
         return FinishedRun(entity, self.tracking_uri)
 
-    def next_steps(self, run_id: str, *, model: str | None, version: str = "") -> list[str]:
-        """Returns lines for the console that say how to look at a run, and what to do with a registered model.
-
-        Args:
-            run_id: The run.
-            model: The name of a registered model, or None.
-            version: The version that the command has registered, as NAME/NUMBER, or "" where it has not.
-        """
-        page = f"#/experiments/{self.experiment_id}/runs/{run_id}"
-        if self.tracking_uri.startswith("http"):
-            lines = [f"Look:   {without_passwords(self.tracking_uri)}/{page}"]
-        else:
-            lines = [
-                f"Look:   {_program()} ui --backend-store-uri {without_passwords(self.tracking_uri)}",
-                f"        then open http://127.0.0.1:5000/{page}",
-            ]
-        if model or version:
-            try:
-                lines += self._uses_of(version) if version else [f"Serve:  {self._serving(str(model))}"]
-            except MlflowException as error:
-                lines.append(f"Serve:  the model registry doesn't answer now ({first_line(error)})")
-        return lines
-
-    def _uses_of(self, version: str) -> list[str]:
-        name, _, number = version.rpartition("/")
-        uri, champion = f"{MODELS_ADDRESS}{version}", self.registry.find(name, CHAMPION)
-        lines = [
-            f"Sample: {self._in_this_store()} run . -e sample --env-manager uv -P model_run={uri}",
-            f"Serve:  {self._serve(uri)}",
-        ]
-        if champion is None:
-            return [*lines, f"        Version {number} of {name} is not the champion, and no other version is."]
-        if champion.number == number:
-            return [*lines, f"        It is the champion of {name}."]
-        return [*lines, f"        Version {number} of {name} is not the champion: version {champion.number} is."]
-
-    def _serving(self, model: str) -> str:
-        alias = next((alias for alias in (CHAMPION, NEWEST) if self.registry.find(model, alias)), None)
-        if alias is None:
-            return f"no version of {model} is registered"
-        return self._serve(f"{MODELS_ADDRESS}{model}@{alias}")
-
-    def _serve(self, uri: str) -> str:
-        return f'{self._in_this_store()} models serve -m "{uri}" --env-manager uv -p 5001'
-
-    def _in_this_store(self) -> str:
-        return f"MLFLOW_TRACKING_URI={without_passwords(self.tracking_uri)} {_program()}"
-
     def _run_id(self, reference: str) -> str:
         if reference.startswith(MODELS_ADDRESS):
             model_id = reference.removeprefix(MODELS_ADDRESS)
@@ -328,11 +278,6 @@ class Tracker:
             return run_id
         found = self.client.search_runs([self.experiment_id], f"attributes.run_id LIKE '{run_id}%'", max_results=2)
         return str(found[0].info.run_id) if len(found) == 1 else run_id
-
-
-def _program() -> str:
-    # With only uv installed, there is no mlflow on the path.
-    return f"uvx mlflow@{mlflow.__version__}" if which("uvx") else f"{sys.executable} -m mlflow"
 
 
 def _is_local(uri: str) -> bool:

@@ -1,9 +1,7 @@
 import json
-import sys
 import time
 from pathlib import Path
 
-import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
@@ -51,40 +49,6 @@ def test_a_run_is_opened_by_the_digits_that_commands_print(tracker: Tracker) -> 
 def test_what_is_not_there_is_named(tracker: Tracker, reference: str) -> None:
     with pytest.raises(TrackingError, match=f"run {reference}.*give auto"):
         tracker.open(reference)
-
-
-@pytest.mark.parametrize(
-    ("uvx", "program"), [("/bin/uvx", f"uvx mlflow@{mlflow.__version__}"), (None, f"{sys.executable} -m mlflow")]
-)
-def test_the_next_steps_name_the_store_the_model_and_a_program_that_is_there(
-    tracker: Tracker, monkeypatch: pytest.MonkeyPatch, uvx: str | None, program: str
-) -> None:
-    monkeypatch.setattr("lds_mlflow.tracking.tracker.which", lambda name: uvx)
-    tracker.client.create_registered_model("digits")
-    assert "Serve:  no version of digits is registered" in tracker.next_steps("abc", model="digits")
-    tracker.client.create_model_version("digits", "file:///nowhere", "r1")
-    tracker.client.set_registered_model_alias("digits", "challenger", "1")
-    lines = "\n".join(tracker.next_steps("abc", model="digits"))
-    assert f"{program} ui --backend-store-uri {tracker.tracking_uri}" in lines
-    assert f"{program} models serve" in lines
-    assert "runs/abc" in lines
-    assert "models:/digits@challenger" in lines
-    assert "models serve" not in "\n".join(tracker.next_steps("abc", model=None))
-
-
-def test_the_next_steps_are_about_the_version_that_was_just_registered(tracker: Tracker) -> None:
-    tracker.client.create_registered_model("digits")
-    for run in ("r1", "r2"):
-        tracker.client.create_model_version("digits", "file:///nowhere", run)
-    lines = "\n".join(tracker.next_steps("abc", model="digits", version="digits/2"))
-    assert "-e sample --env-manager uv -P model_run=models:/digits/2" in lines
-    assert 'models serve -m "models:/digits/2"' in lines
-    assert "Version 2 of digits is not the champion, and no other version is." in lines
-    tracker.client.set_registered_model_alias("digits", "champion", "1")
-    lines = "\n".join(tracker.next_steps("abc", model="digits", version="digits/2"))
-    assert "Version 2 of digits is not the champion: version 1 is." in lines
-    tracker.client.set_registered_model_alias("digits", "champion", "2")
-    assert "It is the champion of digits." in "\n".join(tracker.next_steps("abc", model=None, version="digits/2"))
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "FINISHED"])
@@ -137,18 +101,6 @@ def test_no_file_of_the_store_has_a_secret_of_a_parameter(tracker: Tracker, tmp_
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if b"hunter2" in path.read_bytes()]
-
-
-def test_the_next_steps_after_a_command_are_said_though_the_registry_does_not_answer(
-    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(name: str, alias: str) -> None:
-        raise MlflowException("no answer")
-
-    monkeypatch.setattr(tracker.client, "get_model_version_by_alias", away)
-    for version in ("", "digits/1"):
-        lines = tracker.next_steps("abc", model="digits", version=version)
-        assert "Serve:  the model registry doesn't answer now (no answer)" in lines
 
 
 def test_what_a_server_denies_is_told_from_what_is_away(tracker: Tracker) -> None:

@@ -1,0 +1,72 @@
+"""What a command says at its end: how to look at its run, and what can be done with the model that it registered."""
+
+import sys
+from shutil import which
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from lds_mlflow.errors import first_line, without_passwords
+from lds_mlflow.tracking.registry import CHAMPION, MODELS_ADDRESS, NEWEST
+from lds_mlflow.tracking.tracker import Tracker
+
+__all__ = ["next_steps"]
+
+
+def next_steps(tracker: Tracker, run_id: str, *, model: str | None, version: str = "") -> list[str]:
+    """Returns lines for the console.
+
+    Args:
+        tracker: The store.
+        run_id: The run.
+        model: The name of a registered model, or None.
+        version: The version that the command has registered, as NAME/NUMBER, or "" where it has not.
+    """
+    address, page = without_passwords(tracker.tracking_uri), f"#/experiments/{tracker.experiment_id}/runs/{run_id}"
+    if address.startswith("http"):
+        lines = [f"Look:   {address}/{page}"]
+    else:
+        lines = [
+            f"Look:   {_program()} ui --backend-store-uri {address}",
+            f"        then open http://127.0.0.1:5000/{page}",
+        ]
+    if model or version:
+        try:
+            lines += _uses_of(tracker, version) if version else [_serving(tracker, str(model))]
+        except MlflowException as error:
+            lines.append(f"Serve:  the model registry doesn't answer now ({first_line(error)})")
+    return lines
+
+
+def _uses_of(tracker: Tracker, version: str) -> list[str]:
+    name, _, number = version.rpartition("/")
+    uri, champion = f"{MODELS_ADDRESS}{version}", tracker.registry.find(name, CHAMPION)
+    lines = [
+        f"Sample: {_in_store(tracker)} run . -e sample --env-manager uv -P model_run={uri}",
+        _serve(tracker, uri),
+    ]
+    if champion is None:
+        return [*lines, f"        Version {number} of {name} is not the champion, and no other version is."]
+    if champion.number == number:
+        return [*lines, f"        It is the champion of {name}."]
+    return [*lines, f"        Version {number} of {name} is not the champion: version {champion.number} is."]
+
+
+def _serving(tracker: Tracker, model: str) -> str:
+    alias = next((alias for alias in (CHAMPION, NEWEST) if tracker.registry.find(model, alias)), None)
+    if alias is None:
+        return f"Serve:  no version of {model} is registered"
+    return _serve(tracker, f"{MODELS_ADDRESS}{model}@{alias}")
+
+
+def _serve(tracker: Tracker, uri: str) -> str:
+    return f'Serve:  {_in_store(tracker)} models serve -m "{uri}" --env-manager uv -p 5001'
+
+
+def _in_store(tracker: Tracker) -> str:
+    return f"MLFLOW_TRACKING_URI={without_passwords(tracker.tracking_uri)} {_program()}"
+
+
+def _program() -> str:
+    # With only uv installed, there is no mlflow on the path.
+    return f"uvx mlflow@{mlflow.__version__}" if which("uvx") else f"{sys.executable} -m mlflow"
