@@ -142,6 +142,6 @@ class Pipeline:
         run.log_tags({tags.SENTENCE: compared.sentence})
         run.log_picture(models_chart(evaluations), "pictures/comparison.png")
         table = comparison_note(evaluations, {label: found.link for label, found in runs.items()})
-        winner, _, verdicts = compared.sentence.partition("\n")
-        more = f"{compared.link} has the report, with intervals."
-        run.log_note(f"**{winner}.**\n\n{table}\n\n{in_lines(verdicts)}\n\n{more}")
+        winner, _, convergence = compared.sentence.partition("\n")
+        more = f"{compared.link} has the report, with every verdict and its interval."
+        run.log_note("\n\n".join(filter(None, (f"**{winner}.**", in_lines(convergence), table, more))))

@@ -92,7 +92,7 @@ class Runner:
         with self._lock(name, fingerprint):
             found = self._find(name, fingerprint, parent)
             if found:
-                self._say(name, f"reused run {found.id[:8]}: {_headline(found.sentence)}")
+                self._say(name, f"reused run {found.id[:8]}: {found.sentence}")
                 self.registered = found.version or self.registered
                 if own:
                     stand_for(own, found)
@@ -288,7 +288,7 @@ class Runner:
         run.log_note(f"**{step.name}**: {in_lines(sentence)}.\n\n{context.lineage}")
         run.end("FINISHED")
         remove(checkpoint_path)
-        self._say(step.name, f"done in {monotonic() - started:.1f} s: {_headline(sentence)}")
+        self._say(step.name, f"done in {monotonic() - started:.1f} s: {sentence}")
         finished = self.tracker.open(run.id)
         self.registered = finished.version or self.registered
         return finished
@@ -315,11 +315,6 @@ class Runner:
 
     def _say(self, name: str, text: str) -> None:
         self.say(f"{name:<11}{text}")
-
-
-def _headline(sentence: str) -> str:
-    # What more there is to say is in the run's description.
-    return sentence.partition("\n")[0]
 
 
 def _class_sizes(data: FinishedRun) -> dict[str, int]:

@@ -52,7 +52,8 @@ def winner_in_words(evaluations: Mapping[str, Evaluation], comparisons: Sequence
         if label != best:
             by_verdict.setdefault(_verdict_of_best(comparisons, best, label), []).append(f"{label} ({fids[label]})")
     verdicts = "; ".join(f"{_AGAINST[verdict]} {', '.join(labels)}" for verdict, labels in by_verdict.items())
-    return f"{best} has the lowest FID, {fids[best]}: {verdicts}"
+    measured = f"{evaluations[best].n_samples:,} samples, {evaluations[best].part}"
+    return f"{best} has the lowest FID, {fids[best]} ({measured}): {verdicts}"
 
 
 def summary_for_console(evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison]) -> str:

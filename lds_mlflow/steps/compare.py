@@ -7,7 +7,6 @@ from lds_mlflow.reporting.comparison import (
     comparison_report,
     comparison_table,
     summary_for_console,
-    verdicts_in_words,
     winner_in_words,
 )
 from lds_mlflow.tracking.context import Context
@@ -24,7 +23,7 @@ def run(config: CompareConfig, context: Context) -> str:
     comparisons = compare_evaluations(evaluations, margin=config.margin, replicates=config.bootstrap_replicates)
     table = comparison_table(comparisons)
     convergence = convergence_in_words(context.inputs)
-    context.say("\n".join(filter(None, ("", summary_for_console(evaluations, comparisons), convergence, ""))) + "\n")
+    context.say(f"\n{summary_for_console(evaluations, comparisons)}\n")
     context.run.log_table(table, "comparison.csv")
     for label, evaluation in evaluations.items():
         context.run.log_metrics(evaluation.named(label))
@@ -33,5 +32,4 @@ def run(config: CompareConfig, context: Context) -> str:
         named = {f"{row.name}_{end}": value for end, value in figures.items()}
         context.run.log_metrics(evaluations[row.model].placed(named, f"{row.model} against {row.reference}"))
     context.run.log_report(comparison_report(evaluations, comparisons, config.margin, convergence))
-    winner = winner_in_words(evaluations, comparisons)
-    return "\n".join(filter(None, (winner, convergence, verdicts_in_words(evaluations, comparisons))))
+    return "\n".join(filter(None, (winner_in_words(evaluations, comparisons), convergence)))

@@ -112,15 +112,10 @@ def test_main_evaluates_the_baseline_the_control_and_the_finetuned_model(
             "coverage",
         }
     sentence = tracker.client.get_run(run.id).data.tags[tags.SENTENCE]
-    winner, *verdicts = sentence.splitlines()
+    (winner,) = sentence.splitlines()
     others = {"baseline", "control", "finetuned"} - {winner.split(" has the lowest FID")[0]}
     assert len(others) == 2
     assert all(f"{other} (" in winner for other in others)
-    assert [line.split(" (")[0] for line in verdicts] == [
-        "control against baseline",
-        "finetuned against baseline",
-        "finetuned against control",
-    ]
     assert any("FID beside the lowest" in line for line in said)
     assert "pictures/comparison.png" in artifacts(tracker, run.id)
     note = tracker.client.get_run(run.id).data.tags["mlflow.note.content"]

@@ -86,13 +86,18 @@ def test_the_winner_is_named_with_its_verdict_beside_every_other_model() -> None
         _by_fid("new", "control", "no difference seen"),
     ]
     said = winner_in_words(_with_fids(old=5.0, control=3.0, new=2.9), rows)
-    assert said == "new has the lowest FID, 2.9: better than old (5); no difference seen from control (3)"
+    assert (
+        said
+        == "new has the lowest FID, 2.9 (4 samples, test): better than old (5); no difference seen from control (3)"
+    )
 
 
 def test_a_winner_that_others_are_judged_against_is_better_where_these_are_worse() -> None:
     rows = [_by_fid("a", "old", "worse"), _by_fid("b", "old", "too few samples to tell"), _by_fid("b", "a", "better")]
     said = winner_in_words(_with_fids(old=1.0, a=3.0, b=2.0), rows)
-    assert said == "old has the lowest FID, 1: better than a (3); too few samples to tell it from b (2)"
+    assert (
+        said == "old has the lowest FID, 1 (4 samples, test): better than a (3); too few samples to tell it from b (2)"
+    )
 
 
 def test_the_console_shows_the_models_in_80_columns_with_the_winner_marked() -> None:
