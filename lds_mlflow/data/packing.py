@@ -20,13 +20,13 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from lds_mlflow.data.faults import Fault, require_usable
 from lds_mlflow.data.pixels import Decoded, Picture, decode_picture
 from lds_mlflow.data.treatments import SIXTEEN_BITS, Treatment, describe_treatments, white_of
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_bytes, take_space, write_atomically
+from lds_mlflow.machine.progress import progress_bar
 
 __all__ = ["PackedPictures", "pack_pictures"]
 
@@ -172,7 +172,7 @@ def _fill(
     """Decodes the pictures that are not done yet, and writes down progress after each batch of them."""
     begin, total = progress.done, len(pictures)
     names = (name for name, _ in pictures[begin:])
-    bar = tqdm(total=total, initial=begin, desc="reading images", unit="image", leave=False, delay=1)
+    bar = progress_bar(total, "reading images", unit="image", done=begin, delay=1, leave=False)
     with bar, closing(_found(pictures[begin:], partial(decode, white=progress.white))) as found_N:
         for name, found in zip(names, found_N, strict=True):
             fault = found if isinstance(found, Fault) else _misfit(name, found.pixels_CHW, pixels.shape[1:])

@@ -10,8 +10,8 @@ from itertools import islice
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
+from lds_mlflow.machine.progress import progress_bar
 from lds_mlflow.machine.ranks import ALONE, Ranks
 
 __all__ = ["in_batches", "rows_at_once"]
@@ -55,7 +55,7 @@ def in_batches(
         ranks.order(_follow, copy.deepcopy(compute).cpu())
     found, done = torch.empty(0), 0
     batches = rows_N.split(rows_at_once(device, size))
-    with tqdm(total=len(rows_N), desc=description, unit="row", leave=False, delay=1) as bar:
+    with progress_bar(len(rows_N), description, unit="row", delay=1, leave=False) as bar:
         for result in _alone(compute, batches, device) if ranks.size == 1 else _shared(compute, batches, device, ranks):
             if not done:
                 found = result.new_empty(len(rows_N), *result.shape[1:])

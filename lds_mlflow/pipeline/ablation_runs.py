@@ -38,7 +38,7 @@ def inputs_of_ablate(runner: Runner, config: AblateConfig, known: Runs, parent: 
     for names in stages:
         tasks = [(name, seed) for seed in range(config.seeds) for name in names]
         for made in share_tasks(runner, work, tasks, n_workers):
-            found |= {label: runner.tracker.open(run_id) for label, run_id in made.items()}
+            found |= {label: runner.finished(run_id) for label, run_id in made.items()}
             n_done += 1
             runner.say(f"{'ablate':<11}{n_done} of {n_tasks} done: {', '.join(sorted(made)) or 'an arm is left out'}")
     return found

@@ -23,6 +23,7 @@ from lds_mlflow.pipeline.dry_run import dry_run
 from lds_mlflow.pipeline.evaluation_runs import inputs_of_compare, inputs_of_register
 from lds_mlflow.pipeline.promotion import promote, promote_if_new
 from lds_mlflow.pipeline.records import Ending, in_lines, log_data
+from lds_mlflow.pipeline.rehearsal import rehearse
 from lds_mlflow.pipeline.runner import Gather, Runner
 from lds_mlflow.reporting.comparison import comparison_note, models_chart
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
@@ -71,16 +72,26 @@ class Pipeline:
         """
         self.tracker.end_orphans()
         run = self.tracker.begin(name, parent=None, values={})
+        registers = STEPS[name].registers and self.runner.configs[RegisterConfig].registered_model != NO_MODEL
+
+        def rehearsed(runner: Runner) -> None:
+            model = runner.resolve(name, {}, parent=run.id)
+            if registers:
+                _register(runner, model, run.id)
+
         with Ending(run):
+            self._plan(rehearsed, run.id)
             found = self.runner.healing(lambda: self.runner.resolve(name, {}, parent=run.id, own=run))
-        if STEPS[name].registers and self.runner.configs[RegisterConfig].registered_model != NO_MODEL:
-            self.runner.healing(lambda: self._register(found, run.id))
+        if registers:
+            self.runner.healing(lambda: _register(self.runner, found, run.id))
+            self.runner.healing(lambda: promote_if_new(self.runner, run.id))
         return found
 
-    def _register(self, model: FinishedRun, parent: str) -> None:
-        behind = {stem: self.runner.upstream(model, stem, parent=parent) for stem in model.inputs}
-        self.runner.resolve(REGISTER, {**behind, model.step: model}, parent=parent)
-        promote_if_new(self.runner, parent)
+    def _plan(self, command: Callable[[Runner], object], parent: str) -> None:
+        """Says what a command is going to run and how long that may take; its runner then says what is left of it."""
+        self.runner.plan = self.runner.healing(lambda: rehearse(self.runner, command, parent))
+        for place, line in enumerate(self.runner.plan.lines(self.runner.device)):
+            self.runner.say(f"{'' if place else 'plan':<11}{line}")
 
     def main(self) -> Run:
         """Runs the whole pipeline, registers, and compares the baseline, the control and the finetuned model.
@@ -94,15 +105,14 @@ class Pipeline:
         with Ending(run):
             for config in filter(None, (self.runner.configs.get(step.config) for step in STEPS.values())):
                 run.log_params(config.model_dump(mode="json", exclude=set(REFERENCES)))
+            self._plan(lambda runner: _resolve_comparison(runner, run.id), run.id)
             self.runner.healing(lambda: self._compare(run))
             run.end("FINISHED")
         return run
 
     def _compare(self, run: Run) -> None:
-        known = {"data": self.runner.resolve("data", {}, parent=run.id)}
-        log_data(run, known)
-        compared = self.runner.resolve(COMPARE, known, parent=run.id)
-        self._show(run, compared)
+        log_data(run, {"data": self.runner.resolve("data", {}, parent=run.id)})
+        self._show(run, _resolve_comparison(self.runner, run.id))
         promote_if_new(self.runner, run.id)
 
     def promote(self) -> Run:
@@ -145,3 +155,13 @@ class Pipeline:
         winner, _, convergence = compared.sentence.partition("\n")
         more = f"{compared.link} has the report, with every verdict and its interval."
         run.log_note("\n\n".join(filter(None, (f"**{winner}.**", in_lines(convergence), table, more))))
+
+
+def _register(runner: Runner, model: FinishedRun, parent: str) -> None:
+    behind = {stem: runner.upstream(model, stem, parent=parent) for stem in model.inputs}
+    runner.resolve(REGISTER, {**behind, model.step: model}, parent=parent)
+
+
+def _resolve_comparison(runner: Runner, parent: str) -> FinishedRun:
+    known = {"data": runner.resolve("data", {}, parent=parent)}
+    return runner.resolve(COMPARE, known, parent=parent)

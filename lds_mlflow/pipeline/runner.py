@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from time import monotonic
@@ -18,6 +19,7 @@ from lds_mlflow.machine.files import remove
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
 from lds_mlflow.pipeline.early_checks import require_division
+from lds_mlflow.pipeline.plan import Plan
 from lds_mlflow.pipeline.records import Ending, in_lines, log_data, stand_for
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.samplers.classes import class_sizes
@@ -25,7 +27,9 @@ from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
-__all__ = ["Gather", "Runner", "Runs"]
+__all__ = ["Gather", "Request", "Runner", "Runs"]
+
+_COLUMNS = 80
 
 C = TypeVar("C", bound=Settings)
 T = TypeVar("T")
@@ -61,6 +65,8 @@ class Runner:
         self.options = configs[Options]
         self.ranks, self.device = ranks, device_of(self.options.device)
         self._checked: set[str] = set()
+        self._reported: set[str] = set()
+        self.plan: Plan | None = None
         self.registered = ""
 
     def resolve(
@@ -83,32 +89,47 @@ class Runner:
             label: What to add to the name of a new run.
             changes: Parameters that differ from the command's.
         """
-        step = STEPS[name]
-        config = self.config(step.config, changes or {})
-        gather = self.gather.get(step.config, _inputs_as_named)
-        inputs = gather(self, config, known, parent)
-        digests = {stem: run.digest for stem, run in inputs.items()}
-        fingerprint = fingerprint_of(step, config, digests, _outside(step, config))
-        with self._lock(name, fingerprint):
-            found = self._find(name, fingerprint, parent)
+        needed = self.request(name, known, parent=parent, changes=changes or {})
+        with self._lock(name, needed.fingerprint):
+            found = self.find(needed, parent)
             if found:
-                self._say(name, f"reused run {found.id[:8]}: {found.sentence}")
+                self._report(found.id, name, "reused", found.sentence, whole=own is not None)
                 self.registered = found.version or self.registered
                 if own:
                     stand_for(own, found)
                 return found
-            if "data" in inputs:
-                self._check(inputs["data"])
+            if "data" in needed.inputs:
+                self._check(needed.inputs["data"])
             run = own or self.tracker.begin(f"{name} {label}".strip(), parent=parent, values={})
             run.log_tags(
-                {tags.STEP: name, tags.FINGERPRINT: fingerprint}
-                | {f"{tags.INPUT}{stem}": upstream.id for stem, upstream in inputs.items()}
-                | {f"{tags.INPUT_DIGEST}{stem}": digest for stem, digest in digests.items()}
+                {tags.STEP: name, tags.FINGERPRINT: needed.fingerprint}
+                | {f"{tags.INPUT}{stem}": upstream.id for stem, upstream in needed.inputs.items()}
+                | {f"{tags.INPUT_DIGEST}{stem}": upstream.digest for stem, upstream in needed.inputs.items()}
             )
             if own:
-                return self._execute(step, config, inputs, fingerprint, run)
+                return self._execute(needed, run, whole=True)
             with Ending(run):
-                return self._execute(step, config, inputs, fingerprint, run)
+                return self._execute(needed, run, whole=False)
+
+    def request(self, name: str, known: Runs, *, parent: str, changes: Mapping[str, Any]) -> "Request":
+        """Returns what a run of a step would be made from; its inputs that do not exist yet are made.
+
+        Args:
+            name: The step.
+            known: Upstream runs that are settled already.
+            parent: The run to nest new runs under.
+            changes: Parameters that differ from the command's.
+        """
+        step = STEPS[name]
+        config = self.config(step.config, changes)
+        gather = self.gather.get(step.config, _inputs_as_named)
+        inputs = gather(self, config, known, parent)
+        digests = {stem: run.digest for stem, run in inputs.items()}
+        return Request(step, config, inputs, fingerprint_of(step, config, digests, _outside(step, config)))
+
+    def finished(self, run_id: str) -> FinishedRun:
+        """Returns a finished run that this command has found or made."""
+        return self.tracker.open(run_id)
 
     def healing(self, work: Callable[[], T]) -> T:
         """Does what a command does; if a result that it reads is gone, says so and begins again without that result.
@@ -161,15 +182,25 @@ class Runner:
             )
         return again
 
-    def _find(self, name: str, fingerprint: str, parent: str) -> FinishedRun | None:
+    def find(self, needed: "Request", parent: str) -> FinishedRun | None:
+        """Returns a finished run that is as good as the one that is needed, or None where there is none."""
         # What this very command has made is never made again.
         under = None if self.options.reuse else parent
-        for found in self.tracker.results.of_fingerprint(fingerprint, under=under):
+        for found in self.tracker.results.of_fingerprint(needed.fingerprint, under=under):
             missing = self.tracker.results.missing(found)
             if not missing:
                 return found
-            self._say(name, f"run {found.id[:8]} can't be reused: {missing}")
+            self._say(needed.step.name, f"run {found.id[:8]} can't be reused: {missing}")
         return None
+
+    def _report(self, run_id: str, step: str, what: str, sentence: str, *, whole: bool) -> None:
+        """Says once what came out of a run; of a child run, only what fits into a line, and its notes."""
+        if run_id in self._reported:
+            return
+        self._reported.add(run_id)
+        first, *notes = sentence.splitlines()
+        line = f"{step:<11}{what} ({run_id[:8]}): {first}"
+        self.say("\n".join([line if whole or len(line) <= _COLUMNS else f"{line[: _COLUMNS - 1]}…", *notes]))
 
     def _check(self, data: FinishedRun) -> None:
         """Says what can be known from the data's division before the first step that needs it is run."""
@@ -260,12 +291,11 @@ class Runner:
                 )
         found[needed.parameter.removesuffix("_run")] = run
 
-    def _execute(
-        self, step: Step, config: StepConfig, inputs: dict[str, FinishedRun], fingerprint: str, run: Run
-    ) -> FinishedRun:
+    def _execute(self, needed: "Request", run: Run, *, whole: bool) -> FinishedRun:
+        step, config, inputs, fingerprint = needed.step, needed.config, needed.inputs, needed.fingerprint
         checkpoint_path = self.options.work_dir / "checkpoints" / f"{step.name}-{fingerprint[:16]}.pt"
-        resumes = ", going on from its checkpoint" if checkpoint_path.exists() else ""
-        self._say(step.name, f"running on {self.device}{resumes} (run {run.id[:8]})")
+        if checkpoint_path.exists():
+            self._say(step.name, f"going on from the checkpoint of an earlier command (run {run.id[:8]})")
         context = Context(
             run=run,
             inputs=inputs if step.judges(config) else {stem: run.without(*TEST_PARTS) for stem, run in inputs.items()},
@@ -283,12 +313,14 @@ class Runner:
         log_data(run, inputs)
         run.watch_system()
         sentence = import_module(step.module).run(config, context)
-        run.log_metrics({"cost/seconds": monotonic() - started})
+        run.log_metrics({tags.COST: monotonic() - started})
         run.log_tags({tags.SENTENCE: sentence})
         run.log_note(f"**{step.name}**: {in_lines(sentence)}.\n\n{context.lineage}")
         run.end("FINISHED")
         remove(checkpoint_path)
-        self._say(step.name, f"done in {monotonic() - started:.1f} s: {sentence}")
+        seconds = monotonic() - started
+        left = "" if self.plan is None else self.plan.after(step.name, seconds)
+        self._report(run.id, step.name, f"done in {seconds:.1f} s{left and f', {left}'}", sentence, whole=whole)
         finished = self.tracker.open(run.id)
         self.registered = finished.version or self.registered
         return finished
@@ -334,6 +366,23 @@ def _outside(step: Step, config: StepConfig) -> str:
     """Returns the digest of the files that a step reads from outside the pipeline, or "" where it reads none."""
     outside: Callable[[Any], str] | None = getattr(import_module(step.module), "outside", None)
     return outside(config) if outside else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a run of a step is made from.
+
+    Attributes:
+        step: The step.
+        config: Its parameters.
+        inputs: The upstream runs that it reads, by what each is read as.
+        fingerprint: What identifies its result.
+    """
+
+    step: Step
+    config: StepConfig
+    inputs: dict[str, FinishedRun]
+    fingerprint: str
 
 
 Gather = Callable[[Runner, Any, Runs, str], dict[str, FinishedRun]]

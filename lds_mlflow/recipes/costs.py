@@ -10,6 +10,7 @@ import torch
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig
 from lds_mlflow.latent import bandwidth, draw_candidates, score_candidates
+from lds_mlflow.machine.durations import in_words
 from lds_mlflow.machine.memory import forget_peak, peak_bytes
 from lds_mlflow.machine.ranks import Ranks
 from lds_mlflow.models import Codec
@@ -52,7 +53,7 @@ class Costs:
             f"{self.measured['decoded_per_second']:,.1f} examples a second, measured",
             f"scoring                   {self.measured['scored_per_second']:,.0f} candidates a second, measured",
             *(
-                f"{step:<26}{_duration(self.calculated[f'{step}_hours'])}, calculated"
+                f"{step:<26}{in_words(3600 * self.calculated[f'{step}_hours'])}, calculated"
                 for step in ("train", "augment", "finetune")
             ),
             f"checkpoint, model         {self.calculated['checkpoint_mib']:,.0f} and "
@@ -73,6 +74,7 @@ def estimate_costs(
     checkpoint_every: int,
     device: str,
     ranks: Ranks,
+    probe_seconds: float = _PROBE_SECONDS,
 ) -> Costs:
     """Trains for some seconds, decodes, encodes and scores a little, and extrapolates.
 
@@ -84,13 +86,16 @@ def estimate_costs(
         checkpoint_every: Steps of training between two checkpoints.
         device: Where to compute.
         ranks: The processes that share the work.
+        probe_seconds: How long to train without a discriminator, and again with it, if there are as many steps.
     """
     most = steps_at_most(train, examples)
     task = training_as_configured(train, examples, checkpoint_every=most + 1).task
     codec = Codec(task.model.to(device), task.scale)
     _forget_peak(device)
-    plain = _probe(task, replace(task.plan, adversarial_weight=0.0, feature_weight=0.0), ranks)
-    judged = _probe(task, replace(task.plan, adversary_waits=False), ranks) if task.plan.has_adversary else plain
+    plain = _probe(task, replace(task.plan, adversarial_weight=0.0, feature_weight=0.0), ranks, probe_seconds)
+    judged = plain
+    if task.plan.has_adversary:
+        judged = _probe(task, replace(task.plan, adversary_waits=False), ranks, probe_seconds)
     peak = _peak_bytes(device)
     fall = ending_of(replace(task.plan, until_done=False), ()).fall
     n, n_added = len(examples), ceil(augment.augmentation_ratio * len(examples))
@@ -137,12 +142,12 @@ class _Probe(NamedTuple):
     n_curves: int
 
 
-def _probe(task: FitTask, plan: FitPlan, ranks: Ranks) -> _Probe:
+def _probe(task: FitTask, plan: FitPlan, ranks: Ranks, seconds: float) -> _Probe:
     warm_up, moments = _WARM_UPS[task.model.device.type], [monotonic()]
 
     def is_enough() -> bool:
         moments.append(monotonic())
-        return len(moments) > warm_up + _LEAST_STEPS and moments[-1] - moments[warm_up] > _PROBE_SECONDS
+        return len(moments) > warm_up + _LEAST_STEPS and moments[-1] - moments[warm_up] > seconds
 
     curves: dict[str, float] = {}
     # At the full learning rate to the end, since a fit that ends by itself never gets far enough to tell.
@@ -184,9 +189,3 @@ def _forget_peak(device: str) -> None:
 
 def _peak_bytes(device: str) -> int:
     return peak_bytes() if device == "cpu" else torch.cuda.max_memory_allocated()
-
-
-def _duration(hours: float) -> str:
-    if hours < 1 / 60:
-        return f"{3600 * hours:,.0f} seconds"
-    return f"{60 * hours:,.0f} minutes" if hours < 2 else f"{hours:,.1f} hours"

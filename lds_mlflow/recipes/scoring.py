@@ -5,7 +5,6 @@ from math import ceil
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from lds_mlflow.choices import load
 from lds_mlflow.choices.candidates import CANDIDATES, EXHAUSTIVE
@@ -28,6 +27,7 @@ from lds_mlflow.latent import (
 )
 from lds_mlflow.latent.geometry import TENTHS
 from lds_mlflow.machine.memory import available_bytes
+from lds_mlflow.machine.progress import progress_bar
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.values import Candidates, Scores
 
@@ -145,11 +145,10 @@ def score_all(
 ) -> ScoredCandidates:
     """Scores all linear interpolants on the grid of tenths, and keeps the densest. See `score_as_configured`."""
     z_ND, width = training.z_ND, training.bandwidth
-    bar_format = "{l_bar}{bar}| [{elapsed}<{remaining}]"
-    with tqdm(total=1.0, desc="scoring all interpolants", bar_format=bar_format, delay=1) as bar:
+    with progress_bar(100.0, "scoring all interpolants", unit="%", delay=1) as bar:
 
         def progress(share: float) -> None:
-            bar.update(share)
+            bar.update(100 * share)
 
         found = score_exhaustively(
             training.mapped_ND,

@@ -1,5 +1,7 @@
 """The finished runs of an experiment, and whether what they made is still there."""
 
+from statistics import median
+
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
@@ -13,7 +15,7 @@ from lds_mlflow.tracking.registry import Registry
 
 __all__ = ["Results"]
 
-_MOST = 100
+_MOST, _FEW = 100, 5
 
 
 class Results:
@@ -43,6 +45,12 @@ class Results:
         """Returns a finished run with this result, whatever it was made by, or None where there is no whole one."""
         found = self._finished(f"tags.`{tags.OUTPUT}` = '{digest}'")
         return next((run for run in found if not self.missing(run)), None)
+
+    def usual_seconds(self, step: str) -> float | None:
+        """Returns the median of the seconds that the latest runs of a step took, or None where there is none."""
+        costs = [run.metrics.get(tags.COST) for run in self._finished(f"tags.`{tags.STEP}` = '{step}'", most=_FEW)]
+        known = [seconds for seconds in costs if seconds is not None]
+        return median(known) if known else None
 
     def upstream(self, run: FinishedRun, stem: str) -> FinishedRun:
         """Returns the run that another read as `stem`; where its record is gone, what the other still says of it."""
@@ -86,12 +94,12 @@ class Results:
             self.client.set_tag(error.run_id, tags.GONE, self._gone[error.run_id])
         return True
 
-    def _finished(self, condition: str) -> list[FinishedRun]:
+    def _finished(self, condition: str, *, most: int = _MOST) -> list[FinishedRun]:
         found = self.client.search_runs(
             [self.experiment_id],
             filter_string=f"{condition} and attributes.status = 'FINISHED'",
             order_by=["attributes.end_time DESC"],
-            max_results=_MOST,
+            max_results=most,
         )
         # A run that only stands for another has no result of its own.
         return [FinishedRun(run, self.tracking_uri) for run in found if tags.REUSED not in run.data.tags]

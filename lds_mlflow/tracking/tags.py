@@ -3,6 +3,7 @@
 __all__ = [
     "CANDIDATE_RUN",
     "CHAMPION_RUN",
+    "COST",
     "DECISION",
     "ERROR",
     "FIGURES",
@@ -77,6 +78,9 @@ STATE = "lds.state"
 
 SAME_AS = "lds.same_as"
 """On a trial that was answered from the record: the one that had the same parameters."""
+
+COST = "cost/seconds"
+"""The figure that says how many seconds a step took."""
 
 TEST_FIGURES = "eval/"
 """What the names of figures of the test part begin with."""

@@ -17,7 +17,9 @@ from tqdm import tqdm
 
 from lds_mlflow.errors import ConfigError, TrainingError
 from lds_mlflow.machine.determinism import deterministic
+from lds_mlflow.machine.durations import in_words
 from lds_mlflow.machine.memory import keep_freed_memory
+from lds_mlflow.machine.progress import progress_bar
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.models import Codec, Scale, Trainable, open_model, trainable
 from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile, History
@@ -223,7 +225,7 @@ def _take_steps(state: _Fit, ranks: Ranks, checkpoints: CheckpointFile | None, h
     """Takes the steps that are left, until somebody asks to stop. Only what is logged or saved waits for the device."""
     plan, stopped = state.plan, False
     begin, started, is_announced = state.step, monotonic(), not plan.until_done
-    with tqdm(total=state.ending.end, initial=state.step, desc=hooks.description, unit="step", mininterval=0.5) as bar:
+    with progress_bar(state.ending.end, hooks.description, unit="step", done=state.step) as bar:
         while ranks.agreed(0.0 if stopped else state.ending.rate_at(state.step)):
             state.advance()
             bar.update()
@@ -249,10 +251,10 @@ def _take_steps(state: _Fit, ranks: Ranks, checkpoints: CheckpointFile | None, h
 def _budget(plan: FitPlan, description: str, seconds: float) -> str:
     """Returns how long a fit that ends by itself may take, by the seconds of one of its steps."""
     later = " (steps with the discriminator, at the end, take longer)" if plan.has_adversary else ""
-    minutes = max(plan.steps * seconds / 60, 1)
+    pace = f"about {in_words(plan.steps * seconds)} at the speed so far{later}"
     return (
-        f"{description}: at most {plan.steps:,} steps of {plan.batch_size:,} examples, about {minutes:,.0f} min at "
-        f"the speed so far{later}; it ends earlier when held-out examples show that more steps gain nothing"
+        f"{description}: at most {plan.steps:,} steps of {plan.batch_size:,} examples, {pace}; it ends earlier when "
+        "held-out examples show that more steps gain nothing"
     )
 
 

@@ -40,8 +40,8 @@ def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tra
 
     again = mlflow_run("finetune")
     assert again.returncode == 0, again.stderr
-    assert again.stdout.count(" reused run ") >= 5
-    assert " running on " not in again.stdout
+    assert again.stdout.count(" reused (") >= 5
+    assert " done in " not in again.stdout
 
 
 def test_ablate_by_two_workers_ends_in_the_papers_tables(start: Start, tracker: Tracker) -> None:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import Conv2dNormActivation
-from tqdm import tqdm
 
 from lds_mlflow.errors import DataError
+from lds_mlflow.machine.progress import progress_bar
 from lds_mlflow.models import PIXELS
 from lds_mlflow.values import ExampleSet, ModelWeights
 
@@ -127,12 +127,14 @@ def train_classifier(images: ExampleSet, *, steps: int, seed: int, device: str =
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=_LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for _ in tqdm(range(steps), desc="training the classifier", unit="step", mininterval=0.5):
-        index = torch.randint(len(images), (_BATCH,), generator=generator)
-        logits = model(PIXELS.to_model(images.examples_N[index].to(device)))
-        loss = functional.cross_entropy(logits, images.labels_N[index].to(device))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    with progress_bar(steps, "training the classifier", unit="step") as bar:
+        for _ in range(steps):
+            index = torch.randint(len(images), (_BATCH,), generator=generator)
+            logits = model(PIXELS.to_model(images.examples_N[index].to(device)))
+            loss = functional.cross_entropy(logits, images.labels_N[index].to(device))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            bar.update()
     return model.eval()

@@ -37,7 +37,7 @@ def test_every_arm_has_every_seed_judged_by_both_parts_and_an_ablation_goes_on_f
     _require_paper(run, tracker)
     said.clear()
     again = make_pipeline("ablate", **settings | {"arms": f"{FEW['arms']},random"}).run("ablate")
-    ran = [line.split()[0] for line in said if " running on " in line]
+    ran = [line.split()[0] for line in said if " done in " in line]
     assert sorted(ran) == sorted(["augment", "finetune", "evaluate", "evaluate"] * 2 + ["ablate"])
     assert again.id != run.id
 

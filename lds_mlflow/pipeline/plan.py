@@ -1,0 +1,73 @@
+"""What a command is going to run, and how long that may take."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from lds_mlflow.machine.durations import in_words
+
+__all__ = ["Plan"]
+
+
+@dataclass(slots=True)
+class Plan:
+    """The steps that a command has yet to run.
+
+    Attributes:
+        waiting: How many runs of each step are left, by the step's name, in the order in which they begin.
+        seconds: The seconds that one run of a step takes, by its name; a step is missing whose time is not known yet.
+        at_most: Steps that may end earlier than their seconds say.
+        reused: How many finished runs are there already.
+        open_ended: Whether the results of these steps decide on further ones.
+    """
+
+    waiting: Counter[str]
+    seconds: dict[str, float]
+    at_most: frozenset[str] = frozenset()
+    reused: int = 0
+    open_ended: bool = False
+
+    def lines(self, device: str) -> list[str]:
+        """Returns the plan as lines of at most 80 columns, or none where nothing is left to run.
+
+        Args:
+            device: Where the steps will compute.
+        """
+        if not self.waiting:
+            return []
+        head = f"{_runs(self.waiting.total())} on {device}"
+        reused = f"{_runs(self.reused)} of earlier commands can be reused" if self.reused else ""
+        return [
+            ", ".join(filter(None, (head, self._whole(), reused))),
+            *(f"{n:>3} x {step:<11}{self._time_of(step, n)}" for step, n in self.waiting.items()),
+            *(["      and what their results decide on"] if self.open_ended else []),
+        ]
+
+    def after(self, step: str, seconds: float) -> str:
+        """Notes that a run of a step is done, and returns the time that is left in words, or "" where it isn't known.
+
+        Args:
+            step: The step.
+            seconds: What the run took.
+        """
+        self.seconds[step] = seconds
+        self.at_most -= {step}
+        self.waiting -= Counter({step: 1})
+        whole = self._whole()
+        return f"{whole} left" if whole else ""
+
+    def _whole(self) -> str:
+        known = sum(self.seconds[step] * n for step, n in self.waiting.items() if step in self.seconds)
+        if not known:
+            return ""
+        unknown = any(step not in self.seconds for step in self.waiting)
+        return f"{'at least' if unknown else 'about'} {in_words(known)}"
+
+    def _time_of(self, step: str, n: int) -> str:
+        if step not in self.seconds:
+            return "not known yet"
+        word = "at most" if step in self.at_most else "about"
+        return f"{word} {in_words(self.seconds[step])}{' each' if n > 1 else ''}"
+
+
+def _runs(n: int) -> str:
+    return f"{n} run{'' if n == 1 else 's'}"

@@ -1,0 +1,194 @@
+"""Finds out what a command is going to run, without running it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from mlflow.entities import LifecycleStage, RunData, RunInfo, RunTag
+from mlflow.entities import Run as MlflowRun
+from typing_extensions import override
+
+from lds_mlflow.config import AUTO, AblateConfig, AugmentConfig, Configs, FinetuneConfig, TrainConfig, parse
+from lds_mlflow.entry.graph import Input
+from lds_mlflow.pipeline.plan import Plan
+from lds_mlflow.pipeline.runner import Runner, Runs
+from lds_mlflow.recipes.costs import estimate_costs
+from lds_mlflow.recipes.fit_requests import steps_at_most
+from lds_mlflow.tracking import FinishedRun, Run, tags
+from lds_mlflow.values import ExampleSet
+
+__all__ = ["rehearse"]
+
+_DATA = "data"
+_FITS = ("train", "finetune")
+_PROBE_SECONDS = 1.0
+_WORTH_PROBING = 100
+"""Steps of a training; one of fewer is over before anybody asks how long it takes."""
+
+
+def rehearse(runner: Runner, command: Callable[[Runner], object], parent: str) -> Plan:
+    """Returns the plan of a command. Its data is read for that, if no run has read it, and nothing else is run.
+
+    Args:
+        runner: The runner that the command is going to use.
+        command: What the command does with a runner.
+        parent: Id of the command's run.
+    """
+    rehearsal = _Rehearsal(runner, parent)
+    try:
+        command(rehearsal)
+    except _NotMadeYetError:
+        rehearsal.plan.open_ended = True
+    plan = rehearsal.plan
+    plan.seconds = {
+        step: seconds for step in plan.waiting if (seconds := runner.tracker.results.usual_seconds(step)) is not None
+    }
+    if rehearsal.data is not None and any(step in plan.waiting for step in _FITS):
+        plan.seconds |= _probed(runner, rehearsal.data)
+    if "train" in plan.waiting and runner.configs[TrainConfig].train_steps == AUTO:
+        plan.at_most = frozenset({"train"})
+    return plan
+
+
+def _probed(runner: Runner, data: FinishedRun) -> dict[str, float]:
+    """Returns the seconds of the steps that train, where it is worth it to find out by training a little."""
+    train = runner.configs.get(TrainConfig)
+    # A GPU would compile the step first, which takes longer than the answer is worth.
+    if train is None or runner.device != "cpu":
+        return {}
+    examples = data.load(ExampleSet, "train")
+    if steps_at_most(train, examples) < _WORTH_PROBING:
+        return {}
+    costs = estimate_costs(
+        train,
+        runner.configs.get(AugmentConfig) or parse(AugmentConfig, {}),
+        runner.configs.get(FinetuneConfig) or parse(FinetuneConfig, {}),
+        examples,
+        checkpoint_every=runner.options.checkpoint_every,
+        device=runner.device,
+        ranks=runner.ranks,
+        probe_seconds=_PROBE_SECONDS,
+    )
+    return {step: 3600 * costs.calculated[f"{step}_hours"] for step in _FITS}
+
+
+class _Rehearsal(Runner):
+    """A runner that makes no run but that of the data, and counts what the command would make.
+
+    Args:
+        runner: The runner of the command.
+        parent: Id of the command's run.
+    """
+
+    def __init__(self, runner: Runner, parent: str) -> None:
+        super().__init__(
+            _in_one_process(runner.configs),
+            runner.tracker,
+            runner.interruption,
+            lambda _: None,
+            runner.gather,
+            ranks=runner.ranks,
+        )
+        self.runner, self.parent = runner, parent
+        self.plan = Plan(Counter(), {})
+        self.data: FinishedRun | None = None
+        self._made: dict[str, FinishedRun] = {}
+
+    @override
+    def resolve(
+        self,
+        name: str,
+        known: Runs,
+        *,
+        parent: str,
+        own: Run | None = None,
+        label: str = "",
+        changes: Mapping[str, Any] | None = None,
+    ) -> FinishedRun:
+        """Returns a finished run of a step, or what stands for the run that the command would make."""
+        if name == _DATA:
+            self.data = self.runner.resolve(name, known, parent=parent, label=label, changes=changes)
+            return self.data
+        needed = self.request(name, known, parent=parent, changes=changes or {})
+        if needed.fingerprint not in self._made:
+            found = self.find(needed, parent)
+            self.plan.reused += found is not None
+            if found is None:
+                self.plan.waiting[name] += 1
+                found = _Planned(needed.fingerprint, step=name, inputs=needed.inputs)
+            self._made[needed.fingerprint] = found
+        return self._made[needed.fingerprint]
+
+    @override
+    def open(self, needed: Input, reference: str) -> FinishedRun:
+        """Opens a run that a user names, or one that is planned."""
+        return self._made.get(reference) or super().open(needed, reference)
+
+    @override
+    def finished(self, run_id: str) -> FinishedRun:
+        """Returns a finished run, or one that is planned."""
+        return self._made.get(run_id) or super().finished(run_id)
+
+    @override
+    def upstream(self, run: FinishedRun, stem: str, *, parent: str) -> FinishedRun:
+        """Returns a run that another was made from, whether it is still there or not."""
+        if isinstance(run, _Planned):
+            return run.made_from[stem]
+        return self.tracker.results.upstream(run, stem)
+
+
+def _in_one_process(configs: Configs) -> Configs:
+    ablation = configs.get(AblateConfig)
+    if ablation is None:
+        return configs
+    others = tuple(config for config in configs.all if config is not ablation)
+    return replace(configs, all=(*others, ablation.model_copy(update={"workers": 1})))
+
+
+class _NotMadeYetError(Exception):
+    """What is asked of a planned run will be known when it has been made."""
+
+
+class _Planned(FinishedRun):
+    """Stands for a run that a command would make: its step, and what it would be made from.
+
+    Args:
+        fingerprint: What identifies its result.
+        step: The step.
+        inputs: The upstream runs that it would read, by what each is read as.
+    """
+
+    def __init__(self, fingerprint: str, *, step: str, inputs: Mapping[str, FinishedRun]) -> None:
+        info = RunInfo(fingerprint, "", "", "SCHEDULED", 0, 0, LifecycleStage.ACTIVE)
+        data = RunData(tags=[RunTag(tags.STEP, step), RunTag(tags.FINGERPRINT, fingerprint)])
+        super().__init__(MlflowRun(info, data), "")
+        self.made_from = dict(inputs)
+
+    @property
+    @override
+    def inputs(self) -> dict[str, str]:
+        """Steps to ids of the runs that it would read."""
+        return {stem: run.id for stem, run in self.made_from.items()}
+
+    @property
+    @override
+    def params(self) -> NoReturn:
+        """Nothing yet."""
+        raise _NotMadeYetError
+
+    @property
+    @override
+    def metrics(self) -> NoReturn:
+        """Nothing yet."""
+        raise _NotMadeYetError
+
+    @override
+    def missing(self) -> str:
+        """Says that nothing is missing, since the command will make it."""
+        return ""
+
+    @override
+    def folder(self, name: str) -> NoReturn:
+        """Nothing yet."""
+        raise _NotMadeYetError
