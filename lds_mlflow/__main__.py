@@ -18,6 +18,7 @@ from lds_mlflow.config import (
     RegisterConfig,
     ServeConfig,
 )
+from lds_mlflow.entry.console import say
 from lds_mlflow.entry.flags import STYLE, command
 from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.entry.points import DELIVER, DOCTOR, ENTRY_POINTS, MAIN, PROMOTE, SERVE
@@ -48,8 +49,8 @@ def _run(entry_point: str, configs: Configs) -> None:
         follow(ranks)
         # Threads of the processes' group, which compiled programs keep, may abort a Python that ends the usual way.
         os._exit(0)
-    with Interruption() as interruption, Tracker.connect(options, click.echo, configs.origins) as tracker:
-        pipeline = Pipeline(configs, tracker, interruption, click.echo, ranks=ranks)
+    with Interruption() as interruption, Tracker.connect(options, say, configs.origins) as tracker:
+        pipeline = Pipeline(configs, tracker, interruption, say, ranks=ranks)
         whole = {MAIN: pipeline.main, PROMOTE: pipeline.promote}
         planned = configs.get(DryRunConfig)
         if planned is not None and planned.dry_run:

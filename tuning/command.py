@@ -5,6 +5,7 @@ from time import monotonic
 import click
 
 from lds_mlflow.config import Configs, Options
+from lds_mlflow.entry.console import say
 from lds_mlflow.entry.flags import command
 from tuning.entry import TUNE
 
@@ -19,8 +20,8 @@ def _run(configs: Configs) -> None:
     from lds_mlflow.tracking import Tracker, next_steps
     from tuning.search import Search
 
-    with Interruption() as interruption, Tracker.connect(configs[Options], click.echo, configs.origins) as tracker:
-        runner = Pipeline(configs, tracker, interruption, click.echo).runner
+    with Interruption() as interruption, Tracker.connect(configs[Options], say, configs.origins) as tracker:
+        runner = Pipeline(configs, tracker, interruption, say).runner
         run_id = Search(runner).run()
     click.echo(f"\n{TUNE.name} finished in {monotonic() - started:.0f} s.")
     for line in next_steps(tracker, run_id, model=None, version=runner.registered):

@@ -196,6 +196,9 @@ class PromoteConfig(StepConfig):
     most_tail_share: Annotated[float, Field(ge=0, le=1)] = MOST_TAIL_SHARE
     """Largest share of samples allowed that are nearer to training images than 1 % of real ones, chance aside."""
 
+    accept_alarms: bool = False
+    """Whether a version may become the champion though its data, classifier or training has raised an alarm."""
+
     rollback: Declared[bool] = False
     """Whether to restore the previous champion instead of promoting a candidate."""
 

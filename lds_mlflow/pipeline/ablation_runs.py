@@ -1,12 +1,14 @@
 """The runs that `ablate` reads: every arm by every seed, evaluated by the parts select and test."""
 
 from functools import partial
+from time import monotonic
 
 from lds_mlflow.choices.samplers import PRIOR
 from lds_mlflow.config import AUTO, AblateConfig
 from lds_mlflow.config.arms import ARMS, BASELINE, LDS, Arm
 from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.errors import SelectionError
+from lds_mlflow.machine.durations import in_words
 from lds_mlflow.models import is_trainable
 from lds_mlflow.pipeline.runner import Runner, Runs
 from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
@@ -34,13 +36,16 @@ def inputs_of_ablate(runner: Runner, config: AblateConfig, known: Runs, parent: 
     n_workers = number_of_workers(config.workers, runner.device)
     work = partial(_run_task, parent, config.generations)
     found, n_done, n_tasks = dict(shared), 0, sum(map(len, stages)) * config.seeds
+    started = monotonic()
     # What all arms of a seed begin with comes first: two workers would else wait for one another.
     for names in stages:
         tasks = [(name, seed) for seed in range(config.seeds) for name in names]
         for made in share_tasks(runner, work, tasks, n_workers):
             found |= {label: runner.finished(run_id) for label, run_id in made.items()}
             n_done += 1
-            runner.say(f"{'ablate':<11}{n_done} of {n_tasks} done: {', '.join(sorted(made)) or 'an arm is left out'}")
+            left = in_words((monotonic() - started) / n_done * (n_tasks - n_done))
+            what = f"{n_done} of {n_tasks} done{f', about {left} left' if n_done < n_tasks else ''}"
+            runner.say(f"{'ablate':<11}{what}: {', '.join(sorted(made)) or 'an arm is left out'}")
     return found
 
 

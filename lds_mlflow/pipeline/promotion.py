@@ -166,6 +166,8 @@ def _judge(
         limits=limits,
         replicates=config.bootstrap_replicates,
     )
+    alarms = () if config.accept_alarms else _alarms(runner, registered, classifier, run.id)
+    decision = decision._replace(limits=(*alarms, *decision.limits))
     if decision.comparisons:
         run.log_table(comparison_table(decision.comparisons), "comparison.csv")
         run.log_report(comparison_report(evaluations, decision.comparisons, MARGIN))
@@ -191,6 +193,13 @@ def _evaluate(runner: Runner, label: str, version: Version, classifier: Runs, pa
         sampler=distribution.sampler,
         **settings,
     )
+
+
+def _alarms(runner: Runner, registered: FinishedRun, classifier: Runs, parent: str) -> tuple[Limit, ...]:
+    """Returns the alarms of all that a version was made from, and of what it is judged by, as conditions that fail."""
+    behind = [runner.upstream(registered, stem, parent=parent) for stem in registered.inputs]
+    found = dict.fromkeys(text for run in (*behind, registered, *classifier.values()) for text in run.alarms)
+    return tuple(Limit("alarms", False, f"{text} (accept_alarms=true promotes in spite of it)") for text in found)
 
 
 def _registering(runner: Runner, version: Version) -> FinishedRun:

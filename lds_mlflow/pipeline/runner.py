@@ -1,5 +1,6 @@
 """Finds or makes the run of a step: what it needs first, then what is there already, else by running it."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from lds_mlflow.config import AUTO, NO_RUN, Configs, Options, Settings, StepConfig, parse
 from lds_mlflow.domains import domain_of_source
+from lds_mlflow.entry.console import ALARM
 from lds_mlflow.entry.fingerprint import digest_of_feature_code, fingerprint_of
 from lds_mlflow.entry.graph import REGISTER, STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.errors import ArtifactError, ConfigError, GoneError
@@ -93,7 +95,7 @@ class Runner:
         with self._lock(name, needed.fingerprint):
             found = self.find(needed, parent)
             if found:
-                self._report(found.id, name, "reused", found.sentence, whole=own is not None)
+                self._report(found, "reused", whole=own is not None)
                 self.registered = found.version or self.registered
                 if own:
                     stand_for(own, found)
@@ -193,14 +195,16 @@ class Runner:
             self._say(needed.step.name, f"run {found.id[:8]} can't be reused: {missing}")
         return None
 
-    def _report(self, run_id: str, step: str, what: str, sentence: str, *, whole: bool) -> None:
-        """Says once what came out of a run; of a child run, only what fits into a line, and its notes."""
-        if run_id in self._reported:
+    def _report(self, run: FinishedRun, what: str, *, whole: bool) -> None:
+        """Says once what came out of a run: of a child run what fits into a line, and in any case notes and alarms."""
+        if run.id in self._reported:
             return
-        self._reported.add(run_id)
-        first, *notes = sentence.splitlines()
-        line = f"{step:<11}{what} ({run_id[:8]}): {first}"
+        self._reported.add(run.id)
+        first, *notes = run.sentence.splitlines() or [""]
+        line = f"{run.step:<11}{what} ({run.id[:8]}): {first}"
         self.say("\n".join([line if whole or len(line) <= _COLUMNS else f"{line[: _COLUMNS - 1]}…", *notes]))
+        for text in run.alarms:
+            self.say(f"{ALARM} {text}")
 
     def _check(self, data: FinishedRun) -> None:
         """Says what can be known from the data's division before the first step that needs it is run."""
@@ -314,14 +318,15 @@ class Runner:
         run.watch_system()
         sentence = import_module(step.module).run(config, context)
         run.log_metrics({tags.COST: monotonic() - started})
-        run.log_tags({tags.SENTENCE: sentence})
-        run.log_note(f"**{step.name}**: {in_lines(sentence)}.\n\n{context.lineage}")
+        run.log_tags({tags.SENTENCE: sentence} | ({tags.ALARMS: json.dumps(context.alarms)} if context.alarms else {}))
+        alarms = [f"⚠️ **{ALARM}** {text}" for text in context.alarms]
+        run.log_note("\n\n".join([*alarms, f"**{step.name}**: {in_lines(sentence)}.", context.lineage]))
         run.end("FINISHED")
         remove(checkpoint_path)
         seconds = monotonic() - started
         left = "" if self.plan is None else self.plan.after(step.name, seconds)
-        self._report(run.id, step.name, f"done in {seconds:.1f} s{left and f', {left}'}", sentence, whole=whole)
         finished = self.tracker.open(run.id)
+        self._report(finished, f"done in {seconds:.1f} s{left and f', {left}'}", whole=whole)
         self.registered = finished.version or self.registered
         return finished
 

@@ -18,12 +18,13 @@ from lds_mlflow.tracking.context import Context
 from lds_mlflow.training import CheckpointFile, Ending, FitHooks, FitResult, diagnose, fit
 from lds_mlflow.values import ExampleSet, ModelWeights, evenly_spread
 
-__all__ = ["DISCRIMINATOR", "FitLog", "FittedModel", "discriminator_in", "fit_and_track"]
+__all__ = ["DISCRIMINATOR", "FitLog", "FittedModel", "alarms_of", "discriminator_in", "fit_and_track"]
 
 DISCRIMINATOR = "discriminator"
 """The artifact that a fit with an adversary stores beside its model, for a later fit to begin with."""
 
 _SHOWN = 64
+_FEWEST_ACTIVE = 2
 _MEASURED = 2000
 _CURVES = {
     "loss": "loss (nats / image)",
@@ -128,6 +129,7 @@ def fit_and_track(
     run.log_value(weights, "model")
     if result.discriminator is not None:
         run.log_value(ModelWeights({}, result.discriminator, DISCRIMINATOR, request.domain), DISCRIMINATOR)
+    context.alarms.extend(alarms_of(result.ending.converged, figures["select/active_units"]))
     sentence = (
         f"{weights.n_parameters / 1e6:.2f} M parameters, {result.step:,} steps{_in_words(result.ending)}; on the "
         f"select part reconstruction MSE {figures['select/reconstruction_mse']:.4f}, KL {figures['select/kl']:.1f} "
@@ -141,6 +143,27 @@ def _in_words(ending: Ending) -> str:
     if ending.converged is None:
         return ""
     return " (converged)" if ending.converged else " (not converged: more steps still gained something)"
+
+
+def alarms_of(converged: bool | None, active_units: float) -> list[str]:
+    """Returns what makes a fitted model worth little, in sentences.
+
+    Args:
+        converged: Whether its training went on until more steps gained nothing, or None where that is not known.
+        active_units: The latent dimensions whose posterior mean varies with the image.
+    """
+    found = []
+    if converged is False:
+        found.append(
+            "The training has used up its steps while more of them still gained something, so a difference between "
+            "models may be one of steps. Give more of them by most_train_steps."
+        )
+    if active_units < _FEWEST_ACTIVE:
+        found.append(
+            f"The latents have collapsed: {active_units:.0f} of the latent dimensions vary with the image, so neither "
+            "densities nor interpolants mean anything. Lower kl_weight, or train for longer."
+        )
+    return found
 
 
 def _converged(result: FitResult, begun_with: FinishedRun | None) -> bool | None:

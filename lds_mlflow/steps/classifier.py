@@ -27,15 +27,16 @@ def run(config: ClassifierConfig, context: Context) -> str:
     assert select.labels_N is not None
     accuracy = (judge.classes(select.examples_N) == select.labels_N).double().mean().item()
     context.run.log_metrics({"select/accuracy": accuracy})
-    return f"{judge.name}: {accuracy:.1%} of the part select classified correctly{_note(accuracy, select.labels_N)}"
+    context.alarms.extend(_alarms(accuracy, select.labels_N))
+    return f"{judge.name}: {accuracy:.1%} of the part select classified correctly"
 
 
-def _note(accuracy: float, labels_N: Tensor) -> str:
+def _alarms(accuracy: float, labels_N: Tensor) -> list[str]:
     chance = accuracy_by_chance(labels_N)
     if accuracy > chance.highest:
-        return ""
-    return (
-        f"\nNote: Naming the most frequent class every time would classify {chance.accuracy:.1%} correctly. This "
+        return []
+    return [
+        f"Naming the most frequent class every time would classify {chance.accuracy:.1%} correctly. This "
         "classifier has learned little, so its figures mean little: check the classes that data has found, raise "
         "classifier_steps, or choose other features."
-    )
+    ]

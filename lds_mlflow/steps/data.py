@@ -36,6 +36,7 @@ from lds_mlflow.values import ExampleSet
 __all__ = ["outside", "run"]
 
 _SHOWN = 64
+_FEW, _NAMED = 100, 10
 
 
 def outside(config: DataConfig) -> str:
@@ -102,13 +103,26 @@ def run(config: DataConfig, context: Context) -> str:
     context.run.log_table(_division(parts), "splits.csv")
     duplicates = domain.near_duplicates(splits)
     _log_near_duplicates(duplicates, parts, domain, context)
-    classes = f", {len(examples.class_names_K)} classes" if examples.class_names_K else ", no classes"
+    if len(examples) < _FEW:
+        context.alarms.append(
+            f"There are {len(examples):,} examples in all. Densities, figures and verdicts from fewer than {_FEW} "
+            "mean little: bring more."
+        )
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
     return (
-        f"{examples.name}: {domain.describe(examples)}{classes}; {sizes}"
+        f"{examples.name}: {domain.describe(examples)}, {_classes(examples)}; {sizes}"
         f"{_preparation(config)}{_reading(layouts)}{_reading_notes(notes)}"
         f"{_faults_note(faults)}{_classes_note(parts)}{_note(duplicates)}"
     )
+
+
+def _classes(examples: ExampleSet) -> str:
+    """Returns the number of classes and the names of the first ones."""
+    names = examples.class_names_K
+    if not names:
+        return "no classes"
+    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} classes ({', '.join(names[:_NAMED])}{more})"
 
 
 def _preparation(config: DataConfig) -> str:

@@ -117,7 +117,8 @@ def _judge(context: Context) -> FeatureClassifier | None:
 def _sentence(evaluation: Evaluation, model: FinishedRun, distribution: LatentDistribution) -> str:
     figures = ", ".join(_in_short(evaluation, name) for name in HEADLINES)
     samples = f"{evaluation.n_samples:,} samples of {model.step} {model.id[:8]}, drawn from {distribution.name},"
-    return f"{samples} against {evaluation.part} by {evaluation.extractor}: {figures}"
+    # A console shows the beginning of it.
+    return f"{figures}; {samples} against {evaluation.part} by {evaluation.extractor}"
 
 
 def _in_short(evaluation: Evaluation, name: str) -> str:

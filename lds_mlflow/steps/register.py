@@ -7,7 +7,7 @@ import pandas as pd
 from lds_mlflow.choices.figures import SUMMARY
 from lds_mlflow.choices.samplers import COMPARED
 from lds_mlflow.config import AUTO, NO_MODEL, RegisterConfig
-from lds_mlflow.metrics import preferred
+from lds_mlflow.metrics import is_too_near, preferred
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.models import codec_of
 from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured, require_latents
@@ -36,6 +36,11 @@ def run(config: RegisterConfig, context: Context) -> str:
         chosen, why = str(config.served_sampler), "given as served_sampler"
     elif evaluations:
         chosen = preferred(evaluations)
+        if is_too_near(evaluations[chosen]):
+            context.alarms.append(
+                f"The samples of every sampler are nearer to the training images than other real images are, those of "
+                f"{chosen} too: they are copies. Train on more images, or widen the kernel by sampler_sigma."
+            )
         why = "lowest FID by the part select among samplers whose samples are not too near to the training images"
         context.run.log_table(_table(evaluations), "samplers.csv")
     else:

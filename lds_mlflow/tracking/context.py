@@ -1,7 +1,7 @@
 """What the pipeline hands to a step."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lds_mlflow.machine.interrupts import Interruption
@@ -28,6 +28,7 @@ class Context:
         checkpoint_every: Training steps between two checkpoints.
         interruption: Knows whether the user wants to stop.
         say: Prints a line.
+        alarms: What makes the step's result worth little, in sentences; a step adds to it.
     """
 
     run: Run
@@ -40,6 +41,7 @@ class Context:
     checkpoint_every: int
     interruption: Interruption
     say: Callable[[str], None]
+    alarms: list[str] = field(default_factory=list)
 
     @property
     def lineage(self) -> str:

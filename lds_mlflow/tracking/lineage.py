@@ -61,6 +61,11 @@ class FinishedRun:
         return str(self.entity.data.tags.get(tags.SENTENCE, ""))
 
     @property
+    def alarms(self) -> list[str]:
+        """What makes its result worth little, in sentences."""
+        return [str(text) for text in json.loads(self.entity.data.tags.get(tags.ALARMS, "[]"))]
+
+    @property
     def version(self) -> str:
         """The version of a registered model that it says it has registered, as NAME/NUMBER, or ""."""
         return str(self.entity.data.tags.get(tags.VERSION, ""))

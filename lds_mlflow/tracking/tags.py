@@ -1,6 +1,7 @@
 """The tags by which the project finds its own runs again."""
 
 __all__ = [
+    "ALARMS",
     "CANDIDATE_RUN",
     "CHAMPION_RUN",
     "COST",
@@ -66,6 +67,9 @@ REUSED = "lds.reused"
 
 SENTENCE = "lds.sentence"
 """What came out, in a sentence."""
+
+ALARMS = "lds.alarms"
+"""On a finished run: what makes its result worth little, as a JSON list of sentences. It stops automatic promotion."""
 
 ERROR = "lds.error"
 """On a failed run: why."""

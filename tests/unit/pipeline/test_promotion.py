@@ -151,3 +151,18 @@ def test_the_real_gate_compares_by_the_select_part_and_writes_its_figures(
     assert {"comparison.csv", "report.html"} <= files
     for tag in (tags.CANDIDATE_RUN, tags.CHAMPION_RUN):
         assert tracker.open(version.tags[tag]).params["part"] == "select"
+
+
+def test_a_version_with_alarms_is_not_promoted_unless_they_are_accepted(
+    make_pipeline: MakePipeline, tracker: Tracker, decisions: list[bool], said: list[str]
+) -> None:
+    decisions += [True, True]
+    settings = {"served_sampler": "auto", "limit": 60, "accept_alarms": False}
+    make_pipeline("finetune", **settings).run("finetune")
+    assert _champion(tracker) is None
+    decision = tracker.registry.get(NAME, "challenger").tags[tags.DECISION]
+    assert decision.startswith("stays a challenger: There are 60 examples in all.")
+    assert "(accept_alarms=true promotes in spite of it)" in decision
+    assert any(line.startswith("Alarm: There are 60 examples in all.") for line in said)
+    make_pipeline("promote").promote()
+    assert _champion(tracker) == "1"

@@ -1,5 +1,7 @@
+import pytest
+
 from lds_mlflow.domains import domain_of
-from lds_mlflow.recipes.tracked_fit import FitLog
+from lds_mlflow.recipes.tracked_fit import FitLog, alarms_of
 from lds_mlflow.tracking import Tracker
 
 
@@ -9,3 +11,21 @@ def test_every_term_of_the_loss_that_was_reported_has_a_curve(tracker: Tracker) 
         log.on_metrics(step, {"loss": 3.0, "kl": 1.0, "gradient_norm": 0.1, "adversarial": 0.7})
     labels = [axes.get_ylabel() for axes in log.chart("training").axes]
     assert labels == ["loss (nats / image)", "KL (nats / image)", "cost of being told from images"]
+
+
+@pytest.mark.parametrize(
+    ("converged", "active_units", "words"),
+    [
+        (True, 5, []),
+        (None, 5, []),
+        (False, 5, ["more of them still gained something"]),
+        (True, 1, ["The latents have collapsed: 1 of the latent dimensions"]),
+        (False, 0, ["more of them still gained something", "The latents have collapsed: 0"]),
+    ],
+)
+def test_a_training_that_ended_early_and_collapsed_latents_raise_an_alarm_each(
+    converged: bool | None, active_units: float, words: list[str]
+) -> None:
+    found = alarms_of(converged, active_units)
+    assert len(found) == len(words)
+    assert all(part in text for part, text in zip(words, found, strict=True))

@@ -10,7 +10,7 @@ from tests.conftest import MakePipeline
 from tests.unit.steps.surroundings import GivenRun, surroundings
 from tests.vectors import Vectors
 
-NOTE = "Note: Naming the most frequent class every time would classify"
+ALARM = "Alarm: Naming the most frequent class every time would classify"
 
 
 def test_the_classifier_is_stored_with_its_kind_of_examples_and_judged_by_the_part_select(vectors: GivenRun) -> None:
@@ -48,9 +48,9 @@ def test_without_labels_there_is_no_classifier(digits: GivenRun) -> None:
     assert own.values == {}
 
 
-@pytest.mark.parametrize(("steps", "is_noted"), [(1, True), (150, False)])
-def test_a_classifier_that_has_learned_nothing_says_so(
-    make_pipeline: MakePipeline, said: list[str], steps: int, is_noted: bool
+@pytest.mark.parametrize(("steps", "is_alarmed"), [(1, True), (150, False)])
+def test_a_classifier_that_has_learned_nothing_raises_an_alarm(
+    make_pipeline: MakePipeline, said: list[str], steps: int, is_alarmed: bool
 ) -> None:
     make_pipeline("classifier", data="digits", limit=400, classifier_steps=steps).run("classifier")
-    assert any(NOTE in line for line in said) is is_noted
+    assert any(ALARM in line for line in said) is is_alarmed

@@ -169,3 +169,19 @@ def test_the_lists_that_are_read_count_as_read_from_outside(faces: Path, attribu
     assert outside(DataConfig(data=str(faces), attributes=str(attributes))) == f"{plain} {digest_of_file(attributes)}"
     with pytest.raises(DataError, match="Check the path"):
         outside(DataConfig(data=str(faces / "nowhere")))
+
+
+@pytest.mark.parametrize(("limit", "is_alarmed"), [(60, True), (120, False)])
+def test_fewer_than_a_hundred_examples_raise_an_alarm(limit: int, is_alarmed: bool) -> None:
+    context, _ = surroundings({})
+    sentence = run(DataConfig(data="digits", limit=limit), context)
+    assert ["There are 60 examples in all" in text for text in context.alarms] == [True] * is_alarmed
+    assert "10 classes (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)" in sentence
+
+
+def test_of_many_classes_the_first_ten_are_named(read: Read, tmp_path: Path) -> None:
+    for number in range(24):
+        save(tmp_path / "many" / f"kind{number // 2:02d}" / f"{number:02d}.png", mode="RGB", seed=number)
+    sentence, _ = read(tmp_path / "many")
+    assert "12 classes (kind00, kind01, " in sentence
+    assert "kind09, and 2 more)" in sentence

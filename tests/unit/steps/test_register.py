@@ -121,3 +121,12 @@ def test_a_model_of_other_examples_is_not_registered(
     with pytest.raises(ConfigError, match="a model of images, with examples that are vectors"):
         register.run(RegisterConfig(), context)
     assert (own.values, registered) == ({}, {})
+
+
+@pytest.mark.parametrize(("ratio", "is_alarmed"), [(1.1, False), (0.9, True)])
+def test_where_the_samples_of_every_sampler_are_copies_an_alarm_is_raised(
+    inputs: dict[str, GivenRun], registered: Registered, ratio: float, is_alarmed: bool
+) -> None:
+    context, _ = surroundings({**inputs, "prior": _evaluated(3, ratio), "density": _evaluated(1, 0.8)})
+    register.run(RegisterConfig(registered_model="digits"), context)
+    assert ["those of prior too: they are copies" in text for text in context.alarms] == [True] * is_alarmed
