@@ -3,10 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
-from mlflow.entities import LifecycleStage, RunData, RunInfo, RunTag
-from mlflow.entities import Run as MlflowRun
 from typing_extensions import override
 
 from lds_mlflow.config import AUTO, AblateConfig, AugmentConfig, Configs, FinetuneConfig, TrainConfig, parse
@@ -15,7 +13,7 @@ from lds_mlflow.pipeline.plan import Plan
 from lds_mlflow.pipeline.runner import Runner, Runs
 from lds_mlflow.recipes.costs import estimate_costs
 from lds_mlflow.recipes.fit_requests import steps_at_most
-from lds_mlflow.tracking import FinishedRun, Run, tags
+from lds_mlflow.tracking import FinishedRun, NotMadeYetError, PlannedRun, Run
 from lds_mlflow.values import ExampleSet
 
 __all__ = ["rehearse"]
@@ -38,7 +36,7 @@ def rehearse(runner: Runner, command: Callable[[Runner], object], parent: str) -
     rehearsal = _Rehearsal(runner, parent)
     try:
         command(rehearsal)
-    except _NotMadeYetError:
+    except NotMadeYetError:
         rehearsal.plan.open_ended = True
     plan = rehearsal.plan
     plan.seconds = {
@@ -116,7 +114,7 @@ class _Rehearsal(Runner):
             self.plan.reused += found is not None
             if found is None:
                 self.plan.waiting[name] += 1
-                found = _Planned(needed.fingerprint, step=name, inputs=needed.inputs)
+                found = PlannedRun(needed.fingerprint, step=name, inputs=needed.inputs)
             self._made[needed.fingerprint] = found
         return self._made[needed.fingerprint]
 
@@ -133,7 +131,7 @@ class _Rehearsal(Runner):
     @override
     def upstream(self, run: FinishedRun, stem: str, *, parent: str) -> FinishedRun:
         """Returns a run that another was made from, whether it is still there or not."""
-        if isinstance(run, _Planned):
+        if isinstance(run, PlannedRun):
             return run.made_from[stem]
         return self.tracker.results.upstream(run, stem)
 
@@ -144,51 +142,3 @@ def _in_one_process(configs: Configs) -> Configs:
         return configs
     others = tuple(config for config in configs.all if config is not ablation)
     return replace(configs, all=(*others, ablation.model_copy(update={"workers": 1})))
-
-
-class _NotMadeYetError(Exception):
-    """What is asked of a planned run will be known when it has been made."""
-
-
-class _Planned(FinishedRun):
-    """Stands for a run that a command would make: its step, and what it would be made from.
-
-    Args:
-        fingerprint: What identifies its result.
-        step: The step.
-        inputs: The upstream runs that it would read, by what each is read as.
-    """
-
-    def __init__(self, fingerprint: str, *, step: str, inputs: Mapping[str, FinishedRun]) -> None:
-        info = RunInfo(fingerprint, "", "", "SCHEDULED", 0, 0, LifecycleStage.ACTIVE)
-        data = RunData(tags=[RunTag(tags.STEP, step), RunTag(tags.FINGERPRINT, fingerprint)])
-        super().__init__(MlflowRun(info, data), "")
-        self.made_from = dict(inputs)
-
-    @property
-    @override
-    def inputs(self) -> dict[str, str]:
-        """Steps to ids of the runs that it would read."""
-        return {stem: run.id for stem, run in self.made_from.items()}
-
-    @property
-    @override
-    def params(self) -> NoReturn:
-        """Nothing yet."""
-        raise _NotMadeYetError
-
-    @property
-    @override
-    def metrics(self) -> NoReturn:
-        """Nothing yet."""
-        raise _NotMadeYetError
-
-    @override
-    def missing(self) -> str:
-        """Says that nothing is missing, since the command will make it."""
-        return ""
-
-    @override
-    def folder(self, name: str) -> NoReturn:
-        """Nothing yet."""
-        raise _NotMadeYetError

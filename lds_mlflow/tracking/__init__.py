@@ -4,6 +4,7 @@ from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.address import store_and_problem
 from lds_mlflow.tracking.hints import next_steps
 from lds_mlflow.tracking.lineage import FinishedRun
+from lds_mlflow.tracking.planned import NotMadeYetError, PlannedRun
 from lds_mlflow.tracking.registry import CHAMPION, NEWEST, NONE, Version, register_sampler
 from lds_mlflow.tracking.runs import Run
 from lds_mlflow.tracking.tracker import Tracker
@@ -13,6 +14,8 @@ __all__ = [
     "NEWEST",
     "NONE",
     "FinishedRun",
+    "NotMadeYetError",
+    "PlannedRun",
     "Run",
     "Tracker",
     "Version",

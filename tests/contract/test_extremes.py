@@ -86,6 +86,9 @@ class Surroundings:
     run, inputs = Run(), dict.fromkeys(("data", "train", "encode", "model", "classifier"), Run())
     device, ranks, cache_path, checkpoint_path, lineage = "cpu", ALONE, None, Path(), ""
 
+    def __init__(self) -> None:
+        self.alarms: list[str] = []
+
     def say(self, _line: str) -> None:
         pass
 

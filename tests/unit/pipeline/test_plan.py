@@ -1,9 +1,6 @@
 from collections import Counter
 from typing import Any
 
-import pytest
-
-from lds_mlflow.machine.durations import in_words
 from lds_mlflow.pipeline.plan import Plan
 
 
@@ -56,10 +53,3 @@ def test_a_run_that_was_not_planned_changes_no_count() -> None:
 
 def test_a_plan_that_depends_on_results_says_so() -> None:
     assert "what their results decide on" in _a_plan(open_ended=True).lines("cpu")[-1]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.2, "1 s"), (40, "40 s"), (720, "12 min"), (12_600, "3.5 h"), (720_000, "200.0 h")]
-)
-def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words

@@ -33,9 +33,9 @@ def test_as_many_samples_as_held_out_images_are_measured(evaluated: tuple[str, K
     sentence, own = evaluated
     stored = own.values["evaluation_test"]
     assert (stored.part, stored.n_samples, stored.first_seed) == ("test", 24, 0)
-    assert sentence.startswith("FID ")
+    assert sentence.startswith(f"FID {stored.metrics['fid']:.3g} (")
     assert "; 24 samples of train train000, drawn from the prior" in sentence
-    assert f"against test by {stored.extractor}: FID {stored.metrics['fid']:.3g} (" in sentence
+    assert sentence.endswith(f"against test by {stored.extractor}")
     assert f"real examples {stored.metrics['floor_fid']:.3g})" in sentence
 
 
