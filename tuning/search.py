@@ -10,9 +10,12 @@ from lds_mlflow.config import Configs
 from lds_mlflow.entry.fingerprint import digest_of_step_code
 from lds_mlflow.entry.graph import STEPS, steps_behind
 from lds_mlflow.errors import ConfigError
+from lds_mlflow.machine.durations import in_words
 from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.pipeline.records import Ending
+from lds_mlflow.pipeline.rehearsal import rehearse, say_plan
 from lds_mlflow.pipeline.runner import Runner
+from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
 from lds_mlflow.tracking import Run, tags
 from tuning.bench import Bench
@@ -77,6 +80,7 @@ class Search:
 
     def _lead(self, study: Study, lead: Run) -> None:
         lead.log_params(self.config.model_dump(mode="json"))
+        self._say_plan(study, lead.id)
         # What all trials of a seed begin with comes first: two workers would else wait for one another.
         self._share(partial(_make_basis, lead.id), list(range(self.config.seeds)))
         study.set_user_attr(READY, self._data(lead.id))
@@ -91,6 +95,14 @@ class Search:
         lead.log_tags({tags.SENTENCE: lines[0]})
         lead.log_note("**tune**: " + "\n\n".join(lines))
         lead.end("FINISHED")
+
+    def _say_plan(self, study: Study, parent: str) -> None:
+        def baselines(runner: Runner) -> None:
+            for seed in range(self.config.seeds):
+                SeedRuns(runner, shared_runs(runner, {}, parent), seed, parent).baseline()
+
+        plan = self.runner.healing(lambda: rehearse(self.runner, baselines, parent))
+        say_plan(self.runner, plan, *_trials_in_words(study, self.config, plan.seconds.get("finetune")))
 
     def _help(self, study: Study) -> bool:
         """Works for the leading command, on the same baselines, if these exist. Returns whether they do."""
@@ -125,6 +137,24 @@ class Search:
 
     def _open(self, own: Run) -> Study:
         return _open(self.config, self.runner, lambda: own.id)
+
+
+def _trials_in_words(study: Study, config: TuneConfig, finetuning: float | None) -> list[str]:
+    """Returns lines on the trials that a study still needs.
+
+    Args:
+        study: The study.
+        config: The configuration of the search.
+        finetuning: Seconds of one finetuning, or None where they aren't known.
+    """
+    left = budget_of(study) - len(finished(study))
+    if left <= 0:
+        return []
+    time = "" if finetuning is None else f", {in_words(finetuning)} or more each"
+    return [
+        f"{left:>3} x trial of up to {config.seeds} seeds: A, finetuning and samples{time}",
+        f"    then {config.finalists} leading trials and the control on {config.fresh_seeds} fresh seeds",
+    ]
 
 
 def _require_not_given(space: Space, configs: Configs) -> None:

@@ -23,7 +23,7 @@ from lds_mlflow.pipeline.dry_run import dry_run
 from lds_mlflow.pipeline.evaluation_runs import inputs_of_compare, inputs_of_register
 from lds_mlflow.pipeline.promotion import promote, promote_if_new
 from lds_mlflow.pipeline.records import Ending, in_lines, log_data
-from lds_mlflow.pipeline.rehearsal import rehearse
+from lds_mlflow.pipeline.rehearsal import rehearse, say_plan
 from lds_mlflow.pipeline.runner import Gather, Runner
 from lds_mlflow.reporting.comparison import comparison_note, models_chart
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
@@ -90,8 +90,7 @@ class Pipeline:
     def _plan(self, command: Callable[[Runner], object], parent: str) -> None:
         """Says what a command is going to run and how long that may take; its runner then says what is left of it."""
         self.runner.plan = self.runner.healing(lambda: rehearse(self.runner, command, parent))
-        for place, line in enumerate(self.runner.plan.lines(self.runner.device)):
-            self.runner.say(f"{'' if place else 'plan':<11}{line}")
+        say_plan(self.runner, self.runner.plan)
 
     def main(self) -> Run:
         """Runs the whole pipeline, registers, and compares the baseline, the control and the finetuned model.

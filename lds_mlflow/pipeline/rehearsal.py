@@ -16,7 +16,7 @@ from lds_mlflow.recipes.fit_requests import steps_at_most
 from lds_mlflow.tracking import FinishedRun, NotMadeYetError, PlannedRun, Run
 from lds_mlflow.values import ExampleSet
 
-__all__ = ["rehearse"]
+__all__ = ["rehearse", "say_plan"]
 
 _DATA = "data"
 _FITS = ("train", "finetune")
@@ -47,6 +47,12 @@ def rehearse(runner: Runner, command: Callable[[Runner], object], parent: str) -
     if "train" in plan.waiting and runner.configs[TrainConfig].train_steps == AUTO:
         plan.at_most = frozenset({"train"})
     return plan
+
+
+def say_plan(runner: Runner, plan: Plan, *more: str) -> None:
+    """Prints a plan, and more lines about what a command is going to do."""
+    for place, line in enumerate((*plan.lines(runner.device), *more)):
+        runner.say(f"{'' if place else 'plan':<11}{line}")
 
 
 def _probed(runner: Runner, data: FinishedRun) -> dict[str, float]:

@@ -56,11 +56,21 @@ def test_a_given_parameter_that_the_space_does_not_search_holds(make_runner: Mak
     assert Search(make_runner(space="finetuning", ranges="", sigma="loo"))
 
 
-def test_nothing_is_made_twice_even_where_nothing_is_to_be_reused(make_runner: MakeRunner, tracker: Tracker) -> None:
+def test_nothing_is_made_twice_even_where_nothing_is_to_be_reused(
+    make_runner: MakeRunner, tracker: Tracker, said: list[str]
+) -> None:
     study = Search(make_runner(reuse=False, registered_model="none")).run()
     runs = tracker.client.search_runs([tracker.experiment_id], f"tags.`mlflow.parentRunId` = '{study}'")
     fingerprints = [run.data.tags[tags.FINGERPRINT] for run in runs if tags.FINGERPRINT in run.data.tags]
     assert len(set(fingerprints)) == len(fingerprints)
+    plan = next(place for place, line in enumerate(said) if line.startswith("plan"))
+    assert [line.split()[:3] for line in said[plan + 1 : plan + 6]] == [
+        ["1", "x", "classifier"],
+        ["1", "x", "train"],
+        ["1", "x", "encode"],
+        ["3", "x", "trial"],
+        ["then", "1", "leading"],
+    ]
     # The baselines of the study's one seed, and of the two fresh ones.
     assert [run.data.tags.get(tags.STEP) for run in runs].count("train") == 3
 
