@@ -33,9 +33,9 @@ RECIPES = {
     "elbo": Recipe("the evidence lower bound"),
     "perceptual": Recipe("with SqueezeNet's distance, whose weights perceptual_weights names", perceptual="squeezenet"),
     ADVERSARIAL: Recipe(
-        "with a discriminator of reconstructions and samples, once the learning rate falls",
+        "with a discriminator, as adversary says",
         kl_weight=0.3,
-        adversarial_weight=0.05,
+        adversarial_weight=1.0,
         r1_gamma=0.01,
         discriminator_augmentation="ada",
     ),

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from lds_mlflow.choices import phrases
+from lds_mlflow.choices.adversaries import ADVERSARIES, THAT_SUITS
 from lds_mlflow.choices.discriminator_augmentations import DISCRIMINATOR_AUGMENTATIONS
 from lds_mlflow.choices.distances import DISTANCES
 from lds_mlflow.choices.presets import PRESETS, SMALLEST_THAT_FITS
@@ -34,6 +35,11 @@ __all__ = ["ClassifierConfig", "DryRunConfig", "FinetuneConfig", "FitConfig", "T
 
 _PRESETS = {SMALLEST_THAT_FITS: "the smallest that fits the images"} | {
     name: preset.says for name, preset in PRESETS.items()
+}
+
+
+_ADVERSARIES = {THAT_SUITS: "balanced for colour images, and joint for others"} | {
+    name: adversary.says for name, adversary in ADVERSARIES.items()
 }
 
 
@@ -72,8 +78,11 @@ class FitConfig(StepConfig):
     perceptual_weights: FileOrEmpty = ""
     """File of SqueezeNet's weights for the perceptual distance, in torchvision's or Caffe's convention, or empty."""
 
+    adversary: Annotated[str, ChoiceOf(_ADVERSARIES)] = THAT_SUITS
+    """What a discriminator judges and teaches, if there is one."""
+
     adversarial_weight: Annotated[NotNegative, OF_RECIPE] = OR_ITS
-    """Weight of being told from images by a discriminator, beside the squared error's 1/2; auto takes the recipe's."""
+    """Weight of being told from images by a discriminator; 1 is the usual one, auto takes the recipe's."""
 
     feature_weight: Annotated[NotNegative, OF_RECIPE] = OR_ITS
     """Weight of the distance by a discriminator's features, beside the squared error's 1/2; auto takes the recipe's."""

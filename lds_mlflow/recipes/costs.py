@@ -95,9 +95,10 @@ def estimate_costs(
     plain = _probe(task, replace(task.plan, adversarial_weight=0.0, feature_weight=0.0), ranks, probe_seconds)
     judged = plain
     if task.plan.has_adversary:
-        judged = _probe(task, replace(task.plan, adversary_waits=False), ranks, probe_seconds)
+        judged = _probe(task, replace(task.plan, adversary_after=0), ranks, probe_seconds)
     peak = _peak_bytes(device)
     fall = ending_of(replace(task.plan, until_done=False), ()).fall
+    joins = fall if task.plan.adversary_after is None else min(fall, task.plan.adversary_after)
     n, n_added = len(examples), ceil(augment.augmentation_ratio * len(examples))
     n_candidates = ceil(n_added / augment.top_fraction)
     task.model.eval()
@@ -116,7 +117,7 @@ def estimate_costs(
     }
     augmenting = n * encoding + n_candidates * scoring + n_added * decoding
     calculated = {
-        "train_hours": (fall * plain.seconds + (most - fall) * judged.seconds) / 3600,
+        "train_hours": (joins * plain.seconds + (most - joins) * judged.seconds) / 3600,
         "augment_hours": augmenting / 3600,
         "finetune_hours": finetune.finetune_steps * judged.seconds / 3600,
         # Weights, their moving average, and Adam's two moments.

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lds_mlflow.choices import load
+from lds_mlflow.choices.adversaries import ADVERSARIES, THAT_SUITS, adversary_for
 from lds_mlflow.choices.presets import PRESETS, SMALLEST_THAT_FITS, smallest_preset
 from lds_mlflow.choices.priors import KEEP
 from lds_mlflow.choices.variants import VARIANTS, WHOLE
@@ -69,7 +70,7 @@ def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint
         until_done=config.train_steps == AUTO,
         check_every=max(most // _CHECKS, _LEAST_BETWEEN_CHECKS),
         kl_warmup=config.kl_warmup,
-        adversary_waits=True,
+        adversary_after=_steps_before_adversary(config, train),
         checkpoint_every=checkpoint_every,
     )
     task = FitTask(
@@ -167,7 +168,8 @@ def _plan(config: FitConfig, train: ExampleSet, *, steps: int, learning_rate: fl
         rate_fall=config.rate_fall,
         free_bits=config.free_bits,
         perceptual_weight=config.perceptual_weight,
-        adversarial_weight=config.adversarial_weight,
+        adversary=_adversary(config, train),
+        adversarial_weight=config.adversarial_weight * ADVERSARIES[_adversary(config, train)].weight,
         feature_weight=config.feature_weight,
         discriminator_augmentation=config.discriminator_augmentation,
         r1_gamma=config.r1_gamma,
@@ -175,6 +177,15 @@ def _plan(config: FitConfig, train: ExampleSet, *, steps: int, learning_rate: fl
         compiled=config.compiled,
         deterministic=config.deterministic,
     )
+
+
+def _adversary(config: FitConfig, train: ExampleSet) -> str:
+    return adversary_for(train.examples_N.shape[1]) if config.adversary == THAT_SUITS else config.adversary
+
+
+def _steps_before_adversary(config: TrainConfig, train: ExampleSet) -> int | None:
+    images = ADVERSARIES[_adversary(config, train)].after_images
+    return None if images is None else images // batch_size_of(config, train)
 
 
 def _perceptual(config: FitConfig, resolution: int) -> nn.Module | None:

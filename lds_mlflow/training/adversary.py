@@ -2,15 +2,16 @@
 
 The logistic loss that doesn't saturate (Goodfellow et al., Generative Adversarial Nets, 2014, section 3), with R1, the
 squared gradient at real images (Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually Converge?,
-2018, equation 9), taken lazily, every 16 steps (Karras et al. 2020, section 3.1). On reconstructions and on samples,
-and with a distance in the discriminator's own features, as Larsen et al., Autoencoding beyond Pixels using a Learned
-Similarity Metric, 2016, have it.
+2018, equation 9), taken lazily, every 16 steps (Karras et al. 2020, section 3.1). Reconstructions may be compared by
+the discriminator's own features, as Larsen et al., Autoencoding beyond Pixels using a Learned Similarity Metric, 2016,
+have it.
 """
 
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
 from torch.nn import functional
 
 from lds_mlflow.choices import load, look_up
@@ -23,7 +24,7 @@ from lds_mlflow.training.discriminator_augmentation import Unchanged
 from lds_mlflow.training.parameters import FlatParameters
 from lds_mlflow.training.plan import FitPlan
 
-__all__ = ["Adversary", "Judged"]
+__all__ = ["Adversary", "Judged", "balanced"]
 
 _SHOWN_OF_AN_ERROR = 300
 _EVERY = 16
@@ -36,15 +37,43 @@ class Judged(NamedTuple):
 
     Attributes:
         x: Training images, [B, C, H, W] in -1..1.
-        made: As many images of the decoder: reconstructions of the first `n_reconstructed` of x, then samples.
-        n_reconstructed: How many of them are reconstructions.
+        made: As many images of the decoder, likewise: samples, with or without reconstructions before them.
         chances: Uniform on 0..1, [B, N_CHANCES], by which an image and what is made beside it are changed alike.
     """
 
     x: Tensor
     made: Tensor
-    n_reconstructed: int
     chances: Tensor
+
+
+def balanced(reconstructed: Tensor, made: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    """Returns both as they are; the gradient of `made` will have `weight` times the norm of that of `reconstructed`.
+
+    So an adversary can't outweigh the rest of the loss, whatever the images are and however well it tells them apart:
+    the adaptive weight of Esser, Rombach and Ommer, Taming Transformers for High-Resolution Image Synthesis, 2021,
+    equation 7, taken at the images and not at the weights of the last layer.
+
+    Args:
+        reconstructed: Reconstructions, [B, C, H, W], from which the rest of the loss is computed.
+        made: What an adversary judges, [B, C, H, W].
+        weight: The ratio of the norms over the batch.
+    """
+    pair: tuple[Tensor, Tensor] = _Balanced.apply(reconstructed, made, weight)
+    return pair
+
+
+class _Balanced(Function):
+    @staticmethod
+    def forward(ctx: Any, reconstructed: Tensor, made: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+        ctx.weight = weight
+        return reconstructed.view_as(reconstructed), made.view_as(made)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        of_reconstructed, of_made = gradients
+        wanted, found = (torch.linalg.vector_norm(gradient) for gradient in gradients)
+        factor = torch.where(found > 0, ctx.weight * wanted / found, torch.zeros_like(found))
+        return of_reconstructed, of_made * factor, None
 
 
 class Adversary:
@@ -86,20 +115,24 @@ class Adversary:
                 remedy="Train the model again, or restore the artifact.",
             ) from error
 
-    def terms(self, judged: Judged) -> dict[str, Tensor]:
+    def terms(self, judged: Judged, reconstructed: Tensor) -> dict[str, Tensor]:
         """Returns the terms that it adds to the loss of an autoencoder, scalars by name.
 
-        `adversarial` is what it costs that reconstructions and samples are told from images; `feature_distance`, where
-        it is weighed, the mean squared distance of an image and its reconstruction by the features of the
-        discriminator's middle layer.
+        `adversarial` is what it costs that what was made is told from images; `feature_distance`, where it is weighed,
+        the mean squared distance of an image and its reconstruction by features, those of the discriminator's middle
+        layer.
+
+        Args:
+            judged: The images.
+            reconstructed: A reconstruction of each training image, [B, C, H, W].
         """
-        told, features = self.discriminator.judge(self.augmentation(judged.made, judged.chances))
+        told = self.discriminator(self.augmentation(judged.made, judged.chances))
         found = {"adversarial": functional.softplus(-told).mean()}
         if self.plan.feature_weight:
-            n = judged.n_reconstructed
+            _, features = self.discriminator.judge(self.augmentation(reconstructed, judged.chances))
             with torch.no_grad():
-                _, wanted = self.discriminator.judge(self.augmentation(judged.x[:n], judged.chances[:n]))
-            found["feature_distance"] = (features[:n].float() - wanted.float()).square().mean()
+                _, wanted = self.discriminator.judge(self.augmentation(judged.x, judged.chances))
+            found["feature_distance"] = (features.float() - wanted.float()).square().mean()
         return found
 
     @staticmethod

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lds_mlflow.choices.adversaries import BALANCED
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.models import PIXELS, Scale, Trainable, log_posterior
 from lds_mlflow.models.stylegan import gaussian_nll
-from lds_mlflow.training.adversary import Judged
+from lds_mlflow.training.adversary import Judged, balanced
 from lds_mlflow.training.plan import FitPlan
 
 __all__ = ["DecodedPairs", "Objective", "StepDraws"]
@@ -54,7 +55,7 @@ class Objective(nn.Module):
         ranks: The processes that each have a share of the batch.
         scale: How stored examples become what the model sees.
         perceptual: A distance of two batches in the model's range, which is part of the loss, or None.
-        adversarial: Maps what an adversary judges to its terms of the loss by name, or None.
+        adversarial: Maps what an adversary judges, and reconstructions, to its terms of the loss by name; or None.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Objective(nn.Module):
         *,
         scale: Scale = PIXELS,
         perceptual: nn.Module | None = None,
-        adversarial: Callable[[Judged], dict[str, Tensor]] | None = None,
+        adversarial: Callable[[Judged, Tensor], dict[str, Tensor]] | None = None,
     ) -> None:
         super().__init__()
         self.adversarial = adversarial
@@ -97,6 +98,10 @@ class Objective(nn.Module):
         self, x: Tensor, draws: StepDraws, rows: Tensor, kl_weight: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Judged | None]:
         y, z, posterior = self.model(x, draws.noise)
+        judged = None
+        if self.adversarial is not None and draws.kernel is not None and draws.chances is not None:
+            y, made = self._made(y, posterior.mean.detach(), draws.kernel)
+            judged = Judged(x, made, draws.chances)
         if self.training:
             self.model.remember(self.ranks.all_rows(rows), self.ranks.all_rows(posterior.mean.detach()))
         kl = self.model.divergence(z, posterior, rows).mean()
@@ -108,32 +113,33 @@ class Objective(nn.Module):
         added: dict[str, tuple[float | Tensor, Tensor]] = {}
         if self.perceptual is not None:
             added["perceptual_distance"] = self.plan.perceptual_weight, self.perceptual(x, y)
-        judged = None
-        if self.adversarial is not None and draws.kernel is not None and draws.chances is not None:
-            made, n_reconstructed = self._made(y, posterior.mean.detach(), draws.kernel)
-            judged = Judged(x, made, n_reconstructed, draws.chances)
+        if judged is not None and self.adversarial is not None:
+            terms = self.adversarial(judged, y)
+            if self.plan.adversary == BALANCED:
+                # It counts by its gradient alone, whose norm is that of the rest of the loss.
+                told = terms.pop("adversarial")
+                loss, figures = loss + (told - told.detach()), figures | {"adversarial": told.detach()}
             # As the likelihood's gradient does, they grow as the error falls: in a young model they would outweigh it.
             variance = self.ranks.mean((x - y.detach()).square().mean()).clamp_min(_LEAST_VARIANCE)
             weights = {"adversarial": self.plan.adversarial_weight, "feature_distance": self.plan.feature_weight}
-            added |= {name: (weights[name] / variance, term) for name, term in self.adversarial(judged).items()}
-            judged = judged._replace(made=made.detach())
+            added |= {name: (weights[name] / variance, term) for name, term in terms.items()}
+            judged = judged._replace(made=judged.made.detach())
         for name, (weight, term) in added.items():
             loss = loss + weight * x[0].numel() * term
             figures |= {name: term.detach()}
         return loss, figures, judged
 
-    def _made(self, y: Tensor, mean: Tensor, kernel: Tensor) -> tuple[Tensor, int]:
-        """Returns what a discriminator judges, [B, C, H, W], and how many of it are reconstructions.
+    def _made(self, y: Tensor, mean: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns reconstructions as the rest of the loss is to see them, and what a discriminator judges beside them.
 
-        These are of the larger half of the batch. The rest are samples of the latent density, beside the latents of the
-        other half, and of all widths that the calibration of the density may choose.
+        Samples are of the latent density of the batch, and of all widths that its calibration may choose. With the
+        adversary "balanced" all that is judged are samples; with "joint" the larger half are reconstructions.
         """
-        n_samples = len(y) // 2
-        n = len(y) - n_samples
-        if not n_samples:
-            return y, n
         width = _WIDEST_KERNEL * self.ranks.mean(torch.linalg.vector_norm(mean, dim=1).mean())
-        return torch.cat([y[:n], self.model.decode(mean[n:] + width * kernel[n:])]), n
+        if self.plan.adversary == BALANCED:
+            return balanced(y, self.model.decode(mean + width * kernel), self.plan.adversarial_weight)
+        n = len(y) - len(y) // 2
+        return y, torch.cat([y[:n], self.model.decode(mean[n:] + width * kernel[n:])]) if n < len(y) else y
 
     def _found(self, decoded: DecodedPairs) -> Tensor:
         posterior = self.model.encode(self.scale.to_model(decoded.examples))

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lds_mlflow.choices.adversaries import JOINT
 from lds_mlflow.choices.discriminator_augmentations import NO_AUGMENTATION
 from lds_mlflow.training.compilation import Compilation
 from lds_mlflow.training.discriminator_augmentation import N_CHANCES
@@ -36,11 +37,13 @@ class FitPlan:
         free_bits: Nats per latent dimension below which the KL term costs nothing (Kingma et al., Improving Variational
             Inference with Inverse Autoregressive Flow, 2016, equation 15, with all dimensions as one group).
         perceptual_weight: Weight of the perceptual distance, if there is one, in nats per pixel and unit.
-        adversarial_weight: Weight of the adversarial loss (logistic) of reconstructions and samples, in nats per pixel,
-            at a squared error of 1; like the likelihood's, it is divided by the squared error.
-        feature_weight: Weight of the squared distance of reconstructions by the discriminator's features, likewise.
-            Where both weights are 0, no discriminator is trained.
-        adversary_waits: Whether the discriminator joins when the learning rate begins to fall, and not at once.
+        adversary: What the discriminator judges and how it counts, a key of ADVERSARIES.
+        adversarial_weight: Weight of the adversarial loss (logistic). With the adversary "joint" it is in nats per
+            pixel at a squared error of 1, and divided by the squared error, as the likelihood's is; with "balanced" it
+            is the norm of the gradient at the samples, beside that of the rest of the loss at the reconstructions.
+        feature_weight: Weight of the squared distance of reconstructions by the discriminator's features, in nats per
+            pixel at a squared error of 1, and divided by it. Where both weights are 0, no discriminator is trained.
+        adversary_after: Steps before the discriminator joins; None: it joins when the learning rate begins to fall.
         discriminator_augmentation: How images are changed before the discriminator sees them, a key of
             DISCRIMINATOR_AUGMENTATIONS.
         r1_gamma: gamma of R1, which is gamma / 2 times the squared gradient.
@@ -67,7 +70,8 @@ class FitPlan:
     perceptual_weight: float = 1.0
     adversarial_weight: float = 0.0
     feature_weight: float = 0.0
-    adversary_waits: bool = False
+    adversary: str = JOINT
+    adversary_after: int | None = 0
     discriminator_augmentation: str = NO_AUGMENTATION
     r1_gamma: float = 1.0
     precision: Precision = "float32"
@@ -82,12 +86,13 @@ class FitPlan:
         """Whether a discriminator is trained."""
         return bool(self.adversarial_weight or self.feature_weight)
 
-    def has_adversary_at(self, rate: float) -> bool:
-        """Returns whether a discriminator takes part in a step with a factor on the learning rate.
+    def has_adversary_at(self, step: int, rate: float) -> bool:
+        """Returns whether a discriminator takes part in a step, counted from 0, with a factor on the learning rate.
 
-        Where it is to wait for a learning rate that never falls, it takes part in all steps.
+        It does in any case while the learning rate falls, and in all steps where it waits for a fall that never comes.
         """
-        return self.has_adversary and (rate < 1 or not (self.adversary_waits and self.rate_fall))
+        joins = step >= self.adversary_after if self.adversary_after is not None else not self.rate_fall
+        return self.has_adversary and (rate < 1 or joins)
 
     def kl_weight_at(self, step: int) -> float:
         """Returns the factor on the KL term in a step, counted from 0."""

@@ -98,7 +98,7 @@ class Stepper:
             to_device(own.rows, device),
             to_device(torch.tensor([self.plan.kl_weight_at(step), rate, self.plan.ema_weight_at(step)]), device),
         ]
-        is_judged = self.plan.has_adversary_at(rate)
+        is_judged = self.plan.has_adversary_at(step, rate)
         if is_judged:
             inputs += [to_device(own.kernel, device), to_device(own.chances, device)]
         if len(batch.decoded):

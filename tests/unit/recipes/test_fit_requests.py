@@ -103,3 +103,27 @@ def test_the_weights_of_the_distance_lie_outside(tmp_path: Path) -> None:
         digests.append(outside_of(parse(TrainConfig, {"perceptual": "squeezenet", "perceptual_weights": str(path)})))
     assert digests[0] != digests[1]
     assert outside_of(parse(TrainConfig, {})) == ""
+
+
+@pytest.mark.parametrize(
+    ("channels", "given", "adversary", "weight", "after"),
+    [
+        (1, "auto", "joint", 0.05, None),
+        (3, "auto", "balanced", 1.0, 2000),
+        (1, "balanced", "balanced", 1.0, 2000),
+        (3, "joint", "joint", 0.05, None),
+    ],
+)
+def test_the_adversary_suits_the_images_unless_another_is_given(
+    channels: int, given: str, adversary: str, weight: float, after: int | None
+) -> None:
+    images = random_images(8).expand(-1, channels, -1, -1)
+    train = ExampleSet("noise", images, tuple(map(str, range(8))))
+    config = parse(TrainConfig, {"adversary": given, "batch_size": 8, "adversarial_weight": 2, "preset": "auto"})
+    plan = training_as_configured(config, train, checkpoint_every=7).task.plan
+    assert (plan.adversary, plan.adversarial_weight, plan.adversary_after) == (adversary, 2 * weight, after)
+
+
+def test_finetuning_has_the_adversary_of_the_images_from_its_first_step_on() -> None:
+    plan = _finetuning().task.plan
+    assert (plan.adversary, plan.adversarial_weight, plan.adversary_after) == ("joint", 0.05, 0)

@@ -11,7 +11,7 @@ from lds_mlflow.machine.ranks import ALONE
 from lds_mlflow.models import PIXELS
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.training import CheckpointFile, FitHooks, FitPlan, FitTask, fit
-from lds_mlflow.training.adversary import Adversary, Judged
+from lds_mlflow.training.adversary import Adversary, Judged, balanced
 from lds_mlflow.training.discriminator_augmentation import N_CHANCES
 from lds_mlflow.training.plan import Precision
 from lds_mlflow.training.stepper import Stepper
@@ -31,17 +31,17 @@ def _adversary(plan: FitPlan = PLAN) -> Adversary:
 def _judged(n: int = 8) -> Judged:
     generator = torch.Generator().manual_seed(1)
     x, made = torch.rand(n, 1, 8, 8, generator=generator), -torch.rand(n, 1, 8, 8, generator=generator)
-    return Judged(x, made, n // 2, torch.rand(n, N_CHANCES, generator=generator))
+    return Judged(x, made, torch.rand(n, N_CHANCES, generator=generator))
 
 
 def test_it_learns_to_tell_and_what_it_tells_costs() -> None:
     adversary, judged = _adversary(replace(PLAN, r1_gamma=0.0)), _judged()
-    costs = [adversary.terms(judged)["adversarial"].item()]
+    costs = [adversary.terms(judged, judged.made)["adversarial"].item()]
     found = []
     for _ in range(40):
         found.append({name: value.item() for name, value in adversary.learn(judged, is_regularised=False).items()})
         adversary.take_step(torch.zeros(()), torch.tensor(found[-1]["discriminator_sign"]))
-    costs.append(adversary.terms(judged)["adversarial"].item())
+    costs.append(adversary.terms(judged, judged.made)["adversarial"].item())
     assert found[-1]["discriminator_loss"] < 0.5 * found[0]["discriminator_loss"]
     assert found[-1]["discriminator_sign"] == 1
     assert costs[1] > costs[0]
@@ -49,21 +49,49 @@ def test_it_learns_to_tell_and_what_it_tells_costs() -> None:
 
 def test_its_terms_have_a_gradient_for_the_images_and_none_for_it() -> None:
     adversary, judged = _adversary(replace(PLAN, feature_weight=1.0)), _judged()
-    for name in ("adversarial", "feature_distance"):
-        made = judged.made.clone().requires_grad_()
-        (gradient,) = torch.autograd.grad(adversary.terms(judged._replace(made=made))[name], made)
-        assert gradient.abs().sum() > 0
-        # Of samples there is no image that their features could be compared with.
-        assert gradient[4:].any() == (name == "adversarial")
+    made, reconstructed = (judged.made.clone().requires_grad_() for _ in range(2))
+    terms = adversary.terms(judged._replace(made=made), reconstructed)
+    for name, of in (("adversarial", made), ("feature_distance", reconstructed)):
+        of_made, of_reconstructed = torch.autograd.grad(
+            terms[name], (made, reconstructed), retain_graph=True, allow_unused=True
+        )
+        assert (of_made is None, of_reconstructed is None) == (of is reconstructed, of is made)
+        assert (of_made if of_reconstructed is None else of_reconstructed).flatten(1).any(1).all()
     assert not adversary.parameters.gradients.any()
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("factor", [1e-3, 1.0, 1e6])
+def test_the_gradient_of_what_is_judged_has_a_norm_in_proportion_to_that_of_the_rest(
+    weight: float, factor: float
+) -> None:
+    reconstructed, made = (images.requires_grad_() for images in _judged()[:2])
+    one, other = balanced(reconstructed, made, weight)
+    assert torch.equal(one, reconstructed)
+    assert torch.equal(other, made)
+    share = 0.25
+    (share * (one.square().sum() + factor * other.sin().sum())).backward()
+    assert reconstructed.grad is not None
+    assert made.grad is not None
+    torch.testing.assert_close(reconstructed.grad, share * 2 * reconstructed.detach())
+    direction = made.detach().cos()
+    wanted = weight * reconstructed.grad.norm() * direction / direction.norm()
+    torch.testing.assert_close(made.grad, wanted)
+
+
+def test_what_is_judged_without_a_gradient_gets_none() -> None:
+    reconstructed, made = (images.requires_grad_() for images in _judged()[:2])
+    one, other = balanced(reconstructed, made, 1.0)
+    (one.sum() + 0 * other.sum()).backward()
+    assert made.grad is not None
+    assert not made.grad.any()
 
 
 def test_the_distance_by_features_is_0_of_images_from_themselves_and_is_left_out_without_weight() -> None:
     judged = _judged()
-    found = _adversary(ADAPTIVE).terms(judged._replace(made=judged.x.clone()))
-    assert found["feature_distance"] == 0
-    assert _adversary(ADAPTIVE).terms(judged)["feature_distance"] > 0
-    assert _adversary().terms(judged).keys() == {"adversarial"}
+    assert _adversary(ADAPTIVE).terms(judged, judged.x.clone())["feature_distance"] == 0
+    assert _adversary(ADAPTIVE).terms(judged, judged.made)["feature_distance"] > 0
+    assert _adversary().terms(judged, judged.made).keys() == {"adversarial"}
 
 
 def test_no_image_is_judged_by_images_of_the_other_kind() -> None:

@@ -4,8 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lds_mlflow.choices.adversaries import BALANCED
+from lds_mlflow.machine.ranks import ALONE
 from lds_mlflow.models.stylegan import VAE, gaussian_nll
 from lds_mlflow.training import FitHooks, FitPlan, FitTask, fit
+from lds_mlflow.training.adversary import Adversary
 from lds_mlflow.training.compilation import Compilation
 from lds_mlflow.training.objective import DecodedPairs, Objective, StepDraws
 from lds_mlflow.training.plan import Precision, draw_batch
@@ -69,6 +72,40 @@ def test_decoded_images_count_as_their_share_of_the_batch() -> None:
     decoded = DecodedPairs(random_images()[:2], torch.zeros(2, 4))
     loss, figures = _loss(PLAN, decoded=decoded)
     torch.testing.assert_close(loss, 0.75 * _loss(PLAN)[0] + 0.25 * figures["latent_nll"])
+
+
+def _judged_loss(weight: float) -> tuple[VAE, Tensor, dict[str, Tensor]]:
+    model = VAE.initialised(SPEC, 0)
+    plan = replace(PLAN, adversary=BALANCED, adversarial_weight=weight, batch_size=6, feature_weight=1e-9)
+    objective = Objective(model, plan, adversarial=Adversary(model, plan, ALONE).terms)
+    batch = draw_batch(plan, 0, FORM, latent_dim=4, size=1)
+    draws = StepDraws(batch.noise, batch.kernel, batch.chances)
+    loss, figures, judged = objective(random_images()[batch.rows], draws, batch.rows, torch.tensor(1.0), None)
+    assert judged is not None
+    assert not judged.made.requires_grad
+    return model, loss, figures
+
+
+def _gradients(weight: float) -> tuple[Tensor, Tensor]:
+    model, loss, _ = _judged_loss(weight)
+    loss.backward()
+    encoder, decoder = (
+        torch.cat([p.grad.flatten() for p in part.parameters() if p.grad is not None])
+        for part in (model.encoder, model.decoder)
+    )
+    return encoder, decoder
+
+
+def test_a_balanced_adversary_teaches_the_decoder_alone() -> None:
+    (encoder, decoder), (judged_encoder, judged_decoder) = _gradients(0.0), _gradients(1.0)
+    torch.testing.assert_close(judged_encoder, encoder)
+    assert (judged_decoder - decoder).norm() > 0.1 * decoder.norm()
+
+
+def test_a_balanced_adversary_counts_by_its_gradient_and_not_in_the_loss() -> None:
+    (_, without, _), (_, loss, figures) = _judged_loss(0.0), _judged_loss(1.0)
+    torch.testing.assert_close(loss, without)
+    assert figures["adversarial"] > 0
 
 
 def test_bfloat16_leaves_posterior_and_loss_in_float32() -> None:

@@ -69,22 +69,31 @@ def test_the_adversary_tells_its_loss() -> None:
     assert {"adversarial", "discriminator_loss", "discriminator_gradient_norm"} <= stepper.figures().keys()
 
 
-def test_an_adversary_that_waits_joins_when_the_learning_rate_begins_to_fall() -> None:
-    stepper = _stepper(replace(PLAN, adversarial_weight=0.1, adversary_waits=True))
+@pytest.mark.parametrize(
+    ("after", "rates", "joins"),
+    [
+        (None, (1.0, 1.0, 0.9), (False, False, True)),
+        (2, (1.0, 1.0, 1.0), (False, False, True)),
+        (9, (1.0, 0.9, 0.8), (False, True, True)),
+        (0, (1.0, 1.0, 1.0), (True, True, True)),
+    ],
+)
+def test_an_adversary_joins_after_some_steps_or_when_the_learning_rate_begins_to_fall(
+    after: int | None, rates: tuple[float, ...], joins: tuple[bool, ...]
+) -> None:
+    stepper = _stepper(replace(PLAN, adversarial_weight=0.1, adversary_after=after))
     assert stepper.adversary is not None
-    before = stepper.adversary.parameters.values.clone()
-    stepper.advance(0, random_images(), rate=1.0)
-    assert "adversarial" not in stepper.figures()
-    assert torch.equal(stepper.adversary.parameters.values, before)
-    stepper.advance(1, random_images(), rate=0.9)
-    assert "adversarial" in stepper.figures()
-    assert not torch.equal(stepper.adversary.parameters.values, before)
+    for step, (rate, is_there) in enumerate(zip(rates, joins, strict=True)):
+        before = stepper.adversary.parameters.values.clone()
+        stepper.advance(step, random_images(), rate=rate)
+        assert ("adversarial" in stepper.figures()) is is_there
+        assert torch.equal(stepper.adversary.parameters.values, before) is not is_there
 
 
 def test_an_adversary_that_waits_for_a_rate_that_never_falls_is_there_at_once() -> None:
-    plan = replace(PLAN, adversarial_weight=0.1, adversary_waits=True, rate_fall=0)
-    assert plan.has_adversary_at(1.0)
-    assert not replace(plan, rate_fall=0.1).has_adversary_at(1.0)
+    plan = replace(PLAN, adversarial_weight=0.1, adversary_after=None, rate_fall=0)
+    assert plan.has_adversary_at(0, 1.0)
+    assert not replace(plan, rate_fall=0.1).has_adversary_at(0, 1.0)
 
 
 def test_latents_to_find_are_part_of_the_loss() -> None:

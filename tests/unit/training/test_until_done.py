@@ -42,7 +42,7 @@ def test_a_fit_that_was_stopped_before_or_after_its_end_was_decided_resumes_to_t
     stopped_at: int, tmp_path: Path
 ) -> None:
     # What falls is a learning rate that matters, at an end that the first fit has decided.
-    plan = replace(STILL, learning_rate=1e-4, adversarial_weight=0.1, adversary_waits=True, steps=16)
+    plan = replace(STILL, learning_rate=1e-4, adversarial_weight=0.1, adversary_after=None, steps=16)
     whole, told = _fit(plan)
     checkpoints, asked = CheckpointFile(tmp_path / "fit.pt", "owner"), iter(range(1, 100))
     _fit(plan, checkpoints=checkpoints, stop=lambda: next(asked) >= stopped_at)
