@@ -19,7 +19,7 @@ from lds_mlflow.entry.parameter_files import read_parameters, written_parameters
 from lds_mlflow.entry.points import ESSENTIALS, EntryPoint
 from lds_mlflow.errors import ConfigError, Interrupted, LdsError
 
-__all__ = ["STYLE", "command"]
+__all__ = ["STYLE", "by_topic", "command"]
 
 STYLE = {
     "help_option_names": ["-h", "--help"],
@@ -49,7 +49,7 @@ def command(point: EntryPoint, run: Callable[[Configs], None]) -> cloup.Command:
         try:
             configs, given = _configs(point, values, click.get_current_context())
             if print_config:
-                click.echo(written_parameters(_by_topic(point), given, point.name))
+                click.echo(written_parameters(by_topic(point), given, point.name))
             else:
                 run(configs)
         except LdsError as error:
@@ -97,7 +97,8 @@ def _place(parameter: tuple[str, FieldInfo]) -> int:
     return _FIRST.index(name) if name in _FIRST else len(_FIRST)
 
 
-def _by_topic(point: EntryPoint) -> dict[str, dict[str, FieldInfo]]:
+def by_topic(point: EntryPoint) -> dict[str, dict[str, FieldInfo]]:
+    """Returns the parameters of a command under their topics, in the order in which help texts show them."""
     ordered = sorted(point.parameters.items(), key=_place)
     topics = point.topics
     found = {topic: {own: field for own, field in ordered if topics[own] == topic} for topic in _TOPICS}
@@ -111,12 +112,12 @@ def _command(
     *,
     whole: bool,
 ) -> cloup.Command:
-    by_topic = _by_topic(point)
+    found = by_topic(point)
     params: list[click.Parameter] = []
-    for topic, parameters in by_topic.items():
+    for topic, parameters in found.items():
         group = cloup.OptionGroup(topic)
         params += [_flag(own, field, group, whole=whole) for own, field in parameters.items()]
-    n_more = sum(len(parameters) for topic, parameters in by_topic.items() if topic != ESSENTIALS)
+    n_more = sum(len(parameters) for topic, parameters in found.items() if topic != ESSENTIALS)
     params.append(
         click.Option(["--print-config"], is_flag=True, help="Print a file of parameters, which --config reads.")
     )

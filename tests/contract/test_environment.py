@@ -5,11 +5,13 @@ import subprocess
 import sys
 import tomllib
 
+import pytest
 import yaml
 
 from tests.places import ROOT
 
 RUNTIME = (ROOT / "requirements.txt").read_text()
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 PINS = dict(re.findall(r"^([\w.-]+)==([\w.+-]+)", RUNTIME, flags=re.MULTILINE))
 
 
@@ -36,13 +38,21 @@ def test_the_development_pins_agree_with_the_runtime_pins() -> None:
     assert {name: development[name] for name in PINS} == PINS
 
 
-def test_the_readme_runs_the_pinned_mlflow() -> None:
-    named = set(re.findall(r"mlflow@([\d.]+)", (ROOT / "README.md").read_text()))
-    assert named == {PINS["mlflow"]}
+def test_no_requirement_is_for_a_gpu_alone() -> None:
+    # torch names what its build needs. Listed, it would also be installed beside a build for CPUs.
+    assert {name for name in PINS if name.startswith(("nvidia-", "cuda-", "triton"))} == set()
 
 
-def test_the_readme_s_python_runs() -> None:
-    selecting, judging = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+@pytest.mark.parametrize("document", ["README.md", *DOCUMENTS])
+def test_every_document_runs_the_pinned_mlflow(document: str) -> None:
+    named = set(re.findall(r"mlflow@([\d.]+)", (ROOT / document).read_text(encoding="utf-8")))
+    assert named <= {PINS["mlflow"]}
+    assert named or document != "README.md"
+
+
+def test_the_python_of_the_page_on_latents_runs() -> None:
+    page = (ROOT / "docs" / "how-to" / "latents.md").read_text(encoding="utf-8")
+    selecting, judging = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     for code, printed in (
         (selecting, ("the top 20% by LDS", "torch.Size([10000, 64])")),
         (judging, ("DensityCoverage(density=",)),
