@@ -28,11 +28,12 @@ class _Lines(_Bar):
 
     @override
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        elapsed, done = self.format_dict["elapsed"], self.n / self.total if self.total else 0.0
+        total, elapsed = self.total or 0, self.format_dict["elapsed"]
+        done = self.n / total if total else 0.0
         if int(_PARTS * done) <= self._said or elapsed - self._said_at < _SECONDS_BETWEEN_LINES or done >= 1:
             return
         self._said, self._said_at = int(_PARTS * done), elapsed
-        left = elapsed * (self.total - self.n) / max(self.n - self.initial, 1e-9)
+        left = elapsed * (total - self.n) / max(self.n - self.initial, 1e-9)
         self.fp.write(f"{self.desc}: {done:.0%} done, about {in_words(left)} left\n")
         self.fp.flush()
 

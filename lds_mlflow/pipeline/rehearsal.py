@@ -37,8 +37,8 @@ def rehearse(runner: Runner, command: Callable[[Runner], object], parent: str) -
     try:
         command(rehearsal)
     except NotMadeYetError:
-        rehearsal.plan.open_ended = True
-    plan = rehearsal.plan
+        rehearsal.found.open_ended = True
+    plan = rehearsal.found
     plan.seconds = {
         step: seconds for step in plan.waiting if (seconds := runner.tracker.results.usual_seconds(step)) is not None
     }
@@ -95,7 +95,7 @@ class _Rehearsal(Runner):
             ranks=runner.ranks,
         )
         self.runner, self.parent = runner, parent
-        self.plan = Plan(Counter(), {})
+        self.found = Plan(Counter(), {})
         self.data: FinishedRun | None = None
         self._made: dict[str, FinishedRun] = {}
 
@@ -117,9 +117,9 @@ class _Rehearsal(Runner):
         needed = self.request(name, known, parent=parent, changes=changes or {})
         if needed.fingerprint not in self._made:
             found = self.find(needed, parent)
-            self.plan.reused += found is not None
+            self.found.reused += found is not None
             if found is None:
-                self.plan.waiting[name] += 1
+                self.found.waiting[name] += 1
                 found = PlannedRun(needed.fingerprint, step=name, inputs=needed.inputs)
             self._made[needed.fingerprint] = found
         return self._made[needed.fingerprint]

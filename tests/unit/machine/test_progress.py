@@ -21,7 +21,8 @@ def _work(monkeypatch: pytest.MonkeyPatch, *, seconds_of_one: float, n: int = 10
     log, clock = io.StringIO(), _Clock()
     monkeypatch.setattr(sys, "stderr", log)
     with progress_bar(n, "training", unit="step") as bar:
-        bar._time, bar.start_t, bar.last_print_t = clock, clock.now, clock.now
+        for name, value in {"_time": clock, "start_t": clock.now, "last_print_t": clock.now}.items():
+            monkeypatch.setattr(bar, name, value)
         for _ in range(n):
             clock.now += seconds_of_one
             bar.update()
