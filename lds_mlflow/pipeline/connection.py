@@ -29,7 +29,7 @@ def subject_of(configs: Configs) -> Subject:
         getattr(config, name) for config in configs.all for name in type(config).model_fields if name in REFERENCES
     )
     named = [str(reference) for reference in given if reference not in (AUTO, NO_RUN)]
-    compared, data, promoted = (configs.get(kind) for kind in (CompareConfig, DataConfig, PromoteConfig))
+    compared, data, promoted = configs.get(CompareConfig), configs.get(DataConfig), configs.get(PromoteConfig)
     if named and compared is not None and compared.runs != AUTO:
         named = [reference for _, reference in named_runs(compared.runs)]
     if named:
