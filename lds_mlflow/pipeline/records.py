@@ -10,10 +10,7 @@ from lds_mlflow.tracking import FinishedRun, Run, Tracker, link_to_version, tags
 
 __all__ = ["Ending", "figures_in", "in_lines", "log_data", "log_parameters", "note_version", "stand_for"]
 
-_ALWAYS_LISTED = (
-    *("data", "train_steps", "finetune_steps", "selection", "top_fraction", "features", "part", "sampler"),
-    "registered_model",
-)
+_ALWAYS_LISTED = ("data", "train_steps", "finetune_steps", "selection", "part", "sampler", "registered_model")
 """The parameters that a run's list has whatever their values are; others have to differ from their defaults."""
 
 

@@ -30,12 +30,12 @@ _MEASURED = 2000
 _LISTED_CURVES = frozenset(
     {
         *("loss", "reconstruction_mse", "kl", "latent_nll", "perceptual_distance"),
-        *("adversarial", "discriminator_loss", "held_out_loss", "held_out_distance"),
+        *("adversarial", "held_out_loss", "held_out_distance"),
     }
 )
 """The curves that the UI shows; all of them are in `curves.csv`."""
 
-_LISTED = ("select_reconstruction_mse", "select_kl", "active_units", "converged")
+_LISTED = ("select_reconstruction_mse", "active_units", "converged")
 _CURVES = {
     "loss": "loss (nats / image)",
     "reconstruction_mse": "reconstruction MSE",

@@ -35,7 +35,7 @@ __all__ = ["check", "run"]
 _SHOWN = 64
 _BANDS, _PER_BAND = 5, 25
 _SIZE = "images_of_A"
-_LISTED = (_SIZE, "sigma", "effective_neighbours", "share_next_to_a_parent")
+_LISTED = (_SIZE, "sigma")
 _QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 

@@ -48,7 +48,7 @@ def _log_choice(found: Calibration, context: Context) -> None:
     table = pd.DataFrame(found.curve)
     context.run.log_table(table, "calibration.csv")
     context.run.log_params({"extractor": found.extractor})
-    context.run.log_metrics({"multiple": found.multiple, "sigma": found.sigma})
+    context.run.log_figures({"multiple": found.multiple, "sigma": found.sigma}, listed=("sigma",))
     titles = {name: FIGURES[name].title for name in found.curve if name in FIGURES}
     chart = calibration_chart(found.curve, titles, found.multiple)
     context.run.log_picture(chart, "pictures/calibration.png")

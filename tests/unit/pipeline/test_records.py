@@ -52,6 +52,7 @@ def test_parameters_without_a_single_value_are_not_noted(tracker: Tracker) -> No
     log_parameters(run, parse(EvaluateConfig, {}), settled={"sampler", "balance"})
     params = FinishedRun(tracker.client.get_run(run.id), tracker.tracking_uri).params
     assert "features" in params
+    assert "part" in params
     assert not {"sampler", "balance"} & set(params)
 
 

@@ -53,7 +53,7 @@ def test_the_sentence_tells_the_funnel_the_bandwidth_and_what_lies_close_to_a_pa
     augmented: tuple[str, KeptRun],
 ) -> None:
     sentence, own = augmented
-    share, sigma = (own.metrics[name] for name in ("share_next_to_a_parent", "sigma"))
+    share, sigma = (own.figures[name] for name in ("share_next_to_a_parent", "sigma"))
     head = sentence.splitlines()[0]
     assert " candidates -> " in head
     assert "36 kept as A (" in head

@@ -37,7 +37,8 @@ def test_the_width_is_stored_as_a_multiple_of_the_drafts(calibrated: tuple[str, 
 def test_the_choice_is_logged_with_a_table_and_a_chart_of_the_curve(calibrated: tuple[str, KeptRun]) -> None:
     _, own = calibrated
     found = own.values["calibration"]
-    assert own.metrics == {"multiple": found.multiple, "sigma": found.sigma}
+    assert own.figures == {"multiple": found.multiple, "sigma": found.sigma}
+    assert own.metrics == {"sigma": found.sigma}
     assert own.params == {"extractor": found.extractor}
     assert own.tables["calibration.csv"]["fid"].tolist() == list(found.curve["fid"])
     assert own.tables["calibration.csv"]["multiple"].tolist() == list(MULTIPLES)
