@@ -217,7 +217,7 @@ def _shares(tracker: Tracker) -> list[float]:
         ):
             assert trial.duration is not None
             cost = run.data.metrics
-            of_use = cost["cost/finetuning_seconds"] + cost["cost/sampling_seconds"]
+            of_use = cost["finetuning_seconds"] + cost["sampling_seconds"]
             shares.append(1 - of_use / trial.duration.total_seconds())
     return shares
 

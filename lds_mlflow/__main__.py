@@ -40,8 +40,8 @@ def _run(entry_point: str, configs: Configs) -> None:
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
     from lds_mlflow.machine.interrupts import Interruption
     from lds_mlflow.machine.ranks import device_of, follow, lead
-    from lds_mlflow.pipeline import Pipeline
-    from lds_mlflow.tracking import Tracker, next_steps
+    from lds_mlflow.pipeline import Pipeline, connect
+    from lds_mlflow.tracking import next_steps
 
     options = configs[Options]
     ranks = lead(device_of(options.device))
@@ -49,7 +49,7 @@ def _run(entry_point: str, configs: Configs) -> None:
         follow(ranks)
         # Threads of the processes' group, which compiled programs keep, may abort a Python that ends the usual way.
         os._exit(0)
-    with Interruption() as interruption, Tracker.connect(options, say, configs.origins) as tracker:
+    with Interruption() as interruption, connect(configs, say) as tracker:
         pipeline = Pipeline(configs, tracker, interruption, say, ranks=ranks)
         whole = {MAIN: pipeline.main, PROMOTE: pipeline.promote}
         planned = configs.get(DryRunConfig)

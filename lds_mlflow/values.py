@@ -332,19 +332,9 @@ class Evaluation(_Value):
     by_real: dict[str, Tensor]
     by_sample: dict[str, Tensor]
 
-    def named(self, model: str = "") -> dict[str, float]:
-        """Returns the figures and their intervals under names that carry part and extractor: they can't be mixed up.
-
-        Args:
-            model: What to call the model in them, where there are several.
-        """
+    def named(self) -> dict[str, float]:
+        """Returns the figures, and the low and high ends of their intervals as NAME_low and NAME_high."""
         ends = {
             f"{name}_{end}": pair[i] for name, pair in self.intervals.items() for i, end in enumerate(("low", "high"))
         }
-        return self.placed(self.metrics | ends, model)
-
-    def placed(self, figures: dict[str, float], model: str = "") -> dict[str, float]:
-        """Returns further figures of this evaluation under such names."""
-        part = "eval" if self.part == "test" else f"eval_{self.part}"
-        place = "/".join(piece for piece in (part, model, self.extractor) if piece)
-        return {f"{place}/{name}": value for name, value in figures.items()}
+        return self.metrics | ends

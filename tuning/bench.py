@@ -206,7 +206,7 @@ class Bench:
             yardstick=Yardstick.of(
                 RealExamples(train, select), extractor=extractor, judge=judge, k=evaluate.k_neighbours
             ),
-            reserve=data.load(ExampleSet, "reserve") if "data/reserve_examples" in data.metrics else None,
+            reserve=data.load(ExampleSet, "reserve") if "reserve_examples" in data.metrics else None,
             latents=runs["encode"].load(LatentSet, "latents"),
             weights=runs["train"].load(ModelWeights, "model"),
             discriminator=discriminator_in(runs["train"]),

@@ -4,7 +4,7 @@ from time import monotonic
 
 import click
 
-from lds_mlflow.config import Configs, Options
+from lds_mlflow.config import Configs
 from lds_mlflow.entry.console import say
 from lds_mlflow.entry.flags import command
 from tuning.entry import TUNE
@@ -16,11 +16,11 @@ def _run(configs: Configs) -> None:
     started = monotonic()
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
     from lds_mlflow.machine.interrupts import Interruption
-    from lds_mlflow.pipeline import Pipeline
-    from lds_mlflow.tracking import Tracker, next_steps
+    from lds_mlflow.pipeline import Pipeline, connect
+    from lds_mlflow.tracking import next_steps
     from tuning.search import Search
 
-    with Interruption() as interruption, Tracker.connect(configs[Options], say, configs.origins) as tracker:
+    with Interruption() as interruption, connect(configs, say) as tracker:
         runner = Pipeline(configs, tracker, interruption, say).runner
         run_id = Search(runner).run()
     click.echo(f"\n{TUNE.name} finished in {monotonic() - started:.0f} s.")

@@ -30,6 +30,7 @@ from lds_mlflow.pipeline.promotion import promote_if_new
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
+from lds_mlflow.reporting.comparison import listed_figures
 from lds_mlflow.tracking import FinishedRun, Run
 from lds_mlflow.values import Evaluation
 from tuning.config import TuneConfig
@@ -92,7 +93,10 @@ def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run) -> list[
     compared = compare_over_seeds(found.test, CONTROL, names=names) if len(found.test) > 1 else []
     sentence = _sentence(chosen, trials.get(chosen), found, study=study, compared=compared, config=config)
     run.log_table(_table(found, compared), "study/confirmed.csv")
-    run.log_metrics(_figures(found))
+    figures = _figures(found)
+    test = {label: {name: figures[f"{label}/test_{name}"] for name in SUMMARY} for label in found.test}
+    listed = listed_figures(test, chosen)
+    run.log_figures(listed | figures, listed=listed)
     command = f"This command makes the same weights: {_command(candidates[chosen], config.seeds, runner)}"
     if runner.configs[RegisterConfig].registered_model == NO_MODEL:
         return [sentence, command]
@@ -232,10 +236,10 @@ def _table(found: _Confirmation, compared: Sequence[Comparison]) -> pd.DataFrame
 
 def _figures(found: _Confirmation) -> dict[str, float]:
     return {
-        f"confirmed/{label}/{part}_{name}": mean_over_seeds(evaluations, name).value
+        f"{label}/{part}_{name}": mean_over_seeds(evaluations, name).value
         for part, by_label in (("select", found.select), ("test", found.test))
         for label, evaluations in by_label.items()
-        for name in ("fid", "coverage")
+        for name in SUMMARY
     }
 
 

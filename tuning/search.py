@@ -12,7 +12,8 @@ from lds_mlflow.entry.graph import STEPS, steps_behind
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.durations import in_words
 from lds_mlflow.machine.files import digest_of_bytes
-from lds_mlflow.pipeline.records import Ending
+from lds_mlflow.pipeline.connection import subject_of
+from lds_mlflow.pipeline.records import Ending, log_parameters
 from lds_mlflow.pipeline.rehearsal import rehearse, say_plan
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
@@ -59,7 +60,9 @@ class Search:
         """
         self.tracker.end_orphans()
         own = self.tracker.begin(
-            f"{_LABEL} {self.config.study}", parent=None, values={tags.STEP: _LABEL, tags.STUDY: self.config.study}
+            f"{_LABEL} {subject_of(self.runner.configs).data} {self.config.study}",
+            parent=None,
+            values={tags.STEP: _LABEL, tags.STUDY: self.config.study},
         )
         with Ending(own):
             study = self._open(own)
@@ -79,7 +82,7 @@ class Search:
         return run_id
 
     def _lead(self, study: Study, lead: Run) -> None:
-        lead.log_params(self.config.model_dump(mode="json"))
+        log_parameters(lead, self.config)
         self._say_plan(study, lead.id)
         # What all trials of a seed begin with comes first: two workers would else wait for one another.
         self._share(partial(_make_basis, lead.id), list(range(self.config.seeds)))

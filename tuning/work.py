@@ -118,6 +118,7 @@ class Worker:
         )
         trial.set_user_attr(RUN, run.id)
         run.log_params(values)
+        run.log_tags({tags.PART: "select"})
         try:
             found = self._answer(trial, values, run)
         except TrialPruned as error:
@@ -183,15 +184,15 @@ class Worker:
             run.curve(
                 0,
                 {
-                    "cost/seconds": costs.whole,
-                    "cost/finetuning_seconds": costs.finetuning,
-                    "cost/sampling_seconds": costs.sampling,
+                    "seconds": costs.whole,
+                    "finetuning_seconds": costs.finetuning,
+                    "sampling_seconds": costs.sampling,
                 },
             )
         means = {
             name: sum(tried.figures[name] for tried in found) / len(found) for name in (*self.config.wanted, *COPIES)
         }
-        run.curve(0, {f"select/{name}": value for name, value in means.items()})
+        run.curve(0, means)
         run.log_picture(domain_of(found[-1].weights.domain).grid(found[-1].samples_S[:_SHOWN]), "pictures/samples.png")
         _set_constraints(trial, beyond_limits(means, len(found[-1].samples_S)))
         return tuple(means[name] for name in self.config.wanted)

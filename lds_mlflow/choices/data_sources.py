@@ -6,16 +6,21 @@ are resized; 0 keeps theirs).
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from lds_mlflow.choices.choice import Choice
 
-__all__ = ["A_PATH", "DATA_SOURCES", "DIGITS", "DataSource", "data_source_of", "forms"]
+__all__ = ["A_PATH", "DATA_SOURCES", "DIGITS", "DataSource", "data_source_of", "forms", "name_of"]
 
 A_PATH = ""
 """The entry of every value of `data` that names no other source."""
 
 DIGITS = "digits"
 """The source that needs no file and no download, and the default."""
+
+
+_NAMELESS = "data"
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,15 @@ def data_source_of(data: str) -> tuple[DataSource, str]:
     if source is None or bool(colon) != bool(source.place):
         return DATA_SOURCES[A_PATH], data
     return source, place
+
+
+def name_of(data: str) -> str:
+    """Returns what people call a value of `data`: the name of a data set, or that of a folder or a zip file."""
+    source, place = data_source_of(data)
+    if source is not DATA_SOURCES[A_PATH]:
+        return place.partition(":")[0] or data
+    path = Path(place).absolute()
+    return (path.stem if path.suffix.lower() == ".zip" else path.name)[:_LONGEST_NAME] or _NAMELESS
 
 
 def forms() -> str:

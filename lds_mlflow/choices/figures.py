@@ -13,6 +13,7 @@ __all__ = [
     "HEADLINES",
     "LEAST_NEAREST_RATIO",
     "LEVEL",
+    "LISTED",
     "MARGIN",
     "MOST_TAIL_SHARE",
     "PROMOTABLE",
@@ -209,6 +210,12 @@ PROMOTABLE = tuple(name for name in COMPARED if name in SEARCHABLE and FIGURES[n
 
 HEADLINES = ("fid", "density", "coverage")
 """What a sentence or a chart has room for."""
+
+LISTED = (
+    *("fid", "kid", "precision", "recall", "density", "coverage", "nearest_ratio", "tail_share", "class_share_gap"),
+    "floor_fid",
+)
+"""What a list of runs has room for, and the FID of real examples to read it by."""
 
 SUMMARY = ("fid", "coverage", "density", *COPIES)
 """What a small table has room for: quality, and whether samples are copies."""

@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Sequence
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pandas as pd
@@ -10,7 +11,7 @@ from markupsafe import Markup
 
 from lds_mlflow.pictures.png import Picture, png_of
 
-__all__ = ["BoldText", "Report"]
+__all__ = ["BoldText", "LinkText", "Report"]
 
 _PAGE = Markup("""\
 <!DOCTYPE html>
@@ -35,6 +36,8 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 p, figcaption { max-width: 48rem; }
 figure { margin: 1.5rem 0; } figcaption { font-size: 0.9rem; font-style: italic; margin: 0.3rem 0; }
 img { background: white; height: auto; max-width: 100%; }
+.row { align-items: flex-start; display: flex; flex-wrap: wrap; gap: 0 1.5rem; }
+.row figure { flex: 1 1 18rem; max-width: 40rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 th, td { border-bottom: 1px solid #8888; padding: 0.25rem 0.75rem; text-align: left; vertical-align: top; }
@@ -51,6 +54,18 @@ class BoldText(str):
     """A part of a paragraph that stands out."""
 
     __slots__ = ()
+
+
+class LinkText(NamedTuple):
+    """A part of a paragraph that leads to an address.
+
+    Attributes:
+        text: What is shown.
+        address: Where it leads.
+    """
+
+    text: str
+    address: str
 
 
 class Report:
@@ -70,12 +85,9 @@ class Report:
         """Begins a section."""
         self._add(f"## {_escaped(text)}", Markup("<h2>{}</h2>").format(text))
 
-    def paragraph(self, *spans: str) -> None:
-        """Adds a paragraph of plain and `BoldText` texts, with nothing between them."""
-        markdown = "".join(f"**{_escaped(span)}**" if isinstance(span, BoldText) else _escaped(span) for span in spans)
-        html = Markup("").join(
-            Markup("<b>{}</b>").format(span) if isinstance(span, BoldText) else span for span in spans
-        )
+    def paragraph(self, *spans: str | LinkText) -> None:
+        """Adds a paragraph of plain texts, `BoldText` and `LinkText`, with nothing between them."""
+        markdown, html = "".join(map(_markdown_span, spans)), Markup("").join(map(_html_span, spans))
         self._add(_LIST_MARKS.sub(r"\1\\\2", markdown), Markup("<p>{}</p>").format(html))
 
     def table(self, table: pd.DataFrame, caption: str) -> None:
@@ -98,6 +110,13 @@ class Report:
         html = Markup('<figure><img src="data:image/png;base64,{}" alt="{}"><figcaption>{}</figcaption></figure>')
         self._add(f"![{text}]({quote(name)})\n\n*{text}*", html.format(b64encode(png).decode(), caption, caption))
 
+    def row(self, pictures: Sequence[tuple[str, Picture, str]]) -> None:
+        """Adds pictures side by side where there is room, each with its name and caption as `picture` takes them."""
+        self._html.append(Markup('<div class="row">'))
+        for name, picture, caption in pictures:
+            self.picture(name, picture, caption)
+        self._html.append(Markup("</div>"))
+
     def picture_at(self, name: str, caption: str) -> None:
         """Adds a picture that is stored at `name` already; the page shows only its caption."""
         text = _escaped(caption)
@@ -118,6 +137,18 @@ class Report:
 
 def _escaped(text: str) -> str:
     return _MARKS.sub(r"\\\g<0>", re.sub(r"\s+", " ", text))
+
+
+def _markdown_span(span: str | LinkText) -> str:
+    if isinstance(span, LinkText):
+        return f"[{_escaped(span.text)}]({span.address})"
+    return f"**{_escaped(span)}**" if isinstance(span, BoldText) else _escaped(span)
+
+
+def _html_span(span: str | LinkText) -> str:
+    if isinstance(span, LinkText):
+        return Markup('<a href="{}">{}</a>').format(span.address, span.text)
+    return Markup("<b>{}</b>").format(span) if isinstance(span, BoldText) else span
 
 
 def _markdown_table(header: Sequence[str], body: Sequence[Sequence[str]], are_numbers: Sequence[bool]) -> str:

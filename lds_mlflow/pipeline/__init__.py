@@ -4,5 +4,6 @@ This is the only room that knows more than one step.
 """
 
 from lds_mlflow.pipeline.commands import Pipeline
+from lds_mlflow.pipeline.connection import connect
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "connect"]

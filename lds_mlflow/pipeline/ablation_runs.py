@@ -65,7 +65,7 @@ def _can_be_finetuned(shared: Runs) -> bool:
 
 
 def _is_possible(arm: Arm, data: FinishedRun) -> bool:
-    has = {"classes": data.metrics["data/classes"] > 1, "reserve": "data/reserve_examples" in data.metrics}
+    has = {"classes": data.metrics["classes"] > 1, "reserve": "reserve_examples" in data.metrics}
     return not arm.needs or has[arm.needs]
 
 

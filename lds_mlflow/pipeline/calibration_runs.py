@@ -41,7 +41,7 @@ def calibration_of(
 
 
 def _why_not(runner: Runner, data: FinishedRun) -> str:
-    k, n = runner.configs[CalibrateConfig].k_neighbours, int(data.metrics["data/select_examples"])
+    k, n = runner.configs[CalibrateConfig].k_neighbours, int(data.metrics["select_examples"])
     if not can_be_judged(runner, data):
         return "without classes there is no classifier, by whose features samples are judged (features)"
     return f"the part select has {n:,} images, and k_neighbours={k} takes more" if n <= k else ""
@@ -49,9 +49,9 @@ def _why_not(runner: Runner, data: FinishedRun) -> str:
 
 def can_be_judged(runner: Runner, data: FinishedRun) -> bool:
     """Says whether samples can be judged: by the classifier, if the examples have classes, or by other features."""
-    return data.metrics["data/classes"] > 0 or runner.configs[CalibrateConfig].features != "classifier"
+    return data.metrics["classes"] > 0 or runner.configs[CalibrateConfig].features != "classifier"
 
 
 def takes_classifier(runner: Runner, data: FinishedRun) -> bool:
     """Says whether samples are judged by the classifier: for their features, or for their classes."""
-    return data.metrics["data/classes"] > 0 or runner.configs[CalibrateConfig].features == "classifier"
+    return data.metrics["classes"] > 0 or runner.configs[CalibrateConfig].features == "classifier"

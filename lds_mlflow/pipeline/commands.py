@@ -2,32 +2,32 @@
 
 from collections.abc import Callable
 
-from lds_mlflow.choices.figures import COMPARED
 from lds_mlflow.config import (
     NO_MODEL,
     AblateConfig,
     CompareConfig,
     Configs,
     EvaluateConfig,
+    PromoteConfig,
     RegisterConfig,
     SampleConfig,
     StepConfig,
 )
-from lds_mlflow.entry.graph import COMPARE, REFERENCES, REGISTER, STEPS
-from lds_mlflow.entry.points import MAIN, PROMOTE
+from lds_mlflow.entry.graph import COMPARE, REGISTER, STEPS
+from lds_mlflow.entry.points import ENTRY_POINTS, MAIN, PROMOTE
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.pipeline.ablation_runs import inputs_of_ablate
 from lds_mlflow.pipeline.calibration_runs import inputs_of_samples
+from lds_mlflow.pipeline.connection import subject_of
 from lds_mlflow.pipeline.dry_run import dry_run
 from lds_mlflow.pipeline.evaluation_runs import inputs_of_compare, inputs_of_register
 from lds_mlflow.pipeline.promotion import promote, promote_if_new
-from lds_mlflow.pipeline.records import Ending, in_lines, log_data
+from lds_mlflow.pipeline.records import Ending, log_data, log_parameters
 from lds_mlflow.pipeline.rehearsal import rehearse, say_plan
 from lds_mlflow.pipeline.runner import Gather, Runner
-from lds_mlflow.reporting.comparison import comparison_note, models_chart
+from lds_mlflow.pipeline.summary import log_summary, show_comparison
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
-from lds_mlflow.values import Evaluation
 
 __all__ = ["Pipeline"]
 
@@ -62,6 +62,10 @@ class Pipeline:
     ) -> None:
         self.tracker = tracker
         self.runner = Runner(configs, tracker, interruption, say, _GATHER, ranks=ranks)
+        self._subject = subject_of(configs)
+
+    def _begin(self, step: str, about: str) -> Run:
+        return self.tracker.begin(f"{step} {about}".strip(), parent=None, values={tags.STEP: step})
 
     def run(self, name: str) -> FinishedRun:
         """Runs one step as the command's own run; upstream steps that it needs become child runs.
@@ -71,7 +75,7 @@ class Pipeline:
             Interrupted: The user asked to stop.
         """
         self.tracker.end_orphans()
-        run = self.tracker.begin(name, parent=None, values={})
+        run = self._begin(name, self._subject.data)
         registers = STEPS[name].registers and self.runner.configs[RegisterConfig].registered_model != NO_MODEL
 
         def rehearsed(runner: Runner) -> None:
@@ -100,10 +104,10 @@ class Pipeline:
             Interrupted: The user asked to stop.
         """
         self.tracker.end_orphans()
-        run = self.tracker.begin(MAIN, parent=None, values={tags.STEP: MAIN})
+        run = self._begin(MAIN, self._subject.data)
         with Ending(run):
-            for config in filter(None, (self.runner.configs.get(step.config) for step in STEPS.values())):
-                run.log_params(config.model_dump(mode="json", exclude=set(REFERENCES)))
+            configs = (self.runner.configs.get(step.config) for step in STEPS.values())
+            log_parameters(run, *filter(None, configs), settled=ENTRY_POINTS[MAIN].settles)
             self._plan(lambda runner: _resolve_comparison(runner, run.id), run.id)
             self.runner.healing(lambda: self._compare(run))
             run.end("FINISHED")
@@ -111,8 +115,9 @@ class Pipeline:
 
     def _compare(self, run: Run) -> None:
         log_data(run, {"data": self.runner.resolve("data", {}, parent=run.id)})
-        self._show(run, _resolve_comparison(self.runner, run.id))
+        made = show_comparison(self.runner, run, _resolve_comparison(self.runner, run.id))
         promote_if_new(self.runner, run.id)
+        log_summary(self.runner, run, made)
 
     def promote(self) -> Run:
         """Decides on a registered version.
@@ -122,7 +127,7 @@ class Pipeline:
             Interrupted: The user asked to stop.
         """
         self.tracker.end_orphans()
-        run = self.tracker.begin(PROMOTE, parent=None, values={tags.STEP: PROMOTE})
+        run = self._begin(PROMOTE, self.runner.configs[PromoteConfig].registered_model)
         with Ending(run):
             self.runner.healing(lambda: promote(self.runner, run))
         return run
@@ -135,25 +140,10 @@ class Pipeline:
             Interrupted: The user asked to stop.
         """
         self.tracker.end_orphans()
-        run = self.tracker.begin("dry run", parent=None, values={})
+        run = self._begin("dry run", self._subject.data)
         with Ending(run):
             self.runner.healing(lambda: dry_run(self.runner, run))
         return run
-
-    def _show(self, run: Run, compared: FinishedRun) -> None:
-        """Shows on main's own run what was compared."""
-        runs = {label: self.runner.upstream(compared, label, parent=run.id) for label in compared.inputs}
-        evaluations = {
-            label: found.load(Evaluation, f"evaluation_{found.params['part']}") for label, found in runs.items()
-        }
-        shown = {name: value for name, value in compared.metrics.items() if name.rsplit("/", 1)[-1] in COMPARED}
-        run.log_metrics(shown)
-        run.log_tags({tags.SENTENCE: compared.sentence})
-        run.log_picture(models_chart(evaluations), "pictures/comparison.png")
-        table = comparison_note(evaluations, {label: found.link for label, found in runs.items()})
-        winner, _, convergence = compared.sentence.partition("\n")
-        more = f"{compared.link} has the report, with every verdict and its interval."
-        run.log_note("\n\n".join(filter(None, (f"**{winner}.**", in_lines(convergence), table, more))))
 
 
 def _register(runner: Runner, model: FinishedRun, parent: str) -> None:

@@ -1,7 +1,7 @@
 """`train` with dry_run=true: what a training would cost and log, without training."""
 
 from lds_mlflow.config import AUTO, AugmentConfig, FinetuneConfig, TrainConfig, parse
-from lds_mlflow.pipeline.records import log_data
+from lds_mlflow.pipeline.records import log_data, log_parameters
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.recipes.costs import estimate_costs
 from lds_mlflow.recipes.fit_requests import batch_size_of, steps_at_most
@@ -20,7 +20,7 @@ def dry_run(runner: Runner, run: Run) -> None:
     """
     config = runner.configs[TrainConfig]
     run.log_tags({tags.STEP: _NAME})
-    run.log_params(config.model_dump(mode="json"))
+    log_parameters(run, config)
     inputs = runner.inputs(config, {}, parent=run.id)
     log_data(run, inputs)
     examples = inputs["data"].load(ExampleSet, "train")

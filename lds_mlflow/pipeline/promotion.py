@@ -21,7 +21,7 @@ from lds_mlflow.errors import TrackingError
 from lds_mlflow.metrics import Decision, Limit, Limits, decide
 from lds_mlflow.pipeline.calibration_runs import can_be_judged
 from lds_mlflow.pipeline.evaluation_runs import evaluate_model
-from lds_mlflow.pipeline.records import Ending
+from lds_mlflow.pipeline.records import Ending, log_parameters
 from lds_mlflow.pipeline.runner import Runner, Runs
 from lds_mlflow.reporting.comparison import comparison_report, comparison_table
 from lds_mlflow.tracking import CHAMPION, NONE, FinishedRun, Run, Version, tags
@@ -49,7 +49,7 @@ def promote_if_new(runner: Runner, parent: str) -> None:
     elif _is_judged(candidate, champion):
         runner.say(f"{PROMOTE:<11}version {candidate.number} of {name}: {candidate.tags[tags.DECISION]}")
     else:
-        run = runner.tracker.begin(PROMOTE, parent=parent, values={tags.STEP: PROMOTE})
+        run = runner.tracker.begin(f"{PROMOTE} {name}", parent=parent, values={tags.STEP: PROMOTE})
         with Ending(run):
             promote(runner, run)
 
@@ -71,7 +71,7 @@ def promote(runner: Runner, run: Run) -> None:
     """
     config = runner.configs[PromoteConfig]
     with _one_at_a_time(runner, config):
-        run.log_params(config.model_dump(mode="json"))
+        log_parameters(run, config)
         completed = _complete(runner, config.registered_model)
         sentence = _roll_back(runner, config, completed) if config.rollback else _decide(runner, config, run, completed)
         runner.say(f"{PROMOTE:<11}{sentence}")
@@ -127,7 +127,8 @@ def _decide(runner: Runner, config: PromoteConfig, run: Run, completed: Version 
         sentence = _note(runner, run, candidate, champion, decision=decision, evaluated=evaluated)
         if not decision.promotes or _crown(runner, candidate, champion):
             registry.note(candidate, {tags.PENDING: NONE})
-            run.log_metrics({f"promote/{limit.name}_holds": float(limit.holds) for limit in decision.limits})
+            holds = {f"{limit.name}_holds": float(limit.holds) for limit in decision.limits}
+            run.log_figures({"promoted": float(decision.promotes), **holds}, listed=())
             return sentence
         runner.say(f"{PROMOTE:<11}another version has become the champion in the meantime, so the decision is repeated")
 

@@ -21,8 +21,9 @@ from lds_mlflow.machine.files import remove
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
 from lds_mlflow.pipeline.early_checks import require_division
+from lds_mlflow.pipeline.names import name_of_run
 from lds_mlflow.pipeline.plan import Plan
-from lds_mlflow.pipeline.records import Ending, in_lines, log_data, stand_for
+from lds_mlflow.pipeline.records import Ending, in_lines, log_data, log_parameters, note_version, stand_for
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.samplers.classes import class_sizes
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
@@ -92,6 +93,9 @@ class Runner:
             changes: Parameters that differ from the command's.
         """
         needed = self.request(name, known, parent=parent, changes=changes or {})
+        title = name_of_run(name, needed.config, needed.inputs, self.configs, label)
+        if own:
+            own.rename(title)
         with self._lock(name, needed.fingerprint):
             found = self.find(needed, parent)
             if found:
@@ -102,12 +106,9 @@ class Runner:
                 return found
             if "data" in needed.inputs:
                 self._check(needed.inputs["data"])
-            run = own or self.tracker.begin(f"{name} {label}".strip(), parent=parent, values={})
-            run.log_tags(
-                {tags.STEP: name, tags.FINGERPRINT: needed.fingerprint}
-                | {f"{tags.INPUT}{stem}": upstream.id for stem, upstream in needed.inputs.items()}
-                | {f"{tags.INPUT_DIGEST}{stem}": upstream.digest for stem, upstream in needed.inputs.items()}
-            )
+            run = own or self.tracker.begin(title, parent=parent, values={})
+            run.log_tags({tags.STEP: name, tags.FINGERPRINT: needed.fingerprint})
+            run.log_inputs({stem: (upstream.id, upstream.digest) for stem, upstream in needed.inputs.items()})
             if own:
                 return self._execute(needed, run, whole=True)
             with Ending(run):
@@ -313,7 +314,7 @@ class Runner:
             say=self.say,
         )
         started = monotonic()
-        run.log_params(config.model_dump(mode="json"))
+        log_parameters(run, config)
         log_data(run, inputs)
         run.watch_system()
         sentence = import_module(step.module).run(config, context)
@@ -326,6 +327,8 @@ class Runner:
         seconds = monotonic() - started
         left = "" if self.plan is None else self.plan.after(step.name, seconds)
         finished = self.tracker.open(run.id)
+        if finished.version:
+            note_version(self.tracker, (finished, inputs["model"]), finished.version)
         self._report(finished, f"done in {seconds:.1f} s{left and f', {left}'}", whole=whole)
         self.registered = finished.version or self.registered
         return finished

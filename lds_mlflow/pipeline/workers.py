@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
-from lds_mlflow.config import Configs, Options, StepConfig
+from lds_mlflow.config import Configs, StepConfig
 from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.errors import Interrupted, WorkerError
 from lds_mlflow.machine.interrupts import Interruption
+from lds_mlflow.pipeline.connection import connect
 from lds_mlflow.pipeline.runner import Gather, Runner
-from lds_mlflow.tracking import Tracker
 
 __all__ = ["number_of_workers", "share_tasks"]
 
@@ -89,7 +89,7 @@ def _begin(configs: Configs, gather: Mapping[type[StepConfig], Gather], environm
     # The server that forked this process still has the environment of its own start.
     os.environ.update(environment)
     torch.set_num_threads(max(1, torch.get_num_threads() // n))
-    _runners.append(Runner(configs, Tracker.connect(configs[Options], _say), Interruption(), _say, gather))
+    _runners.append(Runner(configs, connect(configs, _say), Interruption(), _say, gather))
 
 
 def _say(line: str) -> None:

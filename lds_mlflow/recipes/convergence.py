@@ -9,7 +9,7 @@ __all__ = ["NOT_CONVERGED", "converged", "convergence_in_words", "has_converged"
 NOT_CONVERGED = "baseline not converged"
 """What is said beside a figure of a model whose training had not converged."""
 
-_METRIC = "train/converged"
+_METRIC = "converged"
 
 
 def converged(found: bool | None) -> dict[str, float]:

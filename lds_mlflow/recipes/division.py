@@ -33,9 +33,9 @@ class Division:
     def of(cls, metrics: Mapping[str, float], domain: str, class_sizes: Callable[[], Mapping[str, int]] = dict) -> Self:
         """Returns the division that a run of `data` has logged, of examples of a kind."""
         train, select, test, reserve = (
-            int(metrics.get(f"data/{part}_examples", 0)) for part in ("train", "select", "test", "reserve")
+            int(metrics.get(f"{part}_examples", 0)) for part in ("train", "select", "test", "reserve")
         )
-        return cls(train, select, test, reserve, metrics["data/classes"] > 0, domain, class_sizes)
+        return cls(train, select, test, reserve, metrics["classes"] > 0, domain, class_sizes)
 
     def held_out(self, part: Literal["select", "test"]) -> int:
         """Returns how many examples a held-out part has."""

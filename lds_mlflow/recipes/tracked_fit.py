@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
@@ -26,6 +27,15 @@ DISCRIMINATOR = "discriminator"
 _SHOWN = 64
 _FEWEST_ACTIVE = 2
 _MEASURED = 2000
+_LISTED_CURVES = frozenset(
+    {
+        *("loss", "reconstruction_mse", "kl", "latent_nll", "perceptual_distance"),
+        *("adversarial", "held_out_loss", "held_out_distance"),
+    }
+)
+"""The curves that the UI shows; all of them are in `curves.csv`."""
+
+_LISTED = ("select_reconstruction_mse", "active_units", "converged")
 _CURVES = {
     "loss": "loss (nats / image)",
     "reconstruction_mse": "reconstruction MSE",
@@ -55,9 +65,9 @@ class FitLog:
         self.history: list[tuple[int, Mapping[str, float]]] = []
 
     def on_metrics(self, step: int, figures: Mapping[str, float]) -> None:
-        """Logs figures of a step."""
+        """Takes figures of a step, and logs those that the UI lists."""
         self.history.append((step, figures))
-        self.run.curve(step, {f"train/{name}": value for name, value in figures.items()})
+        self.run.curve(step, {name: value for name, value in figures.items() if name in _LISTED_CURVES})
 
     def on_checkpoint(self, step: int, average: Trainable) -> None:
         """Logs samples of the moving average of the model."""
@@ -67,6 +77,10 @@ class FitLog:
         """Returns samples of a model's prior as a picture."""
         codec = Codec(model, self.domain.scale)
         return self.domain.grid(Generator(codec, prior_of(codec)).samples(range(_SHOWN)))
+
+    def table(self) -> pd.DataFrame:
+        """Returns all curves: a row for each step with figures, and a column for each figure."""
+        return pd.DataFrame([{"step": step, **figures} for step, figures in self.history])
 
     def chart(self, title: str) -> Figure:
         """Draws the usual curves, as far as the fit has reported their figures."""
@@ -119,8 +133,9 @@ def fit_and_track(
     if result.resumed_from not in ("", run.id):
         run.log_tags({tags.RESUMED: result.resumed_from})
     run.log_picture(log.chart(f"{description}: {result.step:,} steps"), "pictures/curves.png")
+    run.log_table(log.table(), "curves.csv")
     figures = _measure(result, domain.scale, train, select)
-    run.log_metrics(figures | converged(_converged(result, begun_with)))
+    run.log_figures(figures | converged(_converged(result, begun_with)), listed=_LISTED)
     run.log_picture(log.samples(result.model), "pictures/samples.png")
     codec, shown = Codec(result.model, domain.scale), select.spread(_SHOWN).examples_N
     reconstructed = codec.decode(codec.encode(shown).mean)
@@ -129,11 +144,11 @@ def fit_and_track(
     run.log_value(weights, "model")
     if result.discriminator is not None:
         run.log_value(ModelWeights({}, result.discriminator, DISCRIMINATOR, request.domain), DISCRIMINATOR)
-    context.alarms.extend(alarms_of(result.ending.converged, figures["select/active_units"]))
+    context.alarms.extend(alarms_of(result.ending.converged, figures["active_units"]))
     sentence = (
         f"{weights.n_parameters / 1e6:.2f} M parameters, {result.step:,} steps{_in_words(result.ending)}; on the "
-        f"select part reconstruction MSE {figures['select/reconstruction_mse']:.4f}, KL {figures['select/kl']:.1f} "
-        f"nats, {figures['select/active_units']:.0f} of {codec.latent_dim} latent units active"
+        f"select part reconstruction MSE {figures['select_reconstruction_mse']:.4f}, KL {figures['select_kl']:.1f} "
+        f"nats, {figures['active_units']:.0f} of {codec.latent_dim} latent units active"
     )
     return FittedModel(weights, sentence)
 
@@ -173,12 +188,13 @@ def _converged(result: FitResult, begun_with: FinishedRun | None) -> bool | None
 
 def _measure(result: FitResult, scale: Scale, train: ExampleSet, select: ExampleSet) -> dict[str, float]:
     figures = {
-        "train/skipped_steps": float(result.skipped),
-        "train/examples_per_second": result.examples_per_second,
+        "skipped_steps": float(result.skipped),
+        "examples_per_second": result.examples_per_second,
     }
-    for name, part in (("train_part", train), ("select", select)):
+    for name, part in (("train", train), ("select", select)):
         rows = evenly_spread(len(part), _MEASURED)
         places = rows if part is train else torch.full_like(rows, len(train))
         diagnosis = diagnose(result.model, scale, part.examples_N[rows], places)
-        figures |= {f"{name}/{figure}": value for figure, value in diagnosis.items()}
+        figures |= {f"{name}_{figure}": value for figure, value in diagnosis.items()}
+    figures["active_units"] = figures.pop("select_active_units")
     return figures

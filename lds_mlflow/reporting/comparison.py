@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lds_mlflow.choices.figures import FIGURES, HEADLINES, LEVEL
+from lds_mlflow.choices.figures import FIGURES, HEADLINES, LEVEL, LISTED
 from lds_mlflow.metrics import BETTER, NO_DIFFERENCE, TOO_FEW, WORSE, Comparison
 from lds_mlflow.pictures import REAL_EXAMPLES, Interval, comparison_chart, difference_chart, tradeoff_chart
 from lds_mlflow.pictures.report import BoldText, Report
@@ -16,6 +16,8 @@ __all__ = [
     "comparison_note",
     "comparison_report",
     "comparison_table",
+    "listed_figures",
+    "lowest_fid",
     "models_chart",
     "summary_for_console",
     "verdicts_in_words",
@@ -23,6 +25,7 @@ __all__ = [
 ]
 
 _LABEL, _VERDICT = 32, 28
+_LISTED_MODELS = 4
 _AGAINST = {BETTER: "better than", NO_DIFFERENCE: "no difference seen from", TOO_FEW: "too few samples to tell it from"}
 _ONE_SEED = (
     "Each model is one training run, so a verdict speaks of these models and not of the ways in which they were "
@@ -46,7 +49,7 @@ def verdicts_in_words(evaluations: Mapping[str, Evaluation], comparisons: Sequen
 
 def winner_in_words(evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison]) -> str:
     """Returns a sentence on the model with the lowest FID: what its FID is judged to be beside that of each other."""
-    best, fids = _best(evaluations), {label: f"{found.metrics['fid']:.3g}" for label, found in evaluations.items()}
+    best, fids = lowest_fid(evaluations), {label: f"{found.metrics['fid']:.3g}" for label, found in evaluations.items()}
     by_verdict: dict[str, list[str]] = {}
     for label in evaluations:
         if label != best:
@@ -58,7 +61,7 @@ def winner_in_words(evaluations: Mapping[str, Evaluation], comparisons: Sequence
 
 def summary_for_console(evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison]) -> str:
     """Returns the models as a table of at most 80 columns: FID, Coverage, and whether FID is clearly not the lowest."""
-    best, real = _best(evaluations), _side_by_side(evaluations)[REAL_EXAMPLES]
+    best, real = lowest_fid(evaluations), _side_by_side(evaluations)[REAL_EXAMPLES]
     lines = [_line("", "FID", "Coverage", "FID beside the lowest")]
     for label, found in evaluations.items():
         fid, coverage = (f"{found.metrics[name]:.3g}" for name in ("fid", "coverage"))
@@ -71,8 +74,21 @@ def summary_for_console(evaluations: Mapping[str, Evaluation], comparisons: Sequ
     return "\n".join(lines)
 
 
-def _best(evaluations: Mapping[str, Evaluation]) -> str:
+def lowest_fid(evaluations: Mapping[str, Evaluation]) -> str:
+    """Returns the name of the model with the lowest FID."""
     return min(evaluations, key=lambda label: evaluations[label].metrics["fid"])
+
+
+def listed_figures(figures: Mapping[str, Mapping[str, float]], best: str) -> dict[str, float]:
+    """Returns what a list of runs has room for of several models: one's own figures, and the lowest FIDs by model.
+
+    Args:
+        figures: The figures of the models, by their names.
+        best: The model whose figures are listed by their own names, as those of an evaluation are.
+    """
+    fids = sorted((found["fid"], label) for label, found in figures.items())
+    own = {name: figures[best][name] for name in LISTED if name in figures[best]}
+    return own | {f"fid/{label}": fid for fid, label in fids[:_LISTED_MODELS]}
 
 
 def _verdict_of_best(comparisons: Sequence[Comparison], best: str, other: str) -> str:

@@ -15,20 +15,25 @@ from lds_mlflow.reporting.ablation import (
     report_of_ablation,
     sentence_of,
 )
-from lds_mlflow.tracking import FinishedRun
+from lds_mlflow.reporting.comparison import listed_figures
+from lds_mlflow.tracking import FinishedRun, tags
 from lds_mlflow.tracking.context import Context
 
 __all__ = ["run"]
 
 
 def run(config: AblateConfig, context: Context) -> str:
-    """Logs every table and figure under `paper`, and a report; the figures of each arm are logged under its name."""
+    """Logs every table and figure under `paper`, and a report; lists the figures of the arm that select prefers."""
     results = read_results(context.inputs, config.wanted, config.seeds, config.margin)
     documents = documents_of(results, _lineage(results, context), _bands(context))
     for document in documents:
         _log(document, context)
-    for arm in results.test:
-        context.run.log_metrics(_figures(results, arm))
+    context.run.log_params({"extractor": results.first.extractor})
+    context.run.log_tags({tags.PART: "test"})
+    figures = {arm: _figures(results, arm) for arm in results.test}
+    listed = listed_figures(figures, results.chosen)
+    every = {f"{arm}/{name}": value for arm, found in figures.items() for name, value in found.items()}
+    context.run.log_figures(listed | every, listed=listed)
     context.run.log_report(report_of_ablation(results, documents))
     return sentence_of(results)
 
@@ -51,7 +56,7 @@ def _figures(results: AblationResults, arm: str) -> dict[str, float]:
         row = results.against_control.get((arm, name))
         if row is not None:
             figures |= {f"{name}_minus_{CONTROL}": row.difference, f"{name}_p": row.p_corrected}
-    return results.test[arm][0].placed(figures, arm)
+    return figures
 
 
 def _lineage(results: AblationResults, context: Context) -> dict[str, str]:
@@ -59,7 +64,7 @@ def _lineage(results: AblationResults, context: Context) -> dict[str, str]:
     judged = context.inputs[f"{arm}-0-test"]
     data = context.inputs["data"]
     fid = results.test[arm][0].metrics["fid"]
-    train, test = (f"{data.metrics[f'data/{part}_examples']:,.0f}" for part in ("train", "test"))
+    train, test = (f"{data.metrics[f'{part}_examples']:,.0f}" for part in ("train", "test"))
     texts = {
         "data": f"{train} images to train on, {test} to test on",
         "train": "the baseline",
@@ -74,7 +79,7 @@ def _lineage(results: AblationResults, context: Context) -> dict[str, str]:
 
 def _a_in_words(context: Context) -> str:
     made = context.inputs.get(f"{LDS}-0-augment")
-    return "" if made is None else f"{made.metrics['funnel/kept_as_A']:,.0f} images as A"
+    return "" if made is None else f"{made.metrics['images_of_A']:,.0f} images as A"
 
 
 def _bands(context: Context) -> Image.Image | None:

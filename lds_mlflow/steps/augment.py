@@ -34,6 +34,8 @@ __all__ = ["check", "run"]
 
 _SHOWN = 64
 _BANDS, _PER_BAND = 5, 25
+_SIZE = "images_of_A"
+_LISTED = (_SIZE, "sigma")
 _QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
@@ -60,14 +62,14 @@ def run(config: AugmentConfig, context: Context) -> str:
         codec,
         train,
         held_out=lambda: data.load(ExampleSet, "select"),
-        reserve=lambda: data.load(ExampleSet, "reserve") if "data/reserve_examples" in data.metrics else None,
+        reserve=lambda: data.load(ExampleSet, "reserve") if "reserve_examples" in data.metrics else None,
         ranks=context.ranks,
     )
     made = make_augmentation(config, ingredients)
     _log_set(made.examples, domain, context)
     if made.selected is None:
         n = len(made.examples.examples_A)
-        context.run.log_metrics({"funnel/kept_as_A": n})
+        context.run.log_metrics({_SIZE: n})
         return f"{n:,} as A, a control: source={config.source}"
     return _log_selected(config, made.selected, ingredients, context)
 
@@ -82,7 +84,7 @@ def _log_selected(
     config: AugmentConfig, found: SelectedInterpolants, ingredients: Ingredients, context: Context
 ) -> str:
     scored, chosen, train = found.scored, found.selection, ingredients.train
-    _log_scores(scored, context)
+    _log_census(scored, context)
     log_lds_A = scored.scores.log_lds_M[chosen.index_A]
     context.run.log_table(_provenance(found.candidates, log_lds_A, ingredients.latents), "augmentation.csv")
     diagnosis = diagnose(
@@ -92,7 +94,9 @@ def _log_selected(
         labels_N=train.labels_N,
         class_names_K=train.class_names_K,
     )
-    _log_diagnosis(chosen, diagnosis, context)
+    _log_class_shares(diagnosis, context)
+    figures = {_SIZE: len(chosen.index_A)} | _figures_of_scores(scored) | _figures_of_selection(chosen)
+    context.run.log_figures(figures | diagnosis.figures, listed=_LISTED)
     _log_pictures(config, scored, chosen, context)
     context.run.log_picture(_bands(scored.candidates, scored.scores, ingredients), "pictures/lds_bands.png")
     return _sentence(scored, chosen, diagnosis)
@@ -100,7 +104,7 @@ def _log_selected(
 
 def _sentence(scored: ScoredCandidates, chosen: Selection, diagnosis: Diagnosis) -> str:
     stages = " -> ".join(f"{count:,} {stage}" for stage, count in chosen.funnel.items())
-    next_to_a_parent = diagnosis.figures["augmentation/share_next_to_a_parent"]
+    next_to_a_parent = diagnosis.figures["share_next_to_a_parent"]
     head = (
         f"{stages} ({chosen.rule}; sigma {scored.bandwidth.sigma:.3g}, {scored.bandwidth.effective_neighbours:.0f} "
         f"effective neighbours); {next_to_a_parent:.0%} of A have alpha 0.1 or 0.9, close to a parent"
@@ -114,13 +118,13 @@ def _warnings(scored: ScoredCandidates, chosen: Selection, diagnosis: Diagnosis)
     return [f"Note: {warning}" for warning in found if warning]
 
 
-def _log_scores(scored: ScoredCandidates, context: Context) -> None:
+def _figures_of_scores(scored: ScoredCandidates) -> dict[str, float]:
     rising = scored.scores.log_lds_M.sort().values
     figures = {f"log_lds/q{100 * q:02.0f}": rising[round(q * (len(rising) - 1))].item() for q in _QUANTILES}
     figures |= {
         "log_lds/max": rising[-1].item(),
-        "log_lds/sigma": scored.bandwidth.sigma,
-        "log_lds/effective_neighbours": scored.bandwidth.effective_neighbours,
+        "sigma": scored.bandwidth.sigma,
+        "effective_neighbours": scored.bandwidth.effective_neighbours,
         "log_lds/dimensions": scored.space.n_dimensions,
         "log_lds/rescored_in_float64": scored.scores.rescored,
     }
@@ -132,14 +136,20 @@ def _log_scores(scored: ScoredCandidates, context: Context) -> None:
         }
     if scored.census:
         figures |= {"census/interpolants": scored.census.n, "census/out_of_range": scored.census.out_of_range}
-        context.run.log_picture(census_chart(scored.census.counts_B, scored.census.edges_B1), "pictures/census.png")
-    context.run.log_metrics(figures)
+    return figures
 
 
-def _log_diagnosis(chosen: Selection, diagnosis: Diagnosis, context: Context) -> None:
+def _figures_of_selection(chosen: Selection) -> dict[str, float]:
     counts = {f"funnel/{stage.replace(' ', '_')}": count for stage, count in chosen.funnel.items()}
-    found = {f"selection/{name}": value for name, value in chosen.figures.items()}
-    context.run.log_metrics(counts | found | diagnosis.figures)
+    return counts | {f"selection/{name}": value for name, value in chosen.figures.items()}
+
+
+def _log_census(scored: ScoredCandidates, context: Context) -> None:
+    if scored.census:
+        context.run.log_picture(census_chart(scored.census.counts_B, scored.census.edges_B1), "pictures/census.png")
+
+
+def _log_class_shares(diagnosis: Diagnosis, context: Context) -> None:
     if diagnosis.class_shares:
         rows = [(name, own, training) for name, (own, training) in diagnosis.class_shares.items()]
         table = pd.DataFrame(rows, columns=["class", "share_of_A", "share_of_training"])

@@ -26,7 +26,7 @@ def outside(config: CalibrateConfig) -> str:
 
 
 def run(config: CalibrateConfig, context: Context) -> str:
-    """Stores the `calibration`, and logs the figures of every multiple as a curve, a table and a chart."""
+    """Stores the `calibration`, and logs the figures of every multiple as a table and a chart."""
     data, device = context.inputs["data"], context.device
     train, select = data.load(ExampleSet, "train"), data.load(ExampleSet, "select")
     classifier = context.inputs.get("classifier")
@@ -40,18 +40,15 @@ def run(config: CalibrateConfig, context: Context) -> str:
     posterior = codec.encode(train.examples_N, ranks=context.ranks)
     found = calibrate(codec, posterior, yardstick, kernel=config.sampler_kernel, ranks=context.ranks)
     context.run.log_value(found, "calibration")
-    _log_curve(found, context)
+    _log_choice(found, context)
     return _sentence(found, config.sampler_kernel)
 
 
-def _log_curve(found: Calibration, context: Context) -> None:
+def _log_choice(found: Calibration, context: Context) -> None:
     table = pd.DataFrame(found.curve)
     context.run.log_table(table, "calibration.csv")
-    for row in table.to_dict("records"):
-        # Curves are over whole numbers.
-        percent = round(100 * row["multiple"])
-        context.run.log_metrics({f"calibrate/{found.extractor}/{name}": row[name] for name in row}, percent)
-    context.run.log_metrics({"calibrate/chosen_multiple": found.multiple, "calibrate/sigma": found.sigma})
+    context.run.log_params({"extractor": found.extractor})
+    context.run.log_figures({"multiple": found.multiple, "sigma": found.sigma}, listed=("sigma",))
     titles = {name: FIGURES[name].title for name in found.curve if name in FIGURES}
     chart = calibration_chart(found.curve, titles, found.multiple)
     context.run.log_picture(chart, "pictures/calibration.png")

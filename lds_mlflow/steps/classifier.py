@@ -26,7 +26,7 @@ def run(config: ClassifierConfig, context: Context) -> str:
     judge = domain.open_classifier(weights, context.device)
     assert select.labels_N is not None
     accuracy = (judge.classes(select.examples_N) == select.labels_N).double().mean().item()
-    context.run.log_metrics({"select/accuracy": accuracy})
+    context.run.log_metrics({"accuracy": accuracy})
     context.alarms.extend(_alarms(accuracy, select.labels_N))
     return f"{judge.name}: {accuracy:.1%} of the part select classified correctly"
 

@@ -37,6 +37,7 @@ __all__ = ["outside", "run"]
 
 _SHOWN = 64
 _FEW, _NAMED = 100, 10
+_LISTED = (*("train_examples", "select_examples", "test_examples", "reserve_examples"), "classes")
 
 
 def outside(config: DataConfig) -> str:
@@ -97,12 +98,11 @@ def run(config: DataConfig, context: Context) -> str:
             context.run.log_dataset(
                 f"{part.name} ({name})", source=config.data, digest=digest, context=name, n_examples=len(part)
             )
-            context.run.log_metrics({f"data/{name}_examples": len(part)})
-    context.run.log_metrics({"data/classes": len(examples.class_names_K)})
     context.run.log_picture(domain.grid(splits.train.spread(_SHOWN).examples_N), "pictures/real.png")
     context.run.log_table(_division(parts), "splits.csv")
     duplicates = domain.near_duplicates(splits)
     _log_near_duplicates(duplicates, parts, domain, context)
+    context.run.log_figures(_figures(examples, parts, duplicates, faults), listed=_LISTED)
     if len(examples) < _FEW:
         context.alarms.append(
             f"There are {len(examples):,} examples in all. Densities, figures and verdicts from fewer than {_FEW} "
@@ -174,10 +174,22 @@ def _require_few(copies: list[Fault], examples: ExampleSet, config: DataConfig) 
 
 
 def _log_faults(faults: list[Fault], context: Context) -> None:
-    kinds = Counter(fault.kind for fault in faults)
-    context.run.log_metrics({"data/left_out": sum(kinds[kind] for kind in LEFT_OUT), "data/copies": kinds["copy"]})
     if faults:
         context.run.log_table(pd.DataFrame(faults, columns=["file", "fault", "detail"]), "faults.csv")
+
+
+def _figures(
+    examples: ExampleSet, parts: dict[str, ExampleSet], duplicates: NearDuplicates, faults: list[Fault]
+) -> dict[str, float]:
+    kinds = Counter(fault.kind for fault in faults)
+    return {
+        **{f"{name}_examples": len(part) for name, part in parts.items()},
+        "classes": len(examples.class_names_K),
+        "near_duplicates": duplicates.total,
+        **{f"near_duplicates_{one}_{other}": count for (one, other), count in duplicates.counts.items()},
+        "left_out": sum(kinds[kind] for kind in LEFT_OUT),
+        "copies": kinds["copy"],
+    }
 
 
 def _division(parts: dict[str, ExampleSet]) -> pd.DataFrame:
@@ -194,8 +206,6 @@ def _sha256(content: memoryview) -> str:
 
 
 def _log_near_duplicates(found: NearDuplicates, parts: dict[str, ExampleSet], domain: Domain, context: Context) -> None:
-    by_parts = {f"data/near_duplicates_{one}_{other}": count for (one, other), count in found.counts.items()}
-    context.run.log_metrics({"data/near_duplicates": found.total} | by_parts)
     if not found.pairs:
         return
     context.run.log_table(pd.DataFrame(found.pairs), "near_duplicates.csv")

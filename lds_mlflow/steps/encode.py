@@ -15,5 +15,5 @@ def run(_config: EncodeConfig, context: Context) -> str:
     mean, log_variance = codec.encode(train.examples_N, ranks=context.ranks)
     context.run.log_value(LatentSet(mean, log_variance, train.ids_N), "latents")
     norm = mean.norm(dim=1).mean().item()
-    context.run.log_metrics({"latent/mean_norm": norm})
+    context.run.log_figures({"mean_norm": norm}, listed=())
     return f"{len(mean):,} latents of {mean.shape[1]} dimensions, with a mean norm of {norm:.2f}"

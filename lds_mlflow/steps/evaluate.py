@@ -1,7 +1,7 @@
 """Step `evaluate`: a model's samples against held-out images."""
 
 from lds_mlflow.choices.extractors import EXTRACTORS
-from lds_mlflow.choices.figures import FIGURES, HEADLINES
+from lds_mlflow.choices.figures import FIGURES, HEADLINES, LISTED
 from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError
@@ -15,7 +15,7 @@ from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured, require_latents
 from lds_mlflow.reporting.evaluation import deciles_of_samples, report_of
 from lds_mlflow.samplers import Generator
-from lds_mlflow.tracking import FinishedRun
+from lds_mlflow.tracking import FinishedRun, tags
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ExampleSet, LatentDistribution, ModelWeights
 
@@ -80,7 +80,9 @@ def run(config: EvaluateConfig, context: Context) -> str:
     deciles = deciles_of_samples(z_SD, posterior.mean, measured)
     correlations = {f"{name}_by_lds": found.rank_correlation for name, found in deciles.items()}
     convergence = converged(has_converged(context.inputs["model"]))
-    context.run.log_metrics(evaluation.named() | evaluation.placed(correlations) | convergence)
+    context.run.log_params({"extractor": evaluation.extractor})
+    context.run.log_tags({tags.PART: evaluation.part})
+    context.run.log_figures(evaluation.named() | correlations | convergence, listed=(*LISTED, *convergence))
     sentence = _sentence(evaluation, context.inputs["model"], generator.distribution)
     title = f"Evaluation of {context.inputs['model'].step} {context.inputs['model'].id[:8]}"
     context.run.log_report(

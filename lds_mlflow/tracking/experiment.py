@@ -1,7 +1,9 @@
 """The experiment that a command's runs belong to."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, LifecycleStage
@@ -17,27 +19,87 @@ from mlflow.utils.uri import is_local_uri
 
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.tracking import tags
+from lds_mlflow.tracking.handover import handed_over
 from lds_mlflow.tracking.layout import database_of
+from lds_mlflow.tracking.patience import is_outage
+from lds_mlflow.tracking.references import run_id_of
 
-__all__ = ["experiment_of", "require_in_place"]
+__all__ = ["Place", "Subject", "place_of", "require_in_place"]
 
-_DEFAULT = "Default"
+_DEFAULT, _DEFAULT_ID = "Default", "0"
 _ANOTHER = "set MLFLOW_EXPERIMENT_NAME to the name of another experiment"
 
 
-def experiment_of(client: MlflowClient) -> Experiment:
-    """Returns the experiment that MLflow's environment variables name, by default MLflow's default experiment.
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a command is about: where nobody has chosen an experiment, its runs belong to that of its subject.
 
-    One that is named, and that the store doesn't have, is made.
+    Attributes:
+        data: What its data is called, which is the name of the experiment; "" where it isn't known.
+        reference: A run or a registered model that the command names, whose experiment counts first; "" for none.
+    """
+
+    data: str = ""
+    reference: str = ""
+
+
+class Place(NamedTuple):
+    """Where a command's runs belong.
+
+    Attributes:
+        experiment: The experiment of new runs.
+        others: Ids of other experiments whose finished runs are reused.
+    """
+
+    experiment: Experiment
+    others: tuple[str, ...] = ()
+
+
+def place_of(client: MlflowClient, subject: Subject) -> Place:
+    """Returns the experiment that MLflow's environment variables name, else that of what a command is about.
+
+    One that is named, and that the store doesn't have, is made. `mlflow run` begins a run before the command starts, in
+    the default experiment if it is given no other. A run can't be moved, so the command's runs stay there; the runs of
+    the subject's own experiment are reused, and the other way round.
 
     Raises:
         TrackingError: The experiment was deleted, or is given by an id that the store doesn't have.
         mlflow.exceptions.MlflowException: The store doesn't answer.
     """
-    given = os.environ.get("MLFLOW_EXPERIMENT_ID")
-    experiment = (
-        _by_id(client, given) if given else _by_name(client, os.environ.get("MLFLOW_EXPERIMENT_NAME", _DEFAULT))
-    )
+    number, name = os.environ.get("MLFLOW_EXPERIMENT_ID"), os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    if number == _DEFAULT_ID and handed_over():
+        return _with_others(_by_id(client, number), _of_reference(client, subject) or _active(client, subject.data))
+    if number or name:
+        return Place(_require_active(_by_id(client, number) if number else _by_name(client, str(name))))
+    own = _of_reference(client, subject) or _by_name(client, subject.data or _DEFAULT)
+    return _with_others(own, _active(client, _DEFAULT))
+
+
+def _with_others(own: Experiment, other: Experiment | None) -> Place:
+    is_another = other is not None and other.experiment_id != own.experiment_id
+    return Place(_require_active(own), (str(other.experiment_id),) if other is not None and is_another else ())
+
+
+def _of_reference(client: MlflowClient, subject: Subject) -> Experiment | None:
+    """Returns the experiment of the run that a command names, or None where there is no such run."""
+    if not subject.reference:
+        return None
+    try:
+        run = client.get_run(run_id_of(client, subject.reference))
+        return client.get_experiment(run.info.experiment_id)
+    except (TrackingError, MlflowException) as error:
+        # What is wrong with it is said where the run is read.
+        if isinstance(error, MlflowException) and is_outage(error):
+            raise
+        return None
+
+
+def _active(client: MlflowClient, name: str) -> Experiment | None:
+    found = client.get_experiment_by_name(name) if name else None
+    return found if found is not None and found.lifecycle_stage == LifecycleStage.ACTIVE else None
+
+
+def _require_active(experiment: Experiment) -> Experiment:
     if experiment.lifecycle_stage == LifecycleStage.DELETED:
         raise TrackingError(
             f"experiment {experiment.name}",

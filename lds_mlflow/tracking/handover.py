@@ -32,8 +32,8 @@ def forget_run() -> None:
     os.environ.pop(_VARIABLE, None)
 
 
-def take_over(client: MlflowClient, run_id: str, name: str, values: Mapping[str, str], locks: Path) -> bool:
-    """Goes on with a run that was handed over, unless it is the run of another command. Returns whether it does.
+def take_over(client: MlflowClient, run_id: str, name: str, values: Mapping[str, str], locks: Path) -> str:
+    """Goes on with a run that was handed over; returns its name, or "" where it is the run of another command.
 
     Args:
         client: The client of its tracking store.
@@ -50,9 +50,10 @@ def take_over(client: MlflowClient, run_id: str, name: str, values: Mapping[str,
         try:
             run = client.get_run(run_id)
             if not _is_free(run, values.get(tags.STEP, name)):
-                return False
+                return ""
             given = run.info.run_name
-            client.update_run(run_id, status="RUNNING", name=None if given and not _is_made_up(given) else name)
+            named = given if given and not _is_made_up(given) else name
+            client.update_run(run_id, status="RUNNING", name=named)
             client.log_batch(run_id, tags=[RunTag(key, value) for key, value in values.items()])
         except MlflowException as error:
             if is_outage(error):
@@ -63,7 +64,7 @@ def take_over(client: MlflowClient, run_id: str, name: str, values: Mapping[str,
                 expected="an active run of the tracking store, which `mlflow run` has begun",
                 remedy=f"Unset {_VARIABLE}, so that the command begins a run of its own, or restore the run.",
             ) from error
-    return True
+    return named
 
 
 def _is_free(run: MlflowRun, step: str) -> bool:

@@ -7,6 +7,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from lds_mlflow.errors import first_line, without_passwords
+from lds_mlflow.tracking.pages import address_of_ui, page_of_run
 from lds_mlflow.tracking.registry import CHAMPION, MODELS_ADDRESS, NEWEST
 from lds_mlflow.tracking.tracker import Tracker
 
@@ -22,13 +23,13 @@ def next_steps(tracker: Tracker, run_id: str, *, model: str | None, version: str
         model: The name of a registered model, or None.
         version: The version that the command has registered, as NAME/NUMBER, or "" where it has not.
     """
-    address, page = without_passwords(tracker.tracking_uri), f"#/experiments/{tracker.experiment_id}/runs/{run_id}"
+    address, page = without_passwords(tracker.tracking_uri), page_of_run(tracker.experiment_id, run_id)
     if address.startswith("http"):
         lines = [f"Look:   {address}/{page}"]
     else:
         lines = [
             f"Look:   {_program()} ui --backend-store-uri {address}",
-            f"        then open http://127.0.0.1:5000/{page}",
+            f"        then open {address_of_ui(address)}/{page}",
         ]
     if model or version:
         try:

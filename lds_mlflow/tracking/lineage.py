@@ -11,14 +11,19 @@ from typing import TypeVar
 from mlflow.artifacts import download_artifacts, list_artifacts
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from mlflow.utils.uri import is_local_uri
 
 from lds_mlflow.errors import ArtifactError, DamageError, GoneError, ProtocolError
 from lds_mlflow.store import load_value
 from lds_mlflow.tracking import tags
+from lds_mlflow.tracking.pages import page_of_run
 from lds_mlflow.tracking.patience import is_outage
 
-__all__ = ["FinishedRun"]
+__all__ = ["FIGURES_FILE", "FinishedRun"]
+
+FIGURES_FILE = "figures.json"
+"""The artifact that has all figures of a run, by their names."""
 
 T = TypeVar("T")
 
@@ -73,34 +78,65 @@ class FinishedRun:
     @property
     def link(self) -> str:
         """Its step and id in Markdown, with a link that works in MLflow's UI."""
-        return f"[{self.step} {self.id[:8]}](#/experiments/{self.entity.info.experiment_id}/runs/{self.id})"
+        return f"[{self.step} {self.id[:8]}]({self.page})"
+
+    @property
+    def page(self) -> str:
+        """The place of its page in MLflow's UI."""
+        return page_of_run(str(self.entity.info.experiment_id), self.id)
+
+    @property
+    def note(self) -> str:
+        """The description that the UI shows."""
+        return str(self.entity.data.tags.get(MLFLOW_RUN_NOTE, ""))
 
     @property
     def params(self) -> dict[str, str]:
-        """Its parameters."""
-        return dict(self.entity.data.params)
+        """Its parameters, those included that its list in MLflow leaves out."""
+        others: dict[str, str] = json.loads(self.entity.data.tags.get(tags.OTHER_PARAMETERS, "{}"))
+        return others | self.entity.data.params
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Its figures, each at its last step; those of the test part only for a reader from whom nothing is sealed."""
-        figures = dict(self.entity.data.metrics)
-        if not self.sealed:
-            return figures
-        return {name: value for name, value in figures.items() if not name.startswith(tags.TEST_FIGURES)}
+        """The figures that MLflow lists, each at its last step.
+
+        Those of the test part are only for a reader from whom nothing is sealed.
+        """
+        return {} if self._is_sealed_whole else dict(self.entity.data.metrics)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """All of its figures, with the same exception.
+
+        Raises:
+            GoneError: They are gone.
+            ArtifactError: They can't be had.
+        """
+        if self._is_sealed_whole:
+            return {}
+        with self.folder(FIGURES_FILE) as path:
+            found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+        return found
 
     @property
     def inputs(self) -> dict[str, str]:
         """Steps to ids of the runs that it read."""
-        return self._tags_below(tags.INPUT)
+        return {stem: run_id for stem, (run_id, _) in self._read.items()}
 
     @property
     def input_digests(self) -> dict[str, str]:
         """Steps to what identifies the results that it read."""
-        return self._tags_below(tags.INPUT_DIGEST)
+        return {stem: digest for stem, (_, digest) in self._read.items()}
 
-    def _tags_below(self, prefix: str) -> dict[str, str]:
+    @property
+    def _read(self) -> dict[str, tuple[str, str]]:
         found = self.entity.data.tags.items()
-        return {name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)}
+        texts = [value for name, value in found if name.startswith(tags.INPUTS)]
+        return {stem: (run_id, digest) for text in texts for stem, (run_id, digest) in json.loads(text).items()}
+
+    @property
+    def _is_sealed_whole(self) -> bool:
+        return bool(self.sealed) and self.entity.data.tags.get(tags.PART) == "test"
 
     def missing(self) -> str:
         """Returns what is missing of its result, in words, or "" where all of it is there with its size.
@@ -153,7 +189,8 @@ class FinishedRun:
             ArtifactError: It can't be had, though it may be there.
             ProtocolError: It is sealed.
         """
-        if self.sealed and (not Path(name).parts or {*Path(name).parts} & {*self.sealed, ".."}):
+        sealed = {*self.sealed, "..", FIGURES_FILE} if self._is_sealed_whole else {*self.sealed, ".."}
+        if self.sealed and (not Path(name).parts or {*Path(name).parts} & sealed):
             raise ProtocolError(
                 f"artifact {name} of run {self.id}",
                 found="a step that fits or chooses, which tries to read this artifact",

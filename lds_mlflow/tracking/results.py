@@ -1,5 +1,6 @@
-"""The finished runs of an experiment, and whether what they made is still there."""
+"""The finished runs of a command's experiments, and whether what they made is still there."""
 
+from collections.abc import Sequence
 from statistics import median
 
 from mlflow import MlflowClient
@@ -26,12 +27,12 @@ class Results:
     Args:
         client: The client of the tracking store.
         tracking_uri: The address of the store.
-        experiment_id: MLflow's id of the experiment.
+        experiments: MLflow's ids of the experiments that it looks in, the command's own first.
         registry: The model registry of the store.
     """
 
-    def __init__(self, client: MlflowClient, tracking_uri: str, experiment_id: str, registry: Registry) -> None:
-        self.client, self.tracking_uri, self.experiment_id = client, tracking_uri, experiment_id
+    def __init__(self, client: MlflowClient, tracking_uri: str, experiments: Sequence[str], registry: Registry) -> None:
+        self.client, self.tracking_uri, self.experiments = client, tracking_uri, list(experiments)
         self.registry = registry
         self._gone: dict[str, str] = {}
         self._whole: set[str] = set()
@@ -62,7 +63,7 @@ class Results:
                 raise
         digest = run.input_digests.get(stem, run_id)
         return LostRun(
-            run_id, step=stem, digest=digest, tracking_uri=self.tracking_uri, experiment_id=self.experiment_id
+            run_id, step=stem, digest=digest, tracking_uri=self.tracking_uri, experiment_id=self.experiments[0]
         )
 
     def missing(self, run: FinishedRun) -> str:
@@ -90,13 +91,13 @@ class Results:
             return False
         self._gone[error.run_id] = f"{error.what} can't be read: {error.found}"
         # Not where the record is gone too, or deleted.
-        if self.client.search_runs([self.experiment_id], f"attributes.run_id = '{error.run_id}'", max_results=1):
+        if self.client.search_runs(self.experiments, f"attributes.run_id = '{error.run_id}'", max_results=1):
             self.client.set_tag(error.run_id, tags.GONE, self._gone[error.run_id])
         return True
 
     def _finished(self, condition: str, *, most: int = _MOST) -> list[FinishedRun]:
         found = self.client.search_runs(
-            [self.experiment_id],
+            self.experiments,
             filter_string=f"{condition} and attributes.status = 'FINISHED'",
             order_by=["attributes.end_time DESC"],
             max_results=most,

@@ -4,7 +4,7 @@ import json
 import math
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import count
 from pathlib import Path
 from time import monotonic, time
@@ -13,7 +13,9 @@ from typing import Any
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
+from mlflow.utils.uri import is_local_uri
 from PIL import Image
 
 from lds_mlflow.errors import without_passwords
@@ -24,6 +26,7 @@ from lds_mlflow.store import save_value
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.handover import forget_run
 from lds_mlflow.tracking.launched import keep_killed
+from lds_mlflow.tracking.lineage import FIGURES_FILE
 from lds_mlflow.tracking.monitor import SystemMonitor
 from lds_mlflow.tracking.patience import PatientClient
 
@@ -32,6 +35,9 @@ __all__ = ["Run"]
 _FLUSH_SECONDS = 5.0
 _BATCH = 1000
 _TAGS_AT_ONCE = 100
+_INPUTS_IN_A_TAG = 20
+"""A tag holds 8,000 characters."""
+
 _NOT_IN_NAMES = re.compile(r"[^\w\-. :]")
 _NAME_LENGTH = 240
 _DIGEST_LENGTH = 32
@@ -47,13 +53,22 @@ class Run:
         run_id: MLflow's id of the run.
         experiment_id: MLflow's id of its experiment.
         launched: Whether `mlflow run` began it.
+        is_named: Whether the user has given it a name.
     """
 
     def __init__(
-        self, client: MlflowClient, tracking_uri: str, run_id: str, experiment_id: str, *, launched: bool = False
+        self,
+        client: MlflowClient,
+        tracking_uri: str,
+        run_id: str,
+        experiment_id: str,
+        *,
+        launched: bool = False,
+        is_named: bool = False,
     ) -> None:
         self.client, self.tracking_uri = client, tracking_uri
-        self.id, self.experiment_id, self.launched = run_id, experiment_id, launched
+        self.id, self.experiment_id = run_id, experiment_id
+        self.launched, self.is_named = launched, is_named
         self.has_ended = False
         self._waiting: list[Metric] = []
         self._flushed = monotonic()
@@ -61,11 +76,19 @@ class Run:
         self._stored: dict[str, int | None] = {}
         self._monitor: SystemMonitor | None = None
 
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Logs parameters, without passwords; one that `mlflow run` has logged already stays as it is."""
+    def log_params(self, params: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> None:
+        """Logs parameters, without passwords; one that `mlflow run` has logged already stays as it is.
+
+        Args:
+            params: Those that the UI lists.
+            others: Those that it has no room for; they are noted in a tag.
+        """
         there = self.client.get_run(self.id).data.params
         new = [Param(name, without_passwords(str(value))) for name, value in params.items() if name not in there]
         self.client.log_batch(self.id, params=new)
+        if others:
+            noted = {name: without_passwords(str(value)) for name, value in others.items()}
+            self.log_tags({tags.OTHER_PARAMETERS: json.dumps(noted)})
 
     def log_tags(self, values: Mapping[str, str]) -> None:
         """Sets tags."""
@@ -87,6 +110,30 @@ class Run:
         self._take(step, metrics)
         if len(self._waiting) >= _BATCH or monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
+
+    def log_figures(self, figures: Mapping[str, float], listed: Collection[str]) -> None:
+        """Logs figures that are finite: all of them as the artifact `figures.json`, and as metrics those to be listed.
+
+        Args:
+            figures: The figures by name.
+            listed: The names of those that have room in the UI's list of runs; they may name more than there are.
+        """
+        finite = {name: value for name, value in figures.items() if math.isfinite(value)}
+        self.log_text(json.dumps(finite, indent=1), FIGURES_FILE)
+        self._stored[FIGURES_FILE] = None
+        self.log_metrics({name: finite[name] for name in listed if name in finite})
+
+    def log_inputs(self, inputs: Mapping[str, tuple[str, str]]) -> None:
+        """Notes the runs that this one reads: the id of each and what identifies its result, by their steps."""
+        read = list(inputs.items())
+        for first in range(0, len(read), _INPUTS_IN_A_TAG):
+            name = f"{tags.INPUTS}.{1 + first // _INPUTS_IN_A_TAG}" if first else tags.INPUTS
+            self.log_tags({name: json.dumps(dict(read[first : first + _INPUTS_IN_A_TAG]))})
+
+    def rename(self, name: str) -> None:
+        """Gives the run another name; one that the user has given stays."""
+        if not self.is_named:
+            self.log_tags({MLFLOW_RUN_NAME: name})
 
     def flush(self) -> None:
         """Sends the points that wait."""
@@ -126,6 +173,11 @@ class Run:
     def log_text(self, text: str, file: str) -> None:
         """Logs a text as the artifact `file`."""
         self.client.log_text(self.id, text, file)
+
+    def place_of(self, file: str) -> str:
+        """Returns where an artifact is on this machine; "" where a server keeps it."""
+        uri = str(self.client.get_run(self.id).info.artifact_uri)
+        return str(Path(local_file_uri_to_path(uri)) / file) if is_local_uri(uri) else ""
 
     def log_report(self, report: Report) -> None:
         """Logs a report as `report.md` and `report.html`, and its pictures each by its name."""

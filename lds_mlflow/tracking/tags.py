@@ -10,11 +10,12 @@ __all__ = [
     "FIGURES",
     "FINGERPRINT",
     "GONE",
-    "INPUT",
-    "INPUT_DIGEST",
+    "INPUTS",
     "JUDGED_AGAINST",
+    "OTHER_PARAMETERS",
     "OUTPUT",
     "PARAMETERS",
+    "PART",
     "PENDING",
     "PROCESS",
     "PROMOTE_RUN",
@@ -27,7 +28,6 @@ __all__ = [
     "STEP",
     "STORED",
     "STUDY",
-    "TEST_FIGURES",
     "VERSION",
 ]
 
@@ -38,11 +38,9 @@ FINGERPRINT = "lds.fingerprint"
 OUTPUT = "lds.output"
 """Digest of the values that the run stored."""
 
-INPUT = "lds.input."
-"""Followed by a step's name: the run of that step that this one read."""
-
-INPUT_DIGEST = "lds.input_digest."
-"""Followed by a step's name: what identifies the result that this run read of that step, which may be gone later."""
+INPUTS = "lds.inputs"
+"""The runs that this one read, as JSON: by their steps, the id of each, and what identifies its result, which may be
+gone later. Where there are many, further tags with a number at their end have the rest."""
 
 STORED = "lds.stored"
 """The artifacts that are the run's result, as JSON: each with its size in bytes, or null where nobody measured it."""
@@ -58,6 +56,12 @@ PROCESS = "lds.process"
 
 PARAMETERS = "lds.parameters"
 """On the run of a command: where each parameter comes from that was given, as JSON: "flag", or the path of a file."""
+
+OTHER_PARAMETERS = "lds.other_parameters"
+"""The parameters that the run's list leaves out, as JSON: those with their default values, and those that name runs."""
+
+PART = "lds.part"
+"""The part of the data that the run's figures were measured by: select or test."""
 
 RESUMED = "lds.resumed"
 """On a run that went on from a checkpoint: the run that wrote it."""
@@ -83,11 +87,8 @@ STATE = "lds.state"
 SAME_AS = "lds.same_as"
 """On a trial that was answered from the record: the one that had the same parameters."""
 
-COST = "cost/seconds"
+COST = "seconds"
 """The figure that says how many seconds a step took."""
-
-TEST_FIGURES = "eval/"
-"""What the names of figures of the test part begin with."""
 
 DECISION = "lds.decision"
 """On a model version: promoted, kept as challenger or rolled back; and which limits decided."""

@@ -2,8 +2,7 @@
 
 import json
 import logging
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from socket import gethostname
 from types import TracebackType
 from typing import Self
@@ -23,11 +22,12 @@ from lds_mlflow.config import Options
 from lds_mlflow.config.place import lasting_place
 from lds_mlflow.errors import LdsError, TrackingError, without_passwords
 from lds_mlflow.tracking import tags
-from lds_mlflow.tracking.experiment import experiment_of, require_in_place
+from lds_mlflow.tracking.experiment import Subject, place_of, require_in_place
 from lds_mlflow.tracking.handover import handed_over, take_over
 from lds_mlflow.tracking.layout import lay_out
 from lds_mlflow.tracking.lineage import FinishedRun
 from lds_mlflow.tracking.outbox import Outbox
+from lds_mlflow.tracking.pages import VIEW
 from lds_mlflow.tracking.patience import (
     PatientClient,
     deliver,
@@ -37,15 +37,14 @@ from lds_mlflow.tracking.patience import (
     says_that_there_is_none,
 )
 from lds_mlflow.tracking.processes import is_alive, this_process
-from lds_mlflow.tracking.registry import MODELS_ADDRESS, Registry
+from lds_mlflow.tracking.references import run_id_of
+from lds_mlflow.tracking.registry import Registry
 from lds_mlflow.tracking.results import Results
 from lds_mlflow.tracking.runs import Run
 
 __all__ = ["Tracker"]
 
 _OUTBOX = "outbox"
-_SHORT_ID = re.compile(r"[0-9a-f]{8,31}")
-_LOGGED_MODEL = re.compile(r"m-[0-9a-f]{32}")
 _log = logging.getLogger(__name__)
 _KIND = ("mlflow.experimentKind", "custom_model_development")
 """The tag that makes MLflow's UI open on training runs, and not on its tools for language models."""
@@ -62,6 +61,7 @@ class Tracker:
         options: Where to keep undelivered tracking data, and how long to wait for an unreachable server.
         say: Prints a line.
         origins: Where the command's parameters come from that were given, by their names; its run says so.
+        others: Ids of other experiments whose finished runs are reused.
     """
 
     def __init__(
@@ -70,7 +70,9 @@ class Tracker:
         experiment_id: str,
         options: Options,
         say: Callable[[str], None],
+        *,
         origins: Mapping[str, str] | None = None,
+        others: Sequence[str] = (),
     ) -> None:
         self.tracking_uri, self.experiment_id = tracking_uri, experiment_id
         self.work_dir, self.say = options.work_dir.absolute(), say
@@ -81,7 +83,8 @@ class Tracker:
             outbox = Outbox.new(self.outboxes, without_passwords(tracking_uri))
             self.client = PatientClient(self.client, outbox, 60 * options.outage_minutes, say)
         self.registry = Registry(self.client)
-        self.results = Results(self.client, tracking_uri, experiment_id, self.registry)
+        self.experiments = [experiment_id, *others]
+        self.results = Results(self.client, tracking_uri, self.experiments, self.registry)
 
     @classmethod
     def connect(
@@ -89,16 +92,18 @@ class Tracker:
         options: Options | None = None,
         say: Callable[[str], None] = _log.warning,
         origins: Mapping[str, str] | None = None,
+        subject: Subject | None = None,
     ) -> "Tracker":
         """Opens the store and experiment that MLflow's environment variables name.
 
-        Without these variables it opens a SQLite file in the current folder and MLflow's default experiment. Tracking
-        data that earlier commands could not deliver to the store is delivered now.
+        Without these variables it opens a SQLite file in the current folder and the experiment of the command's
+        subject. Tracking data that earlier commands could not deliver to the store is delivered now.
 
         Args:
             options: Where to keep undelivered tracking data, and how long to wait for an unreachable server.
             say: Prints a line.
             origins: Where the command's parameters come from that were given, by their names; its run says so.
+            subject: What the command is about.
 
         Raises:
             TrackingError: The store can't be reached or used, or has no such experiment.
@@ -115,10 +120,13 @@ class Tracker:
             with impatient():
                 lay_out(uri)
                 client = MlflowClient(uri)
-                experiment = experiment_of(client)
+                experiment, others = place_of(client, subject or Subject())
                 require_in_place(client, uri, experiment)
-                tracker = cls(uri, str(experiment.experiment_id), options or Options(), say, origins)
-                tracker.client.set_experiment_tag(tracker.experiment_id, *_KIND)
+                tracker = cls(
+                    uri, str(experiment.experiment_id), options or Options(), say, origins=origins, others=others
+                )
+                for tag in (_KIND, VIEW):
+                    tracker.client.set_experiment_tag(tracker.experiment_id, *tag)
         except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:
             raise _away(uri, error, _remedy(uri, error)) from error
         if lasting_place():
@@ -183,8 +191,11 @@ class Tracker:
         if parent is None and self.origins:
             known[tags.PARAMETERS] = json.dumps(self.origins)
         handed = handed_over() if parent is None else ""
-        if handed and take_over(self.client, handed, name, known, self.work_dir / "locks"):
-            return Run(self.client, self.tracking_uri, handed, self.experiment_id, launched=True)
+        named = take_over(self.client, handed, name, known, self.work_dir / "locks") if handed else ""
+        if named:
+            return Run(
+                self.client, self.tracking_uri, handed, self.experiment_id, launched=True, is_named=named != name
+            )
         if handed:
             self.say(f"Run {handed}, which MLFLOW_RUN_ID names, is another command's; this command begins its own.")
         nesting = {MLFLOW_PARENT_RUN_ID: parent} if parent else {}
@@ -226,7 +237,7 @@ class Tracker:
     def end_orphans(self) -> None:
         """Ends runs as KILLED that are marked as running, but whose process on this machine has ended."""
         running = self.client.search_runs(
-            [self.experiment_id],
+            self.experiments,
             filter_string=f"attributes.status = 'RUNNING' and tags.`{tags.PROCESS}` LIKE '{gethostname()} %'",
         )
         for run in running:
@@ -244,7 +255,7 @@ class Tracker:
             TrackingError: There is no such run, or it has not finished.
         """
         try:
-            entity = self.client.get_run(self._run_id(reference))
+            entity = self.client.get_run(run_id_of(self.client, reference))
         except MlflowException as error:
             if is_outage(error) or is_refusal(error):
                 raise
@@ -266,18 +277,6 @@ class Tracker:
                 remedy="Run its command again to finish the run, or give auto.",
             )
         return FinishedRun(entity, self.tracking_uri)
-
-    def _run_id(self, reference: str) -> str:
-        if reference.startswith(MODELS_ADDRESS):
-            model_id = reference.removeprefix(MODELS_ADDRESS)
-            if _LOGGED_MODEL.fullmatch(model_id):
-                return str(self.client.get_logged_model(model_id).source_run_id)
-            return self.registry.of_address(reference).run_id
-        run_id = reference.removeprefix("runs:/").split("/", 1)[0]
-        if not _SHORT_ID.fullmatch(run_id):
-            return run_id
-        found = self.client.search_runs([self.experiment_id], f"attributes.run_id LIKE '{run_id}%'", max_results=2)
-        return str(found[0].info.run_id) if len(found) == 1 else run_id
 
 
 def _is_local(uri: str) -> bool:

@@ -65,7 +65,7 @@ class Run:
     """A run that is drawn and forgotten: has the parts of every input, and takes whatever is logged."""
 
     id, step, link = "0123456789", "train", ""
-    metrics = MappingProxyType({"data/classes": 2.0})
+    metrics = MappingProxyType({"classes": 2.0})
 
     def load(self, _kind: type, name: str) -> Any:
         return {"latents": LATENTS, "model": WEIGHTS, "classifier": JUDGE}.get(name, EXAMPLES)

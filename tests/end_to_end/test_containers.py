@@ -175,7 +175,7 @@ def test_the_services_of_compose_work_together(
         f"{services['uri']}/api/2.0/mlflow/experiments/get?experiment_id=0", password=SECRETS["MLFLOW_PASSWORD"]
     )
 
-    use_store(monkeypatch, services["uri"], "Default")
+    use_store(monkeypatch, services["uri"], "digits")
     worker = services["worker"]
     tiny = {"trials": 2, "seeds": 1, "fresh_seeds": 2, "finalists": 1, "workers": 1}
     flags = {**assignments("tune", Path("/work"), tiny), "storage": "", "study": ""}

@@ -66,7 +66,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(
     make_pipeline("train", **STEPS, reuse=False).run("train")
     digests = {_weights_digest(run) for run in _train_runs(tracker) if run.entity.info.status == "FINISHED"}
     assert len(digests) == 1
-    steps = [point.step for point in tracker.client.get_metric_history(resumed.id, "train/loss")]
+    steps = [point.step for point in tracker.client.get_metric_history(resumed.id, "loss")]
     assert steps == [50, 100]
 
 

@@ -40,5 +40,5 @@ def test_faces_with_a_gender_column_and_a_declared_test_part(
 def test_a_torchvision_set_brought_to_32_pixels(make_pipeline: MakePipeline, said: list[str]) -> None:
     changes: dict[str, Any] = {"data": f"torchvision:FashionMNIST:{SHARED / 'data'}", "resolution": 32, "limit": 500}
     run = make_pipeline("train", **changes).run("train")
-    assert run.metrics["train/skipped_steps"] == 0
+    assert run.figures["skipped_steps"] == 0
     assert any("32x32x1, 10 classes" in line for line in said)

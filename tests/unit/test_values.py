@@ -149,21 +149,13 @@ def test_the_parameters_of_a_network_are_counted() -> None:
     assert _weights().n_parameters == 3
 
 
-def test_a_figure_is_named_with_its_extractor() -> None:
+def test_figures_are_named_with_the_ends_of_their_intervals() -> None:
     assert an_evaluation().named() == {
-        "eval/classifier-12ab/fid": 1.25,
-        "eval/classifier-12ab/floor_fid": 0.5,
-        "eval/classifier-12ab/fid_low": 1.0,
-        "eval/classifier-12ab/fid_high": 1.5,
+        "fid": 1.25,
+        "floor_fid": 0.5,
+        "fid_low": 1.0,
+        "fid_high": 1.5,
     }
-
-
-def test_figures_of_the_part_select_have_other_names_and_so_have_those_of_several_models() -> None:
-    assert set(an_evaluation(part="select", intervals={}).named("new")) == {
-        "eval_select/new/classifier-12ab/fid",
-        "eval_select/new/classifier-12ab/floor_fid",
-    }
-    assert an_evaluation().placed({"sharpness": 2.0}) == {"eval/classifier-12ab/sharpness": 2.0}
 
 
 @pytest.mark.parametrize("index", [torch.tensor([2, 0]), torch.tensor([True, False, True])])

@@ -51,15 +51,15 @@ def diagnose(
     """
     figures = _near_copies(kept, z_ND, sigma) | _contraction(kept.z_MD, z_ND)
     uses = torch.bincount(kept.parents_M2.flatten(), minlength=len(z_ND))
-    figures["augmentation/most_uses_of_a_parent"] = uses.max().item()
+    figures["most_uses_of_a_parent"] = uses.max().item()
     shares = {} if labels_N is None else _class_shares(kept, labels_N, class_names_K)
     if shares:
-        figures["augmentation/class_share_gap"] = max(abs(own - training) for own, training in shares.values())
+        figures["class_share_gap"] = max(abs(own - training) for own, training in shares.values())
     return Diagnosis(figures, shares, _warnings(figures, shares, len(kept.alpha_M)))
 
 
 def _near_copies(kept: Candidates, z_ND: Tensor, sigma: float) -> dict[str, float]:
-    figures = {"augmentation/share_next_to_a_parent": ((kept.alpha_M - 0.5).abs() > 0.35).double().mean().item()}
+    figures = {"share_next_to_a_parent": ((kept.alpha_M - 0.5).abs() > 0.35).double().mean().item()}
     n = len(z_ND)
     if n > 2:
         whole, rest = (
@@ -67,7 +67,7 @@ def _near_copies(kept: Candidates, z_ND: Tensor, sigma: float) -> dict[str, floa
             for left_out in (False, True)
         )
         supplied = (1 - (n - 2) / n * (rest - whole).exp()).clamp(0, 1)
-        figures["augmentation/score_from_own_parents"] = supplied.mean().item()
+        figures["score_from_own_parents"] = supplied.mean().item()
     return figures
 
 
@@ -75,11 +75,9 @@ def _contraction(z_AD: Tensor, z_ND: Tensor) -> dict[str, float]:
     kept, training = z_AD.double(), z_ND.double()
     origin = training.mean(0)
     figures = {
-        "augmentation/norm_ratio": (kept.norm(dim=1).mean() / training.norm(dim=1).mean()).item(),
-        "augmentation/centred_norm_ratio": (
-            (kept - origin).norm(dim=1).mean() / (training - origin).norm(dim=1).mean()
-        ).item(),
-        "augmentation/variance_ratio": (kept.var(0, correction=0).sum() / training.var(0, correction=0).sum()).item(),
+        "norm_ratio": (kept.norm(dim=1).mean() / training.norm(dim=1).mean()).item(),
+        "centred_norm_ratio": ((kept - origin).norm(dim=1).mean() / (training - origin).norm(dim=1).mean()).item(),
+        "variance_ratio": (kept.var(0, correction=0).sum() / training.var(0, correction=0).sum()).item(),
     }
     variances, axes = torch.linalg.eigh(torch.cov(training.T, correction=0).reshape(training.shape[1], -1))
     active = variances > _ACTIVE * variances.max()
@@ -88,7 +86,7 @@ def _contraction(z_AD: Tensor, z_ND: Tensor) -> dict[str, float]:
         own = torch.cov((kept @ axes[:, active]).T, correction=0).reshape(int(active.sum()), -1)
         difference = torch.linalg.slogdet(own).logabsdet - variances[active].log().sum()
         if torch.isfinite(difference):
-            figures["augmentation/log_det_difference"] = difference.item()
+            figures["log_det_difference"] = difference.item()
     return figures
 
 
@@ -101,23 +99,23 @@ def _class_shares(kept: Candidates, labels_N: Tensor, names: tuple[str, ...]) ->
 
 def _warnings(figures: dict[str, float], shares: dict[str, tuple[float, float]], n: int) -> tuple[str, ...]:
     found = []
-    supplied = figures.get("augmentation/score_from_own_parents", 0)
+    supplied = figures.get("score_from_own_parents", 0)
     if supplied > _MOSTLY_PARENTS:
         found.append(
             f"Near-copies: {supplied:.0%} of the score of A is supplied by each candidate's own two parents, and "
-            f"{figures['augmentation/share_next_to_a_parent']:.0%} of A lies at alpha 0.1 or 0.9, next to one. "
+            f"{figures['share_next_to_a_parent']:.0%} of A lies at alpha 0.1 or 0.9, next to one. "
             "leave_endpoints_out=true scores by the others."
         )
-    if figures["augmentation/variance_ratio"] < _CONTRACTED:
+    if figures["variance_ratio"] < _CONTRACTED:
         found.append(
-            f"Contraction: the latents of A vary {figures['augmentation/variance_ratio']:.2f} times as much as the "
+            f"Contraction: the latents of A vary {figures['variance_ratio']:.2f} times as much as the "
             "training latents: A is drawn in towards the mean."
         )
     if shares:
         name, (own, training) = max(shares.items(), key=lambda item: abs(item[1][0] - item[1][1]))
         if abs(own - training) > _SKEWED:
             found.append(f"Class skew: {own:.0%} of A is {name}, of the training examples {training:.0%}.")
-    uses = figures["augmentation/most_uses_of_a_parent"]
+    uses = figures["most_uses_of_a_parent"]
     if uses > max(2.0, _OVERUSED * n):
         found.append(f"One training example is a parent of {uses:.0f} of the {n:,} in A. max_per_parent caps that.")
     return tuple(found)

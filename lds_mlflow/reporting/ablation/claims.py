@@ -164,8 +164,8 @@ def _density(results: AblationResults) -> Iterator[Claim]:
 
 
 def _reach(results: AblationResults) -> Claim:
-    highest = [run.metrics["log_lds/max"] for run in results.augmentations[LDS]]
-    tenth = [run.metrics["log_lds/q90"] for run in results.augmentations[LDS]]
+    highest = [run.figures["log_lds/max"] for run in results.augmentations[LDS]]
+    tenth = [run.figures["log_lds/q90"] for run in results.augmentations[LDS]]
     if max(highest) < log(_TAU):
         verdict, why = (
             NOT_REPRODUCED,

@@ -146,8 +146,8 @@ def read_results(
         correlations=tuple(
             value
             for seed in range(seeds)
-            for name, value in inputs[f"{BASELINE}-{seed}-test"].metrics.items()
-            if name.endswith(f"/{DISTANCE_TO_HELD_OUT}_by_lds")
+            for name, value in inputs[f"{BASELINE}-{seed}-test"].figures.items()
+            if name == f"{DISTANCE_TO_HELD_OUT}_by_lds"
         ),
         generations=tuple(
             tuple(

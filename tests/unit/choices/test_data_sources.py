@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from lds_mlflow.choices.data_sources import A_PATH, DATA_SOURCES, DIGITS, data_source_of, forms
+from lds_mlflow.choices.data_sources import A_PATH, DATA_SOURCES, DIGITS, data_source_of, forms, name_of
 
 
 @pytest.mark.parametrize(
@@ -29,3 +31,26 @@ def test_the_phrase_of_all_sources_says_how_each_is_written() -> None:
         "digits (scikit-learn's handwritten digits); the path of a folder or a zip of images; "
         "torchvision:NAME:FOLDER (a data set as torchvision stores it)"
     )
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("digits", "digits"),
+        ("torchvision:FashionMNIST:/data/sets", "FashionMNIST"),
+        ("/pictures/faces64", "faces64"),
+        ("/pictures/faces64/", "faces64"),
+        ("pictures/cats.and.dogs", "cats.and.dogs"),
+        ("/pictures/faces.ZIP", "faces"),
+        ("digits:1", "digits:1"),
+        ("/", "data"),
+    ],
+)
+def test_data_is_called_by_its_name_or_by_that_of_its_folder(data: str, name: str) -> None:
+    assert name_of(data) == name
+
+
+def test_a_folder_that_is_named_by_a_dot_has_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert name_of(".") == tmp_path.name
+    assert len(name_of("x" * 300)) == 100

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lds_mlflow.pictures.png import Picture
-from lds_mlflow.pictures.report import BoldText, Report
+from lds_mlflow.pictures.report import BoldText, LinkText, Report
 
 NASTY = "<b>|x"
 """What a user may call a class."""
@@ -236,3 +236,20 @@ def test_a_report_without_parts_is_its_title() -> None:
 def test_a_report_can_be_written_and_read_as_utf_8(tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text(Report("Fréchet 距離").html(), encoding="utf-8")
     assert _Page((tmp_path / "report.html").read_text(encoding="utf-8")).of("h1") == ["Fréchet 距離"]
+
+
+def test_a_link_leads_to_its_address_in_both() -> None:
+    report = Report("t")
+    report.paragraph("See ", LinkText("run <1>", "http://127.0.0.1:5000/#/experiments/1/runs/2?a=1&b=2"), ".")
+    for page in (_as_github_reads(report.markdown()), _Page(report.html())):
+        assert page.attributes("href") == ["http://127.0.0.1:5000/#/experiments/1/runs/2?a=1&b=2"]
+        assert page.of("a") == ["run <1>"]
+
+
+def test_pictures_of_a_row_stand_side_by_side_on_the_page_and_one_after_another_in_markdown() -> None:
+    report = Report("t")
+    report.row([(f"pictures/{name}.png", _image(), name) for name in ("one", "two")])
+    assert report.html().count('<div class="row">') == 1
+    assert _Page(report.html()).of("figcaption") == ["one", "two"]
+    assert _as_github_reads(report.markdown()).attributes("src") == ["pictures/one.png", "pictures/two.png"]
+    assert [name for name, _ in report.pictures] == ["pictures/one.png", "pictures/two.png"]

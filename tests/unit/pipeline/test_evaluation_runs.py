@@ -87,7 +87,28 @@ def test_main_shows_the_model_as_it_is_registered_beside_the_others(
     run = make_pipeline("main", served_sampler="density").main()
     metrics = tracker.client.get_run(run.id).data.metrics
     labels = ("baseline", "control", "finetuned", "finetuned by density")
-    assert {f"eval/{label}/classifier" for label in labels} <= {name.rsplit("-", 1)[0] for name in metrics}
+    assert {f"fid/{label}" for label in labels} <= set(metrics)
+    note = tracker.client.get_run(run.id).data.tags["mlflow.note.content"]
+    version = "[lds-vae version 1](#/models/lds-vae/versions/1)"
+    assert version in note.splitlines()[0]
+    _require_few_columns(tracker)
+    of_model = [
+        found
+        for found in tracker.client.search_runs([tracker.experiment_id])
+        if f"Registered as {version}" in str(found.data.tags)
+    ]
+    assert sorted(found.data.tags[tags.STEP] for found in of_model) == ["finetune", "register"]
+
+
+def _require_few_columns(tracker: Tracker) -> None:
+    """Requires that each run has few metrics, and the list of runs few columns to choose from."""
+    columns: set[str] = set()
+    for run in tracker.client.search_runs([tracker.experiment_id]):
+        own = {name for name in run.data.metrics if not name.startswith("system/")}
+        assert len(own) <= 15, run.info.run_name
+        kept = {name for name in run.data.tags if not name.startswith("mlflow.")}
+        columns |= own | {f"params {name}" for name in run.data.params} | {f"tags {name}" for name in kept}
+    assert len(columns) <= 60
 
 
 def test_another_model_can_be_finetuned_again_with_latents_of_its_own(make_pipeline: MakePipeline) -> None:

@@ -33,10 +33,10 @@ def test_models_are_evaluated_and_compared_in_one_command(make_pipeline: MakePip
     assert {line.split(",")[0] for line in table[1:]} >= {"fid", "coverage", "density", "recall"}
     found = artifacts(tracker, run.id)
     assert {"report.md", "report.html", "pictures/other_against_one.png", "pictures/tradeoff.png"} <= found
-    assert {name.split("/classifier-")[0] for name in run.metrics if "classifier-" in name} == {
-        "eval/one",
-        "eval/other",
-        "eval/other against one",
+    assert {name.split("/")[0] for name in run.figures if "/coverage_low" in name or "coverage_difference" in name} == {
+        "one",
+        "other",
+        "other against one",
     }
 
 
@@ -97,7 +97,7 @@ def test_an_evaluation_by_the_part_select_never_touches_the_test_part(
     run = make_pipeline("evaluate", model_run=train, part="select").run("evaluate")
     assert "select" in opened
     assert "test" not in opened
-    assert {name.split("/")[0] for name in run.metrics if "classifier-" in name} == {"eval_select"}
+    assert run.entity.data.tags[tags.PART] == "select"
 
 
 def test_an_evaluation_by_the_part_select_is_denied_the_test_part(
@@ -118,8 +118,9 @@ def test_what_chooses_gets_neither_figures_nor_artifacts_of_the_test_part(make_p
         make_pipeline("evaluate", model_run=train, part=part).run("evaluate").without(*TEST_PARTS)
         for part in ("test", "select")
     )
-    assert not any("fid" in name for name in by_test.metrics)
-    assert any("fid" in name for name in by_select.metrics)
+    assert (by_test.metrics, by_test.figures) == ({}, {})
+    assert "fid" in by_select.metrics
+    assert "fid_low" in by_select.figures
     with pytest.raises(ProtocolError):
         by_test.load(Evaluation, "evaluation_test")
     assert by_select.load(Evaluation, "evaluation_select").part == "select"

@@ -31,7 +31,8 @@ def model(make_pipeline: MakePipeline, tracker: Tracker) -> str:
     """The run of a model that was made elsewhere: as a run of train, from the run of the data."""
     data = make_pipeline("data", **DATA).run("data")
     train = data.load(ExampleSet, "train").examples_N
-    run = tracker.begin("train", parent=None, values={tags.STEP: "train", f"{tags.INPUT}data": data.id})
+    run = tracker.begin("train", parent=None, values={tags.STEP: "train"})
+    run.log_inputs({"data": (data.id, data.digest)})
     run.log_value(LinearAutoencoder.fitted(train, 6).to_weights(), "model")
     run.end("FINISHED")
     return run.id
@@ -143,7 +144,8 @@ def test_a_model_of_images_is_refused_with_vectors(
 ) -> None:
     images = make_pipeline("train").run("train")
     data = make_pipeline("data", **DATA).run("data")
-    run = tracker.begin("train", parent=None, values={tags.STEP: "train", f"{tags.INPUT}data": data.id})
+    run = tracker.begin("train", parent=None, values={tags.STEP: "train"})
+    run.log_inputs({"data": (data.id, data.digest)})
     run.log_value(images.load(ModelWeights, "model"), "model")
     run.end("FINISHED")
     with pytest.raises(ConfigError, match="a model of images, with examples that are vectors"):

@@ -7,7 +7,7 @@ from lds_mlflow.recipes.convergence import converged, convergence_in_words, has_
 
 
 def _run(found: bool | None) -> Any:
-    return SimpleNamespace(metrics={"train/loss": 1.0} | converged(found))
+    return SimpleNamespace(metrics={"loss": 1.0} | converged(found))
 
 
 @pytest.mark.parametrize("found", [True, False, None])

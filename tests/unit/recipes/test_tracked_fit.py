@@ -29,3 +29,15 @@ def test_a_training_that_ended_early_and_collapsed_latents_raise_an_alarm_each(
     found = alarms_of(converged, active_units)
     assert len(found) == len(words)
     assert all(part in text for part, text in zip(words, found, strict=True))
+
+
+def test_some_curves_are_listed_and_all_of_them_are_in_a_table(tracker: Tracker) -> None:
+    run = tracker.begin("train", parent=None, values={})
+    log = FitLog(run, domain_of("images"))
+    for step in (50, 100):
+        log.on_metrics(step, {"loss": 3.0, "gradient_norm": 0.1} | ({"held_out_loss": 4.0} if step == 100 else {}))
+    run.flush()
+    assert tracker.client.get_run(run.id).data.metrics == {"loss": 3.0, "held_out_loss": 4.0}
+    table = log.table()
+    assert list(table.columns) == ["step", "loss", "gradient_norm", "held_out_loss"]
+    assert table["step"].tolist() == [50, 100]

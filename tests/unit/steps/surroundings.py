@@ -1,7 +1,8 @@
 """The surroundings of a step without a tracking store: a run that keeps what is logged, and runs that are made up."""
 
+import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +37,8 @@ class KeptRun(Run):
     def __init__(self) -> None:
         self.id = f"{'own':0<32}"
         self.metrics: dict[str, float] = {}
+        self.figures: dict[str, float] = {}
+        self.params: dict[str, Any] = {}
         self.tags: dict[str, str] = {}
         self.values: dict[str, Any] = {}
         self.texts: dict[str, str] = {}
@@ -53,6 +56,13 @@ class KeptRun(Run):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         self.metrics |= metrics
+
+    def log_figures(self, figures: Mapping[str, float], listed: Collection[str]) -> None:
+        self.figures = dict(figures)
+        self.metrics |= {name: figures[name] for name in listed if name in figures}
+
+    def log_params(self, params: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> None:
+        self.params |= params
 
     def log_value(self, value: Any, name: str) -> str:
         self.values[name] = value
@@ -103,7 +113,7 @@ class GivenRun(FinishedRun):
         files: Path | None = None,
     ) -> None:
         known = {tags.STEP: step, tags.OUTPUT: "12ab" * 16, tags.SENTENCE: f"what {step} made"}
-        known |= {f"{tags.INPUT}{name}": run_id for name, run_id in (inputs or {}).items()}
+        known[tags.INPUTS] = json.dumps({name: (run_id, "34cd") for name, run_id in (inputs or {}).items()})
         data = RunData(
             [Metric(name, value, 0, 0) for name, value in (metrics or {}).items()],
             [Param(name, value) for name, value in (params or {}).items()],
@@ -111,6 +121,10 @@ class GivenRun(FinishedRun):
         )
         super().__init__(MlflowRun(RunInfo(f"{step:0<32}", "1", "me", "FINISHED", 0, 1, "active"), data), "")
         self.values, self.files = values or {}, files
+
+    @property
+    def figures(self) -> dict[str, float]:
+        return self.metrics
 
     def has(self, name: str) -> bool:
         return name in self.values

@@ -9,6 +9,7 @@ from lds_mlflow.config import AblateConfig
 from lds_mlflow.pictures.report import Report
 from lds_mlflow.reporting.ablation import AblationResults, Document, sentence_of
 from lds_mlflow.steps import ablate
+from lds_mlflow.tracking import tags
 from tests.unit.reporting.ablation.conftest import ablation_results
 from tests.unit.steps.surroundings import GivenRun, surroundings
 
@@ -44,10 +45,10 @@ def inputs(tmp_path: Path) -> dict[str, GivenRun]:
     Image.new("L", (3, 5)).save(tmp_path / "pictures" / "lds_bands.png")
     judged = {name: f"{name:0<32}" for name in ("data", "train", "encode", "augment", "finetune")}
     return {
-        "data": GivenRun("data", metrics={"data/train_examples": 1200.0, "data/test_examples": 300.0}),
+        "data": GivenRun("data", metrics={"train_examples": 1200.0, "test_examples": 300.0}),
         "lds-0-test": GivenRun("evaluate", inputs=judged),
         "control-0-test": GivenRun("evaluate", inputs={name: judged[name] for name in ("data", "train", "finetune")}),
-        "lds-0-augment": GivenRun("augment", metrics={"funnel/kept_as_A": 600.0}, files=tmp_path),
+        "lds-0-augment": GivenRun("augment", metrics={"images_of_A": 600.0}, files=tmp_path),
     }
 
 
@@ -68,14 +69,17 @@ def test_the_figures_of_each_arm_are_logged_under_its_name_with_its_difference_f
 ) -> None:
     context, own = surroundings(inputs)
     ablate.run(CONFIG, context)
-    of_lds = {name.rsplit("/", 1)[1]: value for name, value in own.metrics.items() if name.startswith("eval/lds/")}
+    of_lds = {name.removeprefix("lds/"): value for name, value in own.figures.items() if name.startswith("lds/")}
     assert of_lds["fid"] == pytest.approx(4.5)
     assert of_lds["fid_low"] < of_lds["fid"] < of_lds["fid_high"]
     assert of_lds["fid_minus_control"] == pytest.approx(0.5)
     assert of_lds["fid_p"] == results.against_control["lds", "fid"].p_corrected
     assert {"density", "coverage", "nearest_ratio", "tail_share"} <= set(of_lds)
-    assert {name.split("/")[1] for name in own.metrics} == set(results.test)
-    assert not any("minus_control" in name for name in own.metrics if name.startswith("eval/control/"))
+    assert {name.split("/")[0] for name in own.figures if "/" in name} == {*results.test, "fid"}
+    assert not any("minus_control" in name for name in own.figures if name.startswith("control/"))
+    assert own.metrics["fid"] == own.figures[f"{results.chosen}/fid"]
+    assert len(own.metrics) <= 15
+    assert own.tags == {tags.PART: "test"}
 
 
 def test_the_lineage_and_the_bands_are_those_of_the_first_seed_of_the_draft_s_arm(

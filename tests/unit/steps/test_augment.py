@@ -11,7 +11,7 @@ from lds_mlflow.steps.augment import run
 from lds_mlflow.values import ExampleSet, LatentSet
 from tests.unit.steps.surroundings import WEIGHTS, GivenRun, KeptRun, surroundings
 
-COMMON = ["augmentation/variance_ratio", "augmentation/score_from_own_parents", "log_lds/effective_neighbours"]
+COMMON = ["variance_ratio", "score_from_own_parents", "effective_neighbours"]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_the_provenance_of_every_kept_sample_is_in_a_table(
     _, own = augmented
     table, n = own.tables["augmentation.csv"], 36
     assert list(table.columns) == ["rank", "i", "j", "example_i", "example_j", "alpha", "log_lds"]
-    assert len(table) == own.metrics["funnel/kept_as_A"] == len(own.values["augmentation"].examples_A) == n
+    assert len(table) == own.metrics["images_of_A"] == len(own.values["augmentation"].examples_A) == n
     assert table["rank"].tolist() == list(range(1, n + 1))
     assert table["log_lds"].is_monotonic_decreasing
     assert table["example_i"].tolist() == [parts["train"].ids_N[row] for row in table["i"]]
@@ -53,14 +53,14 @@ def test_the_sentence_tells_the_funnel_the_bandwidth_and_what_lies_close_to_a_pa
     augmented: tuple[str, KeptRun],
 ) -> None:
     sentence, own = augmented
-    share, sigma = (own.metrics[name] for name in ("augmentation/share_next_to_a_parent", "log_lds/sigma"))
+    share, sigma = (own.figures[name] for name in ("share_next_to_a_parent", "sigma"))
     head = sentence.splitlines()[0]
     assert " candidates -> " in head
     assert "36 kept as A (" in head
     assert f"; sigma {sigma:.3g}, " in head
     assert head.endswith(f"; {share:.0%} of A have alpha 0.1 or 0.9, close to a parent")
     assert all(line.startswith("Note: ") for line in sentence.splitlines()[1:])
-    assert own.metrics["log_lds/q01"] <= own.metrics["log_lds/q50"] <= own.metrics["log_lds/max"]
+    assert own.figures["log_lds/q01"] <= own.figures["log_lds/q50"] <= own.figures["log_lds/max"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_sentence_tells_the_funnel_the_bandwidth_and_what_lies_close_to_a_pa
         ),
         (
             {"sharpest_fraction": 0.5, "stratify": "class", "max_per_parent": 3, "latent_space": "whitened"},
-            ["funnel/sharp", "augmentation/class_share_gap"],
+            ["funnel/sharp", "class_share_gap"],
             [],
         ),
     ],
@@ -85,8 +85,9 @@ def test_what_a_selection_did_is_tracked(
     inputs: dict[str, GivenRun], settings: dict[str, Any], figures: list[str], pictures: list[str]
 ) -> None:
     sentence, own = _augmented(inputs, **settings)
-    assert ("of the exact top 20% is found" in sentence) == ("certificate/top_overlap" in own.metrics)
-    assert {*COMMON, *figures} <= set(own.metrics)
+    assert ("of the exact top 20% is found" in sentence) == ("certificate/top_overlap" in own.figures)
+    assert {*COMMON, *figures} <= set(own.figures)
+    assert len(own.metrics) <= 15
     found = {Path(file).name for file in own.pictures}
     assert {"lds_histogram.png", "alpha_histogram.png", "funnel.png", *pictures} <= found
     table = own.tables["class_shares.csv"]
@@ -97,7 +98,7 @@ def test_what_a_selection_did_is_tracked(
 def test_a_control_that_selects_nothing_has_no_table_and_says_so(inputs: dict[str, GivenRun]) -> None:
     sentence, own = _augmented(inputs, source="mixup")
     assert sentence == "36 as A, a control: source=mixup"
-    assert own.metrics == {"funnel/kept_as_A": 36}
+    assert own.metrics == {"images_of_A": 36}
     assert own.pictures == {"pictures/augmentation_set.png"}
     assert own.tables == {}
 

@@ -34,11 +34,13 @@ def test_the_width_is_stored_as_a_multiple_of_the_drafts(calibrated: tuple[str, 
     assert found.n_samples == 24
 
 
-def test_the_curve_is_logged_as_metrics_a_table_and_a_chart(calibrated: tuple[str, KeptRun]) -> None:
+def test_the_choice_is_logged_with_a_table_and_a_chart_of_the_curve(calibrated: tuple[str, KeptRun]) -> None:
     _, own = calibrated
     found = own.values["calibration"]
-    assert own.metrics["calibrate/chosen_multiple"] == found.multiple
-    assert own.metrics[f"calibrate/{found.extractor}/fid"] == found.curve["fid"][-1]
+    assert own.figures == {"multiple": found.multiple, "sigma": found.sigma}
+    assert own.metrics == {"sigma": found.sigma}
+    assert own.params == {"extractor": found.extractor}
+    assert own.tables["calibration.csv"]["fid"].tolist() == list(found.curve["fid"])
     assert own.tables["calibration.csv"]["multiple"].tolist() == list(MULTIPLES)
     assert "pictures/calibration.png" in own.pictures
 

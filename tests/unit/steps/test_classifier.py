@@ -20,7 +20,7 @@ def test_the_classifier_is_stored_with_its_kind_of_examples_and_judged_by_the_pa
     assert isinstance(stored, ModelWeights)
     assert (stored.kind, stored.domain) == ("nearest-mean", Vectors.name)
     # The last of the four is nearer to the mean of the other class.
-    assert own.metrics == {"select/accuracy": 0.75}
+    assert own.metrics == {"accuracy": 0.75}
     first, *_ = sentence.splitlines()
     assert first == f"nearest-mean-{stored.digest[:8]}: 75.0% of the part select classified correctly"
 

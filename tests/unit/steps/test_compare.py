@@ -7,6 +7,7 @@ from lds_mlflow.config import CompareConfig
 from lds_mlflow.errors import DataError
 from lds_mlflow.pictures.report import Report
 from lds_mlflow.steps import compare
+from lds_mlflow.tracking import tags
 from tests.conftest import an_evaluation
 from tests.unit.steps.surroundings import GivenRun, surroundings
 
@@ -46,19 +47,29 @@ def test_the_models_are_compared_in_the_order_that_they_are_named_in() -> None:
 def test_figures_of_each_model_and_of_each_pair_are_logged_beside_one_another() -> None:
     context, own = surroundings({"old": _evaluated(1.25), "new": _evaluated(1.0)})
     compare.run(CONFIG, context)
-    assert own.metrics["eval/old/classifier-12ab/fid"] == 1.25
-    assert own.metrics["eval/new/classifier-12ab/fid"] == 1.0
-    assert own.metrics["eval/new against old/classifier-12ab/fid_difference"] == pytest.approx(-0.25)
-    pair = {name.rsplit("/", 1)[1] for name in own.metrics if "against" in name}
+    assert (own.figures["old/fid"], own.figures["new/fid"]) == (1.25, 1.0)
+    assert (own.figures["new/fid_low"], own.figures["new/fid_high"]) == (0.4, 0.6)
+    assert own.figures["new against old/fid_difference"] == pytest.approx(-0.25)
+    pair = {name.rsplit("/", 1)[1] for name in own.figures if "against" in name}
     assert pair == {"fid_difference", "fid_low", "fid_high", "fid_p"}
     assert own.reports == [REPORT]
 
 
-def test_what_was_measured_by_the_part_select_is_kept_apart_from_the_part_test() -> None:
+def test_the_figures_of_the_winner_and_the_lowest_fids_are_listed() -> None:
+    fids = {"a": 1.25, "b": 1.0, "c": 1.5, "d": 3.0, "e": 2.0}
+    context, own = surroundings({label: _evaluated(fid) for label, fid in fids.items()})
+    compare.run(CONFIG, context)
+    assert (own.metrics["fid"], own.metrics["coverage"], own.metrics["floor_fid"]) == (1.0, 0.5, 0.5)
+    listed = {name: fid for name, fid in own.metrics.items() if name.startswith("fid/")}
+    assert listed == {"fid/b": 1.0, "fid/a": 1.25, "fid/c": 1.5, "fid/e": 2.0}
+    assert own.params == {"extractor": "classifier-12ab"}
+
+
+def test_what_was_measured_by_the_part_select_is_marked() -> None:
     by_select = _evaluated(1.25, part="select")
     context, own = surroundings({"old": by_select, "new": by_select})
     assert "(4 samples, select)" in compare.run(CONFIG, context)
-    assert {name.split("/")[0] for name in own.metrics} == {"eval_select"}
+    assert own.tags[tags.PART] == "select"
 
 
 def test_a_comparison_of_what_was_measured_otherwise_is_refused() -> None:
@@ -70,7 +81,7 @@ def test_a_comparison_of_what_was_measured_otherwise_is_refused() -> None:
 
 def test_a_model_that_had_not_converged_is_named_before_the_verdicts() -> None:
     old = _evaluated(1.25)
-    old.entity.data.metrics["train/converged"] = 0.0
+    old.entity.data.metrics["converged"] = 0.0
     context, _ = surroundings({"old": old, "new": _evaluated(1.0)})
     winner, convergence = compare.run(CONFIG, context).splitlines()
     assert winner.startswith("new has the lowest FID")

@@ -66,8 +66,8 @@ def test_what_can_not_be_used_is_left_out_and_named_and_the_division_can_be_had_
     save(faces / ".thumbnails" / "00.png")
     settings = {"resolution": 8, "attributes": str(attributes), "label": "Male", "tolerated": 0.1}
     sentence, own = read(faces, **settings)
-    metrics = own.metrics
-    assert (metrics["data/left_out"], metrics["data/copies"], metrics["data/classes"]) == (1, 1, 2)
+    figures = own.figures
+    assert (figures["left_out"], figures["copies"], figures["classes"]) == (1, 1, 2)
     faults = own.tables["faults.csv"]
     assert list(faults.columns) == ["file", "fault", "detail"]
     named = zip(faults["file"], faults["fault"], strict=True)
@@ -118,7 +118,7 @@ def test_every_part_is_stored_counted_and_logged_as_a_data_set(read: Read) -> No
     sizes = {name: len(part) for name, part in own.values.items()}
     assert set(sizes) == {"train", "select", "test", "reserve"}
     assert sum(sizes.values()) == 60
-    assert {name: own.metrics[f"data/{name}_examples"] for name in sizes} == sizes
+    assert {name: own.metrics[f"{name}_examples"] for name in sizes} == sizes
     assert {name: n for name, (_, n) in own.datasets.items()} == sizes
     assert f"train {sizes['train']}, select {sizes['select']}, test {sizes['test']}" in sentence
     assert "pictures/real.png" in own.pictures
@@ -137,8 +137,8 @@ def test_near_copies_in_a_folder_are_counted_listed_and_shown(unlabelled_folder:
     }
     assert [*part[table.image_i]] == [*table.part_i]
     assert [*part[table.image_j]] == [*table.part_j]
-    assert own.metrics["data/near_duplicates"] == len(table) == len(across) > 0
-    by_parts = {parts: own.metrics[f"data/near_duplicates_{parts[0]}_{parts[1]}"] for parts in PARTS}
+    assert own.figures["near_duplicates"] == len(table) == len(across) > 0
+    by_parts = {parts: own.figures[f"near_duplicates_{parts[0]}_{parts[1]}"] for parts in PARTS}
     counted = table.groupby(["part_i", "part_j"]).size().to_dict()
     assert {parts: count for parts, count in by_parts.items() if count} == counted
     assert "pictures/near_duplicates.png" in own.pictures
@@ -148,7 +148,7 @@ def test_near_copies_in_a_folder_are_counted_listed_and_shown(unlabelled_folder:
 
 def test_where_there_are_no_near_copies_the_run_says_nothing_of_them(read: Read) -> None:
     sentence, own = read("digits", limit=120)
-    assert own.metrics["data/near_duplicates"] == 0
+    assert own.figures["near_duplicates"] == 0
     assert not any("near_duplicates" in file for file in (*own.tables, *own.pictures))
     assert "near" not in sentence
 

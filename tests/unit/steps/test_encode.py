@@ -11,7 +11,7 @@ from tests.unit.steps.surroundings import WEIGHTS, GivenRun, surroundings
 def test_the_latents_of_the_training_part_are_stored_with_its_names(vectors: GivenRun, first_number: GivenRun) -> None:
     context, own = surroundings({"data": vectors, "train": first_number})
     assert run(EncodeConfig(), context) == "4 latents of 1 dimensions, with a mean norm of 5.00"
-    assert own.metrics == {"latent/mean_norm": 5}
+    assert own.figures == {"mean_norm": 5}
     stored = own.values["latents"]
     assert isinstance(stored, LatentSet)
     assert stored.z_ND.tolist() == [[0], [0], [10], [10]]

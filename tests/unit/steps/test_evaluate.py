@@ -9,6 +9,7 @@ from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.metrics import EvaluationSettings, RealExamples, train_classifier
 from lds_mlflow.steps import evaluate
+from lds_mlflow.tracking import tags
 from tests.unit.steps.surroundings import WEIGHTS, GivenRun, KeptRun, digit_parts, surroundings
 
 
@@ -42,8 +43,12 @@ def test_as_many_samples_as_held_out_images_are_measured(evaluated: tuple[str, K
 def test_the_figures_are_logged_with_how_quality_follows_the_density(evaluated: tuple[str, KeptRun]) -> None:
     _, own = evaluated
     stored = own.values["evaluation_test"]
-    assert own.metrics.items() >= stored.named().items()
-    assert f"eval/{stored.extractor}/sharpness_by_lds" in own.metrics
+    assert own.figures.items() >= stored.named().items()
+    assert "sharpness_by_lds" in own.figures
+    assert {"fid", "coverage", "floor_fid", "nearest_ratio"} <= set(own.metrics)
+    assert not any("low" in name or "/" in name for name in own.metrics)
+    assert len(own.metrics) <= 14
+    assert (own.params["extractor"], own.tags[tags.PART]) == (stored.extractor, "test")
 
 
 def test_an_evaluation_is_reported_with_pictures(evaluated: tuple[str, KeptRun]) -> None:

@@ -6,9 +6,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
+from lds_mlflow.config import Options
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.tracking import Tracker, tags
-from lds_mlflow.tracking.experiment import experiment_of, require_in_place
+from lds_mlflow.tracking.experiment import Subject, place_of, require_in_place
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def client(local_store: str) -> MlflowClient:
 
 def test_an_experiment_that_is_named_is_made_once(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "faces")
-    assert experiment_of(client).experiment_id == experiment_of(client).experiment_id
+    assert place_of(client, Subject()).experiment.experiment_id == place_of(client, Subject()).experiment.experiment_id
 
 
 def test_an_experiment_that_another_command_makes_at_the_same_moment_is_found(
@@ -35,7 +36,7 @@ def test_an_experiment_that_another_command_makes_at_the_same_moment_is_found(
         return None
 
     monkeypatch.setattr(client, "get_experiment_by_name", late)
-    assert experiment_of(client).name == "faces"
+    assert place_of(client, Subject()).experiment.name == "faces"
 
 
 @pytest.mark.parametrize("variable", ["MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"])
@@ -54,7 +55,7 @@ def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(
 def test_an_id_of_no_experiment_is_named(number: str, client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", number)
     with pytest.raises(TrackingError, match=f"experiment {number}.*unset MLFLOW_EXPERIMENT_ID"):
-        experiment_of(client)
+        place_of(client, Subject())
 
 
 def test_a_store_that_does_not_answer_is_no_missing_experiment(
@@ -66,7 +67,7 @@ def test_a_store_that_does_not_answer_is_no_missing_experiment(
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "1")
     monkeypatch.setattr(client, "get_experiment", silent)
     with pytest.raises(MlflowException, match="no answer"):
-        experiment_of(client)
+        place_of(client, Subject())
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def folder(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
 def _check(folder: Path) -> None:
     uri = f"sqlite:///{folder}/mlflow.db"
     client = MlflowClient(uri)
-    require_in_place(client, uri, experiment_of(client))
+    require_in_place(client, uri, place_of(client, Subject()).experiment)
 
 
 def test_a_folder_that_is_where_it_was_is_in_place(folder: Path) -> None:
@@ -119,3 +120,68 @@ def test_a_store_that_was_moved_without_its_artifacts_is_told_if_they_are_gone(f
 def test_artifacts_that_were_removed_are_no_moved_folder(folder: Path) -> None:
     shutil.rmtree(folder / "mlruns")
     _check(folder)
+
+
+@pytest.fixture
+def unchosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has chosen an experiment."""
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME")
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+
+
+def _default(client: MlflowClient) -> str:
+    found = client.get_experiment_by_name("Default")
+    assert found is not None
+    return str(found.experiment_id)
+
+
+def test_where_nobody_has_chosen_the_experiment_is_named_after_the_data(client: MlflowClient, unchosen: None) -> None:
+    experiment, others = place_of(client, Subject(data="faces64"))
+    assert (experiment.name, others) == ("faces64", (_default(client),))
+
+
+@pytest.mark.parametrize("variable", ["MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"])
+def test_an_experiment_that_was_chosen_is_the_only_one(
+    variable: str, client: MlflowClient, unchosen: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = client.create_experiment("mine")
+    monkeypatch.setenv(variable, number if variable.endswith("ID") else "mine")
+    experiment, others = place_of(client, Subject(data="faces64"))
+    assert (experiment.name, others) == ("mine", ())
+    assert client.get_experiment_by_name("faces64") is None
+
+
+def test_a_command_that_names_a_run_belongs_where_that_run_is(client: MlflowClient, unchosen: None) -> None:
+    run = client.create_run(client.create_experiment("faces64"))
+    for reference in (run.info.run_id, run.info.run_id[:8], f"runs:/{run.info.run_id}"):
+        assert place_of(client, Subject(data="digits", reference=reference)).experiment.name == "faces64"
+    assert client.get_experiment_by_name("digits") is None
+
+
+@pytest.mark.parametrize("reference", ["0" * 32, "01234567", "models:/faces/1", "models:/m-" + "0" * 32])
+def test_a_reference_to_nothing_is_for_whoever_reads_it_to_complain_of(
+    client: MlflowClient, unchosen: None, reference: str
+) -> None:
+    assert place_of(client, Subject(reference=reference)).experiment.name == "Default"
+
+
+def test_a_run_that_the_launcher_has_begun_stays_with_all_others_of_its_command(
+    client: MlflowClient, unchosen: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = _default(client)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", default)
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
+    assert place_of(client, Subject(data="faces64")).others == ()
+    number = client.create_experiment("faces64")
+    experiment, others = place_of(client, Subject(data="faces64"))
+    assert (experiment.experiment_id, others) == (default, (number,))
+
+
+def test_runs_of_the_default_experiment_are_reused_in_that_of_the_data(
+    client: MlflowClient, unchosen: None, tmp_path: Path
+) -> None:
+    known = {tags.FINGERPRINT: "f", tags.STEP: "train"}
+    run = client.create_run(_default(client), tags=known)
+    client.set_terminated(run.info.run_id)
+    results = Tracker.connect(Options(work_dir=tmp_path), subject=Subject(data="faces64")).results
+    assert [found.id for found in results.of_fingerprint("f")] == [run.info.run_id]

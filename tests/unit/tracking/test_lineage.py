@@ -12,7 +12,8 @@ LATENTS = LatentSet(torch.arange(6.0).reshape(2, 3), torch.zeros(2, 3), ("a", "b
 
 @pytest.fixture
 def run(tracker: Tracker) -> FinishedRun:
-    begun = tracker.begin("encode", parent=None, values={tags.STEP: "encode", f"{tags.INPUT}train": "t1"})
+    begun = tracker.begin("encode", parent=None, values={tags.STEP: "encode"})
+    begun.log_inputs({"train": ("t1", "12ab")})
     begun.log_value(LATENTS, "latents")
     begun.end("FINISHED")
     return tracker.open(begun.id)
@@ -30,6 +31,7 @@ def test_it_says_which_artifacts_it_has(run: FinishedRun) -> None:
 
 def test_its_step_and_inputs_are_known(run: FinishedRun) -> None:
     assert (run.step, run.inputs) == ("encode", {"train": "t1"})
+    assert run.input_digests == {"train": "12ab"}
     assert run.link.startswith(f"[encode {run.id[:8]}](#/experiments/")
 
 
@@ -54,10 +56,48 @@ def test_an_artifact_that_is_gone_is_named(run: FinishedRun) -> None:
         run.load(LatentSet, "latents")
 
 
+def _evaluated(tracker: Tracker, part: str) -> FinishedRun:
+    begun = tracker.begin("evaluate", parent=None, values={tags.STEP: "evaluate", tags.PART: part})
+    begun.log_figures({"fid": 1.0, "fid_low": 0.5, "class_fid/3": float("nan")}, listed=("fid", "kid"))
+    begun.end("FINISHED")
+    return tracker.open(begun.id)
+
+
+def test_all_finite_figures_are_kept_and_some_of_them_listed(tracker: Tracker) -> None:
+    run = _evaluated(tracker, "test")
+    assert (run.figures, run.metrics) == ({"fid": 1.0, "fid_low": 0.5}, {"fid": 1.0})
+    with run.folder("figures.json") as path:
+        path.unlink()
+    assert run.missing() == "artifact figures.json is gone"
+
+
 def test_figures_of_the_test_part_are_sealed_with_it(tracker: Tracker) -> None:
-    begun = tracker.begin("evaluate", parent=None, values={tags.STEP: "evaluate"})
-    begun.log_metrics({"eval/classifier-1/fid": 1.0, "eval_select/classifier-1/fid": 2.0, "cost/seconds": 3.0})
+    sealed = _evaluated(tracker, "test").without("test")
+    assert (sealed.figures, sealed.metrics) == ({}, {})
+    with pytest.raises(ProtocolError), sealed.folder("figures.json"):
+        pass
+
+
+def test_figures_of_the_part_select_are_not_sealed(tracker: Tracker) -> None:
+    open_to_all = _evaluated(tracker, "select").without("test")
+    assert (open_to_all.figures, open_to_all.metrics) == ({"fid": 1.0, "fid_low": 0.5}, {"fid": 1.0})
+
+
+def test_what_many_runs_were_read_of_is_noted_whole(tracker: Tracker) -> None:
+    read = {f"arm {number}-test": (f"{number:032x}", f"{number:064x}") for number in range(90)}
+    begun = tracker.begin("ablate", parent=None, values={tags.STEP: "ablate", tags.FINGERPRINT: "f"})
+    begun.log_inputs(read)
     begun.end("FINISHED")
     run = tracker.open(begun.id)
-    assert set(run.metrics) == {"eval/classifier-1/fid", "eval_select/classifier-1/fid", "cost/seconds"}
-    assert run.without("test").metrics == {"eval_select/classifier-1/fid": 2.0, "cost/seconds": 3.0}
+    assert run.inputs == {stem: run_id for stem, (run_id, _) in read.items()}
+    assert run.input_digests == {stem: digest for stem, (_, digest) in read.items()}
+
+
+def test_parameters_that_are_not_listed_are_known_too(tracker: Tracker) -> None:
+    begun = tracker.begin("train", parent=None, values={tags.STEP: "train", tags.FINGERPRINT: "f"})
+    begun.log_params({"train_steps": 40}, {"train_seed": 0, "reserve": "postgresql://me:secret@host/x"})
+    begun.end("FINISHED")
+    run = tracker.open(begun.id)
+    assert run.entity.data.params == {"train_steps": "40"}
+    assert (run.params["train_steps"], run.params["train_seed"]) == ("40", "0")
+    assert "secret" not in str(run.entity.data.tags)

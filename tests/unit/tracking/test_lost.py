@@ -19,7 +19,7 @@ def test_a_lost_run_still_counts_among_the_inputs_of_another(lost: LostRun) -> N
 def test_whoever_reads_from_a_lost_run_is_told_which_run_is_gone(lost: LostRun) -> None:
     for read in (
         lambda: lost.params["data"],
-        lambda: lost.metrics["data/train_examples"],
+        lambda: lost.metrics["train_examples"],
         lambda: lost.inputs["data"],
         lambda: lost.folder("train"),
     ):
@@ -28,5 +28,5 @@ def test_whoever_reads_from_a_lost_run_is_told_which_run_is_gone(lost: LostRun) 
 
 
 def test_what_is_only_searched_among_its_figures_is_not_there(lost: LostRun) -> None:
-    assert "data/reserve_examples" not in lost.metrics
+    assert "reserve_examples" not in lost.metrics
     assert not lost.params

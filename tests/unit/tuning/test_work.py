@@ -48,7 +48,7 @@ def test_every_trial_is_a_run_under_the_studys_with_its_parameters_values_and_pi
         assert run.data.params == {name: str(value) for name, value in trial.params.items()}
         assert run.info.status == {"COMPLETE": "FINISHED", "PRUNED": "KILLED"}[trial.state.name]
         if trial.state == TrialState.COMPLETE and "lds.same_as" not in run.data.tags:
-            assert run.data.metrics["select/fid"] == pytest.approx(trial.value)
+            assert run.data.metrics["fid"] == pytest.approx(trial.value)
             assert [item.path for item in tracker.client.list_artifacts(run.info.run_id)] == ["pictures"]
 
 

@@ -16,18 +16,18 @@ def _kept(z: torch.Tensor, *, leave_out: bool, n: int = 2_000) -> Candidates:
 def test_in_many_dimensions_the_draft_s_rule_is_found_to_keep_near_copies() -> None:
     z = gaussian(500, 64)
     found = diagnose(_kept(z, leave_out=False), z, sigma=norm_fifth(z))
-    assert found.figures["augmentation/score_from_own_parents"] > 0.99
-    assert found.figures["augmentation/share_next_to_a_parent"] > 0.95
+    assert found.figures["score_from_own_parents"] > 0.99
+    assert found.figures["share_next_to_a_parent"] > 0.95
     assert any(warning.startswith("Near-copies: 100%") for warning in found.warnings)
 
 
 def test_without_the_endpoints_it_is_found_to_contract() -> None:
     z = gaussian(500, 64)
     found = diagnose(_kept(z, leave_out=True), z, sigma=norm_fifth(z))
-    assert found.figures["augmentation/share_next_to_a_parent"] < 0.1
-    assert found.figures["augmentation/variance_ratio"] < 0.5
-    assert found.figures["augmentation/norm_ratio"] < 0.75
-    assert found.figures["augmentation/log_det_difference"] < -40
+    assert found.figures["share_next_to_a_parent"] < 0.1
+    assert found.figures["variance_ratio"] < 0.5
+    assert found.figures["norm_ratio"] < 0.75
+    assert found.figures["log_det_difference"] < -40
     assert any(warning.startswith("Contraction") for warning in found.warnings)
 
 
@@ -37,22 +37,22 @@ def test_the_training_latents_themselves_are_found_to_be_neither() -> None:
     kept = Candidates(z, torch.stack([own, own.roll(1)], 1), torch.full((300,), 0.5))
     figures = diagnose(kept, z, sigma=norm_fifth(z)).figures
     for name in ("norm_ratio", "centred_norm_ratio", "variance_ratio"):
-        assert figures[f"augmentation/{name}"] == pytest.approx(1)
-    assert figures["augmentation/log_det_difference"] == pytest.approx(0, abs=1e-9)
+        assert figures[f"{name}"] == pytest.approx(1)
+    assert figures["log_det_difference"] == pytest.approx(0, abs=1e-9)
 
 
 def test_the_parents_share_of_the_score_is_one_minus_that_of_the_others() -> None:
     z = torch.tensor([[0.0], [1.0], [3.0]])
     kept = Candidates(torch.tensor([[0.5]]), torch.tensor([[0, 1]]), torch.tensor([0.5]))
     parents, other = 2 * torch.exp(torch.tensor(-0.125)), torch.exp(torch.tensor(-(2.5**2) / 2))
-    found = diagnose(kept, z, sigma=1.0).figures["augmentation/score_from_own_parents"]
+    found = diagnose(kept, z, sigma=1.0).figures["score_from_own_parents"]
     assert found == pytest.approx((parents / (parents + other)).item(), rel=1e-5)
 
 
 def test_fewer_candidates_than_directions_have_no_determinant() -> None:
     z = gaussian(100, 20)
     kept = draw_candidates(z, 15, generator=torch.Generator().manual_seed(0))
-    assert "augmentation/log_det_difference" not in diagnose(kept, z, sigma=1.0).figures
+    assert "log_det_difference" not in diagnose(kept, z, sigma=1.0).figures
 
 
 def test_class_shares_are_set_beside_the_training_shares_and_skew_is_warned_of() -> None:
@@ -62,9 +62,9 @@ def test_class_shares_are_set_beside_the_training_shares_and_skew_is_warned_of()
     kept = Candidates(z[:40], torch.stack([own, own + 1], 1), torch.full((40,), 0.2))
     found = diagnose(kept, z, sigma=1.0, labels_N=labels, class_names_K=("cat", "dog"))
     assert found.class_shares == {"cat": (1.0, 0.5), "dog": (0.0, 0.5)}
-    assert found.figures["augmentation/class_share_gap"] == 0.5
+    assert found.figures["class_share_gap"] == 0.5
     assert any("Class skew: 100% of A is cat" in warning for warning in found.warnings)
-    assert found.figures["augmentation/most_uses_of_a_parent"] == 40
+    assert found.figures["most_uses_of_a_parent"] == 40
     assert any("a parent of 40 of the 40" in warning for warning in found.warnings)
 
 
@@ -85,5 +85,5 @@ def test_two_latents_and_one_dimension_are_diagnosed() -> None:
     z = torch.tensor([[0.0], [1.0]])
     kept = draw_candidates(z, 6, generator=torch.Generator().manual_seed(0))
     figures = diagnose(kept, z, sigma=1.0).figures
-    assert "augmentation/score_from_own_parents" not in figures
-    assert figures["augmentation/variance_ratio"] < 1
+    assert "score_from_own_parents" not in figures
+    assert figures["variance_ratio"] < 1

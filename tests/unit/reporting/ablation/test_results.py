@@ -20,8 +20,8 @@ class FakeRun:
         self, fid: float = 0.0, folder: Path | None = None, source: str = "interpolants", converged: bool | None = None
     ) -> None:
         self.fid, self.path, self.params = fid, folder, {"source": source}
-        correlation = {"eval/classifier/distance_to_held_out_by_lds": -fid}
-        self.metrics = correlation | convergence_metric(converged)
+        self.figures = {"distance_to_held_out_by_lds": -fid}
+        self.metrics = convergence_metric(converged)
 
     def load(self, kind: type[Evaluation], name: str) -> Evaluation:
         return an_evaluation(part=name.removeprefix("evaluation_"), metrics={"fid": self.fid})
