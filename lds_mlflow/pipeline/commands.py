@@ -26,7 +26,7 @@ from lds_mlflow.pipeline.promotion import promote, promote_if_new
 from lds_mlflow.pipeline.records import Ending, log_data, log_parameters
 from lds_mlflow.pipeline.rehearsal import rehearse, say_plan
 from lds_mlflow.pipeline.runner import Gather, Runner
-from lds_mlflow.pipeline.summary import log_summary, show_comparison
+from lds_mlflow.pipeline.summary import log_summary, say_table, say_winner, show_comparison
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 
 __all__ = ["Pipeline"]
@@ -86,6 +86,8 @@ class Pipeline:
         with Ending(run):
             self._plan(rehearsed, run.id)
             found = self.runner.healing(lambda: self.runner.resolve(name, {}, parent=run.id, own=run))
+        if name == COMPARE:
+            say_table(self.runner, found)
         if registers:
             self.runner.healing(lambda: _register(self.runner, found, run.id))
             self.runner.healing(lambda: promote_if_new(self.runner, run.id))
@@ -109,15 +111,19 @@ class Pipeline:
             configs = (self.runner.configs.get(step.config) for step in STEPS.values())
             log_parameters(run, *filter(None, configs), settled=ENTRY_POINTS[MAIN].settles)
             self._plan(lambda runner: _resolve_comparison(runner, run.id), run.id)
-            self.runner.healing(lambda: self._compare(run))
+            compared = self.runner.healing(lambda: self._compare(run))
             run.end("FINISHED")
+        say_table(self.runner, compared)
+        say_winner(self.runner, compared)
         return run
 
-    def _compare(self, run: Run) -> None:
+    def _compare(self, run: Run) -> FinishedRun:
         log_data(run, {"data": self.runner.resolve("data", {}, parent=run.id)})
-        made = show_comparison(self.runner, run, _resolve_comparison(self.runner, run.id))
+        compared = _resolve_comparison(self.runner, run.id)
+        made = show_comparison(self.runner, run, compared)
         promote_if_new(self.runner, run.id)
         log_summary(self.runner, run, made)
+        return compared
 
     def promote(self) -> Run:
         """Decides on a registered version.

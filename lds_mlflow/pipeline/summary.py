@@ -1,13 +1,14 @@
 """What the whole pipeline shows on its own run: the winner, the models side by side, and one report of everything."""
 
 from dataclasses import replace
+from textwrap import fill
 
 from lds_mlflow.choices.data_sources import name_of
 from lds_mlflow.config import DataConfig
 from lds_mlflow.entry.console import ALARM
 from lds_mlflow.pipeline.records import figures_in, in_lines
 from lds_mlflow.pipeline.runner import Runner
-from lds_mlflow.reporting.comparison import comparison_note, models_chart
+from lds_mlflow.reporting.comparison import SUMMARY, comparison_note, models_chart
 from lds_mlflow.reporting.whole import WholePipeline, report_of_pipeline
 from lds_mlflow.tracking import (
     FinishedRun,
@@ -21,9 +22,10 @@ from lds_mlflow.tracking import (
 )
 from lds_mlflow.values import Evaluation
 
-__all__ = ["log_summary", "show_comparison"]
+__all__ = ["log_summary", "say_table", "say_winner", "show_comparison"]
 
 _REPORT = "report.html"
+_COLUMNS = 80
 
 
 def show_comparison(runner: Runner, run: Run, compared: FinishedRun) -> WholePipeline:
@@ -55,6 +57,18 @@ def log_summary(runner: Runner, run: Run, made: WholePipeline) -> None:
     report = page_of_artifact(run.experiment_id, run.id, _REPORT)
     run.log_report(report_of_pipeline(replace(made, pages=pages)))
     runner.say(f"{'report':<11}{run.place_of(_REPORT) or f'{made.ui}/{report}'}")
+
+
+def say_table(runner: Runner, compared: FinishedRun) -> None:
+    """Prints the models of a comparison as a table."""
+    with compared.folder(SUMMARY) as path:
+        runner.say(f"\n{path.read_text(encoding='utf-8')}".rstrip())
+
+
+def say_winner(runner: Runner, compared: FinishedRun) -> None:
+    """Prints who has won a comparison, and by how much."""
+    winner, _, _ = compared.sentence.partition("\n")
+    runner.say("\n" + fill(f"{winner}.", _COLUMNS))
 
 
 def _made_by(runner: Runner, run: Run, compared: FinishedRun) -> WholePipeline:

@@ -13,6 +13,7 @@ from lds_mlflow.reporting.evaluation import DENSITY_CAVEAT, figures_table
 from lds_mlflow.values import Evaluation
 
 __all__ = [
+    "SUMMARY",
     "comparison_note",
     "comparison_report",
     "comparison_table",
@@ -23,6 +24,9 @@ __all__ = [
     "verdicts_in_words",
     "winner_in_words",
 ]
+
+SUMMARY = "summary.txt"
+"""The artifact of a comparison that a command shows at its end."""
 
 _LABEL, _VERDICT = 32, 28
 _LISTED_MODELS = 4

@@ -6,6 +6,7 @@ from lds_mlflow.config import CompareConfig
 from lds_mlflow.metrics import Comparison, compare_evaluations
 from lds_mlflow.recipes.convergence import convergence_in_words
 from lds_mlflow.reporting.comparison import (
+    SUMMARY,
     comparison_report,
     comparison_table,
     listed_figures,
@@ -28,7 +29,7 @@ def run(config: CompareConfig, context: Context) -> str:
     comparisons = compare_evaluations(evaluations, margin=config.margin, replicates=config.bootstrap_replicates)
     table = comparison_table(comparisons)
     convergence = convergence_in_words(context.inputs)
-    context.say(f"\n{summary_for_console(evaluations, comparisons)}\n")
+    context.run.log_text(f"{summary_for_console(evaluations, comparisons)}\n", SUMMARY)
     context.run.log_table(table, "comparison.csv")
     first = next(iter(evaluations.values()))
     context.run.log_params({"extractor": first.extractor})

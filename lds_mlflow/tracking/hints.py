@@ -1,6 +1,7 @@
 """What a command says at its end: how to look at its run, and what can be done with the model that it registered."""
 
 import sys
+from pathlib import Path
 from shutil import which
 
 import mlflow
@@ -24,13 +25,11 @@ def next_steps(tracker: Tracker, run_id: str, *, model: str | None, version: str
         version: The version that the command has registered, as NAME/NUMBER, or "" where it has not.
     """
     address, page = without_passwords(tracker.tracking_uri), page_of_run(tracker.experiment_id, run_id)
+    lines = [] if _is_usual(address) else [f"export MLFLOW_TRACKING_URI={address}"]
     if address.startswith("http"):
-        lines = [f"Look:   {address}/{page}"]
+        lines.append(f"Look:   {address}/{page}")
     else:
-        lines = [
-            f"Look:   {_program()} ui --backend-store-uri {address}",
-            f"        then open {address_of_ui(address)}/{page}",
-        ]
+        lines += [f"Look:   {_program()} ui", f"  {address_of_ui(address)}/{page}"]
     if model or version:
         try:
             lines += _uses_of(tracker, version) if version else [_serving(tracker, str(model))]
@@ -43,8 +42,8 @@ def _uses_of(tracker: Tracker, version: str) -> list[str]:
     name, _, number = version.rpartition("/")
     uri, champion = f"{MODELS_ADDRESS}{version}", tracker.registry.find(name, CHAMPION)
     lines = [
-        f"Sample: {_in_store(tracker)} run . -e sample --env-manager uv -P model_run={uri}",
-        _serve(tracker, uri),
+        f"Sample: {_program()} run . -e sample --env-manager uv -P model_run={uri}",
+        _serve(uri),
     ]
     if champion is None:
         return [*lines, f"        Version {number} of {name} is not the champion, and no other version is."]
@@ -57,15 +56,16 @@ def _serving(tracker: Tracker, model: str) -> str:
     alias = next((alias for alias in (CHAMPION, NEWEST) if tracker.registry.find(model, alias)), None)
     if alias is None:
         return f"Serve:  no version of {model} is registered"
-    return _serve(tracker, f"{MODELS_ADDRESS}{model}@{alias}")
+    return _serve(f"{MODELS_ADDRESS}{model}@{alias}")
 
 
-def _serve(tracker: Tracker, uri: str) -> str:
-    return f'Serve:  {_in_store(tracker)} models serve -m "{uri}" --env-manager uv -p 5001'
+def _serve(uri: str) -> str:
+    return f"Serve:  {_program()} run . -e serve --env-manager uv -P model={uri}"
 
 
-def _in_store(tracker: Tracker) -> str:
-    return f"MLFLOW_TRACKING_URI={without_passwords(tracker.tracking_uri)} {_program()}"
+def _is_usual(address: str) -> bool:
+    """Says whether MLflow takes this store by itself in this folder."""
+    return address == f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
 def _program() -> str:

@@ -37,7 +37,7 @@ def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tra
     assert main.data.params["train_steps"] == "8"
     assert json.loads(main.data.tags[tags.OTHER_PARAMETERS])["tau"] == "0.28"
     assert f"/runs/{main.info.run_id}" in done.stdout
-    assert 'models serve -m "models:/lds-vae/1"' in done.stdout
+    assert "-e serve --env-manager uv -P model=models:/lds-vae/1" in done.stdout
     assert str(tracker.client.get_model_version_by_alias("lds-vae", "challenger").version) == "1"
 
     again = mlflow_run("finetune")

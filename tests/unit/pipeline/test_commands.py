@@ -109,7 +109,10 @@ def test_main_evaluates_the_baseline_the_control_and_the_finetuned_model(
     others = {"baseline", "control", "finetuned"} - {winner.split(" has the lowest FID")[0]}
     assert len(others) == 2
     assert all(f"{other} (" in winner for other in others)
-    assert any("FID beside the lowest" in line for line in said)
+    table, winner_said = said[-2:]
+    assert "FID beside the lowest" in table
+    assert " ".join(winner_said.split()) == f"{winner}."
+    assert max(map(len, winner_said.splitlines())) <= 80
     assert "pictures/comparison.png" in artifacts(tracker, run.id)
     note = tracker.client.get_run(run.id).data.tags["mlflow.note.content"]
     assert note.startswith(f"**{winner}.** [Report](#/experiments/")

@@ -31,15 +31,14 @@ def _evaluated(fid: float, **changes: Any) -> GivenRun:
 
 
 def test_the_models_are_compared_in_the_order_that_they_are_named_in() -> None:
-    said: list[str] = []
-    context, own = surroundings({"old": _evaluated(1.25), "new": _evaluated(1.0)}, say=said.append)
+    context, own = surroundings({"old": _evaluated(1.25), "new": _evaluated(1.0)})
     sentence = compare.run(CONFIG, context)
     assert sentence.startswith("new has the lowest FID, 1 (4 samples, test): ")
     assert sentence.endswith(" old (1.25)")
     (row,) = own.tables["comparison.csv"].to_dict("records")
     assert (row["model"], row["reference"], row["name"]) == ("new", "old", "fid")
     assert row["difference"] == pytest.approx(-0.25)
-    shown = [line.split() for line in said[0].splitlines() if line]
+    shown = [line.split() for line in own.texts["summary.txt"].splitlines()]
     assert shown[1][:3] == ["old", "1.25", "0.5"]
     assert shown[2][:4] == ["*", "new", "1", "0.5"]
 

@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import mlflow
 import pytest
@@ -19,11 +20,11 @@ def test_the_next_steps_name_the_store_the_model_and_a_program_that_is_there(
     tracker.client.create_model_version("digits", "file:///nowhere", "r1")
     tracker.client.set_registered_model_alias("digits", "challenger", "1")
     lines = "\n".join(next_steps(tracker, "abc", model="digits"))
-    assert f"{program} ui --backend-store-uri {tracker.tracking_uri}" in lines
-    assert f"{program} models serve" in lines
+    assert lines.startswith(f"export MLFLOW_TRACKING_URI={tracker.tracking_uri}\nLook:   {program} ui\n")
+    assert f"{program} run . -e serve" in lines
     assert "runs/abc" in lines
     assert "models:/digits@challenger" in lines
-    assert "models serve" not in "\n".join(next_steps(tracker, "abc", model=None))
+    assert "Serve:" not in "\n".join(next_steps(tracker, "abc", model=None))
 
 
 def test_the_next_steps_are_about_the_version_that_was_just_registered(tracker: Tracker) -> None:
@@ -32,7 +33,7 @@ def test_the_next_steps_are_about_the_version_that_was_just_registered(tracker: 
         tracker.client.create_model_version("digits", "file:///nowhere", run)
     lines = "\n".join(next_steps(tracker, "abc", model="digits", version="digits/2"))
     assert "-e sample --env-manager uv -P model_run=models:/digits/2" in lines
-    assert 'models serve -m "models:/digits/2"' in lines
+    assert "-e serve --env-manager uv -P model=models:/digits/2" in lines
     assert "Version 2 of digits is not the champion, and no other version is." in lines
     tracker.client.set_registered_model_alias("digits", "champion", "1")
     lines = "\n".join(next_steps(tracker, "abc", model="digits", version="digits/2"))
@@ -51,3 +52,12 @@ def test_the_next_steps_after_a_command_are_said_though_the_registry_does_not_an
     for version in ("", "digits/1"):
         lines = next_steps(tracker, "abc", model="digits", version=version)
         assert "Serve:  the model registry doesn't answer now (no answer)" in lines
+
+
+def test_in_the_folder_of_a_usual_store_nothing_has_to_be_set(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(tracker.tracking_uri.removeprefix("sqlite:///")).parent)
+    monkeypatch.setattr("lds_mlflow.tracking.hints.which", lambda name: "/bin/uvx")
+    lines = next_steps(tracker, "abc", model=None)
+    assert lines[0] == f"Look:   uvx mlflow@{mlflow.__version__} ui"
