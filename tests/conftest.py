@@ -135,7 +135,15 @@ def _store_dots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make_pipeline(tracker: Tracker, tmp_path: Path, said: list[str], undrawn_figures: None) -> MakePipeline:
+def unexported_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registers models without a file of the decoder alone, which takes seconds to export; other tests are of it."""
+    monkeypatch.setattr("lds_mlflow.steps.register.exported_decoder", lambda weights: b"")
+
+
+@pytest.fixture
+def make_pipeline(
+    tracker: Tracker, tmp_path: Path, said: list[str], undrawn_figures: None, unexported_decoder: None
+) -> MakePipeline:
     """Makes a pipeline of an entry point, with tiny settings and changes to them; its figures are not drawn."""
 
     def make(entry_point: str, **changes: Any) -> Pipeline:

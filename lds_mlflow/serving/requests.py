@@ -139,16 +139,19 @@ def rows_of(model_input: Any) -> list[SampleRow]:
 def _table(model_input: Any) -> pd.DataFrame:
     if isinstance(model_input, pd.DataFrame):
         return model_input
-    if isinstance(model_input, np.ndarray | pd.Series):
-        # An array without axes is the number that it has.
-        model_input = model_input.tolist()
+    model_input = _plain(model_input)
     if isinstance(model_input, dict):
-        is_one_row = not any(isinstance(value, list | np.ndarray | pd.Series) for value in model_input.values())
-        return _columns([model_input] if is_one_row else model_input)
+        columns = {name: _plain(value) for name, value in model_input.items()}
+        return _columns(columns if any(isinstance(value, list) for value in columns.values()) else [columns])
     if isinstance(model_input, list | tuple):
         is_records = bool(model_input) and all(isinstance(value, dict) for value in model_input)
         return _columns(model_input if is_records else {_SEED: pd.Series(list(model_input), dtype=object)})
     return pd.DataFrame({_N: pd.Series([model_input], dtype=object)})
+
+
+def _plain(values: Any) -> Any:
+    """Returns an array as a list, or as the number that it has where it has no axes; anything else as it is."""
+    return values.tolist() if isinstance(values, np.ndarray | pd.Series) else values
 
 
 def _columns(data: Any) -> pd.DataFrame:
