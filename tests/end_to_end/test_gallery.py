@@ -138,8 +138,10 @@ def test_the_page_says_what_the_model_is(page: Page) -> None:
 def test_real_images_stand_above_the_samples_with_their_classes(page: Page, gallery: Gallery) -> None:
     real = page.locator("#real img")
     expect(real).to_have_count(12)
-    assert gallery.sampler.examples is not None
-    label = gallery.sampler.examples.class_names_K[int(gallery.sampler.examples.labels_N[0])]
+    kept = gallery.sampler.examples
+    assert kept is not None
+    assert kept.labels_N is not None
+    label = kept.class_names_K[int(kept.labels_N[0])]
     expect(real.first).to_have_attribute("alt", f"real: {label}")
 
 
