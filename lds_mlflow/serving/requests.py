@@ -186,7 +186,7 @@ def _seed(row: Mapping[str, Any], name: str) -> int:
 
 
 def _integer(row: Mapping[str, Any], name: str, least: int, most: int, expected: str) -> int:
-    value = row.get(name)
+    value: Any = row.get(name)
     if _is_number(value) and least <= value <= most and value == int(value):
         return int(value)
     raise _refusal(f"column {name}", f"{value}"[:200], expected)

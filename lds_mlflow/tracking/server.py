@@ -211,7 +211,7 @@ def _add_gallery(app: FastAPI, model: PyFuncModel, facts: Mapping[str, str]) -> 
     @app.post("/archive")
     def archive(request: _ArchiveRequest) -> Response:
         try:
-            answer = model.predict(pd.DataFrame(request.dataframe_records), {**request.params, "format": "png"})
+            answer: Any = model.predict(pd.DataFrame(request.dataframe_records), {**request.params, "format": "png"})
         except MlflowException as error:
             return JSONResponse({"message": error.message}, error.get_http_status_code())
         return Response(archive_of(answer), media_type="application/zip")

@@ -90,7 +90,8 @@ class FakeEngine:
         self.images = self.containers = self
         self.answer: Any = None
         self.failure: Exception | None = None
-        self.image, self.made = FakeImage(), []
+        self.image = FakeImage()
+        self.made: list[FakeContainer] = []
         self.files: dict[str, str] = {}
         self.arguments: dict[str, str] = {}
         self.network: dict[str, Any] = {}
@@ -110,8 +111,9 @@ class FakeEngine:
         self.network = network
         ports = network.get("ports")
         port = ports["8080/tcp"][1] if ports else int(network["environment"]["MLFLOW_PORT"])
-        self.made.append(FakeContainer(port, self.answer))
-        return self.made[-1]
+        container = FakeContainer(port, self.answer)
+        self.made.append(container)
+        return container
 
 
 @pytest.fixture(scope="module")
