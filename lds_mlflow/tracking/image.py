@@ -36,7 +36,7 @@ ARG PIP_EXTRA_INDEX_URL
 RUN useradd --uid 1000 --create-home lds
 COPY model/requirements.txt /opt/
 RUN pip install --no-cache-dir -r /opt/requirements.txt
-COPY model /opt/model
+COPY --chown=1000:1000 model /opt/model
 ENV GIT_PYTHON_REFRESH=quiet HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib MLFLOW_HOST=0.0.0.0 MLFLOW_PORT={_PORT}
 USER 1000
 EXPOSE {_PORT}
