@@ -148,7 +148,15 @@ def _started(engine: Any, image_id: str, config: ImageConfig) -> Iterator[tuple[
         }
     else:
         network = {"ports": {f"{_PORT}/tcp": ("127.0.0.1", port)}}
-    container = engine.containers.run(image_id, detach=True, **network)
+    try:
+        container = engine.containers.run(image_id, detach=True, **network)
+    except DockerException as error:
+        raise TrackingError(
+            "the container of the image",
+            found=f"one that doesn't start: {first_line(error)}"[:500],
+            expected="a container that serves the model",
+            remedy="Mend what the engine says; network=host is for engines that can't publish ports.",
+        ) from error
     try:
         yield container, port
     finally:

@@ -33,6 +33,7 @@ __all__ = [
     "MODELS_ADDRESS",
     "NEWEST",
     "NONE",
+    "REQUIRED",
     "Registry",
     "Version",
     "register_sampler",
@@ -61,10 +62,12 @@ _HIGHEST_NUMBER = 2**31 - 1
 _SECTION = "\n\n## "
 
 _ARTIFACT = "sampler"
-_NEEDS = (
-    *("filelock", "markupsafe", "matplotlib", "numpy", "pandas", "pillow", "psutil", "pydantic", "safetensors"),
-    *("scikit-learn", "scipy", "torch", "tqdm"),
+REQUIRED = (
+    *("mlflow", "alembic", "filelock", "markupsafe", "matplotlib", "numpy", "pandas", "pillow", "platformdirs"),
+    *("psutil", "pydantic", "pydantic-core", "python-dateutil", "pyyaml", "requests", "safetensors", "scikit-learn"),
+    *("scipy", "sqlalchemy", "torch", "torch-fidelity", "torchvision", "tqdm", "typing-extensions"),
 )
+"""The packages that a registered model is installed with."""
 
 
 class _Flavor:
@@ -128,7 +131,7 @@ def register_sampler(
             code_paths=[str(Path(lds_mlflow.__file__).parent)],
             signature=signature_of(domain),
             input_example=(pd.DataFrame({"seed": [0, 1]}), dict(defaults_of(domain))),
-            pip_requirements=[f"{package}=={version(package)}" for package in ("mlflow", *_NEEDS)],
+            pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED],
         )
     number = int(info.registered_model_version)
     run.log_tags({tags.VERSION: f"{name}/{number}"})
