@@ -63,8 +63,18 @@ _SECTION = "\n\n## "
 
 _ARTIFACT = "sampler"
 REQUIRED = (
-    *("mlflow", "alembic", "filelock", "markupsafe", "matplotlib", "numpy", "pandas", "pillow", "platformdirs"),
-    *("psutil", "pydantic", "pydantic-core", "python-dateutil", "pyyaml", "requests", "safetensors", "scikit-learn"),
+    *("mlflow", "alembic", "annotated-types", "filelock", "markupsafe", "matplotlib", "numpy", "pandas", "pillow"),
+    *(
+        "platformdirs",
+        "psutil",
+        "pydantic",
+        "pydantic-core",
+        "python-dateutil",
+        "pyyaml",
+        "requests",
+        "safetensors",
+        "scikit-learn",
+    ),
     *("scipy", "sqlalchemy", "torch", "torch-fidelity", "torchvision", "tqdm", "typing-extensions"),
 )
 """The packages that a registered model is installed with."""
