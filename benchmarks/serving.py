@@ -35,7 +35,8 @@ from hypothesis import strategies as st
 from lds_mlflow.models import Codec
 from lds_mlflow.models.stylegan import VAE, spec_of
 from lds_mlflow.samplers import latent_density, standard_normal
-from lds_mlflow.serving.sampler import DISTRIBUTIONS, with_densities
+from lds_mlflow.serving.requests import DISTRIBUTIONS
+from lds_mlflow.serving.sampler import with_densities
 from lds_mlflow.tracking import Tracker, register_sampler
 
 __all__ = ["main"]

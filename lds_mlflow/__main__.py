@@ -13,6 +13,7 @@ from lds_mlflow.config import (
     DeliverConfig,
     DoctorConfig,
     DryRunConfig,
+    ImageConfig,
     Options,
     PromoteConfig,
     RegisterConfig,
@@ -21,7 +22,7 @@ from lds_mlflow.config import (
 from lds_mlflow.entry.console import say
 from lds_mlflow.entry.flags import STYLE, command
 from lds_mlflow.entry.graph import STEPS
-from lds_mlflow.entry.points import DELIVER, DOCTOR, ENTRY_POINTS, MAIN, PROMOTE, SERVE
+from lds_mlflow.entry.points import DELIVER, DOCTOR, ENTRY_POINTS, IMAGE, MAIN, PROMOTE, SERVE
 from tuning.command import tune
 
 __all__ = ["cli"]
@@ -71,6 +72,14 @@ def _serve(configs: Configs) -> None:
     serve(configs[ServeConfig], click.echo)
 
 
+def _image(configs: Configs) -> None:
+    from lds_mlflow.tracking.image import build_image
+
+    name = build_image(configs[ImageConfig], click.echo)
+    click.echo(f"{name} serves the model, and its sample of the seed 0 has the bits of the one drawn here.")
+    click.echo(f"Start it: docker run -p 5001:8080 {name}")
+
+
 def _deliver(configs: Configs) -> None:
     from lds_mlflow.tracking import Tracker
 
@@ -94,10 +103,10 @@ def _doctor(configs: Configs) -> None:
 _SECTIONS = {
     "Everything at once": (MAIN, "ablate"),
     "Steps": tuple(name for name in STEPS if name != "ablate"),
-    "Registered models": (PROMOTE, SERVE),
+    "Registered models": (PROMOTE, SERVE, IMAGE),
     "This machine": (DELIVER, DOCTOR),
 }
-_APART = {SERVE: _serve, DELIVER: _deliver, DOCTOR: _doctor}
+_APART = {SERVE: _serve, IMAGE: _image, DELIVER: _deliver, DOCTOR: _doctor}
 _COMMANDS = {name: command(point, _APART.get(name) or partial(_run, name)) for name, point in ENTRY_POINTS.items()}
 for _title, _names in _SECTIONS.items():
     cli.section(_title, *(_COMMANDS[name] for name in _names), *([tune] if MAIN in _names else []))

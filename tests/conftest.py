@@ -53,14 +53,14 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def local_store(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of an empty SQLite file, with artifacts in a folder."""
-    return _copied(empty_database, tmp_path, monkeypatch)
+    return copied(empty_database, tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="session")
 def trained_database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as monkeypatch:
-        _copied(empty_database, folder, monkeypatch)
+        copied(empty_database, folder, monkeypatch)
         _store_dots(monkeypatch)
         for name in ("finetune", "classifier"):
             values = {"registered_model": "none"} if name == "finetune" else {}
@@ -75,10 +75,10 @@ def trained_store(trained_database: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
     Their artifacts are every test's, to read; new runs have theirs in a folder of the test's own.
     """
-    return _copied(trained_database, tmp_path, monkeypatch)
+    return copied(trained_database, tmp_path, monkeypatch)
 
 
-def _copied(database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def copied(database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Copies a database of runs, and returns the address of the copy."""
     shutil.copy(database, folder / "mlflow.db")
     place = ((folder / "artifacts").as_uri(),)
@@ -135,7 +135,15 @@ def _store_dots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make_pipeline(tracker: Tracker, tmp_path: Path, said: list[str], undrawn_figures: None) -> MakePipeline:
+def unexported_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registers models without a file of the decoder alone, which takes seconds to export; other tests are of it."""
+    monkeypatch.setattr("lds_mlflow.steps.register.exported_decoder", lambda weights: b"")
+
+
+@pytest.fixture
+def make_pipeline(
+    tracker: Tracker, tmp_path: Path, said: list[str], undrawn_figures: None, unexported_decoder: None
+) -> MakePipeline:
     """Makes a pipeline of an entry point, with tiny settings and changes to them; its figures are not drawn."""
 
     def make(entry_point: str, **changes: Any) -> Pipeline:

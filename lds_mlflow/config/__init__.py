@@ -24,7 +24,7 @@ from lds_mlflow.config.judgement import (
 from lds_mlflow.config.kinds import kind_of, range_of
 from lds_mlflow.config.parsing import Configs, parse, parse_all
 from lds_mlflow.config.recipe import has_default
-from lds_mlflow.config.server import DeliverConfig, DoctorConfig, ServeConfig
+from lds_mlflow.config.server import DeliverConfig, DoctorConfig, ImageConfig, ServeConfig
 from lds_mlflow.config.training import ClassifierConfig, DryRunConfig, FinetuneConfig, FitConfig, TrainConfig
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "FeatureSettings",
     "FinetuneConfig",
     "FitConfig",
+    "ImageConfig",
     "Options",
     "PromoteConfig",
     "RegisterConfig",

@@ -169,6 +169,9 @@ class RegisterConfig(SamplerSettings):
     registered_model: Declared[RegisteredModel] = "lds-vae"
     """Name of the model in the model registry; none neither registers nor promotes one."""
 
+    kept_examples: Annotated[int, Field(ge=0, le=1000)] = 64
+    """How many training examples the registered model keeps, for people to look at beside its samples."""
+
 
 class PromoteConfig(StepConfig):
     """Make a registered version the champion if it is better by the part select and keeps within the limits."""

@@ -1,4 +1,4 @@
-"""Configurations of the entry points `serve`, `deliver` and `doctor`."""
+"""Configurations of the entry points `serve`, `image`, `deliver` and `doctor`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +7,7 @@ from pydantic import Field
 
 from lds_mlflow.config.base import Declared, FromFile, WorkFolder
 
-__all__ = ["DeliverConfig", "DoctorConfig", "ServeConfig"]
+__all__ = ["DeliverConfig", "DoctorConfig", "ImageConfig", "ServeConfig"]
 
 
 class ServeConfig(FromFile):
@@ -24,6 +24,28 @@ class ServeConfig(FromFile):
 
     accept: Literal["json", "any"] = "json"
     """Bodies of requests: json, or any (CSV and Parquet too, of which a small one may unpack to gigabytes)."""
+
+
+class ImageConfig(FromFile):
+    """Build a container image that serves a registered version, start it once, and check one of its samples."""
+
+    model: Declared[Annotated[str, Field(pattern=r"^models:/.+")]] = "models:/lds-vae@champion"
+    """Address of the version: models:/NAME@ALIAS or models:/NAME/VERSION."""
+
+    image: Declared[Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/-]*:[\w.-]+)?$")]] = ""
+    """Name of the image, as NAME:TAG; empty takes those of the model and its version."""
+
+    base_image: Annotated[str, Field(min_length=1)] = "python:3.11-slim-bookworm"
+    """Image that it is built on, which has Python."""
+
+    extra_index: str = ""
+    """Address of a further package index, such as one with CPU builds of torch, which make the image smaller."""
+
+    network: Literal["bridge", "host"] = "bridge"
+    """Network of the container that is checked; host where the engine can't publish ports."""
+
+    start_minutes: Annotated[float, Field(gt=0, le=60)] = 5
+    """How long the container may take to load the model."""
 
 
 class DoctorConfig(FromFile):

@@ -102,7 +102,7 @@ class Domain(Protocol):
 
     @property
     def page(self) -> Path | None:
-        """The page that `serve` shows, or None."""
+        """The page that `serve` shows, or None; its scripts and styles lie in the folder of its name."""
         ...
 
     def train_classifier(self, train: ExampleSet, *, steps: int, seed: int, device: str) -> ModelWeights:

@@ -18,6 +18,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "sample": ("--model_run=models:/lds-vae/1 --count=16", "--data=faces --label=gender --sample_label=Female"),
     "promote": ("--candidate=3", "--rollback=true"),
     "serve": ("--model=models:/lds-vae@champion", "--model=models:/lds-vae/3 --port=8080"),
+    "image": ("--model=models:/lds-vae@champion", "--model=models:/lds-vae/3 --image=faces:3"),
     "deliver": ("", "--work_dir=/scratch/lds"),
     "doctor": ("", "--work_dir=/scratch/lds"),
     "tune": ("--trials=50", '--space=sampling --ranges="sampler=density|mixture"'),

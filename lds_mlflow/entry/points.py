@@ -7,6 +7,7 @@ from pydantic.fields import FieldInfo
 from lds_mlflow.config import (
     DeliverConfig,
     DoctorConfig,
+    ImageConfig,
     Options,
     PromoteConfig,
     SamplerSettings,
@@ -17,7 +18,18 @@ from lds_mlflow.config import (
 from lds_mlflow.entry.examples import EXAMPLES
 from lds_mlflow.entry.graph import COMPARE, REFERENCES, REGISTER, REGISTERING, STEPS, Step, steps_behind
 
-__all__ = ["DELIVER", "DOCTOR", "ENTRY_POINTS", "ESSENTIALS", "MAIN", "PROMOTE", "SERVE", "EntryPoint", "configs_of"]
+__all__ = [
+    "DELIVER",
+    "DOCTOR",
+    "ENTRY_POINTS",
+    "ESSENTIALS",
+    "IMAGE",
+    "MAIN",
+    "PROMOTE",
+    "SERVE",
+    "EntryPoint",
+    "configs_of",
+]
 
 ESSENTIALS = "Essentials"
 """The topic of the parameters that people set most."""
@@ -86,6 +98,9 @@ PROMOTE = "promote"
 SERVE = "serve"
 """The entry point that serves a registered model."""
 
+IMAGE = "image"
+"""The entry point that builds a container image of a registered model."""
+
 DELIVER = "deliver"
 """The entry point that delivers what a server that was away has not taken."""
 
@@ -137,6 +152,7 @@ ENTRY_POINTS: dict[str, EntryPoint] = {
             examples=EXAMPLES[PROMOTE],
         ),
         EntryPoint(SERVE, str(ServeConfig.__doc__), (ServeConfig,), own=ServeConfig, examples=EXAMPLES[SERVE]),
+        EntryPoint(IMAGE, str(ImageConfig.__doc__), (ImageConfig,), own=ImageConfig, examples=EXAMPLES[IMAGE]),
         EntryPoint(
             DELIVER, str(DeliverConfig.__doc__), (DeliverConfig,), own=DeliverConfig, examples=EXAMPLES[DELIVER]
         ),

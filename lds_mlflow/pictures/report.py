@@ -45,6 +45,11 @@ td:first-child { min-width: 9rem; }
 .number { text-align: right; white-space: nowrap; }
 """)
 
+_SCROLLED = Markup(
+    '<figure><figcaption>{}</figcaption><div class="wide" role="group" tabindex="0" aria-label="{}">{}</div></figure>'
+)
+"""A table that is wider than the page can be scrolled by the keyboard too."""
+
 _MARKS = re.compile(r"[\\`*_~\[\]<>&|#]")
 _LIST_MARKS = re.compile(r"^(\d*)([-+.)])(?=[\s-]|$)")
 _NUMBER = re.compile(r"[-+]?\.?\d|nan\b|-?$")
@@ -97,9 +102,7 @@ class Report:
         header, *body = zip(*columns, strict=True)
         self._add(
             f"*{_escaped(caption)}*\n\n{_markdown_table(header, body, are_numbers)}",
-            Markup('<figure><figcaption>{}</figcaption><div class="wide">{}</div></figure>').format(
-                caption, _html_table(header, body, are_numbers)
-            ),
+            _SCROLLED.format(caption, caption, _html_table(header, body, are_numbers)),
         )
 
     def picture(self, name: str, picture: Picture, caption: str) -> None:

@@ -25,7 +25,8 @@ they are better than they should be. Judge the model on the part test, by `evalu
 - The model is the result of one training run: another seed makes another model.
 - Its samples have what its training examples have, with their gaps and skews. A latent in a dense region is typical, \
 which does not make its sample true.
-- It holds the latents of its training examples, from which these can be decoded roughly."""
+- It holds the latents of its training examples, from which these can be decoded roughly, and some of the examples \
+themselves (as many as kept_examples said)."""
 
 _LICENCES = (
     "The code is under Apache-2.0. Weights and samples derive from the training examples, and are under their terms."

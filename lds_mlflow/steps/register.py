@@ -1,18 +1,25 @@
 """Step `register`: choose the sampler that suits a model by the select part, and register both."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 import pandas as pd
+from torch import Tensor
 
 from lds_mlflow.choices.figures import SUMMARY
 from lds_mlflow.choices.samplers import COMPARED
 from lds_mlflow.config import AUTO, NO_MODEL, RegisterConfig
+from lds_mlflow.domains import domain_of
 from lds_mlflow.metrics import is_too_near, preferred
+from lds_mlflow.models.exported import exported_decoder
+from lds_mlflow.pictures.png import png_of
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.models import codec_of
 from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured, require_latents
 from lds_mlflow.reporting.card import model_card
-from lds_mlflow.samplers import aggregate_gaussian, prior_of
+from lds_mlflow.reporting.readme import DECODER, REAL, SAMPLES, ModelPage, readme
+from lds_mlflow.samplers import aggregate_gaussian, draw_latents, prior_of
 from lds_mlflow.samplers.classes import with_classes
 from lds_mlflow.serving.sampler import with_densities
 from lds_mlflow.tracking import register_sampler
@@ -20,6 +27,9 @@ from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ExampleSet, LatentDistribution, ModelWeights
 
 __all__ = ["check", "run"]
+
+_SHOWN = 32
+"""Examples of each picture of the README."""
 
 
 def check(config: RegisterConfig, division: Division, _device: str) -> None:
@@ -63,6 +73,9 @@ def run(config: RegisterConfig, context: Context) -> str:
     context.run.log_text(card, "model_card.md")
     if config.registered_model == NO_MODEL:
         return f"{sentence}; not registered, since registered_model is {NO_MODEL}"
+    kept = _kept(train, config.kept_examples)
+    measured = evaluations.get(chosen)
+    page = ModelPage(config.registered_model, train.name, train.domain, codec.latent_dim, measured, card)
     version = register_sampler(
         context.run,
         weights,
@@ -74,8 +87,31 @@ def run(config: RegisterConfig, context: Context) -> str:
         },
         config.registered_model,
         description=card,
+        examples=kept,
+        facts={"data": f"{train.name}: {domain_of(train.domain).describe(train)}", "sampler": distribution.name},
+        files=_files(page, weights, codec.decode(draw_latents(distribution, list(range(_SHOWN)))), kept),
     )
     return f"{sentence}; registered as {config.registered_model} version {version}"
+
+
+def _kept(train: ExampleSet, n: int) -> ExampleSet | None:
+    """Returns at most `n` training examples without their names, which may be those of people; None where n is 0."""
+    if not n:
+        return None
+    kept = train.spread(n)
+    return replace(kept, ids_N=tuple(map(str, range(len(kept)))), declared_parts_N=())
+
+
+def _files(page: ModelPage, weights: ModelWeights, samples_S: Tensor, kept: ExampleSet | None) -> dict[str, bytes]:
+    """Returns what lies beside the registered model for people and other programs, by path."""
+    domain = domain_of(weights.domain)
+    files = {SAMPLES: png_of(domain.grid(samples_S))}
+    if kept is not None:
+        files[REAL] = png_of(domain.grid(kept.spread(_SHOWN).examples_N))
+    # A network of someone else's may do what no program can say; it is registered all the same.
+    with suppress(RuntimeError):
+        files[DECODER] = exported_decoder(weights)
+    return {"README.md": readme(page, files).encode(), **files}
 
 
 def _table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:

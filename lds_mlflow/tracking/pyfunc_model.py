@@ -31,8 +31,8 @@ class ServedSampler:
         """Returns the sampler, as MLflow's own method of this name does."""
         return self.sampler
 
-    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Draws one sample for every row; see `Sampler.predict`.
+    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Draws the samples that are asked for; see `Sampler.predict`.
 
         Raises:
             MlflowException: The request can't be answered as it is: invalid parameter, status 400.

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.artifacts import list_artifacts
@@ -14,24 +14,26 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, ErrorCode
+from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 import lds_mlflow
 from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.errors import TrackingError
-from lds_mlflow.serving.sampler import DISTRIBUTIONS, WEIGHTS, defaults_of
-from lds_mlflow.store import save_value
+from lds_mlflow.serving.requests import defaults_of
+from lds_mlflow.serving.sampler import save_sampler
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.patience import says_that_there_is_none
 from lds_mlflow.tracking.runs import Run
-from lds_mlflow.values import LatentDistribution, ModelWeights
+from lds_mlflow.values import ExampleSet, LatentDistribution, ModelWeights
 
 __all__ = [
     "CHAMPION",
     "MODELS_ADDRESS",
     "NEWEST",
     "NONE",
+    "REQUIRED",
     "Registry",
     "Version",
     "register_sampler",
@@ -60,14 +62,53 @@ _HIGHEST_NUMBER = 2**31 - 1
 _SECTION = "\n\n## "
 
 _ARTIFACT = "sampler"
-_NEEDS = (
-    *("filelock", "markupsafe", "matplotlib", "numpy", "pandas", "pillow", "psutil", "pydantic", "safetensors"),
-    *("scikit-learn", "scipy", "torch", "tqdm"),
+REQUIRED = (
+    *("mlflow", "alembic", "annotated-types", "filelock", "markupsafe", "matplotlib", "numpy", "pandas", "pillow"),
+    *(
+        "platformdirs",
+        "psutil",
+        "pydantic",
+        "pydantic-core",
+        "python-dateutil",
+        "pyyaml",
+        "requests",
+        "safetensors",
+        "scikit-learn",
+    ),
+    *("scipy", "sqlalchemy", "torch", "torch-fidelity", "torchvision", "tqdm", "typing-extensions"),
 )
+"""The packages that a registered model is installed with."""
+
+
+class _Flavor:
+    """MLflow's own kind of model, with further files at the top of its folder.
+
+    Args:
+        files: Their contents, by their paths in the folder.
+    """
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.files = files
+
+    def save_model(self, path: str, **settings: Any) -> None:
+        """Writes the folder, as MLflow asks a kind of models to."""
+        save_model(path, **settings)
+        for name, content in self.files.items():
+            file = Path(path) / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
 
 
 def register_sampler(
-    run: Run, weights: ModelWeights, distributions: Mapping[str, LatentDistribution], name: str, *, description: str
+    run: Run,
+    weights: ModelWeights,
+    distributions: Mapping[str, LatentDistribution],
+    name: str,
+    *,
+    description: str,
+    examples: ExampleSet | None = None,
+    facts: Mapping[str, str] | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> int:
     """Logs a model that samples to a run, and registers it.
 
@@ -77,6 +118,9 @@ def register_sampler(
         distributions: What its latents are drawn from, by the names in DISTRIBUTIONS.
         name: Its name in the registry.
         description: What the UI shows of this version, in Markdown.
+        examples: Training examples that it keeps, to look at beside its samples.
+        facts: What the gallery says of it, by name.
+        files: What else lies in its folder, such as its card: contents by path.
 
     Returns:
         The number of the version.
@@ -84,21 +128,20 @@ def register_sampler(
     domain = domain_of(weights.domain)
     with tempfile.TemporaryDirectory() as folder:
         data_path = Path(folder) / "model"
-        save_value(weights, data_path / WEIGHTS)
-        for own in DISTRIBUTIONS:
-            save_value(distributions[own], data_path / own)
+        save_sampler(data_path, weights, distributions, examples)
         info = Model.log(
             artifact_path=None,
             name=_ARTIFACT,
-            flavor=mlflow.pyfunc,
+            flavor=_Flavor(files or {}),
             run_id=run.id,
             registered_model_name=name,
+            metadata=dict(facts or {}),
             loader_module="lds_mlflow.tracking.pyfunc_model",
             data_path=str(data_path),
             code_paths=[str(Path(lds_mlflow.__file__).parent)],
             signature=signature_of(domain),
             input_example=(pd.DataFrame({"seed": [0, 1]}), dict(defaults_of(domain))),
-            pip_requirements=[f"{package}=={version(package)}" for package in ("mlflow", *_NEEDS)],
+            pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED],
         )
     number = int(info.registered_model_version)
     run.log_tags({tags.VERSION: f"{name}/{number}"})
@@ -260,10 +303,10 @@ def signature_of(domain: Domain) -> ModelSignature:
         "denser_than_samples": DataType.double,
         "reached": DataType.boolean,
     }
-    types = {float: DataType.double, str: DataType.string}
+    types = {bool: DataType.boolean, float: DataType.double, str: DataType.string}
     return ModelSignature(
-        # MLflow's server would cast a seed of 1.5 to a type that is given here.
-        inputs=Schema([ColSpec(AnyType(), "seed")]),
+        # With a schema of its inputs MLflow would refuse a list of seeds, and drop columns that some requests have. The
+        # model checks what it gets.
         outputs=Schema([ColSpec(kind, name) for name, kind in outputs.items()]),
         params=ParamSchema([ParamSpec(name, types[type(value)], value) for name, value in defaults_of(domain).items()]),
     )

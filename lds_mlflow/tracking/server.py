@@ -9,21 +9,25 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from html import escape
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
 import mlflow
 import pandas as pd
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.pyfunc import scoring_server
+from mlflow.pyfunc import PyFuncModel, scoring_server
+from pydantic import BaseModel
 
 from lds_mlflow.config import ServeConfig
 from lds_mlflow.errors import TrackingError
+from lds_mlflow.serving.gallery import archive_of, page_of
 from lds_mlflow.serving.sampler import Sampler
+from lds_mlflow.tracking.registry import CHAMPION, MODELS_ADDRESS, Registry
 
 __all__ = ["IGNORED", "Guard", "serve", "service_of"]
 
@@ -35,9 +39,6 @@ IGNORED = "Ignored-Params"
 
 _SWITCH_SECONDS = 1e-4
 """How long Python may go on with one request's JSON while another's decoding waits for it between two operations."""
-
-_CLASSES = "<!-- classes -->"
-"""What the page has in place of the names of the model's classes."""
 
 _JSON, _CSV = "application/json", "text/csv"
 _MOST_NAMED, _LONGEST_NAME = 20, 50
@@ -148,6 +149,11 @@ def _as_json(scope: Message) -> Message:
     return {**scope, "headers": [*others, (b"content-type", _JSON.encode())]}
 
 
+class _ArchiveRequest(BaseModel):
+    dataframe_records: list[dict[str, Any]]
+    params: dict[str, Any] = {}
+
+
 def service_of(model_uri: str, accept: str = "json") -> FastAPI:
     """Returns the application that serves a registered model.
 
@@ -159,6 +165,10 @@ def service_of(model_uri: str, accept: str = "json") -> FastAPI:
         TrackingError: There is no such model, or it can't be loaded.
     """
     try:
+        facts = _facts_of(model_uri)
+        if "version" in facts:
+            # An alias may be given to another version before the model is loaded.
+            model_uri = f"{MODELS_ADDRESS}{facts['name']}/{facts['version']}"
         model = mlflow.pyfunc.load_model(model_uri)
         app: FastAPI = scoring_server.init(model)
     except (MlflowException, OSError) as error:
@@ -168,19 +178,45 @@ def service_of(model_uri: str, accept: str = "json") -> FastAPI:
             expected="a registered model, such as models:/lds-vae@champion",
             remedy="Register a model with the command finetune, or set MLFLOW_TRACKING_URI to the store that has it.",
         ) from error
-    sampler: Sampler = model.get_raw_model()
-    page = sampler.domain.page
-    if page is not None:
-        classes = "".join(f"<option>{escape(name)}</option>" for name in sampler.class_names_K)
-        text = page.read_text(encoding="utf-8").replace(_CLASSES, classes)
-
-        @app.get("/", response_class=HTMLResponse)
-        def gallery() -> str:
-            return text
-
+    _add_gallery(app, model, {**facts, **(model.metadata.metadata or {})})
     params = model.metadata.get_params_schema()
     app.add_middleware(Guard, params=[one.name for one in params.params] if params else (), accept=accept)
     return app
+
+
+def _facts_of(model_uri: str) -> dict[str, str]:
+    """Returns the name of a model; of a version in the registry also its number, and that of the champion, or ""."""
+    if not model_uri.startswith(MODELS_ADDRESS):
+        return {"name": model_uri}
+    registry = Registry(MlflowClient())
+    try:
+        version = registry.of_address(model_uri)
+    except TrackingError:
+        # A model that was logged has an address of this form too.
+        return {"name": model_uri}
+    champion = registry.find(version.name, CHAMPION)
+    return {"name": version.name, "version": version.number, "champion": champion.number if champion else ""}
+
+
+def _add_gallery(app: FastAPI, model: PyFuncModel, facts: Mapping[str, str]) -> None:
+    sampler: Sampler = model.get_raw_model()
+    text, page = page_of(sampler, facts), sampler.domain.page
+    if text is None or page is None:
+        return
+
+    @app.get("/", response_class=HTMLResponse)
+    def gallery() -> str:
+        return text
+
+    @app.post("/archive")
+    def archive(request: _ArchiveRequest) -> Response:
+        try:
+            answer: Any = model.predict(pd.DataFrame(request.dataframe_records), {**request.params, "format": "png"})
+        except MlflowException as error:
+            return JSONResponse({"message": error.message}, error.get_http_status_code())
+        return Response(archive_of(answer), media_type="application/zip")
+
+    app.mount("/gallery", StaticFiles(directory=page.with_suffix("")))
 
 
 def serve(config: ServeConfig, say: Callable[[str], None]) -> None:

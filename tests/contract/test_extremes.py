@@ -27,6 +27,7 @@ from lds_mlflow.config import (
     DataConfig,
     EvaluateConfig,
     FinetuneConfig,
+    ImageConfig,
     Options,
     PromoteConfig,
     RegisterConfig,
@@ -164,6 +165,7 @@ DRIVERS: dict[type[Settings], Callable[[Any], object]] = {
     CompareConfig: _compare,
     AblateConfig: _compare,
     Options: _only_parse,
+    ImageConfig: _only_parse,
     ServeConfig: _only_parse,
 }
 """What uses the numbers of each configuration."""

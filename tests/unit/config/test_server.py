@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from lds_mlflow.config import DeliverConfig, Options, ServeConfig, Settings, parse
+from lds_mlflow.config import DeliverConfig, ImageConfig, Options, ServeConfig, Settings, parse
 from tests.unit.config.problems import require_refused, require_taken
 
 
@@ -14,6 +14,12 @@ from tests.unit.config.problems import require_refused, require_taken
         (ServeConfig, "host", ""),
         (ServeConfig, "port", 0),
         (ServeConfig, "port", 65536),
+        (ImageConfig, "model", "runs:/abc/model"),
+        (ImageConfig, "image", "Faces:1"),
+        (ImageConfig, "image", "faces"),
+        (ImageConfig, "base_image", ""),
+        (ImageConfig, "network", "none"),
+        (ImageConfig, "start_minutes", 0),
     ],
 )
 def test_a_value_out_of_range_is_refused_with_its_name_and_itself(kind: type[Settings], name: str, value: Any) -> None:
@@ -25,6 +31,9 @@ def test_a_value_out_of_range_is_refused_with_its_name_and_itself(kind: type[Set
     [
         (ServeConfig, "model", "runs:/abc/model"),
         (ServeConfig, "port", 65535),
+        (ImageConfig, "image", "registry.example/team/faces:1.2-b"),
+        (ImageConfig, "image", ""),
+        (ImageConfig, "start_minutes", 60),
     ],
 )
 def test_a_value_at_the_edge_of_its_range_is_taken(kind: type[Settings], name: str, value: Any) -> None:

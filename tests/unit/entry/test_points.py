@@ -11,7 +11,7 @@ from lds_mlflow.config import (
     ServeConfig,
 )
 from lds_mlflow.entry.graph import REFERENCES, STEPS, Step, steps_behind
-from lds_mlflow.entry.points import DELIVER, DOCTOR, ENTRY_POINTS, MAIN, PROMOTE, SERVE, EntryPoint
+from lds_mlflow.entry.points import DELIVER, DOCTOR, ENTRY_POINTS, IMAGE, MAIN, PROMOTE, SERVE, EntryPoint
 from tuning.entry import TUNE
 
 POINTS = (*ENTRY_POINTS.values(), TUNE)
@@ -20,7 +20,7 @@ ALL_POINTS = pytest.mark.parametrize("point", POINTS, ids=lambda point: point.na
 
 
 def test_there_is_an_entry_point_for_the_whole_pipeline_every_step_and_what_is_done_with_models() -> None:
-    assert [*ENTRY_POINTS] == [MAIN, *STEPS, PROMOTE, SERVE, DELIVER, DOCTOR]
+    assert [*ENTRY_POINTS] == [MAIN, *STEPS, PROMOTE, SERVE, IMAGE, DELIVER, DOCTOR]
     assert all(point.name == name for name, point in ENTRY_POINTS.items())
 
 

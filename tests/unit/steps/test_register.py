@@ -7,6 +7,7 @@ import torch
 from lds_mlflow.choices.figures import SUMMARY
 from lds_mlflow.config import RegisterConfig
 from lds_mlflow.errors import ConfigError, ProtocolError
+from lds_mlflow.reporting.readme import DECODER, REAL, SAMPLES
 from lds_mlflow.steps import register
 from lds_mlflow.tracking import Run
 from lds_mlflow.values import ExampleSet, LatentDistribution, ModelWeights
@@ -18,16 +19,17 @@ Registered = dict[str, Any]
 
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> Registered:
-    """What was registered last, as version 7."""
+    """What was registered last, as version 7; its decoder is not exported, which takes seconds."""
     found: Registered = {}
 
     def registering(
-        run: Run, weights: ModelWeights, distributions: Mapping[str, LatentDistribution], name: str, *, description: str
+        run: Run, weights: ModelWeights, distributions: Mapping[str, LatentDistribution], name: str, **others: Any
     ) -> int:
-        found.update(weights=weights, distributions=distributions, name=name, description=description)
+        found.update(weights=weights, distributions=distributions, name=name, **others)
         return 7
 
     monkeypatch.setattr(register, "register_sampler", registering)
+    monkeypatch.setattr(register, "exported_decoder", lambda weights: b"program")
     return found
 
 
@@ -73,6 +75,44 @@ def test_the_model_has_four_distributions_and_its_card_as_description(
     assert others == {"prior": "prior", "aggregate": "gaussian", "density": "density"}
     sorted_densities = [tensor for tensor in distributions["density"].tensors.values() if tensor.shape == (72,)]
     assert any(torch.equal(tensor, tensor.sort().values) for tensor in sorted_densities)
+
+
+def test_the_model_keeps_some_training_examples_without_their_names_and_files_for_people(
+    inputs: dict[str, GivenRun], registered: Registered
+) -> None:
+    context, _ = surroundings(inputs)
+    register.run(RegisterConfig(kept_examples=5), context)
+    train = inputs["data"].load(ExampleSet, "train")
+    kept = registered["examples"]
+    assert torch.equal(kept.examples_N, train.spread(5).examples_N)
+    assert kept.ids_N == ("0", "1", "2", "3", "4")
+    assert kept.class_names_K == train.class_names_K
+    assert registered["facts"]["data"] == "scikit-learn digits: 72 images of 8x8x1"
+    assert set(registered["files"]) == {"README.md", SAMPLES, REAL, DECODER}
+    assert registered["files"]["README.md"].startswith(b"---\nlibrary_name: mlflow\n")
+
+
+def test_a_model_that_is_to_keep_no_training_examples_has_none_nor_a_picture_of_them(
+    inputs: dict[str, GivenRun], registered: Registered
+) -> None:
+    context, _ = surroundings(inputs)
+    register.run(RegisterConfig(kept_examples=0), context)
+    assert registered["examples"] is None
+    assert REAL not in registered["files"]
+    assert b"real.png" not in registered["files"]["README.md"]
+
+
+def test_a_model_whose_decoder_can_not_be_exported_is_registered_without_the_file(
+    inputs: dict[str, GivenRun], registered: Registered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(weights: ModelWeights) -> bytes:
+        raise RuntimeError("a graph break")
+
+    monkeypatch.setattr(register, "exported_decoder", failing)
+    context, _ = surroundings(inputs)
+    register.run(RegisterConfig(), context)
+    assert DECODER not in registered["files"]
+    assert b"no file of it alone" in registered["files"]["README.md"]
 
 
 def test_what_is_drawn_around_training_latents_is_registered_with_their_classes(

@@ -7,8 +7,8 @@ from mlflow.exceptions import MlflowException
 
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.samplers import aggregate_gaussian, latent_density, standard_normal
-from lds_mlflow.serving.sampler import DISTRIBUTIONS, WEIGHTS, with_densities
-from lds_mlflow.store import save_value
+from lds_mlflow.serving.requests import DISTRIBUTIONS
+from lds_mlflow.serving.sampler import save_sampler, with_densities
 from lds_mlflow.tracking.pyfunc_model import ServedSampler
 from tests.tiny import SPEC
 
@@ -18,9 +18,9 @@ def served(tmp_path: Path) -> ServedSampler:
     z_ND = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
     density = with_densities(latent_density(z_ND, sigma="0.5"))
     named = {"chosen": density, "prior": standard_normal(4), "aggregate": aggregate_gaussian(z_ND, None)}
-    save_value(VAE.initialised(SPEC, 0).to_weights(), tmp_path / WEIGHTS)
-    for name in DISTRIBUTIONS:
-        save_value(named.get(name, density), tmp_path / name)
+    save_sampler(
+        tmp_path, VAE.initialised(SPEC, 0).to_weights(), {name: named.get(name, density) for name in DISTRIBUTIONS}
+    )
     return ServedSampler(tmp_path)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -20,9 +21,12 @@ from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.models.stylegan import VAE, spec_of
 from lds_mlflow.samplers import latent_density, standard_normal
-from lds_mlflow.serving.sampler import DISTRIBUTIONS, defaults_of, with_densities
+from lds_mlflow.serving.requests import DISTRIBUTIONS, defaults_of
+from lds_mlflow.serving.sampler import with_densities
 from lds_mlflow.tracking import Run, Tracker, Version, register_sampler, tags
 from lds_mlflow.tracking.registry import Registry
+from lds_mlflow.values import ExampleSet
+from tests.tiny import random_images
 
 Z_ND = torch.randn(30, 16, generator=torch.Generator().manual_seed(0))
 NAMED = dict.fromkeys(DISTRIBUTIONS, standard_normal(16)) | {"density": with_densities(latent_density(Z_ND, sigma="1"))}
@@ -42,11 +46,26 @@ def test_a_registered_model_says_what_it_is_and_samples(run: Run, tracker: Track
     version = tracker.client.get_model_version_by_alias("digits", "challenger")
     assert (int(version.version), version.description, version.run_id) == (number, "made for a test", run.id)
     model = mlflow.pyfunc.load_model("models:/digits@challenger")
-    assert model.metadata.get_input_schema().input_names() == ["seed"]
     assert {one.name: one.default for one in model.metadata.get_params_schema().params} == defaults_of(
         domain_of("images")
     )
     assert list(model.predict(pd.DataFrame({"seed": [1, 2]})).columns) == COLUMNS
+    for asked in ([0, 1], 2, pd.DataFrame({"n": [2]}), {"seed": [0, 1]}, np.array([0, 1])):
+        assert model.predict(asked)["seed"].tolist() == [0, 1]
+
+
+def test_a_model_keeps_examples_facts_and_files_that_it_is_given(run: Run) -> None:
+    weights = VAE.initialised(spec_of("digits"), 0).to_weights()
+    kept = ExampleSet("digits", random_images(3), ("0", "1", "2"))
+    files = {"README.md": b"what it is", "pictures/real.png": b"png"}
+    register_sampler(
+        run, weights, NAMED, "digits", description="", examples=kept, facts={"data": "digits"}, files=files
+    )
+    model = mlflow.pyfunc.load_model("models:/digits@challenger")
+    assert torch.equal(model.get_raw_model().examples.examples_N, kept.examples_N)
+    assert model.metadata.metadata == {"data": "digits"}
+    folder = Path(mlflow.artifacts.download_artifacts("models:/digits@challenger"))
+    assert {name: (folder / name).read_bytes() for name in files} == files
 
 
 def test_its_requirements_are_pinned_and_its_weights_are_safetensors(run: Run, tracker: Tracker) -> None:

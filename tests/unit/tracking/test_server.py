@@ -1,6 +1,8 @@
 import asyncio
+import base64
 import io
 import json
+import zipfile
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,8 +18,8 @@ from lds_mlflow.errors import TrackingError
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.samplers import latent_density
 from lds_mlflow.samplers.classes import with_classes
-from lds_mlflow.serving.sampler import DISTRIBUTIONS, WEIGHTS, with_densities
-from lds_mlflow.store import save_value
+from lds_mlflow.serving.requests import DISTRIBUTIONS
+from lds_mlflow.serving.sampler import save_sampler, with_densities
 from lds_mlflow.tracking.registry import signature_of
 from lds_mlflow.tracking.server import Guard, service_of
 from tests.tiny import SPEC
@@ -81,9 +83,7 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("served")
     latents = latent_density(torch.randn(50, 4), sigma="0.5")
     density = with_densities(with_classes(latents, torch.arange(50) % 2, ("cats & dogs", "<b>")))
-    save_value(VAE.initialised(SPEC, 0).to_weights(), folder / "values" / WEIGHTS)
-    for name in DISTRIBUTIONS:
-        save_value(density, folder / "values" / name)
+    save_sampler(folder / "values", VAE.initialised(SPEC, 0).to_weights(), dict.fromkeys(DISTRIBUTIONS, density))
     save_model(
         folder / "model",
         loader_module="lds_mlflow.tracking.pyfunc_model",
@@ -239,10 +239,54 @@ def test_a_label_is_a_param_and_one_that_is_not_there_is_refused_in_a_sentence(s
     )
 
 
+def _get(service: Any, path: str) -> tuple[int, dict[bytes, bytes], bytes]:
+    start, *rest = _answer(service, [], [], "GET", path)
+    return start["status"], dict(start["headers"]), b"".join(message.get("body", b"") for message in rest)
+
+
 def test_the_gallery_offers_the_classes_of_the_model_with_their_names_escaped(service: Any) -> None:
-    page = b"".join(message.get("body", b"") for message in _answer(service, [], [], "GET", "/")).decode()
-    assert '<option value="">all</option><option>cats &amp; dogs</option><option>&lt;b&gt;</option></select>' in page
-    assert "<!-- classes -->" not in page
+    page = _get(service, "/")[2].decode()
+    assert '"classes": ["cats & dogs", "\\u003cb>"]' in page
+    assert "<!-- about -->" not in page
+
+
+@pytest.mark.parametrize(("name", "kind"), [("main.js", b"javascript"), ("style.css", b"text/css")])
+def test_what_the_gallery_loads_is_there_and_no_other_file_is(service: Any, name: str, kind: bytes) -> None:
+    status, headers, _ = _get(service, f"/gallery/{name}")
+    assert (status, kind in headers[b"content-type"]) == (200, True)
+    assert _get(service, "/gallery/../images.py")[0] == 404
+
+
+def test_an_archive_has_the_samples_that_invocations_answers(service: Any) -> None:
+    body = b'{"dataframe_records": [{"seed": 3}, {"seed": 5}], "params": {"truncation": 0.5, "format": "array"}}'
+    start, *rest = _answer(service, [body], [(b"content-type", JSON)], path="/archive")
+    assert (start["status"], dict(start["headers"])[b"content-type"]) == (200, b"application/zip")
+    with zipfile.ZipFile(io.BytesIO(b"".join(message.get("body", b"") for message in rest))) as archive:
+        assert archive.namelist() == ["001-seed-3-image.png", "002-seed-5-image.png", "samples.csv"]
+        _, _, answer = _invoke(service, body.replace(b"array", b"png"))
+        assert archive.read("001-seed-3-image.png") == base64.b64decode(answer["predictions"][0]["image"])
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"dataframe_records": [{"seed": -1}]}', 400),
+        (b'{"dataframe_records": [{"seed": 1}], "params": {"label": "cat"}}', 400),
+        (b'{"dataframe_records": [{}]}', 400),
+        (b'{"dataframe_records": []}', 400),
+        (b'{"dataframe_records": [3]}', 422),
+        (b'{"instances": [3]}', 422),
+        (b"[1", 400),
+    ],
+)
+def test_an_archive_that_can_not_be_made_is_refused(service: Any, body: bytes, status: int) -> None:
+    assert _answer(service, [body], [(b"content-type", JSON)], path="/archive")[0]["status"] == status
+
+
+@pytest.mark.parametrize("body", [b'{"inputs": [3, 4]}', b'{"instances": [3, 4]}', b'{"inputs": {"n": 2, "seed": 3}}'])
+def test_seeds_may_come_as_a_list_or_as_a_number_of_them(service: Any, body: bytes) -> None:
+    status, _, answer = _invoke(service, body)
+    assert (status, [row["seed"] for row in answer["predictions"]]) == (200, [3, 4])
 
 
 def test_an_answer_names_params_that_the_model_does_not_have(service: Any) -> None:
@@ -259,8 +303,8 @@ ANY_JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-ROWS = st.lists(st.dictionaries(st.sampled_from(["seed", "x"]), ANY_JSON, max_size=2), max_size=3)
-NAMES = st.sampled_from(["truncation", "sampler", "format", "min_density", "psi"])
+ROWS = st.lists(st.dictionaries(st.sampled_from(["seed", "seed_to", "at", "n", "x"]), ANY_JSON, max_size=2), max_size=3)
+NAMES = st.sampled_from(["truncation", "sampler", "format", "min_density", "label", "balance", "nearest", "psi"])
 REQUESTS = st.fixed_dictionaries(
     {},
     optional={
