@@ -43,7 +43,7 @@ class Plan:
         ]
 
     def after(self, step: str, seconds: float) -> str:
-        """Notes that a run of a step is done, and returns the time that is left in words, or "" where it isn't known.
+        """Notes that a run of a step is done, and returns the time left, as "~2 min left", or "" where it isn't known.
 
         Args:
             step: The step.
@@ -52,15 +52,17 @@ class Plan:
         self.seconds[step] = seconds
         self.at_most -= {step}
         self.waiting -= Counter({step: 1})
-        whole = self._whole()
-        return f"{whole} left" if whole else ""
+        known, is_whole = self._known()
+        return f"{'~' if is_whole else '>'}{in_words(known)} left" if known else ""
 
     def _whole(self) -> str:
+        known, is_whole = self._known()
+        return f"{'about' if is_whole else 'at least'} {in_words(known)}" if known else ""
+
+    def _known(self) -> tuple[float, bool]:
+        """Returns the seconds of the steps whose time is known, and whether these are all that are left."""
         known = sum(self.seconds[step] * n for step, n in self.waiting.items() if step in self.seconds)
-        if not known:
-            return ""
-        unknown = any(step not in self.seconds for step in self.waiting)
-        return f"{'at least' if unknown else 'about'} {in_words(known)}"
+        return known, all(step in self.seconds for step in self.waiting)
 
     def _time_of(self, step: str, n: int) -> str:
         if step not in self.seconds:

@@ -99,7 +99,7 @@ class Runner:
         with self._lock(name, needed.fingerprint):
             found = self.find(needed, parent)
             if found:
-                self._report(found, "reused", whole=own is not None)
+                self._report(found, title, f"reused {found.id[:8]}", whole=own is not None)
                 self.registered = found.version or self.registered
                 if own:
                     stand_for(own, found)
@@ -110,9 +110,9 @@ class Runner:
             run.log_tags({tags.STEP: name, tags.FINGERPRINT: needed.fingerprint})
             run.log_inputs({stem: (upstream.id, upstream.digest) for stem, upstream in needed.inputs.items()})
             if own:
-                return self._execute(needed, run, whole=True)
+                return self._execute(needed, run, title, whole=True)
             with Ending(run):
-                return self._execute(needed, run, whole=False)
+                return self._execute(needed, run, title, whole=False)
 
     def request(self, name: str, known: Runs, *, parent: str, changes: Mapping[str, Any]) -> "Request":
         """Returns what a run of a step would be made from; its inputs that do not exist yet are made.
@@ -196,14 +196,14 @@ class Runner:
             self._say(needed.step.name, f"run {found.id[:8]} can't be reused: {missing}")
         return None
 
-    def _report(self, run: FinishedRun, what: str, *, whole: bool) -> None:
+    def _report(self, run: FinishedRun, title: str, what: str, *, whole: bool) -> None:
         """Says once what came out of a run: of a child run what fits into a line, and in any case notes and alarms."""
         if run.id in self._reported:
             return
         self._reported.add(run.id)
         first, *notes = run.sentence.splitlines() or [""]
-        line = f"{run.step:<11}{what} ({run.id[:8]}): {first}"
-        self.say("\n".join([line if whole or len(line) <= _COLUMNS else f"{line[: _COLUMNS - 1]}…", *notes]))
+        line = f"{title} ({run.id[:8]}): {what}: {first}" if whole else _beside(f"{title}: {first}", what)
+        self.say("\n".join([line, *notes]))
         for text in run.alarms:
             self.say(f"{ALARM} {text}")
 
@@ -296,7 +296,7 @@ class Runner:
                 )
         found[needed.parameter.removesuffix("_run")] = run
 
-    def _execute(self, needed: "Request", run: Run, *, whole: bool) -> FinishedRun:
+    def _execute(self, needed: "Request", run: Run, title: str, *, whole: bool) -> FinishedRun:
         step, config, inputs, fingerprint = needed.step, needed.config, needed.inputs, needed.fingerprint
         checkpoint_path = self.options.work_dir / "checkpoints" / f"{step.name}-{fingerprint[:16]}.pt"
         if checkpoint_path.exists():
@@ -329,7 +329,7 @@ class Runner:
         finished = self.tracker.open(run.id)
         if finished.version:
             note_version(self.tracker, (finished, inputs["model"]), finished.version)
-        self._report(finished, f"done in {seconds:.1f} s{left and f', {left}'}", whole=whole)
+        self._report(finished, title, f"done in {seconds:.1f} s{left and f', {left}'}", whole=whole)
         self.registered = finished.version or self.registered
         return finished
 
@@ -360,6 +360,12 @@ class Runner:
 def _class_sizes(data: FinishedRun) -> dict[str, int]:
     train = data.load(ExampleSet, "train")
     return class_sizes(train.labels_N, train.class_names_K)
+
+
+def _beside(text: str, what: str) -> str:
+    """Returns a line of two texts, of which the first is cut short so that the second fits and ends the line."""
+    room = _COLUMNS - len(what) - 2
+    return f"{text if len(text) <= room else f'{text[: room - 1]}…':<{room}}  {what}"
 
 
 def _inputs_as_named(runner: Runner, config: StepConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:

@@ -30,7 +30,12 @@ def test_a_plan_of_which_nothing_is_known_names_no_time() -> None:
     plan = _a_plan(seconds={})
     assert plan.lines("cpu")[0] == "3 runs on cpu"
     assert plan.after("train", 20.0) == ""
-    assert plan.after("finetune", 20.0) == "about 20 s left"
+    assert plan.after("finetune", 20.0) == "~20 s left"
+
+
+def test_time_that_is_left_at_least_is_said_as_such() -> None:
+    plan = _a_plan(waiting=Counter({"train": 2, "register": 1}), seconds={})
+    assert plan.after("train", 20.0) == ">20 s left"
 
 
 def test_where_nothing_is_left_to_run_nothing_is_said() -> None:
@@ -39,8 +44,8 @@ def test_where_nothing_is_left_to_run_nothing_is_said() -> None:
 
 def test_what_a_run_took_is_what_the_next_one_of_its_step_is_expected_to_take() -> None:
     plan = _a_plan(at_most=frozenset({"train"}))
-    assert plan.after("train", 100.0) == "about 60 s left"
-    assert plan.after("finetune", 200.0) == "about 3 min left"
+    assert plan.after("train", 100.0) == "~60 s left"
+    assert plan.after("finetune", 200.0) == "~3 min left"
     assert plan.after("finetune", 200.0) == ""
     assert not plan.waiting
 
