@@ -99,7 +99,7 @@ class Runner:
         with self._lock(name, needed.fingerprint):
             found = self.find(needed, parent)
             if found:
-                self._report(found, title, f"reused {found.id[:8]}", whole=own is not None)
+                self._report(found, title, "reused", whole=own is not None)
                 self.registered = found.version or self.registered
                 if own:
                     stand_for(own, found)
@@ -202,7 +202,8 @@ class Runner:
             return
         self._reported.add(run.id)
         first, *notes = run.sentence.splitlines() or [""]
-        line = f"{title} ({run.id[:8]}): {what}: {first}" if whole else _beside(f"{title}: {first}", what)
+        what = f"{run.id[:8]} {what}"
+        line = f"{title}: {what}: {first}" if whole else _beside(f"{title}: {first}", what)
         self.say("\n".join([line, *notes]))
         for text in run.alarms:
             self.say(f"{ALARM} {text}")

@@ -51,7 +51,7 @@ def test_a_second_call_reuses_everything_and_says_so(
     said.clear()
     second = make_pipeline("finetune", **QUIET).run("finetune")
     assert second.id == first.id
-    assert sum(" reused " in line for line in said) == 5
+    assert sum(" reused" in line for line in said) == 5
     assert not any(" done in " in line for line in said)
     own = _newest(tracker)
     assert own.data.tags[tags.REUSED] == first.id
@@ -86,7 +86,7 @@ def test_a_change_of_sigma_runs_scoring_and_after_but_not_training(
     make_pipeline("finetune", **QUIET).run("finetune")
     said.clear()
     make_pipeline("finetune", sigma="0.5", **QUIET).run("finetune")
-    reused = {line.split()[0] for line in said if " reused " in line}
+    reused = {line.split()[0] for line in said if " reused" in line}
     ran = {line.split()[0] for line in said if " done in " in line}
     assert (reused, ran) == ({"data", "train", "encode"}, {"augment", "finetune"})
 
