@@ -86,7 +86,7 @@ def test_a_change_of_sigma_runs_scoring_and_after_but_not_training(
     make_pipeline("finetune", **QUIET).run("finetune")
     said.clear()
     make_pipeline("finetune", sigma="0.5", **QUIET).run("finetune")
-    reused = {line.split()[0] for line in said if " reused" in line}
+    reused = {line.split()[0] for line in said if line.splitlines()[0].endswith(" reused")}
     ran = {line.split()[0] for line in said if " done in " in line}
     assert (reused, ran) == ({"data", "train", "encode"}, {"augment", "finetune"})
 
