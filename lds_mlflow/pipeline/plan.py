@@ -35,7 +35,7 @@ class Plan:
         if not self.waiting:
             return []
         head = f"{_runs(self.waiting.total())} on {device}"
-        reused = f"{_runs(self.reused)} of earlier commands can be reused" if self.reused else ""
+        reused = f"reusing {_runs(self.reused)} of earlier commands" if self.reused else ""
         return [
             ", ".join(filter(None, (head, self._whole(), reused))),
             *(f"{n:>3} x {step:<11}{self._time_of(step, n)}" for step, n in self.waiting.items()),

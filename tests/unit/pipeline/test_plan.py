@@ -14,7 +14,7 @@ def _a_plan(**changes: Any) -> Plan:
 
 def test_a_plan_says_what_will_run_where_and_how_long_each_run_takes() -> None:
     assert _a_plan(at_most=frozenset({"train"}), reused=3).lines("cpu") == [
-        "3 runs on cpu, about 6 min, 3 runs of earlier commands can be reused",
+        "3 runs on cpu, about 6 min, reusing 3 runs of earlier commands",
         "  1 x train      at most 5 min",
         "  2 x finetune   about 30 s each",
     ]
