@@ -2,28 +2,37 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import matplotlib.pyplot as plt
+import numpy as np
 import optuna
+import optuna.visualization.matplotlib as show
 import pandas as pd
-import plotly.graph_objects as go
+from matplotlib.figure import Figure
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from lds_mlflow.choices.figures import FIGURES
+from lds_mlflow.pictures.charts import BLUE
+from lds_mlflow.pictures.report import Report
 from lds_mlflow.tracking import Run
 from tuning.config import TuneConfig
 
 __all__ = ["charts_page", "importances", "log_study", "trials_table"]
 
-_FEWEST, _MOST_AXES, _MOST_CONTOURS, _CONTOUR_PIXELS = 2, 3, 4, 900
-_PAGE = """<!doctype html>
-<meta charset="utf-8"><title>{title}</title>
-<style>body {{ font: 15px/1.5 system-ui, sans-serif; margin: 1rem; }} h2 {{ margin: 2rem 0 0; }}</style>
-<h1>{title}</h1>
-{body}
-"""
+_FEWEST, _AXES, _MOST_PARAMETERS, _FEWEST_FOR_CONTOURS, _LONGEST_LEGEND = 2, 2, 4, 20, 4
+_CAPTIONS = {
+    "History": "The figure of each trial in the order in which they were begun, and the best so far.",
+    "Intermediate values": "The figure of each trial after each of its seeds; a trial stops once it can no longer win.",
+    "Pareto front": "The trials by both figures; no other trial is better by both than those of the front.",
+    "Importance": "The share of the figure's variance over the trials that each parameter explains, by fANOVA.",
+    "Slices": "The figure against each of the parameters that explain most of it.",
+    "Parallel coordinates": "Each trial as a line through its parameters, coloured by its figure.",
+    "Contours": "The figure over the two parameters that explain most of it, interpolated between the trials.",
+}
 
 
 def log_study(study: Study, run: Run, config: TuneConfig) -> None:
@@ -45,41 +54,65 @@ def trials_table(study: Study, config: TuneConfig) -> pd.DataFrame:
 
 
 def charts_page(study: Study, config: TuneConfig) -> str:
-    """Returns the charts of a study as a page."""
-    with warnings.catch_warnings():
-        # Some of these charts are called experimental, and some have nothing to show of few trials.
+    """Returns the charts of a study as a page that loads nothing."""
+    report = Report(f"Study {study.study_name}")
+    # Optuna's charts change matplotlib's style, some are called experimental, and some have nothing to show.
+    with warnings.catch_warnings(), plt.rc_context():
         warnings.simplefilter("ignore")
-        charts = _charts(study, config)
-    parts = [
-        f"<h2>{title}</h2>\n{chart.to_html(full_html=False, include_plotlyjs=place == 0)}"
-        for place, (title, chart) in enumerate(charts.items())
-    ]
-    return _PAGE.format(title=f"Study {study.study_name}", body="\n".join(parts))
+        for title, chart in _charts(study, config).items():
+            report.heading(title)
+            report.picture(f"{title.lower().replace(' ', '_')}.png", chart, _CAPTIONS[title])
+            plt.close(chart)
+    return report.html()
 
 
-def _charts(study: Study, config: TuneConfig) -> dict[str, go.Figure]:
-    show = optuna.visualization
-    titles = [FIGURES[name].title for name in config.wanted]
-    target: Callable[[FrozenTrial], float] | None = _first if len(titles) > 1 else None
-    found = {"History": show.plot_optimization_history(study, target=target, target_name=titles[0])}
+def _charts(study: Study, config: TuneConfig) -> dict[str, Figure]:
+    """Returns the charts by their titles; those that need more trials or parameters are left out."""
+    title = FIGURES[config.wanted[0]].title
+    target: Callable[[FrozenTrial], float] | None = _first if len(config.wanted) > 1 else None
+    found = {"History": _figure(show.plot_optimization_history(study, target=target, target_name=title), 9, 4)}
     if target is None:
-        found["Intermediate values"] = show.plot_intermediate_values(study)
-    elif len(titles) <= _MOST_AXES:
-        found["Pareto front"] = show.plot_pareto_front(study, target_names=titles)
+        found["Intermediate values"] = _figure(show.plot_intermediate_values(study), 9, 4)
+    elif len(config.wanted) == _AXES:
+        names = [FIGURES[name].title for name in config.wanted]
+        found["Pareto front"] = _figure(show.plot_pareto_front(study, target_names=names), 7, 5)
     mattered = importances(study)
-    if mattered:
-        bars = go.Bar(x=list(mattered.values()), y=list(mattered), orientation="h")
-        axes = {"xaxis": {"title": f"share of the variance of {titles[0]}"}, "yaxis": {"autorange": "reversed"}}
-        found["Importance"] = go.Figure(bars, axes)
-    # Contours of all pairs of a dozen parameters can't be read.
-    most = list(mattered)[:_MOST_CONTOURS] if len(mattered) > 1 else None
-    return found | {
-        "Slices": show.plot_slice(study, target=target, target_name=titles[0]),
-        "Parallel coordinates": show.plot_parallel_coordinate(study, target=target, target_name=titles[0]),
-        "Contours": show.plot_contour(study, params=most, target=target, target_name=titles[0]).update_layout(
-            height=_CONTOUR_PIXELS
-        ),
-    }
+    if not mattered:
+        return found
+    found["Importance"] = _importance_chart(mattered, title)
+    most = list(mattered)[:_MOST_PARAMETERS]
+    slices = show.plot_slice(study, params=most, target=target, target_name=title)
+    found["Slices"] = _figure(slices, 3 * len(most), 5)
+    if len(most) > 1:
+        lines = show.plot_parallel_coordinate(study, params=most, target=target, target_name=title)
+        found["Parallel coordinates"] = _figure(lines, 2.5 * len(most), 4)
+    n_complete = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+    if len(most) > 1 and n_complete >= _FEWEST_FOR_CONTOURS:
+        contours = show.plot_contour(study, params=most[:2], target=target, target_name=title)
+        found["Contours"] = _figure(contours, 7, 5)
+    return found
+
+
+def _figure(axes: Any, width: float, height: float) -> Figure:
+    """Returns the figure of some axes with a size in inches, without a legend that names every trial."""
+    several = np.ravel(axes)
+    figure: Figure = several[0].figure
+    figure.set_size_inches(width, height)
+    if len(several) == 1:
+        figure.set_layout_engine("tight")
+        legend = several[0].get_legend()
+        if legend is not None and len(legend.get_texts()) > _LONGEST_LEGEND:
+            legend.remove()
+    return figure
+
+
+def _importance_chart(shares: Mapping[str, float], title: str) -> Figure:
+    figure = Figure(figsize=(9, 1 + 0.3 * len(shares)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(list(shares), list(shares.values()), color=BLUE)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"share of the variance of {title} (fANOVA)")
+    return figure
 
 
 def importances(study: Study) -> dict[str, float]:

@@ -1,7 +1,13 @@
+import re
+from base64 import b64decode
+from io import BytesIO
+
+import matplotlib.pyplot as plt
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
+from PIL import Image
 
 from tuning.config import TuneConfig
 from tuning.report import charts_page, importances, trials_table
@@ -11,10 +17,15 @@ CONFIG = TuneConfig()
 
 @pytest.fixture
 def study() -> optuna.Study:
-    """The figure depends on sigma_multiplier alone; every fourth trial is the control."""
+    """See `_study`."""
+    return _study(24)
+
+
+def _study(n: int) -> optuna.Study:
+    """Returns a study of n trials: the figure depends on sigma_multiplier alone; every fourth trial is the control."""
     study = optuna.create_study()
     unit = FloatDistribution(0, 1)
-    for i in range(24):
+    for i in range(n):
         params: dict[str, object] = {"augment_run": "none"}
         if i % 4:
             params = {"augment_run": "auto", "sigma_multiplier": i * 0.37 % 1, "top_fraction": i * 0.71 % 1}
@@ -42,11 +53,23 @@ def test_nothing_is_said_to_matter_where_nothing_was_varied() -> None:
     assert importances(optuna.create_study()) == {}
 
 
-def test_the_page_has_all_charts_and_asks_for_nothing_from_elsewhere(study: optuna.Study) -> None:
-    page = charts_page(study, CONFIG)
-    titles = ("History", "Intermediate values", "Importance", "Slices", "Parallel coordinates", "Contours")
+@pytest.mark.parametrize(("n", "has_contours"), [(40, True), (8, False)])
+def test_the_page_has_all_charts_is_small_and_asks_for_nothing_from_elsewhere(n: int, has_contours: bool) -> None:
+    page = charts_page(_study(n), CONFIG)
+    titles = ("History", "Intermediate values", "Importance", "Slices", "Parallel coordinates")
     assert all(f"<h2>{title}</h2>" in page for title in titles)
-    assert '<script src="' not in page
+    assert ("<h2>Contours</h2>" in page) is has_contours
+    assert 'src="http' not in page
+    assert len(page) < 1_000_000
+    widths = [Image.open(BytesIO(b64decode(png))).width for png in re.findall(r"base64,([^\"]+)", page)]
+    assert max(widths) < 1500
+
+
+def test_charts_leave_the_style_of_others_and_no_figure_behind() -> None:
+    before = dict(plt.rcParams)
+    charts_page(_study(8), CONFIG)
+    assert dict(plt.rcParams) == before
+    assert plt.get_fignums() == []
 
 
 def test_of_several_objectives_there_is_a_pareto_front() -> None:
