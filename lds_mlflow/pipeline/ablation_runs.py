@@ -10,7 +10,8 @@ from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.errors import SelectionError
 from lds_mlflow.machine.durations import in_words
 from lds_mlflow.models import is_trainable
-from lds_mlflow.pipeline.runner import Runner, Runs
+from lds_mlflow.pipeline.request import Runs
+from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
 from lds_mlflow.tracking import FinishedRun

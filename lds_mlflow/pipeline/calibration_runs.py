@@ -2,7 +2,8 @@
 
 from lds_mlflow.choices.bandwidths import CALIBRATED, DRAFTS_BANDWIDTH
 from lds_mlflow.config import NO_RUN, CalibrateConfig, EvaluateConfig, SampleConfig, SamplerSettings
-from lds_mlflow.pipeline.runner import Runner, Runs
+from lds_mlflow.pipeline.request import Runs
+from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.tracking import FinishedRun
 
 __all__ = ["calibration_of", "can_be_judged", "inputs_of_samples", "takes_classifier"]

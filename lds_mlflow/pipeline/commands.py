@@ -95,8 +95,9 @@ class Pipeline:
 
     def _plan(self, command: Callable[[Runner], object], parent: str) -> None:
         """Says what a command is going to run and how long that may take; its runner then says what is left of it."""
-        self.runner.plan = self.runner.healing(lambda: rehearse(self.runner, command, parent))
-        say_plan(self.runner, self.runner.plan)
+        plan = self.runner.healing(lambda: rehearse(self.runner, command, parent))
+        say_plan(self.runner, plan)
+        self.runner.lines.plan = plan
 
     def main(self) -> Run:
         """Runs the whole pipeline, registers, and compares the baseline, the control and the finetuned model.

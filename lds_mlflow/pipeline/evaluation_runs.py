@@ -6,7 +6,8 @@ from lds_mlflow.config import AUTO, NO_MODEL, NO_RUN, CompareConfig, RegisterCon
 from lds_mlflow.entry.graph import MODELS, REGISTER
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.pipeline.calibration_runs import calibration_of, can_be_judged, takes_classifier
-from lds_mlflow.pipeline.runner import Runner, Runs
+from lds_mlflow.pipeline.request import Runs
+from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import LatentDistribution
 

@@ -22,7 +22,8 @@ from lds_mlflow.metrics import Decision, Limit, Limits, decide
 from lds_mlflow.pipeline.calibration_runs import can_be_judged
 from lds_mlflow.pipeline.evaluation_runs import evaluate_model
 from lds_mlflow.pipeline.records import Ending, log_parameters
-from lds_mlflow.pipeline.runner import Runner, Runs
+from lds_mlflow.pipeline.request import Runs
+from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.reporting.comparison import comparison_report, comparison_table
 from lds_mlflow.tracking import CHAMPION, NONE, FinishedRun, Run, Version, tags
 from lds_mlflow.values import Evaluation, LatentDistribution

@@ -10,7 +10,8 @@ from typing_extensions import override
 from lds_mlflow.config import AUTO, AblateConfig, AugmentConfig, Configs, FinetuneConfig, TrainConfig, parse
 from lds_mlflow.entry.graph import Input
 from lds_mlflow.pipeline.plan import Plan
-from lds_mlflow.pipeline.runner import Runner, Runs
+from lds_mlflow.pipeline.request import Runs
+from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.recipes.costs import estimate_costs
 from lds_mlflow.recipes.fit_requests import steps_at_most
 from lds_mlflow.tracking import FinishedRun, NotMadeYetError, PlannedRun, Run

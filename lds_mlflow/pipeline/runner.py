@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from time import monotonic
@@ -14,31 +13,28 @@ from filelock import FileLock, Timeout
 from lds_mlflow.config import AUTO, NO_RUN, Configs, Options, Settings, StepConfig, parse
 from lds_mlflow.domains import domain_of_source
 from lds_mlflow.entry.console import ALARM
-from lds_mlflow.entry.fingerprint import digest_of_feature_code, fingerprint_of
+from lds_mlflow.entry.fingerprint import digest_of_feature_code
 from lds_mlflow.entry.graph import REGISTER, STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.errors import ArtifactError, ConfigError, GoneError
 from lds_mlflow.machine.files import remove
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
 from lds_mlflow.pipeline.early_checks import require_division
+from lds_mlflow.pipeline.lines import StepLines
 from lds_mlflow.pipeline.names import name_of_run
-from lds_mlflow.pipeline.plan import Plan
 from lds_mlflow.pipeline.records import Ending, in_lines, log_data, log_parameters, note_version, stand_for
+from lds_mlflow.pipeline.request import Request, Runs, request
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.samplers.classes import class_sizes
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
-__all__ = ["Gather", "Request", "Runner", "Runs"]
+__all__ = ["Gather", "Runner"]
 
-_COLUMNS = 80
 
 C = TypeVar("C", bound=Settings)
 T = TypeVar("T")
-
-Runs = Mapping[str, FinishedRun]
-"""Finished runs by what each is read as: the name of its step, or a label where there are several of one step."""
 
 
 class Runner:
@@ -68,8 +64,7 @@ class Runner:
         self.options = configs[Options]
         self.ranks, self.device = ranks, device_of(self.options.device)
         self._checked: set[str] = set()
-        self._reported: set[str] = set()
-        self.plan: Plan | None = None
+        self.lines = StepLines(say)
         self.registered = ""
 
     def resolve(
@@ -99,7 +94,7 @@ class Runner:
         with self._lock(name, needed.fingerprint):
             found = self.find(needed, parent)
             if found:
-                self._report(found, title, "reused", whole=own is not None)
+                self.lines.reused(found, title, whole=own is not None)
                 self.registered = found.version or self.registered
                 if own:
                     stand_for(own, found)
@@ -114,7 +109,7 @@ class Runner:
             with Ending(run):
                 return self._execute(needed, run, title, whole=False)
 
-    def request(self, name: str, known: Runs, *, parent: str, changes: Mapping[str, Any]) -> "Request":
+    def request(self, name: str, known: Runs, *, parent: str, changes: Mapping[str, Any]) -> Request:
         """Returns what a run of a step would be made from; its inputs that do not exist yet are made.
 
         Args:
@@ -127,8 +122,7 @@ class Runner:
         config = self.config(step.config, changes)
         gather = self.gather.get(step.config, _inputs_as_named)
         inputs = gather(self, config, known, parent)
-        digests = {stem: run.digest for stem, run in inputs.items()}
-        return Request(step, config, inputs, fingerprint_of(step, config, digests, _outside(step, config)))
+        return request(step, config, inputs)
 
     def finished(self, run_id: str) -> FinishedRun:
         """Returns a finished run that this command has found or made."""
@@ -185,7 +179,7 @@ class Runner:
             )
         return again
 
-    def find(self, needed: "Request", parent: str) -> FinishedRun | None:
+    def find(self, needed: Request, parent: str) -> FinishedRun | None:
         """Returns a finished run that is as good as the one that is needed, or None where there is none."""
         # What this very command has made is never made again.
         under = None if self.options.reuse else parent
@@ -195,18 +189,6 @@ class Runner:
                 return found
             self._say(needed.step.name, f"run {found.id[:8]} can't be reused: {missing}")
         return None
-
-    def _report(self, run: FinishedRun, title: str, what: str, *, whole: bool) -> None:
-        """Says once what came out of a run: of a child run what fits into a line, and in any case notes and alarms."""
-        if run.id in self._reported:
-            return
-        self._reported.add(run.id)
-        first, *notes = run.sentence.splitlines() or [""]
-        what = f"{run.id[:8]} {what}"
-        line = f"{title}: {what}: {first}" if whole else _beside(f"{title}: {first}", what)
-        self.say("\n".join([line, *notes]))
-        for text in run.alarms:
-            self.say(f"{ALARM} {text}")
 
     def _check(self, data: FinishedRun) -> None:
         """Says what can be known from the data's division before the first step that needs it is run."""
@@ -297,7 +279,7 @@ class Runner:
                 )
         found[needed.parameter.removesuffix("_run")] = run
 
-    def _execute(self, needed: "Request", run: Run, title: str, *, whole: bool) -> FinishedRun:
+    def _execute(self, needed: Request, run: Run, title: str, *, whole: bool) -> FinishedRun:
         step, config, inputs, fingerprint = needed.step, needed.config, needed.inputs, needed.fingerprint
         checkpoint_path = self.options.work_dir / "checkpoints" / f"{step.name}-{fingerprint[:16]}.pt"
         if checkpoint_path.exists():
@@ -326,11 +308,10 @@ class Runner:
         run.end("FINISHED")
         remove(checkpoint_path)
         seconds = monotonic() - started
-        left = "" if self.plan is None else self.plan.after(step.name, seconds)
         finished = self.tracker.open(run.id)
         if finished.version:
             note_version(self.tracker, (finished, inputs["model"]), finished.version)
-        self._report(finished, title, f"done in {seconds:.1f} s{left and f', {left}'}", whole=whole)
+        self.lines.done(finished, title, seconds, whole=whole)
         self.registered = finished.version or self.registered
         return finished
 
@@ -363,41 +344,12 @@ def _class_sizes(data: FinishedRun) -> dict[str, int]:
     return class_sizes(train.labels_N, train.class_names_K)
 
 
-def _beside(text: str, what: str) -> str:
-    """Returns a line of two texts, of which the first is cut short so that the second fits and ends the line."""
-    room = _COLUMNS - len(what) - 2
-    return f"{text if len(text) <= room else f'{text[: room - 1]}…':<{room}}  {what}"
-
-
 def _inputs_as_named(runner: Runner, config: StepConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
     return runner.inputs(config, known, parent)
 
 
 def _step_of(config: StepConfig) -> Step:
     return next(step for step in STEPS.values() if isinstance(config, step.config))
-
-
-def _outside(step: Step, config: StepConfig) -> str:
-    """Returns the digest of the files that a step reads from outside the pipeline, or "" where it reads none."""
-    outside: Callable[[Any], str] | None = getattr(import_module(step.module), "outside", None)
-    return outside(config) if outside else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a run of a step is made from.
-
-    Attributes:
-        step: The step.
-        config: Its parameters.
-        inputs: The upstream runs that it reads, by what each is read as.
-        fingerprint: What identifies its result.
-    """
-
-    step: Step
-    config: StepConfig
-    inputs: dict[str, FinishedRun]
-    fingerprint: str
 
 
 Gather = Callable[[Runner, Any, Runs, str], dict[str, FinishedRun]]

@@ -7,7 +7,8 @@ from typing import Any
 from lds_mlflow.config import NO_RUN
 from lds_mlflow.pipeline.calibration_runs import takes_classifier
 from lds_mlflow.pipeline.evaluation_runs import evaluate_model
-from lds_mlflow.pipeline.runner import Runner, Runs
+from lds_mlflow.pipeline.request import Runs
+from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.tracking import FinishedRun
 
 __all__ = ["SeedRuns", "first_sample_of", "shared_runs"]

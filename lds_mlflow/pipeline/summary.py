@@ -6,6 +6,7 @@ from textwrap import fill
 from lds_mlflow.choices.data_sources import name_of
 from lds_mlflow.config import DataConfig
 from lds_mlflow.entry.console import ALARM
+from lds_mlflow.pipeline.lines import COLUMNS
 from lds_mlflow.pipeline.records import figures_in, in_lines
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.reporting.comparison import SUMMARY, comparison_note, models_chart
@@ -25,7 +26,6 @@ from lds_mlflow.values import Evaluation
 __all__ = ["log_summary", "say_table", "say_winner", "show_comparison"]
 
 _REPORT = "report.html"
-_COLUMNS = 80
 
 
 def show_comparison(runner: Runner, run: Run, compared: FinishedRun) -> WholePipeline:
@@ -68,7 +68,7 @@ def say_table(runner: Runner, compared: FinishedRun) -> None:
 def say_winner(runner: Runner, compared: FinishedRun) -> None:
     """Prints who has won a comparison, and by how much."""
     winner, _, _ = compared.sentence.partition("\n")
-    runner.say("\n" + fill(f"{winner}.", _COLUMNS))
+    runner.say("\n" + fill(f"{winner}.", COLUMNS))
 
 
 def _made_by(runner: Runner, run: Run, compared: FinishedRun) -> WholePipeline:
