@@ -31,7 +31,7 @@ from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
 from lds_mlflow.reporting.comparison import listed_figures
-from lds_mlflow.tracking import FinishedRun, Run
+from lds_mlflow.tracking import FinishedRun, Run, tags
 from lds_mlflow.values import Evaluation
 from tuning.config import TuneConfig
 from tuning.space import Value
@@ -97,6 +97,7 @@ def confirm(study: Study, config: TuneConfig, runner: Runner, run: Run) -> list[
     test = {label: {name: figures[f"{label}/test_{name}"] for name in SUMMARY} for label in found.test}
     listed = listed_figures(test, chosen)
     run.log_figures(listed | figures, listed=listed)
+    run.log_tags({tags.PART: "test"})
     command = f"This command makes the same weights: {_command(candidates[chosen], config.seeds, runner)}"
     if runner.configs[RegisterConfig].registered_model == NO_MODEL:
         return [sentence, command]

@@ -60,7 +60,7 @@ class Search:
         """
         self.tracker.end_orphans()
         own = self.tracker.begin(
-            f"{_LABEL} {subject_of(self.runner.configs).data} {self.config.study}",
+            " ".join(filter(None, (_LABEL, subject_of(self.runner.configs).data, self.config.study))),
             parent=None,
             values={tags.STEP: _LABEL, tags.STUDY: self.config.study},
         )

@@ -36,6 +36,9 @@ def inputs_of_ablate(runner: Runner, config: AblateConfig, known: Runs, parent: 
     stages = [[BASELINE], arms, *([[_GENERATIONS]] if config.generations and fits else [])]
     n_workers = number_of_workers(config.workers, runner.device)
     work = partial(_run_task, parent, config.generations)
+    if n_workers > 1:
+        # Workers make runs that this process doesn't hear of one by one.
+        runner.lines.plan = None
     found, n_done, n_tasks = dict(shared), 0, sum(map(len, stages)) * config.seeds
     started = monotonic()
     # What all arms of a seed begin with comes first: two workers would else wait for one another.

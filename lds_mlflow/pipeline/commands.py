@@ -84,7 +84,8 @@ class Pipeline:
                 _register(runner, model, run.id)
 
         with Ending(run):
-            self._plan(rehearsed, run.id)
+            if STEPS[name].inputs:
+                self._plan(rehearsed, run.id)
             found = self.runner.healing(lambda: self.runner.resolve(name, {}, parent=run.id, own=run))
         if name == COMPARE:
             say_table(self.runner, found)

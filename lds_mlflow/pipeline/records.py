@@ -36,7 +36,9 @@ class Ending:
 def stand_for(own: Run, found: FinishedRun) -> None:
     """Ends a run that has nothing to do, since a finished one has its result."""
     own.log_metrics(figures_in(found))
-    own.log_tags({tags.REUSED: found.id, tags.SENTENCE: found.sentence})
+    own.log_tags(
+        {tags.REUSED: found.id, tags.SENTENCE: found.sentence} | ({tags.PART: found.part} if found.part else {})
+    )
     own.log_note(f"This run had nothing to do: {found.link} already has the result. {found.sentence}.")
     own.end("FINISHED")
 

@@ -20,7 +20,8 @@ from lds_mlflow.values import ExampleSet
 __all__ = ["rehearse", "say_plan"]
 
 _DATA = "data"
-_FITS = ("train", "finetune")
+_TRAIN = "train"
+_FITS = (_TRAIN, "finetune")
 _PROBE_SECONDS = 1.0
 _WORTH_PROBING = 100
 """Steps of a training; one of fewer is over before anybody asks how long it takes."""
@@ -43,10 +44,12 @@ def rehearse(runner: Runner, command: Callable[[Runner], object], parent: str) -
     plan.seconds = {
         step: seconds for step in plan.waiting if (seconds := runner.tracker.results.usual_seconds(step)) is not None
     }
-    if rehearsal.data is not None and any(step in plan.waiting for step in _FITS):
-        plan.seconds |= _probed(runner, rehearsal.data)
-    if "train" in plan.waiting and runner.configs[TrainConfig].train_steps == AUTO:
-        plan.at_most = frozenset({"train"})
+    if rehearsal.data is not None and plan.waiting:
+        runner.check(rehearsal.data)
+        probed = _probed(runner, rehearsal.data) if any(step in plan.waiting for step in _FITS) else {}
+        plan.seconds |= probed
+        if _TRAIN in probed and runner.configs[TrainConfig].train_steps == AUTO:
+            plan.at_most = frozenset({_TRAIN})
     return plan
 
 

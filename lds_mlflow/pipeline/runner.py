@@ -100,7 +100,7 @@ class Runner:
                     stand_for(own, found)
                 return found
             if "data" in needed.inputs:
-                self._check(needed.inputs["data"])
+                self.check(needed.inputs["data"])
             run = own or self.tracker.begin(title, parent=parent, values={})
             run.log_tags({tags.STEP: name, tags.FINGERPRINT: needed.fingerprint})
             run.log_inputs({stem: (upstream.id, upstream.digest) for stem, upstream in needed.inputs.items()})
@@ -190,7 +190,7 @@ class Runner:
             self._say(needed.step.name, f"run {found.id[:8]} can't be reused: {missing}")
         return None
 
-    def _check(self, data: FinishedRun) -> None:
+    def check(self, data: FinishedRun) -> None:
         """Says what can be known from the data's division before the first step that needs it is run."""
         if data.id in self._checked:
             return

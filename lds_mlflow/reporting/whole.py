@@ -78,7 +78,8 @@ def report_of_pipeline(made: WholePipeline) -> Report:
     report.heading("Runs and costs")
     report.table(_costs(made.upstream), "What each run took when it was made; a later command reuses it.")
     links = [LinkText(run.name or run.step, f"{made.ui}/{run.page}") for run in made.upstream]
-    report.paragraph("In MLflow's UI: ", *(span for link in links for span in (link, " · ")))
+    spans = [span for link in links for span in (" · ", link)]
+    report.paragraph("In MLflow's UI: ", *spans[1:])
     return report
 
 

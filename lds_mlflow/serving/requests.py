@@ -123,6 +123,8 @@ def rows_of(model_input: Any) -> list[SampleRow]:
     table = _table(model_input)
     if not {_SEED, _N} & set(table.columns):
         raise _refusal("column seed", f"columns {', '.join(map(str, table.columns))[:200]}", "seeds, or n")
+    if not table.columns.is_unique:
+        raise _refusal("the columns", "two of one name", "each name once")
     if table.empty:
         raise _refusal("column seed", "no rows", "one integer from 0 to 2^32 - 1 in every row")
     if len(table) > MOST_ROWS:

@@ -117,6 +117,7 @@ class Sampler:
         density = distributions["density"]
         # In float64 whatever the range: which type would do depends on what is scored together.
         self._z_ND, self._sorted_N = density.tensors["means"].double(), density.tensors[_SORTED]
+        self._centre_D = self._z_ND.mean(0)
         self._sigma = _sigma_of(density)
         # A request may name any class and any balance: what they are drawn from is kept for the latest alone.
         self._distribution = lru_cache(_KEPT)(self._make_distribution)
@@ -204,14 +205,14 @@ class Sampler:
         # One at a time, and the ends as they are: a sample doesn't depend on what else is asked for.
         if at in (0, 1):
             return end_1D if at else z_1D
-        centre_D = self._z_ND.mean(0).to(z_1D)
-        return interpolate(z_1D, end_1D, torch.tensor([at]), _PATH, centre_D=centre_D)
+        return interpolate(z_1D, end_1D, torch.tensor([at]), _PATH, centre_D=self._centre_D.to(z_1D))
 
     def _nearest(self, z_SD: Tensor) -> Nearest:
         distance_S, rows = zip(*(self._distances(z_1D).min(0) for z_1D in z_SD.double().split(1)), strict=True)
         z_nearest_SD = self._z_ND[torch.stack(rows)]
         # The nearest of a training latent is itself.
-        spacing_S = [self._distances(z_1D).sort().values[:2].max() for z_1D in z_nearest_SD.split(1)]
+        n = min(2, len(self._z_ND))
+        spacing_S = [self._distances(z_1D).topk(n, largest=False).values.max() for z_1D in z_nearest_SD.split(1)]
         return Nearest(self.codec.decode(z_nearest_SD.float()), torch.stack(distance_S), torch.stack(spacing_S))
 
     def _distances(self, z_1D: Tensor) -> Tensor:

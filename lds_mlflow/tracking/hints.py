@@ -25,12 +25,15 @@ def next_steps(tracker: Tracker, run_id: str, *, model: str | None, version: str
         version: The version that the command has registered, as NAME/NUMBER, or "" where it has not.
     """
     address, page = without_passwords(tracker.tracking_uri), page_of_run(tracker.experiment_id, run_id)
-    lines = [] if _is_usual(address) else [f"export MLFLOW_TRACKING_URI={address}"]
     if address.startswith("http"):
-        lines.append(f"Look:   {address}/{page}")
+        lines = [f"Look:   {address}/{page}"]
     else:
-        lines += [f"Look:   {_program()} ui", f"  {address_of_ui(address)}/{page}"]
+        store = "" if _is_usual(address) else f" --backend-store-uri {address}"
+        lines = [f"Look:   {_program()} ui{store}", f"  {address_of_ui(address)}/{page}"]
     if model or version:
+        # An address without its password would take the place of one that works.
+        if not _is_usual(address) and address == tracker.tracking_uri:
+            lines.append(f"export MLFLOW_TRACKING_URI={address}")
         try:
             lines += _uses_of(tracker, version) if version else [_serving(tracker, str(model))]
         except MlflowException as error:

@@ -9,7 +9,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -46,9 +46,9 @@ CMD ["mlflow", "models", "serve", "--model-uri", "/opt/model", "--env-manager", 
 """
 
 _SEED = {"dataframe_records": [{"seed": 0}], "params": {"format": "array"}}
-_LINES_OF_A_LOG = 5
+_LINES_OF_A_LOG = 30
 _ENDED = ("exited", "dead")
-_POLL_SECONDS = 1.0
+_POLL_SECONDS, _PING_SECONDS = 1.0, 10.0
 
 
 class Container(Protocol):
@@ -166,16 +166,15 @@ def _started(engine: Any, image_id: str, config: ImageConfig) -> Iterator[tuple[
 def _wait(container: Container, port: int, minutes: float) -> None:
     deadline = time.monotonic() + 60 * minutes
     while time.monotonic() < deadline and container.status not in _ENDED:
-        try:
-            if _ask(port, "GET", "/ping")[0] == HTTPStatus.OK:
+        with suppress(OSError, HTTPException):
+            if _ask(port, "GET", "/ping", seconds=_PING_SECONDS)[0] == HTTPStatus.OK:
                 return
-        except (OSError, HTTPException):
-            time.sleep(_POLL_SECONDS)
-            container.reload()
+        time.sleep(_POLL_SECONDS)
+        container.reload()
     said = container.logs(tail=_LINES_OF_A_LOG).decode(errors="replace").strip()
     raise TrackingError(
         "the container of the image",
-        found=f"no answer at /ping within {minutes:g} minutes; it says: {said}"[:1000],
+        found=f"no answer at /ping within {minutes:g} minutes; it says: {said[-3000:]}",
         expected="a server that has loaded the model",
         remedy="Mend what it says, or give it more time by start_minutes.",
     )
@@ -186,8 +185,8 @@ def _sample_of(port: int) -> Any:
     return json.loads(body)["predictions"][0]["image"] if status == HTTPStatus.OK else body
 
 
-def _ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=600)
+def _ask(port: int, method: str, path: str, body: str | None = None, *, seconds: float = 600) -> tuple[int, bytes]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         connection.request(method, path, body, {"Content-Type": "application/json"})
         answer = connection.getresponse()

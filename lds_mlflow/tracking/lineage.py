@@ -66,6 +66,11 @@ class FinishedRun:
         return str(self.entity.data.tags.get(tags.SENTENCE, ""))
 
     @property
+    def part(self) -> str:
+        """The part of the data that its figures were measured on, or ""."""
+        return str(self.entity.data.tags.get(tags.PART, ""))
+
+    @property
     def alarms(self) -> list[str]:
         """What makes its result worth little, in sentences."""
         return [str(text) for text in json.loads(self.entity.data.tags.get(tags.ALARMS, "[]"))]
@@ -136,7 +141,7 @@ class FinishedRun:
 
     @property
     def _is_sealed_whole(self) -> bool:
-        return bool(self.sealed) and self.entity.data.tags.get(tags.PART) == "test"
+        return bool(self.sealed) and self.part == "test"
 
     def missing(self) -> str:
         """Returns what is missing of its result, in words, or "" where all of it is there with its size.

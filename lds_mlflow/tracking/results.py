@@ -49,9 +49,9 @@ class Results:
 
     def usual_seconds(self, step: str) -> float | None:
         """Returns the median of the seconds that the latest runs of a step took, or None where there is none."""
-        costs = [run.metrics.get(tags.COST) for run in self._finished(f"tags.`{tags.STEP}` = '{step}'", most=_FEW)]
-        known = [seconds for seconds in costs if seconds is not None]
-        return median(known) if known else None
+        # A run that only stands for another has taken no time.
+        latest = self._finished(f"tags.`{tags.STEP}` = '{step}' and metrics.`{tags.COST}` >= 0", most=_FEW)
+        return median(run.metrics[tags.COST] for run in latest) if latest else None
 
     def upstream(self, run: FinishedRun, stem: str) -> FinishedRun:
         """Returns the run that another read as `stem`; where its record is gone, what the other still says of it."""

@@ -56,7 +56,7 @@ def balanced(reconstructed: Tensor, made: Tensor, weight: float) -> tuple[Tensor
     Args:
         reconstructed: Reconstructions, [B, C, H, W], from which the rest of the loss is computed.
         made: What an adversary judges, [B, C, H, W].
-        weight: The ratio of the norms over the batch.
+        weight: The ratio of the norms over what this process computes of the batch.
     """
     pair: tuple[Tensor, Tensor] = _Balanced.apply(reconstructed, made, weight)
     return pair

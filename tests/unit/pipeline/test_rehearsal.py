@@ -64,7 +64,7 @@ def test_a_wrong_reference_is_refused_before_anything_is_run(make_pipeline: Make
     pipeline = make_pipeline("finetune", train_run=data.id, **QUIET)
     with pytest.raises(ConfigError, match="a run of data; expected a run of train or finetune"):
         pipeline.run("finetune")
-    assert set(_steps(tracker)) == {"data", "none"}
+    assert set(_steps(tracker)) == {"data", "finetune"}
 
 
 def test_a_training_of_many_steps_is_probed_and_said_to_end_earlier(make_pipeline: MakePipeline) -> None:
@@ -72,3 +72,37 @@ def test_a_training_of_many_steps_is_probed_and_said_to_end_earlier(make_pipelin
     plan = rehearse(runner, lambda one: one.resolve("train", {}, parent=PARENT), PARENT)
     assert plan.seconds["train"] > 0
     assert plan.at_most == {"train"}
+
+
+def test_the_command_that_reads_the_data_has_the_result_on_its_own_run(
+    make_pipeline: MakePipeline, tracker: Tracker
+) -> None:
+    run = make_pipeline("data").run("data")
+    assert _steps(tracker) == Counter({"data": 1})
+    assert tracker.client.get_run(run.id).data.tags.get("lds.reused") is None
+
+
+def test_what_earlier_commands_that_had_nothing_to_do_took_says_nothing(
+    make_pipeline: MakePipeline, tracker: Tracker
+) -> None:
+    for _ in range(7):
+        make_pipeline("train").run("train")
+    seconds = tracker.results.usual_seconds("train")
+    assert seconds is not None
+    assert seconds > 0
+
+
+def test_a_training_that_was_not_probed_is_not_said_to_take_at_most_so_long(make_pipeline: MakePipeline) -> None:
+    make_pipeline("train").run("train")
+    runner = make_pipeline("train", train_steps="auto", most_train_steps=20).runner
+    plan = rehearse(runner, lambda one: one.resolve("train", {}, parent=PARENT), PARENT)
+    assert plan.seconds["train"] > 0
+    assert plan.at_most == frozenset()
+
+
+def test_what_the_division_of_the_data_rules_out_is_refused_before_a_plan(
+    make_pipeline: MakePipeline, said: list[str]
+) -> None:
+    with pytest.raises(ConfigError, match="k_neighbours=500"):
+        make_pipeline("evaluate", limit=24, k_neighbours=500).run("evaluate")
+    assert not any(line.startswith("plan") for line in said)

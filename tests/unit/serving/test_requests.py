@@ -83,3 +83,8 @@ def test_a_long_value_is_cut_where_it_is_refused() -> None:
     with pytest.raises(DataError) as caught:
         options_of({"sampler": "x" * 1000}, domain_of("images"))
     assert len(caught.value.found) == 200
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    with pytest.raises(DataError, match="two of one name"):
+        rows_of(pd.DataFrame([[0, 1]], columns=["seed", "seed"]))

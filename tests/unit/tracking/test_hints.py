@@ -20,11 +20,12 @@ def test_the_next_steps_name_the_store_the_model_and_a_program_that_is_there(
     tracker.client.create_model_version("digits", "file:///nowhere", "r1")
     tracker.client.set_registered_model_alias("digits", "challenger", "1")
     lines = "\n".join(next_steps(tracker, "abc", model="digits"))
-    assert lines.startswith(f"export MLFLOW_TRACKING_URI={tracker.tracking_uri}\nLook:   {program} ui\n")
+    assert lines.startswith(f"Look:   {program} ui --backend-store-uri {tracker.tracking_uri}\n")
+    assert f"\nexport MLFLOW_TRACKING_URI={tracker.tracking_uri}\n" in lines
     assert f"{program} run . -e serve" in lines
     assert "runs/abc" in lines
     assert "models:/digits@challenger" in lines
-    assert "Serve:" not in "\n".join(next_steps(tracker, "abc", model=None))
+    assert "MLFLOW_TRACKING_URI" not in "\n".join(next_steps(tracker, "abc", model=None))
 
 
 def test_the_next_steps_are_about_the_version_that_was_just_registered(tracker: Tracker) -> None:
