@@ -26,7 +26,7 @@ __all__ = ["charts_page", "importances", "log_study", "trials_table"]
 _FEWEST, _AXES, _MOST_PARAMETERS, _FEWEST_FOR_CONTOURS, _LONGEST_LEGEND = 2, 2, 4, 20, 4
 _CAPTIONS = {
     "History": "The figure of each trial in the order in which they were begun, and the best so far.",
-    "Intermediate values": "The figure of a trial after each third of a seed's steps; one that will hardly win is stopped.",
+    "Intermediate values": "A trial's figure after each third of a seed's steps; one that will hardly win is stopped.",
     "Pareto front": "The trials by both figures; no other trial is better by both than those of the front.",
     "Importance": "The share of the figure's variance over the trials that each parameter explains, by fANOVA.",
     "Slices": "The figure against each of the parameters that explain most of it.",
