@@ -3,9 +3,10 @@ from pathlib import Path
 from lds_mlflow.config import TrainConfig, parse
 from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.pipeline.request import request
+from lds_mlflow.tracking import FinishedRun
 from tests.unit.steps.surroundings import GivenRun
 
-DATA = {"data": GivenRun("data")}
+DATA: dict[str, FinishedRun] = {"data": GivenRun("data")}
 
 
 def test_what_is_needed_is_identified_by_its_parameters() -> None:
