@@ -175,8 +175,8 @@ def alarms_of(converged: bool | None, active_units: float) -> list[str]:
         )
     if active_units < _FEWEST_ACTIVE:
         found.append(
-            f"The latents have collapsed: {active_units:.0f} of the latent dimensions vary with the image, so neither "
-            "densities nor interpolants mean anything. Lower kl_weight, or train for longer."
+            "The latents have collapsed: at most one latent dimension varies with the image, so neither densities nor "
+            "interpolants mean anything. Lower kl_weight, or train for longer."
         )
     return found
 

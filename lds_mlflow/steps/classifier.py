@@ -28,7 +28,7 @@ def run(config: ClassifierConfig, context: Context) -> str:
     accuracy = (judge.classes(select.examples_N) == select.labels_N).double().mean().item()
     context.run.log_metrics({"accuracy": accuracy})
     context.alarms.extend(_alarms(accuracy, select.labels_N))
-    return f"{judge.name}: {accuracy:.1%} of the part select classified correctly"
+    return f"{accuracy:.1%} of the part select classified correctly by {judge.name}"
 
 
 def _alarms(accuracy: float, labels_N: Tensor) -> list[str]:

@@ -104,10 +104,10 @@ def _engine() -> Any:
     try:
         engine = docker.from_env(timeout=3600)
         engine.ping()
-    except DockerException as error:
+    except DockerException:
         raise TrackingError(
             "a container engine",
-            found=f"none that answers ({first_line(error)})"[:300],
+            found="none that answers",
             expected="Docker, or another engine with its interface, at DOCKER_HOST",
             remedy="Start one, or serve the model without an image by the command serve.",
         ) from None

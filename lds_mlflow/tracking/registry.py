@@ -1,7 +1,8 @@
 """Models in the MLflow Model Registry: versions, and the aliases by which they are served."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.artifacts import list_artifacts
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.environment_variables import MLFLOW_EXPERIMENT_ID
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, ErrorCode
@@ -126,7 +128,7 @@ def register_sampler(
         The number of the version.
     """
     domain = domain_of(weights.domain)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _in_experiment(run.experiment_id):
         data_path = Path(folder) / "model"
         save_sampler(data_path, weights, distributions, examples)
         info = Model.log(
@@ -148,6 +150,17 @@ def register_sampler(
     run.client.update_model_version(name, str(number), description=description[:_LONGEST_DESCRIPTION])
     run.client.set_registered_model_alias(name, NEWEST, str(number))
     return number
+
+
+@contextmanager
+def _in_experiment(experiment_id: str) -> Iterator[None]:
+    """Has MLflow log models to an experiment; it takes the one of its environment, and not that of the given run."""
+    before = MLFLOW_EXPERIMENT_ID.get_raw()
+    MLFLOW_EXPERIMENT_ID.set(experiment_id)
+    try:
+        yield
+    finally:
+        MLFLOW_EXPERIMENT_ID.unset() if before is None else MLFLOW_EXPERIMENT_ID.set(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +252,14 @@ class Registry:
         if not name:
             name, reference = address, ""
         return self.get(name, reference or _LATEST)
+
+    def numbers(self, name: str) -> list[str]:
+        """Returns the numbers of a model's versions, the newest last; none where the registry doesn't answer."""
+        try:
+            found = self.client.search_model_versions(f"name = '{name}'")
+        except MlflowException:
+            return []
+        return sorted((str(one.version) for one in found), key=int)
 
     def of_run(self, run_id: str) -> list[Version]:
         """Returns the versions that a run registered."""

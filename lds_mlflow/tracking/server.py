@@ -8,6 +8,7 @@ deeply for a parser, and integers of more digits than Python reads.
 import io
 import json
 import logging
+import re
 import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
@@ -176,12 +177,22 @@ def service_of(model_uri: str, accept: str = "json") -> FastAPI:
             error,
             f"model {model_uri}",
             expected="a registered model, such as models:/lds-vae@champion",
-            remedy="Register a model with the command finetune, or set MLFLOW_TRACKING_URI to the store that has it.",
+            remedy=_remedy(model_uri),
         ) from error
     _add_gallery(app, model, {**facts, **(model.metadata.metadata or {})})
     params = model.metadata.get_params_schema()
     app.add_middleware(Guard, params=[one.name for one in params.params] if params else (), accept=accept)
     return app
+
+
+def _remedy(model_uri: str) -> str:
+    name = re.split("[@/]", model_uri.removeprefix(MODELS_ADDRESS))[0]
+    numbers = Registry(MlflowClient()).numbers(name) if model_uri.startswith(MODELS_ADDRESS) and name else []
+    if numbers:
+        return (
+            f"The versions of {name} are {', '.join(numbers)}: give one of these, such as models:/{name}/{numbers[-1]}."
+        )
+    return "Register a model with the command finetune, or set MLFLOW_TRACKING_URI to the store that has it."
 
 
 def _facts_of(model_uri: str) -> dict[str, str]:

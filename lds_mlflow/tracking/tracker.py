@@ -110,6 +110,8 @@ class Tracker:
         """
         # Creating a fresh SQLite store logs one line a schema migration.
         logging.getLogger("alembic").setLevel(logging.WARNING)
+        # What MLflow checks when a model is logged is of no concern to who runs a command.
+        logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         uri = mlflow.get_tracking_uri()
         MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)

@@ -19,8 +19,8 @@ def test_every_term_of_the_loss_that_was_reported_has_a_curve(tracker: Tracker) 
         (True, 5, []),
         (None, 5, []),
         (False, 5, ["more of them still gained something"]),
-        (True, 1, ["The latents have collapsed: 1 of the latent dimensions"]),
-        (False, 0, ["more of them still gained something", "The latents have collapsed: 0"]),
+        (True, 1, ["The latents have collapsed: at most one"]),
+        (False, 0, ["more of them still gained something", "The latents have collapsed: at most one"]),
     ],
 )
 def test_a_training_that_ended_early_and_collapsed_latents_raise_an_alarm_each(

@@ -22,7 +22,7 @@ def test_the_classifier_is_stored_with_its_kind_of_examples_and_judged_by_the_pa
     # The last of the four is nearer to the mean of the other class.
     assert own.metrics == {"accuracy": 0.75}
     first, *_ = sentence.splitlines()
-    assert first == f"nearest-mean-{stored.digest[:8]}: 75.0% of the part select classified correctly"
+    assert first == f"75.0% of the part select classified correctly by nearest-mean-{stored.digest[:8]}"
 
 
 def test_the_steps_and_the_seed_are_those_of_the_configuration(

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,17 @@ def test_a_registered_model_says_what_it_is_and_samples(run: Run, tracker: Track
     assert list(model.predict(pd.DataFrame({"seed": [1, 2]})).columns) == COLUMNS
     for asked in ([0, 1], 2, pd.DataFrame({"n": [2]}), {"seed": [0, 1]}, np.array([0, 1])):
         assert model.predict(asked)["seed"].tolist() == [0, 1]
+
+
+def test_a_model_is_logged_to_the_experiment_of_its_run(
+    run: Run, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
+    weights = VAE.initialised(spec_of("digits"), 0).to_weights()
+    register_sampler(run, weights, NAMED, "digits", description="made for a test")
+    (model,) = tracker.client.search_logged_models([tracker.experiment_id])
+    assert model.source_run_id == run.id
+    assert "MLFLOW_EXPERIMENT_ID" not in os.environ
 
 
 def test_a_model_keeps_examples_facts_and_files_that_it_is_given(run: Run) -> None:

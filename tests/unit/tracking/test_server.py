@@ -20,6 +20,7 @@ from lds_mlflow.samplers import latent_density
 from lds_mlflow.samplers.classes import with_classes
 from lds_mlflow.serving.requests import DISTRIBUTIONS
 from lds_mlflow.serving.sampler import save_sampler, with_densities
+from lds_mlflow.tracking import Tracker
 from lds_mlflow.tracking.registry import signature_of
 from lds_mlflow.tracking.server import Guard, service_of
 from tests.tiny import SPEC
@@ -326,3 +327,11 @@ BODIES = st.one_of(
 def test_no_request_makes_the_server_fail(service: Any, body: bytes, content_type: bytes) -> None:
     start, *_ = _answer(service, [body], [(b"content-type", content_type)])
     assert start["status"] in (200, 400, 415)
+
+
+def test_an_alias_that_no_version_has_is_told_with_the_versions_that_there_are(tracker: Tracker) -> None:
+    tracker.client.create_registered_model("faces")
+    for run in ("r1", "r2"):
+        tracker.client.create_model_version("faces", "file:///nowhere", run)
+    with pytest.raises(TrackingError, match=r"The versions of faces are 1, 2: give one of these, such as .*faces/2"):
+        service_of("models:/faces@champion")
