@@ -7,6 +7,7 @@ are resized; 0 keeps theirs).
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lds_mlflow.choices.choice import Choice
 
@@ -77,7 +78,8 @@ def name_of(data: str) -> str:
     source, place = data_source_of(data)
     if source is not DATA_SOURCES[A_PATH]:
         return place.partition(":")[0] or data
-    path = Path(place).absolute()
+    # The rest of an address may be a password.
+    path = Path(urlsplit(place).path if "://" in place else place).absolute()
     return (path.stem if path.suffix.lower() == ".zip" else path.name)[:_LONGEST_NAME] or _NAMELESS
 
 

@@ -42,8 +42,10 @@ def _figures(client: MlflowClient, run: FinishedRun) -> dict[str, list[tuple[int
 
 
 def _digests(run: FinishedRun) -> Counter[str]:
+    """Returns the digests of what a run stored; but not of its figures, which say how fast it was."""
     with run.folder("") as folder:
-        return Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file())
+        files = [path for path in folder.rglob("*") if path.is_file() and path.name != "figures.json"]
+        return Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
 
 
 @on_the_server
