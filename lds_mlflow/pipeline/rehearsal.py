@@ -22,7 +22,7 @@ __all__ = ["rehearse", "say_plan"]
 _DATA = "data"
 _TRAIN = "train"
 _FITS = (_TRAIN, "finetune")
-_PROBE_SECONDS = 1.0
+_PROBE_SECONDS = 0.5
 _WORTH_PROBING = 100
 """Steps of a training; one of fewer is over before anybody asks how long it takes."""
 
@@ -120,7 +120,9 @@ class _Rehearsal(Runner):
             return self.data
         needed = self.request(name, known, parent=parent, changes=changes or {})
         if needed.fingerprint not in self._made:
-            found = self.find(needed, parent)
+            # What is made from a result that doesn't exist yet can't exist either.
+            is_new = any(isinstance(run, PlannedRun) for run in needed.inputs.values())
+            found = None if is_new else self.find(needed, parent)
             self.found.reused += found is not None
             if found is None:
                 self.found.waiting[name] += 1
