@@ -74,7 +74,7 @@ def estimate_costs(
     checkpoint_every: int,
     device: str,
     ranks: Ranks,
-    probe_seconds: float = _PROBE_SECONDS,
+    probe_seconds: float | None = None,
 ) -> Costs:
     """Trains for some seconds, decodes, encodes and scores a little, and extrapolates.
 
@@ -86,8 +86,9 @@ def estimate_costs(
         checkpoint_every: Steps of training between two checkpoints.
         device: Where to compute.
         ranks: The processes that share the work.
-        probe_seconds: How long to train without a discriminator, and again with it, if there are as many steps.
+        probe_seconds: How long to train without a discriminator, and again with it; None takes five seconds each.
     """
+    probe_seconds = _PROBE_SECONDS if probe_seconds is None else probe_seconds
     most = steps_at_most(train, examples)
     task = training_as_configured(train, examples, checkpoint_every=most + 1).task
     codec = Codec(task.model.to(device), task.scale)
