@@ -37,7 +37,7 @@ p, figcaption { max-width: 48rem; }
 figure { margin: 1.5rem 0; } figcaption { font-size: 0.9rem; font-style: italic; margin: 0.3rem 0; }
 img { background: white; height: auto; max-width: 100%; }
 .row { align-items: flex-start; display: flex; flex-wrap: wrap; gap: 0 1.5rem; }
-.row figure { flex: 1 1 18rem; max-width: 40rem; }
+.row figure { flex: 0 1 22rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 th, td { border-bottom: 1px solid #8888; padding: 0.25rem 0.75rem; text-align: left; vertical-align: top; }
