@@ -6,19 +6,23 @@ An argument of a rule is given by a parameter of `augment`, or by what is measur
 
 from lds_mlflow.choices.choice import Choice
 
-__all__ = ["SELECTIONS"]
+__all__ = ["RANDOM", "SELECTIONS", "TOP"]
+
+TOP = "top"
+"""The rule of the draft's top fraction, and the default."""
+
+RANDOM = "random"
+"""The control of every rule: as many candidates, whatever their density."""
 
 SELECTIONS = {
-    "top": Choice(
-        "the densest fraction", "lds_mlflow.latent.selecting.rules:TopFraction", {"fraction": "top_fraction"}
-    ),
+    TOP: Choice("the densest fraction", "lds_mlflow.latent.selecting.rules:TopFraction", {"fraction": "top_fraction"}),
     "paper": Choice(
         "the draft's rule, the densest fraction and tau",
         "lds_mlflow.latent.selecting.rules:Paper",
         {"tau": "tau", "fraction": "top_fraction", "combine": "combine"},
     ),
     "threshold": Choice("density above tau", "lds_mlflow.latent.selecting.threshold_rules:Threshold", {"tau": "tau"}),
-    "random": Choice(
+    RANDOM: Choice(
         "a random fraction, a control", "lds_mlflow.latent.selecting.rules:RandomFraction", {"fraction": "top_fraction"}
     ),
     "power": Choice(

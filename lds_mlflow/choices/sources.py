@@ -2,10 +2,13 @@
 
 from lds_mlflow.choices.choice import Choice
 
-__all__ = ["SOURCES"]
+__all__ = ["INTERPOLANTS", "SOURCES"]
+
+INTERPOLANTS = "interpolants"
+"""The source that the method of the draft takes, and the default."""
 
 SOURCES = {
-    "interpolants": Choice(
+    INTERPOLANTS: Choice(
         "interpolants of latents, selected by density and decoded", "lds_mlflow.recipes.interpolants:interpolants"
     ),
     "prior": Choice("samples of the model's prior, a control", "lds_mlflow.recipes.controls:samples_of_prior"),

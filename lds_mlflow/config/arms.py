@@ -6,6 +6,8 @@ An arm is one entry of the table ARMS, and one row of every table that `ablate` 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lds_mlflow.choices.selections import RANDOM, TOP
+
 __all__ = ["ARMS", "BASELINE", "CONTROL", "LDS", "LDS_AND_SHARPNESS", "Arm"]
 
 Changes = Mapping[str, str | float | bool]
@@ -42,7 +44,7 @@ class Arm:
 BASELINE, CONTROL, LDS, LDS_AND_SHARPNESS = "baseline", "control", "lds", "lds-sharpness"
 """Arms that the draft's claims are about, and the control, which the draft lacks."""
 
-_TOP: Changes = {"selection": "top"}
+_TOP: Changes = {"selection": TOP}
 """The draft's top fraction without its threshold, which few latents reach: A would be smaller than in other arms."""
 
 ARMS: dict[str, Arm] = {
@@ -50,8 +52,8 @@ ARMS: dict[str, Arm] = {
     for arm in (
         Arm(BASELINE, "no finetuning", finetune=None),
         Arm(CONTROL, "finetuned without A (control)"),
-        Arm("random", "A: random interpolants", {"selection": "random"}, filters=True),
-        Arm("neighbours", "A: interpolants of neighbours", {"selection": "random", "parent_neighbours": 5}),
+        Arm("random", "A: random interpolants", {"selection": RANDOM}, filters=True),
+        Arm("neighbours", "A: interpolants of neighbours", {"selection": RANDOM, "parent_neighbours": 5}),
         Arm(LDS, "A: LDS, the draft's top fraction", _TOP, filters=True),
         Arm("lds-leo", "A: LDS, endpoints left out", {**_TOP, "leave_endpoints_out": True}, filters=True),
         Arm(LDS_AND_SHARPNESS, "A: LDS + sharpness", {**_TOP, "sharpest_fraction": 0.5}, filters=True),

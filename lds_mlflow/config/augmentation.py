@@ -10,8 +10,8 @@ from lds_mlflow.choices.candidates import CANDIDATES, EXHAUSTIVE
 from lds_mlflow.choices.combinations import COMBINATIONS
 from lds_mlflow.choices.interpolations import INTERPOLATIONS, LINEAR
 from lds_mlflow.choices.scorers import SCORERS
-from lds_mlflow.choices.selections import SELECTIONS
-from lds_mlflow.choices.sources import SOURCES
+from lds_mlflow.choices.selections import SELECTIONS, TOP
+from lds_mlflow.choices.sources import INTERPOLANTS, SOURCES
 from lds_mlflow.choices.spaces import SPACES
 from lds_mlflow.choices.stratifications import STRATIFICATIONS
 from lds_mlflow.config.base import MOST, CountOrAll, Declared, Fraction, Positive, RunReference, Seed, StepConfig
@@ -29,7 +29,7 @@ class AugmentConfig(StepConfig):
     encode_run: RunReference = "auto"
     """Run of the step encode; auto finds or makes one."""
 
-    source: Annotated[str, ChoiceOf(phrases(SOURCES))] = "interpolants"
+    source: Annotated[str, ChoiceOf(phrases(SOURCES))] = INTERPOLANTS
     """What the augmentation set A is made of; the parameters that follow select interpolants."""
 
     augmentation_ratio: Annotated[float, Field(gt=0, le=10)] = 0.5
@@ -65,7 +65,7 @@ class AugmentConfig(StepConfig):
     leave_endpoints_out: bool = False
     """Whether a candidate's score leaves out its own two parents; the draft counts them."""
 
-    selection: Declared[Annotated[str, ChoiceOf(phrases(SELECTIONS))]] = "top"
+    selection: Declared[Annotated[str, ChoiceOf(phrases(SELECTIONS))]] = TOP
     """Rule by which candidates are kept."""
 
     top_fraction: Declared[Annotated[float, Field(gt=0, le=1)]] = 0.2

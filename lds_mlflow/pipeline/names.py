@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from lds_mlflow.choices.data_sources import name_of
+from lds_mlflow.choices.selections import RANDOM, TOP
+from lds_mlflow.choices.sources import INTERPOLANTS
 from lds_mlflow.config import (
     AUTO,
     AugmentConfig,
@@ -23,7 +25,6 @@ from lds_mlflow.tracking import FinishedRun
 
 __all__ = ["name_of_run"]
 
-_INTERPOLANTS, _OF_DRAFT, _RANDOM = "interpolants", "top", "random"
 _LONGEST = 120
 
 
@@ -82,6 +83,6 @@ def _model(inputs: Mapping[str, FinishedRun]) -> str:
 
 
 def _kind_of_A(source: str, selection: str) -> str:
-    if source != _INTERPOLANTS:
+    if source != INTERPOLANTS:
         return source
-    return {_OF_DRAFT: LDS, _RANDOM: _RANDOM}.get(selection, f"{LDS} {selection}")
+    return {TOP: LDS, RANDOM: RANDOM}.get(selection, f"{LDS} {selection}")

@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from lds_mlflow.choices.data_sources import name_of
 from lds_mlflow.config import Settings, has_default
+from lds_mlflow.entry.console import ALARM
 from lds_mlflow.entry.graph import REFERENCES
 from lds_mlflow.errors import Interrupted, without_passwords
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, link_to_version, tags
 
-__all__ = ["Ending", "figures_in", "in_lines", "log_data", "log_parameters", "note_version", "stand_for"]
+__all__ = ["Ending", "alarm_notes", "figures_in", "in_lines", "log_data", "log_parameters", "note_version", "stand_for"]
 
 _ALWAYS_LISTED = ("data", "train_steps", "finetune_steps", "selection", "part", "sampler", "registered_model")
 """The parameters that a run's list has whatever their values are; others have to differ from their defaults."""
@@ -48,6 +49,11 @@ def figures_in(found: FinishedRun) -> dict[str, float]:
     return {
         name: value for name, value in found.metrics.items() if name != tags.COST and not name.startswith("system/")
     }
+
+
+def alarm_notes(alarms: Iterable[str]) -> list[str]:
+    """Returns alarms as they stand in the description of a run, in Markdown."""
+    return [f"⚠️ **{ALARM}** {text}" for text in alarms]
 
 
 def in_lines(sentence: str) -> str:

@@ -12,7 +12,6 @@ from filelock import FileLock, Timeout
 
 from lds_mlflow.config import AUTO, NO_RUN, Configs, Options, Settings, StepConfig, parse
 from lds_mlflow.domains import domain_of_source
-from lds_mlflow.entry.console import ALARM
 from lds_mlflow.entry.fingerprint import digest_of_feature_code
 from lds_mlflow.entry.graph import REGISTER, STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.errors import ArtifactError, ConfigError, GoneError
@@ -22,7 +21,7 @@ from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
 from lds_mlflow.pipeline.early_checks import require_division
 from lds_mlflow.pipeline.lines import StepLines
 from lds_mlflow.pipeline.names import name_of_run
-from lds_mlflow.pipeline.records import Ending, in_lines, log_data, log_parameters, note_version, stand_for
+from lds_mlflow.pipeline.records import Ending, alarm_notes, in_lines, log_data, log_parameters, note_version, stand_for
 from lds_mlflow.pipeline.request import Request, Runs, request
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.samplers.classes import class_sizes
@@ -303,8 +302,8 @@ class Runner:
         sentence = import_module(step.module).run(config, context)
         run.log_metrics({tags.COST: monotonic() - started})
         run.log_tags({tags.SENTENCE: sentence} | ({tags.ALARMS: json.dumps(context.alarms)} if context.alarms else {}))
-        alarms = [f"⚠️ **{ALARM}** {text}" for text in context.alarms]
-        run.log_note("\n\n".join([*alarms, f"**{step.name}**: {in_lines(sentence)}.", context.lineage]))
+        said = f"**{step.name}**: {in_lines(sentence)}."
+        run.log_note("\n\n".join([*alarm_notes(context.alarms), said, context.lineage]))
         run.end("FINISHED")
         remove(checkpoint_path)
         seconds = monotonic() - started

@@ -5,9 +5,8 @@ from textwrap import fill
 
 from lds_mlflow.choices.data_sources import name_of
 from lds_mlflow.config import DataConfig
-from lds_mlflow.entry.console import ALARM
 from lds_mlflow.pipeline.lines import COLUMNS
-from lds_mlflow.pipeline.records import figures_in, in_lines
+from lds_mlflow.pipeline.records import alarm_notes, figures_in, in_lines
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.reporting.comparison import SUMMARY, comparison_note, models_chart
 from lds_mlflow.reporting.whole import WholePipeline, report_of_pipeline
@@ -40,9 +39,8 @@ def show_comparison(runner: Runner, run: Run, compared: FinishedRun) -> WholePip
     links += [compared.link, f"[all runs with their FID]({page_of_runs(run.experiment_id)})"]
     winner, _, convergence = compared.sentence.partition("\n")
     table = comparison_note(made.evaluations, {label: found.link for label, found in made.evaluated.items()})
-    alarms = [f"⚠️ **{ALARM}** {text}" for text in made.alarms]
     verdict = f"**{winner}.** {', '.join(links)}"
-    run.log_note("\n\n".join(filter(None, (verdict, *alarms, in_lines(convergence), table))))
+    run.log_note("\n\n".join(filter(None, (verdict, *alarm_notes(made.alarms), in_lines(convergence), table))))
     return made
 
 

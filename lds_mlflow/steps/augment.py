@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
+from lds_mlflow.choices.sources import INTERPOLANTS
 from lds_mlflow.config import AugmentConfig
 from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.latent import Diagnosis, diagnose
@@ -43,7 +44,7 @@ def check(config: AugmentConfig, division: Division, _device: str) -> None:
     """Raises LdsError where the division of the data shows that A can't be made."""
     if config.source == "real":
         require_reserve(division.reserve)
-    if config.source != "interpolants":
+    if config.source != INTERPOLANTS:
         return
     candidates_for(config, division.train)
     require_neighbours(config.parent_neighbours, division.train)

@@ -7,6 +7,7 @@ from functools import cached_property
 import pandas as pd
 
 from lds_mlflow.choices.figures import MARGIN
+from lds_mlflow.choices.sources import INTERPOLANTS
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL
 from lds_mlflow.metrics import (
     BETTER,
@@ -162,7 +163,7 @@ def read_results(
 
 
 def _women_of(augment: FinishedRun) -> list[float]:
-    if augment.params["source"] != "interpolants":
+    if augment.params["source"] != INTERPOLANTS:
         return []
     with augment.folder("") as folder:
         path = folder / _CLASS_SHARES
