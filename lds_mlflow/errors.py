@@ -99,7 +99,13 @@ class LdsError(Exception):
 
     def __init__(self, what: str, *, found: str, expected: str, remedy: str) -> None:
         self.what, self.found, self.expected, self.remedy = map(_shown, (what, found, expected, remedy))
-        super().__init__(f"{self.what}: found {self.found}; expected {self.expected}. {self.remedy}")
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        lines = self.found.strip("\n")
+        if lines != self.found or "\n" in lines:
+            return f"{self.what}: expected {self.expected}. Found:\n{lines}\n{self.remedy}"
+        return f"{self.what}: found {self.found}; expected {self.expected}. {self.remedy}"
 
     @classmethod
     def because(cls, error: BaseException, what: str, *, expected: str, remedy: str) -> Self:

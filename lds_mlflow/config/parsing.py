@@ -79,8 +79,8 @@ def parse_all(
     if problems:
         raise ConfigError(
             f"{len(problems)} wrong parameter{'s' if len(problems) > 1 else ''}",
-            found="".join(f"\n  - {problem}" for problem in problems) + "\n",
-            expected="values in range",
+            found="".join(f"\n  - {problem}" for problem in problems),
+            expected="parameters of this command, with values in range",
             remedy="Nothing was computed. --help-all lists every parameter with its default.",
         )
     return Configs(tuple(parsed))

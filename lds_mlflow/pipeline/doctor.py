@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 
 from lds_mlflow.tracking import store_and_problem
+from lds_mlflow.tracking.image import version_of_engine
 
 __all__ = ["Finding", "examine", "in_lines"]
 
@@ -19,6 +20,7 @@ _GIB = 2**30
 _WIDTH, _NAME = 80, 18
 _LITTLE_ROOM = 5
 _REQUIRED = "the commands: pip install -r requirements.txt"
+_ENGINE = "images of served models, and the server for a team: install and start docker, or set DOCKER_HOST"
 _PACKAGES = {
     **dict.fromkeys(
         ("mlflow", "torch", "torchvision", "optuna", "numpy", "torch-fidelity", "scikit-learn", "click"), _REQUIRED
@@ -31,7 +33,6 @@ _PACKAGES = {
 _PROGRAMS = {
     ("cc", "gcc", "clang"): ("a C compiler", "compiled=true, and torch.compile on a GPU: install gcc"),
     ("git",): ("git", "runs that say by which commit they were made: install git"),
-    ("docker", "podman"): ("a container engine", "images of served models, and the server for a team: install docker"),
 }
 
 
@@ -108,6 +109,8 @@ def _programs() -> Iterator[Finding]:
     for names, (what, gives) in _PROGRAMS.items():
         found = next(filter(None, map(shutil.which, names)), "")
         yield Finding("Programs", what, found, "" if found else gives)
+    engine = version_of_engine()
+    yield Finding("Programs", "a container engine", engine or "none that answers", "" if engine else _ENGINE)
 
 
 def _store() -> Finding:

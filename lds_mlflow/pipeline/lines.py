@@ -11,8 +11,9 @@ __all__ = ["COLUMNS", "StepLines"]
 COLUMNS = 80
 """Columns of a terminal that every line fits into which is not a sentence."""
 
-_WHOLE = "data"
-"""The step whose sentence is always shown whole: everything that follows depends on what the data was taken for."""
+_WHOLE = ("data", "compare")
+"""The steps whose sentences are always shown whole: everything that follows depends on what the data was taken for, and
+a comparison names its models before its figure."""
 
 
 class StepLines:
@@ -51,7 +52,7 @@ class StepLines:
         self._shown.add(run.id)
         first, *notes = run.sentence.splitlines() or [""]
         what = f"{run.id[:8]} {what}"
-        line = f"{title}: {what}: {first}" if whole or run.step == _WHOLE else _beside(f"{title}: {first}", what)
+        line = f"{title}: {what}: {first}" if whole or run.step in _WHOLE else _beside(f"{title}: {first}", what)
         self.say("\n".join([line, *notes]))
         for text in run.alarms:
             self.say(f"{ALARM} {text}")

@@ -1,13 +1,14 @@
-"""The tracking store that commands write to, looked at without writing to it."""
+"""The tracking store of a command, before anything is read from it or written to it."""
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 
 from lds_mlflow.errors import first_line, without_passwords
 from lds_mlflow.tracking.patience import impatient
 
-__all__ = ["store_and_problem"]
+__all__ = ["show_bars_of_downloads_only", "store_and_problem"]
 
 
 def store_and_problem() -> tuple[str, str]:
@@ -23,3 +24,9 @@ def store_and_problem() -> tuple[str, str]:
         except MlflowException as error:
             return without_passwords(uri), first_line(error)
     return without_passwords(uri), ""
+
+
+def show_bars_of_downloads_only() -> None:
+    """Has MLflow show no bar for what it reads in place, from the folder of a store on this machine."""
+    if not mlflow.get_tracking_uri().startswith("http"):
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)

@@ -9,7 +9,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -25,9 +25,10 @@ from mlflow.exceptions import MlflowException
 
 from lds_mlflow.config import ImageConfig
 from lds_mlflow.errors import TrackingError, first_line
+from lds_mlflow.tracking.address import show_bars_of_downloads_only
 from lds_mlflow.tracking.registry import MODELS_ADDRESS, Registry, Version
 
-__all__ = ["build_image"]
+__all__ = ["build_image", "version_of_engine"]
 
 _PORT = 8080
 _DOCKERFILE = f"""\
@@ -48,7 +49,7 @@ CMD ["mlflow", "models", "serve", "--model-uri", "/opt/model", "--env-manager", 
 _SEED = {"dataframe_records": [{"seed": 0}], "params": {"format": "array"}}
 _LINES_OF_A_LOG = 30
 _ENDED = ("exited", "dead")
-_POLL_SECONDS, _PING_SECONDS = 1.0, 10.0
+_POLL_SECONDS, _PING_SECONDS, _BUILD_SECONDS = 1.0, 10, 3600
 
 
 class Container(Protocol):
@@ -80,7 +81,8 @@ def build_image(config: ImageConfig, say: Callable[[str], None]) -> str:
         TrackingError: No container engine answers, there is no such version, the image can't be built or does not
             serve, or it draws another sample.
     """
-    engine = _engine()
+    engine = _engine(_BUILD_SECONDS)
+    show_bars_of_downloads_only()
     version = Registry(MlflowClient()).of_address(config.model)
     uri = f"{MODELS_ADDRESS}{version.name}/{version.number}"
     name = config.image or _name_of(version)
@@ -100,9 +102,18 @@ def build_image(config: ImageConfig, say: Callable[[str], None]) -> str:
     return name
 
 
-def _engine() -> Any:
+def version_of_engine() -> str:
+    """Returns the version of the container engine that answers at DOCKER_HOST, or "" where none does."""
     try:
-        engine = docker.from_env(timeout=3600)
+        with closing(_engine(_PING_SECONDS)) as engine:
+            return str(engine.version()["Version"])
+    except (TrackingError, DockerException):
+        return ""
+
+
+def _engine(seconds: int) -> Any:
+    try:
+        engine = docker.from_env(timeout=seconds)
         engine.ping()
     except DockerException:
         raise TrackingError(

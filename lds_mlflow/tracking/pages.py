@@ -17,6 +17,9 @@ __all__ = [
 
 _OF_LOCAL_UI = "http://127.0.0.1:5000"
 _KEY = "figures"
+_MODE = "workflowType=machine_learning"
+"""What has the UI open for the training of models; without it, a browser shows the UI for language models at first."""
+
 _COLUMNS = ("fid", "coverage", "nearest_ratio")
 
 VIEW = (f"mlflow.sharedViewState.{_KEY}", json.dumps({"selectedColumns": [f"metrics.`{name}`" for name in _COLUMNS]}))
@@ -30,23 +33,23 @@ def address_of_ui(tracking_uri: str) -> str:
 
 def page_of_run(experiment_id: str, run_id: str) -> str:
     """Returns the page of a run."""
-    return f"#/experiments/{experiment_id}/runs/{run_id}"
+    return f"#/experiments/{experiment_id}/runs/{run_id}?{_MODE}"
 
 
 def page_of_runs(experiment_id: str) -> str:
     """Returns the page of all runs of an experiment, with the columns of VIEW."""
-    return f"#/experiments/{experiment_id}/runs?viewStateShareKey={_KEY}"
+    return f"#/experiments/{experiment_id}/runs?viewStateShareKey={_KEY}&{_MODE}"
 
 
 def page_of_artifact(experiment_id: str, run_id: str, file: str) -> str:
     """Returns the page that shows an artifact of a run."""
-    return f"{page_of_run(experiment_id, run_id)}/artifacts/{quote(file)}"
+    return f"#/experiments/{experiment_id}/runs/{run_id}/artifacts/{quote(file)}?{_MODE}"
 
 
 def page_of_version(version: str) -> str:
     """Returns the page of a version of a registered model, which is given as NAME/NUMBER."""
     name, _, number = version.rpartition("/")
-    return f"#/models/{quote(name, safe='')}/versions/{number}"
+    return f"#/models/{quote(name, safe='')}/versions/{number}?{_MODE}"
 
 
 def link_to_version(version: str) -> str:

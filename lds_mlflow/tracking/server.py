@@ -28,6 +28,7 @@ from lds_mlflow.config import ServeConfig
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.serving.gallery import archive_of, page_of
 from lds_mlflow.serving.sampler import Sampler
+from lds_mlflow.tracking.address import show_bars_of_downloads_only
 from lds_mlflow.tracking.registry import CHAMPION, MODELS_ADDRESS, Registry
 
 __all__ = ["IGNORED", "Guard", "serve", "service_of"]
@@ -240,6 +241,7 @@ def serve(config: ServeConfig, say: Callable[[str], None]) -> None:
     Raises:
         TrackingError: See `service_of`.
     """
+    show_bars_of_downloads_only()
     app = service_of(config.model, config.accept)
     sys.setswitchinterval(_SWITCH_SECONDS)
     say(f"Gallery: http://{config.host}:{config.port}/   Samples: POST http://{config.host}:{config.port}/invocations")

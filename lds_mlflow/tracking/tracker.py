@@ -9,10 +9,7 @@ from typing import Self
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.environment_variables import (
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
-    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT,
-)
+from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from mlflow.utils.uri import is_local_uri
@@ -22,6 +19,7 @@ from lds_mlflow.config import Options
 from lds_mlflow.config.place import lasting_place
 from lds_mlflow.errors import LdsError, TrackingError, without_passwords
 from lds_mlflow.tracking import tags
+from lds_mlflow.tracking.address import show_bars_of_downloads_only
 from lds_mlflow.tracking.experiment import Subject, place_of, require_in_place
 from lds_mlflow.tracking.handover import handed_over, take_over
 from lds_mlflow.tracking.layout import lay_out
@@ -47,7 +45,7 @@ __all__ = ["Tracker"]
 _OUTBOX = "outbox"
 _log = logging.getLogger(__name__)
 _KIND = ("mlflow.experimentKind", "custom_model_development")
-"""The tag that makes MLflow's UI open on training runs, and not on its tools for language models."""
+"""The tag that says that an experiment is of training, and not of language models; see also `tracking.pages`."""
 
 
 class Tracker:
@@ -115,9 +113,7 @@ class Tracker:
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         uri = mlflow.get_tracking_uri()
         MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
-        if not uri.startswith("http"):
-            # A bar for every folder that is read in place is noise.
-            MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+        show_bars_of_downloads_only()
         try:
             with impatient():
                 lay_out(uri)

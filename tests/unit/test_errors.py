@@ -25,6 +25,17 @@ def test_an_error_says_what_was_found_what_was_expected_and_what_to_do(kind: typ
     )
 
 
+@pytest.mark.parametrize("found", ["one\ntwo", "\none\ntwo", "one\ntwo\n"])
+def test_a_list_of_what_was_found_stands_on_lines_of_its_own_between_two_sentences(found: str) -> None:
+    error = LdsError("2 wrong values", found=found, expected="other values", remedy="Correct them.")
+    assert str(error) == "2 wrong values: expected other values. Found:\none\ntwo\nCorrect them."
+
+
+def test_a_list_of_one_is_a_list_too() -> None:
+    error = LdsError("1 wrong value", found="\n  - one", expected="another", remedy="Correct it.")
+    assert str(error) == "1 wrong value: expected another. Found:\n  - one\nCorrect it."
+
+
 def test_a_request_to_stop_is_no_error_of_the_user() -> None:
     stopped = Interrupted(15)
     assert not isinstance(stopped, LdsError)
@@ -82,11 +93,11 @@ def test_the_first_line_of_an_error_is_told_without_passwords(error: Exception, 
 
 
 def test_long_values_are_cut_short_in_every_place() -> None:
-    long = "begin " + "x" * 10**7 + " end"
+    long = "begin " + "x" * 10**5 + " end"
     error = errors.DataError(long, found=long, expected=long, remedy=long)
     assert len(str(error)) < 5_000
     assert error.found.startswith("begin xxx")
-    assert error.found.endswith("xxx end (10,000,010 characters)")
+    assert error.found.endswith("xxx end (100,010 characters)")
     assert str(copy(error)) == str(error)
     assert len(first_line(ValueError(long))) <= 1_000
 

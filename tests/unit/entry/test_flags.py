@@ -56,7 +56,7 @@ def test_a_value_arrives_as_it_was_given(value: str) -> None:
 def test_a_misspelt_parameter_is_refused_with_the_nearest_that_there_is(words: tuple[str, ...]) -> None:
     done, calls = _invoke(*words)
     assert (done.exit_code, calls.configs) == (1, [])
-    assert "ConfigError: 1 wrong parameter: found" in done.stderr
+    assert "ConfigError: 1 wrong parameter: expected " in done.stderr
     assert "there is no parameter prot; the nearest is port" in done.stderr
     assert "--help-all lists every parameter" in done.stderr
 

@@ -9,6 +9,12 @@ from lds_mlflow.pipeline import doctor
 from lds_mlflow.pipeline.doctor import Finding, examine, in_lines
 
 
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No container engine answers, whatever this machine has."""
+    monkeypatch.setattr(doctor, "version_of_engine", lambda: "")
+
+
 @pytest.fixture
 def findings(tracking_uri: str, tmp_path: Path) -> dict[str, Finding]:
     return {finding.name: finding for finding in examine(tmp_path / "not" / "there")}
@@ -42,6 +48,15 @@ def test_a_store_that_does_not_answer_is_a_finding_and_no_error(monkeypatch: pyt
     found = next(one for one in examine(Path(".lds")) if one.name == "store")
     assert found.found.startswith("http://127.0.0.1:1: ")
     assert "MLFLOW_TRACKING_URI" in found.would_give
+
+
+@pytest.mark.parametrize(("version", "found", "marked"), [("27.3.1", "27.3.1", "+"), ("", "none that answers", "-")])
+def test_a_container_engine_is_there_if_it_answers(
+    monkeypatch: pytest.MonkeyPatch, tracking_uri: str, version: str, found: str, marked: str
+) -> None:
+    monkeypatch.setattr(doctor, "version_of_engine", lambda: version)
+    (line,) = [line for line in in_lines(examine(Path(".lds"))) if "a container engine" in line]
+    assert line.split() == [marked, "a", "container", "engine", *found.split()]
 
 
 def test_lines_stand_under_their_topic_once() -> None:

@@ -38,8 +38,8 @@ def test_without_a_plan_nothing_is_said_of_the_time_that_is_left(lines: StepLine
     assert said[0].splitlines()[0].endswith("  evaluate done in 2.7 s")
 
 
-@pytest.mark.parametrize(("step", "whole"), [("evaluate", True), ("data", False)])
-def test_the_sentence_of_a_command_s_own_run_and_of_the_data_is_shown_whole(
+@pytest.mark.parametrize(("step", "whole"), [("evaluate", True), ("data", False), ("compare", False)])
+def test_the_sentence_of_a_command_s_own_run_of_the_data_and_of_a_comparison_is_shown_whole(
     lines: StepLines, said: list[str], step: str, whole: bool
 ) -> None:
     lines.reused(_run(step), step, whole=whole)

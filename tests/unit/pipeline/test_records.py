@@ -69,4 +69,6 @@ def test_a_version_is_noted_once_on_each_run_that_it_was_made_of(tracker: Tracke
     for _ in range(2):
         note_version(tracker, [tracker.open(run.id) for run in runs], "faces/3")
     notes = {tracker.open(run.id).note for run in runs}
-    assert notes == {"What it is.\n\nRegistered as [faces version 3](#/models/faces/versions/3)."}
+    assert notes == {
+        "What it is.\n\nRegistered as [faces version 3](#/models/faces/versions/3?workflowType=machine_learning)."
+    }

@@ -59,7 +59,7 @@ def test_the_description_begins_with_the_verdict_and_its_links(
     shown = tracker.client.get_run(run.id).data
     first, second, *_ = shown.tags["mlflow.note.content"].split("\n\n")
     assert first.startswith("**control has the lowest FID, 0.5.** [Report](#/experiments/")
-    assert "[faces version 3](#/models/faces/versions/3)" in first
+    assert "[faces version 3](#/models/faces/versions/3?workflowType=machine_learning)" in first
     assert "viewStateShareKey" in first
     assert second == "baseline not converged (baseline)"
     assert shown.metrics == {"fid": 0.5, "fid/control": 0.5}

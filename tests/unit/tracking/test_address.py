@@ -1,8 +1,10 @@
 from pathlib import Path
 
 import pytest
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 
 from lds_mlflow.tracking import store_and_problem
+from lds_mlflow.tracking.address import show_bars_of_downloads_only
 
 
 def test_a_store_on_this_machine_is_named_and_not_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -17,3 +19,11 @@ def test_a_server_that_does_not_answer_is_a_problem_without_its_password(monkeyp
     assert "127.0.0.1:1" in address
     assert problem
     assert "secret" not in address + problem
+
+
+@pytest.mark.parametrize(("address", "are_shown"), [("sqlite:///x.db", False), ("http://127.0.0.1:1", True)])
+def test_only_downloads_from_a_server_show_bars(monkeypatch: pytest.MonkeyPatch, address: str, are_shown: bool) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "true")
+    show_bars_of_downloads_only()
+    assert MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.get() is are_shown

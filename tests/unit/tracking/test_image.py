@@ -18,7 +18,7 @@ from lds_mlflow.samplers import latent_density
 from lds_mlflow.serving.requests import DISTRIBUTIONS
 from lds_mlflow.serving.sampler import Sampler, with_densities
 from lds_mlflow.tracking import Tracker, register_sampler
-from lds_mlflow.tracking.image import build_image
+from lds_mlflow.tracking.image import build_image, version_of_engine
 from tests.conftest import copied
 from tests.tiny import SPEC
 
@@ -99,6 +99,12 @@ class FakeEngine:
     def ping(self) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
+    def version(self) -> dict[str, str]:
+        return {"Version": "27.3.1"}
+
     def build(self, *, path: str, rm: bool, buildargs: dict[str, str]) -> tuple[FakeImage, list[Any]]:
         if self.failure:
             raise self.failure
@@ -147,6 +153,10 @@ def test_an_image_whose_sample_has_the_bits_of_the_models_gets_its_name(engine: 
     assert "Building my-faces:1 of models:/My Faces/1" in said[0]
 
 
+def test_an_engine_that_answers_tells_its_version(engine: FakeEngine) -> None:
+    assert version_of_engine() == "27.3.1"
+
+
 def test_name_base_index_and_network_are_what_is_asked_for(engine: FakeEngine) -> None:
     changes = {"image": "team/faces:new", "base_image": "mine:1", "extra_index": "https://cpu", "network": "host"}
     assert build_image(CONFIG.model_copy(update=changes), print) == "team/faces:new"
@@ -183,6 +193,7 @@ def test_without_an_engine_that_is_said_in_a_sentence_before_anything_is_loaded(
         raise DockerException("no such file")
 
     monkeypatch.setattr(docker, "from_env", absent)
+    assert version_of_engine() == ""
     with pytest.raises(TrackingError, match="a container engine: found none that answers") as caught:
         build_image(CONFIG, print)
     assert "by the command serve" in caught.value.remedy
