@@ -91,7 +91,7 @@ def _read_manifest(kind: type[T], folder: Path) -> dict[str, Any]:
         found = f"a {manifest['kind']} of format {manifest['format']}"
         if not manifest.keys() >= _ENTRIES:
             raise KeyError(*(_ENTRIES - manifest.keys()))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _broken(
             folder, "a manifest that can't be read", f"JSON with the keys {', '.join(sorted(_ENTRIES))}"
         ) from error

@@ -61,7 +61,7 @@ def trained_database(empty_database: Path, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as monkeypatch:
         copied(empty_database, folder, monkeypatch)
-        _store_dots(monkeypatch)
+        store_dots(monkeypatch)
         for name in ("finetune", "classifier"):
             values = {"registered_model": "none"} if name == "finetune" else {}
             configs = tiny_configs(name, {"work_dir": folder / "work", **values})
@@ -124,10 +124,10 @@ def forks() -> Iterator[Forks]:
 @pytest.fixture
 def undrawn_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stores a dot in place of each figure: drawing takes half of a tiny pipeline's time, and other tests are of it."""
-    _store_dots(monkeypatch)
+    store_dots(monkeypatch)
 
 
-def _store_dots(monkeypatch: pytest.MonkeyPatch) -> None:
+def store_dots(monkeypatch: pytest.MonkeyPatch) -> None:
     def print_dot(canvas: FigureCanvasAgg, file: BinaryIO) -> None:
         Image.new("L", (1, 1)).save(file, "PNG")
 

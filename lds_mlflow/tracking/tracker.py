@@ -32,6 +32,7 @@ from lds_mlflow.tracking.patience import (
     PatientClient,
     deliver,
     impatient,
+    is_of_a_database,
     is_outage,
     is_refusal,
     says_that_there_is_none,
@@ -147,6 +148,11 @@ class Tracker:
                 f"Tracking data that the server has not received is kept in {self.outboxes}; "
                 "`python -m lds_mlflow deliver` delivers it."
             )
+        if error is not None and _is_local(self.tracking_uri) and is_of_a_database(error):
+            remedy = (
+                "Correct what is said here, and run the same command again, which goes on from its last checkpoint."
+            )
+            raise _away(self.tracking_uri, error, remedy) from error
         if error is not None and not _is_local(self.tracking_uri) and is_outage(error):
             raise _away(self.tracking_uri, error, "Start the server, and run the same command again.") from error
         if error is not None and is_refusal(error):
