@@ -203,7 +203,7 @@ def is_outage(error: BaseException) -> bool:
 
 
 def is_of_a_database(error: BaseException | None) -> bool:
-    """Whether an error comes from the database of a store on this machine: it is locked, damaged, or its disk is full."""
+    """Whether an error comes from the database of a local store: it is locked or damaged, or its disk is full."""
     return error is not None and (
         isinstance(error, SQLAlchemyError) or is_of_a_database(error.__cause__ or error.__context__)
     )

@@ -129,9 +129,6 @@ def test_the_run_of_a_command_says_where_its_parameters_come_from_and_its_childr
     ],
 )
 def test_a_database_that_fails_in_the_middle_of_work_is_a_sentence(tracker: Tracker, error: Exception) -> None:
+    cause = DatabaseError("INSERT", {}, error)
     with pytest.raises(TrackingError, match=rf"mlflow\.db: found .*{error}.*run the same command again"), tracker:
-        try:
-            raise DatabaseError("INSERT", {}, error)
-        except DatabaseError as cause:
-            # As MLflow does.
-            raise MlflowException(str(cause)) from cause
+        raise MlflowException(str(cause)) from cause
