@@ -32,6 +32,7 @@ from lds_mlflow.values import ExampleSet, LatentDistribution, ModelWeights
 
 __all__ = [
     "CHAMPION",
+    "LOADER",
     "MODELS_ADDRESS",
     "NEWEST",
     "NONE",
@@ -53,6 +54,9 @@ MODELS_ADDRESS = "models:/"
 
 CHAMPION = "champion"
 """The alias of the version that has passed the gate, and that others should use."""
+
+LOADER = "lds_mlflow.tracking.pyfunc_model"
+"""The module by which MLflow loads a registered model."""
 
 _LATEST = "latest"
 """MLflow's own name for the version of the highest number."""
@@ -130,7 +134,7 @@ def register_sampler(
     domain = domain_of(weights.domain)
     with tempfile.TemporaryDirectory() as folder, _in_experiment(run.experiment_id):
         data_path = Path(folder) / "model"
-        save_sampler(data_path, weights, distributions, examples)
+        digest = save_sampler(data_path, weights, distributions, examples)
         info = Model.log(
             artifact_path=None,
             name=_ARTIFACT,
@@ -138,7 +142,7 @@ def register_sampler(
             run_id=run.id,
             registered_model_name=name,
             metadata=dict(facts or {}),
-            loader_module="lds_mlflow.tracking.pyfunc_model",
+            loader_module=LOADER,
             data_path=str(data_path),
             code_paths=[str(Path(lds_mlflow.__file__).parent)],
             signature=signature_of(domain),
@@ -147,6 +151,7 @@ def register_sampler(
         )
     number = int(info.registered_model_version)
     run.log_tags({tags.VERSION: f"{name}/{number}"})
+    run.client.set_model_version_tag(name, str(number), tags.VALUES, digest)
     run.client.update_model_version(name, str(number), description=description[:_LONGEST_DESCRIPTION])
     run.client.set_registered_model_alias(name, NEWEST, str(number))
     return number

@@ -28,6 +28,7 @@ __all__ = [
     "STEP",
     "STORED",
     "STUDY",
+    "VALUES",
     "VERSION",
 ]
 
@@ -89,6 +90,9 @@ SAME_AS = "lds.same_as"
 
 COST = "seconds"
 """The figure that says how many seconds a step took."""
+
+VALUES = "lds.values"
+"""On a model version: digest of the values that it consists of."""
 
 DECISION = "lds.decision"
 """On a model version: promoted, kept as challenger or rolled back; and which limits decided."""
