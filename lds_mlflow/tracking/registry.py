@@ -131,6 +131,7 @@ def register_sampler(
     Returns:
         The number of the version.
     """
+    _discard_half_made(run, name)
     domain = domain_of(weights.domain)
     with tempfile.TemporaryDirectory() as folder, _in_experiment(run.experiment_id):
         data_path = Path(folder) / "model"
@@ -155,6 +156,29 @@ def register_sampler(
     run.client.update_model_version(name, str(number), description=description[:_LONGEST_DESCRIPTION])
     run.client.set_registered_model_alias(name, NEWEST, str(number))
     return number
+
+
+def _discard_half_made(run: Run, name: str) -> None:
+    """Removes what earlier runs of the same step had begun to register when they were killed."""
+    fingerprint = run.client.get_run(run.id).data.tags.get(tags.FINGERPRINT)
+    if fingerprint is None:
+        return
+    killed = run.client.search_runs(
+        [run.experiment_id],
+        f"tags.`{tags.FINGERPRINT}` = '{fingerprint}' and attributes.status != 'FINISHED' "
+        "and attributes.status != 'RUNNING'",
+    )
+    for other in killed:
+        # Its description is what a version gets last but for its alias.
+        made = [one for one in Registry(run.client).of_run(other.info.run_id) if one.name == name]
+        for half in made:
+            if not half.description:
+                run.client.delete_model_version(name, half.number)
+        for model in run.client.search_logged_models(
+            [run.experiment_id], filter_string=f"source_run_id = '{other.info.run_id}'"
+        ):
+            if not any(one.description for one in made):
+                run.client.delete_logged_model(model.model_id)
 
 
 @contextmanager

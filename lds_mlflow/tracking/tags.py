@@ -23,6 +23,7 @@ __all__ = [
     "RESUMED",
     "REUSED",
     "SAME_AS",
+    "SEEN",
     "SENTENCE",
     "STATE",
     "STEP",
@@ -54,6 +55,9 @@ GONE = "lds.gone"
 
 PROCESS = "lds.process"
 """Host, number and start of the process that writes the run."""
+
+SEEN = "lds.seen"
+"""When the process that writes the run was last known to live, in seconds since 1970."""
 
 PARAMETERS = "lds.parameters"
 """On the run of a command: where each parameter comes from that was given, as JSON: "flag", or the path of a file."""
