@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from mlflow import MlflowClient
@@ -131,6 +132,11 @@ def _add_gallery(app: FastAPI, model: PyFuncModel, facts: Mapping[str, str]) -> 
     @app.get("/", response_class=HTMLResponse)
     def gallery() -> str:
         return text
+
+    @app.exception_handler(RequestValidationError)
+    def refuse(_request: Request, _error: RequestValidationError) -> Response:
+        # FastAPI's own answer repeats the body, of which not everything can be said in JSON.
+        return JSONResponse({"message": "The body is not {dataframe_records: rows, params: {name: value}}."}, 422)
 
     @app.post("/archive")
     def archive(request: _ArchiveRequest) -> Response:

@@ -127,6 +127,9 @@ def test_an_archive_has_the_samples_that_invocations_answers(service: Any) -> No
         (b'{"dataframe_records": []}', 400),
         (b'{"dataframe_records": [3]}', 422),
         (b'{"instances": [3]}', 422),
+        (b"[Infinity]", 422),
+        (b'{"dataframe_records": [1e400]}', 422),
+        (b'{"dataframe_records": [{}], "params": NaN}', 422),
         (b"[1", 400),
     ],
 )
