@@ -11,6 +11,7 @@ __all__ = [
     "DamageError",
     "DataError",
     "DiskFullError",
+    "FileAccessError",
     "GoneError",
     "Interrupted",
     "LdsError",
@@ -181,6 +182,20 @@ class WorkerError(LdsError):
 
 class DiskFullError(LdsError):
     """A file doesn't fit on the disk."""
+
+
+class FileAccessError(LdsError):
+    """A file or folder can't be read or written."""
+
+    @classmethod
+    def of(cls, error: OSError) -> Self:
+        """Returns the error of a file or folder that the operating system has named."""
+        return cls(
+            str(error.filename),
+            found=f"{error.strerror}",
+            expected="a file or folder that this command may read, or may write where it writes",
+            remedy="Change its permissions, correct the path, or give another one.",
+        )
 
 
 class Interrupted(BaseException):

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from lds_mlflow.errors import ArtifactError, DamageError, first_line
 from lds_mlflow.machine.files import digest_of_bytes, digest_of_file, require_free_space, write_atomically
 
-__all__ = ["load_value", "save_value"]
+__all__ = ["digest_in", "load_value", "save_value"]
 
 _TENSORS = "tensors.safetensors"
 _MANIFEST = "manifest.json"
@@ -83,26 +83,39 @@ def load_value(kind: type[T], folder: Path) -> T:
         raise _broken(folder, first_line(error), f"the fields of {kind.__name__}") from error
 
 
+def digest_in(folder: Path) -> str:
+    """Returns the digest of the value in a folder, as its manifest states it; `load_value` checks that it has it.
+
+    Raises:
+        DamageError: There is no value, or no manifest that can be read.
+    """
+    return str(_manifest_in(folder)["digest"])
+
+
 def _read_manifest(kind: type[T], folder: Path) -> dict[str, Any]:
-    if not (folder / _MANIFEST).is_file() or not (folder / _TENSORS).is_file():
-        raise _broken(folder, "no stored value", f"the files {_MANIFEST} and {_TENSORS}")
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_text())
-        found = f"a {manifest['kind']} of format {manifest['format']}"
-        if not manifest.keys() >= _ENTRIES:
-            raise KeyError(*(_ENTRIES - manifest.keys()))
-    except (ValueError, KeyError, TypeError) as error:
-        raise _broken(
-            folder, "a manifest that can't be read", f"JSON with the keys {', '.join(sorted(_ENTRIES))}"
-        ) from error
+    manifest = _manifest_in(folder)
     if (manifest["kind"], manifest["format"]) != (kind.__name__, _FORMAT):
         raise ArtifactError(
             f"artifact {folder.name} in {folder.parent}",
-            found=found,
+            found=f"a {manifest['kind']} of format {manifest['format']}",
             expected=f"a {kind.__name__} of format {_FORMAT}",
             remedy=_REMEDY,
         )
-    return dict(manifest)
+    return manifest
+
+
+def _manifest_in(folder: Path) -> dict[str, Any]:
+    if not (folder / _MANIFEST).is_file() or not (folder / _TENSORS).is_file():
+        raise _broken(folder, "no stored value", f"the files {_MANIFEST} and {_TENSORS}")
+    try:
+        manifest = dict(json.loads((folder / _MANIFEST).read_text()))
+        if not manifest.keys() >= _ENTRIES:
+            raise KeyError(*(_ENTRIES - manifest.keys()))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _broken(
+            folder, "a manifest that can't be read", f"JSON with the keys {', '.join(sorted(_ENTRIES))}"
+        ) from error
+    return manifest
 
 
 def _tensors_of(value: Any) -> dict[str, torch.Tensor]:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from mlflow import MlflowClient
 from PIL import Image
@@ -22,6 +23,8 @@ from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import Tracker
 from lds_mlflow.values import Evaluation
 from tests.forks import Forks, running_forks
+
+settings.register_profile("thorough", max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
 
 # Two test processes whose threads wait for each other's cores are many times slower than one thread each.
 torch.set_num_threads(1)
@@ -61,7 +64,7 @@ def trained_database(empty_database: Path, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as monkeypatch:
         copied(empty_database, folder, monkeypatch)
-        _store_dots(monkeypatch)
+        store_dots(monkeypatch)
         for name in ("finetune", "classifier"):
             values = {"registered_model": "none"} if name == "finetune" else {}
             configs = tiny_configs(name, {"work_dir": folder / "work", **values})
@@ -124,10 +127,10 @@ def forks() -> Iterator[Forks]:
 @pytest.fixture
 def undrawn_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stores a dot in place of each figure: drawing takes half of a tiny pipeline's time, and other tests are of it."""
-    _store_dots(monkeypatch)
+    store_dots(monkeypatch)
 
 
-def _store_dots(monkeypatch: pytest.MonkeyPatch) -> None:
+def store_dots(monkeypatch: pytest.MonkeyPatch) -> None:
     def print_dot(canvas: FigureCanvasAgg, file: BinaryIO) -> None:
         Image.new("L", (1, 1)).save(file, "PNG")
 

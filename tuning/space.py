@@ -22,6 +22,7 @@ from lds_mlflow.config import (
     parse,
 )
 from lds_mlflow.errors import ConfigError
+from lds_mlflow.machine.plain_yaml import AsValues
 
 __all__ = ["SPACES", "TUNABLE", "Parameter", "Space", "Value", "read_space"]
 
@@ -141,7 +142,7 @@ def read_space(name: str, ranges: str = "") -> Space:
 
 def _read(path: Path) -> tuple[dict[str, _Entry], Mapping[str, Mapping[str, Value]]]:
     try:
-        found = _File.model_validate(yaml.safe_load(path.read_text()))
+        found = _File.model_validate(AsValues(path.read_text()).get_single_data())
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         problem = f"{error}".splitlines()
         raise ConfigError(
@@ -170,7 +171,7 @@ def _parsed(ranges: str) -> dict[str, _Entry]:
 
 def _plain(text: str) -> Value:
     try:
-        value = yaml.safe_load(text)
+        value = AsValues(text).get_single_data()
     except yaml.YAMLError:
         return text
     return value if isinstance(value, bool | int | float) else text

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from lds_mlflow.config.base import Declared, FromFile, WorkFolder
 
@@ -24,6 +24,22 @@ class ServeConfig(FromFile):
 
     accept: Literal["json", "any"] = "json"
     """Bodies of requests: json, or any (CSV and Parquet too, of which a small one may unpack to gigabytes)."""
+
+    follow_alias: bool = False
+    """Whether to go on to another version when it is given the alias of model; false keeps the first."""
+
+    allowed_hosts: str = ""
+    """Names, with commas, by which it may be reached beside localhost, numeric addresses and this machine's name."""
+
+    api_docs: bool = False
+    """Whether to serve the pages /docs and /openapi.json, which describe the requests."""
+
+    @field_validator("follow_alias")
+    @classmethod
+    def _has_an_alias(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and "@" not in info.data.get("model", "@"):
+            raise ValueError("should be false where model is not models:/NAME@ALIAS")
+        return value
 
 
 class ImageConfig(FromFile):

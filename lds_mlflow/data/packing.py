@@ -86,7 +86,7 @@ class _Progress:
             numbers = (found[name] for name in ("white", "done", "brightest"))
             white, done, brightest = map(int, numbers)
             is_same = found["identity"] == identity and (folder / _PIXELS).is_file()
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return cls(identity)
         return cls(identity, white, done, faults, treatments, brightest) if is_same else cls(identity)
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import cloup
@@ -17,7 +18,7 @@ from lds_mlflow.config.place import is_launched
 from lds_mlflow.entry.mlproject import IN_A_CONTAINER
 from lds_mlflow.entry.parameter_files import read_parameters, written_parameters
 from lds_mlflow.entry.points import ESSENTIALS, EntryPoint
-from lds_mlflow.errors import ConfigError, Interrupted, LdsError
+from lds_mlflow.errors import ConfigError, FileAccessError, Interrupted, LdsError
 
 __all__ = ["STYLE", "by_topic", "command"]
 
@@ -53,8 +54,11 @@ def command(point: EntryPoint, run: Callable[[Configs], None]) -> cloup.Command:
             else:
                 run(configs)
         except LdsError as error:
-            click.secho(f"\n{type(error).__name__}: {error}", err=True, fg="red")
-            sys.exit(1)
+            _fail(error)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            _fail(FileAccessError.of(error))
         except Interrupted as error:
             click.echo("\nStopped. The run is marked KILLED. To go on, run the same command again.", err=True)
             sys.exit(128 + error.signum)
@@ -65,6 +69,11 @@ def command(point: EntryPoint, run: Callable[[Configs], None]) -> cloup.Command:
             context.exit()
 
     return _command(point, callback, shown_whole, whole=False)
+
+
+def _fail(error: LdsError) -> NoReturn:
+    click.secho(f"\n{type(error).__name__}: {error}", err=True, fg="red")
+    sys.exit(1)
 
 
 def _configs(point: EntryPoint, values: Mapping[str, str], context: click.Context) -> tuple[Configs, dict[str, str]]:

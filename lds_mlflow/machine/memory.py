@@ -33,9 +33,20 @@ def forget_peak() -> None:
         _CLEAR.write_text("5")
 
 
-def available_bytes() -> int:
-    """Returns how much memory this machine has left, in bytes."""
-    return int(psutil.virtual_memory().available)
+def available_bytes(group: Path = Path("/sys/fs/cgroup")) -> int:
+    """Returns how much memory this machine has left, in bytes, or the container that this process is in.
+
+    Args:
+        group: Where Linux says what a container may have; there are no such files outside of one.
+    """
+    free = int(psutil.virtual_memory().available)
+    most = group / "memory.max"
+    if not most.exists() or not (limit := most.read_text().strip()).isdecimal():
+        return free
+    # Copies of files are given up when memory is needed.
+    counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    used = int((group / "memory.current").read_text()) - int(counts["inactive_file"])
+    return min(free, max(int(limit) - used, 0))
 
 
 def peak_bytes() -> int:

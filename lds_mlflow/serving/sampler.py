@@ -23,14 +23,15 @@ from torch import Tensor
 from lds_mlflow.config.balance import AS_IN_DATA, shares_of
 from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.latent import interpolate, leave_one_out_log_density, log_density
+from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.models import Autoencoder, Codec, open_model
 from lds_mlflow.samplers import draw_dense_latents, draw_latents
 from lds_mlflow.samplers.classes import of_class, with_class_shares
 from lds_mlflow.serving.requests import DISTRIBUTIONS, LARGEST_SEED, Options, SampleRow, options_of, rows_of
-from lds_mlflow.store import load_value, save_value
+from lds_mlflow.store import digest_in, load_value, save_value
 from lds_mlflow.values import ExampleSet, LatentDistribution, ModelWeights
 
-__all__ = ["SampleBatch", "Sampler", "load_sampler", "save_sampler", "with_densities"]
+__all__ = ["SampleBatch", "Sampler", "digest_of_sampler", "load_sampler", "save_sampler", "with_densities"]
 
 _WEIGHTS, _EXAMPLES = "weights", "examples"
 """Folders of a registered model's values, beside those of its distributions."""
@@ -254,8 +255,8 @@ def save_sampler(
     weights: ModelWeights,
     distributions: Mapping[str, LatentDistribution],
     examples: ExampleSet | None = None,
-) -> None:
-    """Stores a sampler as a folder of values, for `load_sampler`.
+) -> str:
+    """Stores a sampler as a folder of values, for `load_sampler`, and returns its digest.
 
     Args:
         folder: Where to.
@@ -268,6 +269,17 @@ def save_sampler(
         save_value(distributions[name], folder / name)
     if examples is not None:
         save_value(examples, folder / _EXAMPLES)
+    return digest_of_sampler(folder)
+
+
+def digest_of_sampler(folder: Path) -> str:
+    """Returns the digest of the values of a sampler, as their manifests state theirs; `load_sampler` checks these.
+
+    Raises:
+        DamageError: A value is missing, or its manifest can't be read.
+    """
+    names = [_WEIGHTS, *DISTRIBUTIONS, *([_EXAMPLES] if (folder / _EXAMPLES).is_dir() else [])]
+    return digest_of_bytes(*(f"{name} {digest_in(folder / name)}".encode() for name in names))
 
 
 def load_sampler(folder: Path) -> Sampler:

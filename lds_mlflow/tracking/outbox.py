@@ -183,7 +183,7 @@ def _read(folder: Path) -> Entry:
         if content["call"] in _CALLS:
             return Entry(content["call"], content["run_id"], content["values"], source)
         found = f"a call named {content['call']}"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         found = f"{type(error).__name__}: {error}"
     raise ArtifactError(
         f"entry {folder}",

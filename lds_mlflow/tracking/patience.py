@@ -12,11 +12,20 @@ from mlflow.entities import DatasetInput, RunTag
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from sqlalchemy.exc import SQLAlchemyError
 
 from lds_mlflow.errors import LdsError, TrackingError, first_line
 from lds_mlflow.tracking.outbox import Entry, Outbox, batch, ending, files, inputs
 
-__all__ = ["PatientClient", "deliver", "impatient", "is_outage", "is_refusal", "says_that_there_is_none"]
+__all__ = [
+    "PatientClient",
+    "deliver",
+    "impatient",
+    "is_of_a_database",
+    "is_outage",
+    "is_refusal",
+    "says_that_there_is_none",
+]
 
 _ANSWER_SECONDS, _UPLOAD_SECONDS = 10, 120
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
@@ -191,6 +200,13 @@ def is_outage(error: BaseException) -> bool:
         return False
     status = _status(error)
     return status is None or status in _BUSY or status >= _SERVER_ERROR
+
+
+def is_of_a_database(error: BaseException | None) -> bool:
+    """Whether an error comes from the database of a local store: it is locked or damaged, or its disk is full."""
+    return error is not None and (
+        isinstance(error, SQLAlchemyError) or is_of_a_database(error.__cause__ or error.__context__)
+    )
 
 
 def is_refusal(error: BaseException) -> bool:

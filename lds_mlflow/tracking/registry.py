@@ -32,6 +32,7 @@ from lds_mlflow.values import ExampleSet, LatentDistribution, ModelWeights
 
 __all__ = [
     "CHAMPION",
+    "LOADER",
     "MODELS_ADDRESS",
     "NEWEST",
     "NONE",
@@ -53,6 +54,9 @@ MODELS_ADDRESS = "models:/"
 
 CHAMPION = "champion"
 """The alias of the version that has passed the gate, and that others should use."""
+
+LOADER = "lds_mlflow.tracking.pyfunc_model"
+"""The module by which MLflow loads a registered model."""
 
 _LATEST = "latest"
 """MLflow's own name for the version of the highest number."""
@@ -127,10 +131,11 @@ def register_sampler(
     Returns:
         The number of the version.
     """
+    _discard_half_made(run, name)
     domain = domain_of(weights.domain)
     with tempfile.TemporaryDirectory() as folder, _in_experiment(run.experiment_id):
         data_path = Path(folder) / "model"
-        save_sampler(data_path, weights, distributions, examples)
+        digest = save_sampler(data_path, weights, distributions, examples)
         info = Model.log(
             artifact_path=None,
             name=_ARTIFACT,
@@ -138,7 +143,7 @@ def register_sampler(
             run_id=run.id,
             registered_model_name=name,
             metadata=dict(facts or {}),
-            loader_module="lds_mlflow.tracking.pyfunc_model",
+            loader_module=LOADER,
             data_path=str(data_path),
             code_paths=[str(Path(lds_mlflow.__file__).parent)],
             signature=signature_of(domain),
@@ -147,9 +152,33 @@ def register_sampler(
         )
     number = int(info.registered_model_version)
     run.log_tags({tags.VERSION: f"{name}/{number}"})
+    run.client.set_model_version_tag(name, str(number), tags.VALUES, digest)
     run.client.update_model_version(name, str(number), description=description[:_LONGEST_DESCRIPTION])
     run.client.set_registered_model_alias(name, NEWEST, str(number))
     return number
+
+
+def _discard_half_made(run: Run, name: str) -> None:
+    """Removes what earlier runs of the same step had begun to register when they were killed."""
+    fingerprint = run.client.get_run(run.id).data.tags.get(tags.FINGERPRINT)
+    if fingerprint is None:
+        return
+    killed = run.client.search_runs(
+        [run.experiment_id],
+        f"tags.`{tags.FINGERPRINT}` = '{fingerprint}' and attributes.status != 'FINISHED' "
+        "and attributes.status != 'RUNNING'",
+    )
+    for other in killed:
+        # Its description is what a version gets last but for its alias.
+        made = [one for one in Registry(run.client).of_run(other.info.run_id) if one.name == name]
+        for half in made:
+            if not half.description:
+                run.client.delete_model_version(name, half.number)
+        for model in run.client.search_logged_models(
+            [run.experiment_id], filter_string=f"source_run_id = '{other.info.run_id}'"
+        ):
+            if not any(one.description for one in made):
+                run.client.delete_logged_model(model.model_id)
 
 
 @contextmanager

@@ -1,22 +1,16 @@
-"""The command `serve`: MLflow's scoring server of a registered model, with a gallery page, behind a guard.
+"""The command `serve`: MLflow's scoring server of a registered model, with a gallery page, behind a guard."""
 
-The guard refuses requests that MLflow's server would read into memory whatever their size, or answer with a status of
-500: large bodies, bodies that are not JSON (a small one in Parquet may unpack to gigabytes), JSON that is nested too
-deeply for a parser, and integers of more digits than Python reads.
-"""
-
-import io
-import json
 import logging
 import re
 import sys
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
+from threading import Event, Thread
 from typing import Any
 
-import mlflow
 import pandas as pd
 import uvicorn
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from mlflow import MlflowClient
@@ -25,130 +19,22 @@ from mlflow.pyfunc import PyFuncModel, scoring_server
 from pydantic import BaseModel
 
 from lds_mlflow.config import ServeConfig
-from lds_mlflow.errors import TrackingError
+from lds_mlflow.errors import LdsError, TrackingError, first_line
 from lds_mlflow.serving.gallery import archive_of, page_of
 from lds_mlflow.serving.sampler import Sampler
 from lds_mlflow.tracking.address import show_bars_of_downloads_only
-from lds_mlflow.tracking.registry import CHAMPION, MODELS_ADDRESS, Registry
+from lds_mlflow.tracking.connections import BoundedConnection
+from lds_mlflow.tracking.guard import App, Guard, Message, Receive, Send
+from lds_mlflow.tracking.opened import OpenedModel, open_registered
+from lds_mlflow.tracking.registry import MODELS_ADDRESS, Registry
 
-__all__ = ["IGNORED", "Guard", "serve", "service_of"]
-
-MOST_BYTES = 2**20
-"""Largest body of a request: a hundred times the size of 256 indented rows."""
-
-IGNORED = "Ignored-Params"
-"""The header of an answer that names the params of its request which the model doesn't have, as a list in JSON."""
+__all__ = ["Service", "serve", "service_of"]
 
 _SWITCH_SECONDS = 1e-4
 """How long Python may go on with one request's JSON while another's decoding waits for it between two operations."""
 
-_JSON, _CSV = "application/json", "text/csv"
-_MOST_NAMED, _LONGEST_NAME = 20, 50
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
-
-
-class RefusedError(Exception):
-    """A request is not passed on: the status of the answer, and a sentence."""
-
-
-class Guard:
-    """Passes safe requests on to an application; other requests are answered with a status of 4xx and a sentence.
-
-    Args:
-        app: The application.
-        params: The params that the model takes; the answer's header IGNORED names others.
-        accept: "json" passes JSON only; "any" passes bodies of every kind.
-        most_bytes: Largest size of a request's body in bytes.
-    """
-
-    def __init__(
-        self, app: App, params: Collection[str] = (), accept: str = "json", most_bytes: int = MOST_BYTES
-    ) -> None:
-        self.app, self.params, self.accept, self.most_bytes = app, params, accept, most_bytes
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answers one request."""
-        if scope["type"] != "http" or scope["method"] != "POST":
-            await self.app(scope, receive, send)
-            return
-        # Of several content types, this is the one that MLflow reads too.
-        kind = Request(scope).headers.get("content-type", "").split(";")[0].strip()
-        try:
-            body, ignored = self._checked(kind, await self._read(receive))
-        except RefusedError as refused:
-            status, sentence = refused.args
-            await JSONResponse({"message": sentence}, status)(scope, receive, send)
-            return
-        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def replay() -> Message:
-            return pending.pop() if pending else await receive()
-
-        async def send_naming_ignored(message: Message) -> None:
-            if ignored and message["type"] == "http.response.start":
-                header = (IGNORED.lower().encode(), json.dumps(ignored).encode())
-                message = {**message, "headers": [*message.get("headers", ()), header]}
-            await send(message)
-
-        await self.app(_as_json(scope) if kind == _CSV else scope, replay, send_naming_ignored)
-
-    async def _read(self, receive: Receive) -> bytes:
-        body, more = bytearray(), True
-        while more and len(body) <= self.most_bytes:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        if more or len(body) > self.most_bytes:
-            raise RefusedError(413, f"The body has more than {self.most_bytes:,} bytes. Ask for fewer samples at once.")
-        return bytes(body)
-
-    def _checked(self, kind: str, body: bytes) -> tuple[bytes, list[str]]:
-        """Returns the body to pass on, and the params that the model doesn't have."""
-        if not kind:
-            raise RefusedError(415, f"There is no content type. Send Content-Type: {_JSON}.")
-        if kind == _JSON:
-            return body, self._unknown_params(_parsed(body))
-        if self.accept == "json":
-            raise RefusedError(
-                415,
-                f"The content type is {kind[:100]}. Send JSON, with Content-Type: {_JSON}, or serve with accept=any.",
-            )
-        return _rows_in_json(body) if kind == _CSV else body, []
-
-    def _unknown_params(self, document: Any) -> list[str]:
-        given = document.get("params") if isinstance(document, dict) else None
-        unknown = [name for name in given if name not in self.params] if isinstance(given, dict) else []
-        return [name[:_LONGEST_NAME] for name in unknown[:_MOST_NAMED]]
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except RecursionError:
-        raise RefusedError(400, "The JSON is nested too deeply. Send rows, each with a seed.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RefusedError(400, f"The body is not JSON: {error}. Send rows, each with a seed.") from None
-    except ValueError:
-        # Python's limit on the digits of an integer.
-        raise RefusedError(400, "The JSON has an integer of too many digits. A seed is from 0 to 2^32 - 1.") from None
-
-
-def _rows_in_json(csv: bytes) -> bytes:
-    # MLflow reads CSV only for models whose columns all have a type, and would cast a seed of 1.5 to that type.
-    try:
-        rows: str = pd.read_csv(io.BytesIO(csv)).to_json(orient="split")
-    except ValueError as error:
-        raise RefusedError(400, f"The body is not CSV: {error}. Send a line with the word seed, then seeds.") from None
-    return f'{{"dataframe_split": {rows}}}'.encode()
-
-
-def _as_json(scope: Message) -> Message:
-    others = [header for header in scope["headers"] if header[0] != b"content-type"]
-    return {**scope, "headers": [*others, (b"content-type", _JSON.encode())]}
+_MOST_CONNECTIONS = 100
+_LOOK_SECONDS = 15.0
 
 
 class _ArchiveRequest(BaseModel):
@@ -156,34 +42,76 @@ class _ArchiveRequest(BaseModel):
     params: dict[str, Any] = {}
 
 
-def service_of(model_uri: str, accept: str = "json") -> FastAPI:
-    """Returns the application that serves a registered model.
+class Service:
+    """The application that serves a model; with an alias, it can go on to the version that has the alias later.
+
+    Each request is answered by one version from its beginning to its end.
 
     Args:
-        model_uri: The address of the model.
-        accept: Which bodies of requests it takes; see `Guard`.
+        config: The model, and how it is served.
+        say: Prints a line.
 
     Raises:
-        TrackingError: There is no such model, or it can't be loaded.
+        TrackingError: See `service_of`.
     """
+
+    def __init__(self, config: ServeConfig, say: Callable[[str], None]) -> None:
+        self.config, self.say = config, say
+        opened = _opened(config.model)
+        self.version, self._app = opened.version, service_of(opened, config)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        await self._app(scope, receive, send)
+
+    def follow(self) -> None:
+        """Serves the version that the alias names now, if it is another one."""
+        try:
+            named = Registry(MlflowClient()).of_address(self.config.model)
+            if f"{named.name}/{named.number}" == self.version:
+                return
+            opened = _opened(f"{MODELS_ADDRESS}{named.name}/{named.number}")
+            app = service_of(opened, self.config)
+        except (LdsError, MlflowException) as error:
+            self.say(f"Still serving {self.version}: {first_line(error)}")
+            return
+        self.version, self._app = opened.version, app
+        self.say(f"Serving {self.version} from now on.")
+
+
+def service_of(opened: OpenedModel, config: ServeConfig) -> App:
+    """Returns the application that serves one version.
+
+    Args:
+        opened: The model.
+        config: How it is served.
+    """
+    app: FastAPI = scoring_server.init(opened.model)
+    _add_gallery(app, opened.model, opened.facts)
+    if not config.api_docs:
+        pages = {app.openapi_url, app.docs_url, app.redoc_url, app.swagger_ui_oauth2_redirect_url}
+        app.router.routes = [route for route in app.routes if getattr(route, "path", "") not in pages]
+    params = opened.model.metadata.get_params_schema()
+    hosts = [host.strip() for host in config.allowed_hosts.split(",") if host.strip()]
+    return Guard(
+        app,
+        [one.name for one in params.params] if params else (),
+        config.accept,
+        hosts=[config.host, *hosts],
+        version=opened.version,
+    )
+
+
+def _opened(uri: str) -> OpenedModel:
     try:
-        facts = _facts_of(model_uri)
-        if "version" in facts:
-            # An alias may be given to another version before the model is loaded.
-            model_uri = f"{MODELS_ADDRESS}{facts['name']}/{facts['version']}"
-        model = mlflow.pyfunc.load_model(model_uri)
-        app: FastAPI = scoring_server.init(model)
+        return open_registered(uri)
     except (MlflowException, OSError) as error:
         raise TrackingError.because(
             error,
-            f"model {model_uri}",
+            f"model {uri}",
             expected="a registered model, such as models:/lds-vae@champion",
-            remedy=_remedy(model_uri),
+            remedy=_remedy(uri),
         ) from error
-    _add_gallery(app, model, {**facts, **(model.metadata.metadata or {})})
-    params = model.metadata.get_params_schema()
-    app.add_middleware(Guard, params=[one.name for one in params.params] if params else (), accept=accept)
-    return app
 
 
 def _remedy(model_uri: str) -> str:
@@ -196,20 +124,6 @@ def _remedy(model_uri: str) -> str:
     return "Register a model with the command finetune, or set MLFLOW_TRACKING_URI to the store that has it."
 
 
-def _facts_of(model_uri: str) -> dict[str, str]:
-    """Returns the name of a model; of a version in the registry also its number, and that of the champion, or ""."""
-    if not model_uri.startswith(MODELS_ADDRESS):
-        return {"name": model_uri}
-    registry = Registry(MlflowClient())
-    try:
-        version = registry.of_address(model_uri)
-    except TrackingError:
-        # A model that was logged has an address of this form too.
-        return {"name": model_uri}
-    champion = registry.find(version.name, CHAMPION)
-    return {"name": version.name, "version": version.number, "champion": champion.number if champion else ""}
-
-
 def _add_gallery(app: FastAPI, model: PyFuncModel, facts: Mapping[str, str]) -> None:
     sampler: Sampler = model.get_raw_model()
     text, page = page_of(sampler, facts), sampler.domain.page
@@ -219,6 +133,11 @@ def _add_gallery(app: FastAPI, model: PyFuncModel, facts: Mapping[str, str]) -> 
     @app.get("/", response_class=HTMLResponse)
     def gallery() -> str:
         return text
+
+    @app.exception_handler(RequestValidationError)
+    def refuse(_request: Request, _error: RequestValidationError) -> Response:
+        # FastAPI's own answer repeats the body, of which not everything can be said in JSON.
+        return JSONResponse({"message": "The body is not {dataframe_records: rows, params: {name: value}}."}, 422)
 
     @app.post("/archive")
     def archive(request: _ArchiveRequest) -> Response:
@@ -239,11 +158,28 @@ def serve(config: ServeConfig, say: Callable[[str], None]) -> None:
         say: Prints a line.
 
     Raises:
-        TrackingError: See `service_of`.
+        TrackingError: See `Service`.
     """
     show_bars_of_downloads_only()
-    app = service_of(config.model, config.accept)
+    service = Service(config, say)
     sys.setswitchinterval(_SWITCH_SECONDS)
     say(f"Gallery: http://{config.host}:{config.port}/   Samples: POST http://{config.host}:{config.port}/invocations")
     logging.getLogger("mlflow.pyfunc").setLevel(logging.ERROR)
-    uvicorn.run(app, host=config.host, port=config.port, log_level="warning", timeout_graceful_shutdown=10)
+    stopped = Event()
+    if config.follow_alias:
+        Thread(target=_follow, args=(service, stopped), daemon=True).start()
+    uvicorn.run(
+        service,
+        host=config.host,
+        port=config.port,
+        log_level="warning",
+        http=BoundedConnection,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=10,
+    )
+    stopped.set()
+
+
+def _follow(service: Service, stopped: Event) -> None:
+    while not stopped.wait(_LOOK_SECONDS):
+        service.follow()

@@ -23,11 +23,13 @@ __all__ = [
     "RESUMED",
     "REUSED",
     "SAME_AS",
+    "SEEN",
     "SENTENCE",
     "STATE",
     "STEP",
     "STORED",
     "STUDY",
+    "VALUES",
     "VERSION",
 ]
 
@@ -53,6 +55,9 @@ GONE = "lds.gone"
 
 PROCESS = "lds.process"
 """Host, number and start of the process that writes the run."""
+
+SEEN = "lds.seen"
+"""When the process that writes the run was last known to live, in seconds since 1970."""
 
 PARAMETERS = "lds.parameters"
 """On the run of a command: where each parameter comes from that was given, as JSON: "flag", or the path of a file."""
@@ -89,6 +94,9 @@ SAME_AS = "lds.same_as"
 
 COST = "seconds"
 """The figure that says how many seconds a step took."""
+
+VALUES = "lds.values"
+"""On a model version: digest of the values that it consists of."""
 
 DECISION = "lds.decision"
 """On a model version: promoted, kept as challenger or rolled back; and which limits decided."""

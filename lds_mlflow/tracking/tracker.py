@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from socket import gethostname
+from time import time
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +22,7 @@ from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.address import show_bars_of_downloads_only
 from lds_mlflow.tracking.experiment import Subject, place_of, require_in_place
 from lds_mlflow.tracking.handover import handed_over, take_over
+from lds_mlflow.tracking.heartbeat import Heartbeat, now
 from lds_mlflow.tracking.layout import lay_out
 from lds_mlflow.tracking.lineage import FinishedRun
 from lds_mlflow.tracking.outbox import Outbox
@@ -30,11 +31,12 @@ from lds_mlflow.tracking.patience import (
     PatientClient,
     deliver,
     impatient,
+    is_of_a_database,
     is_outage,
     is_refusal,
     says_that_there_is_none,
 )
-from lds_mlflow.tracking.processes import is_alive, this_process
+from lds_mlflow.tracking.processes import has_ended, this_process
 from lds_mlflow.tracking.references import run_id_of
 from lds_mlflow.tracking.registry import Registry
 from lds_mlflow.tracking.results import Results
@@ -80,6 +82,7 @@ class Tracker:
         if not _is_local(tracking_uri):
             outbox = Outbox.new(self.outboxes, without_passwords(tracking_uri))
             self.client = PatientClient(self.client, outbox, 60 * options.outage_minutes, say)
+        self.heartbeat = Heartbeat(tracking_uri)
         self.registry = Registry(self.client)
         self.experiments = [experiment_id, *others]
         self.results = Results(self.client, tracking_uri, self.experiments, self.registry)
@@ -143,6 +146,11 @@ class Tracker:
                 f"Tracking data that the server has not received is kept in {self.outboxes}; "
                 "`python -m lds_mlflow deliver` delivers it."
             )
+        if error is not None and _is_local(self.tracking_uri) and is_of_a_database(error):
+            remedy = (
+                "Correct what is said here, and run the same command again, which goes on from its last checkpoint."
+            )
+            raise _away(self.tracking_uri, error, remedy) from error
         if error is not None and not _is_local(self.tracking_uri) and is_outage(error):
             raise _away(self.tracking_uri, error, "Start the server, and run the same command again.") from error
         if error is not None and is_refusal(error):
@@ -185,14 +193,14 @@ class Tracker:
         Raises:
             TrackingError: MLFLOW_RUN_ID names a run that isn't there.
         """
-        known = {tags.PROCESS: this_process(), **values}
+        known = {tags.PROCESS: this_process(), tags.SEEN: now(), **values}
         if parent is None and self.origins:
             known[tags.PARAMETERS] = json.dumps(self.origins)
         handed = handed_over() if parent is None else ""
         named = take_over(self.client, handed, name, known, self.work_dir / "locks") if handed else ""
         if named:
-            return Run(
-                self.client, self.tracking_uri, handed, self.experiment_id, launched=True, is_named=named != name
+            return self.heartbeat.watch(
+                Run(self.client, self.tracking_uri, handed, self.experiment_id, launched=True, is_named=named != name)
             )
         if handed:
             self.say(f"Run {handed}, which MLFLOW_RUN_ID names, is another command's; this command begins its own.")
@@ -200,7 +208,7 @@ class Tracker:
         entity = self.client.create_run(
             self.experiment_id, run_name=name, tags={MLFLOW_RUN_NAME: name, **nesting, **known}
         )
-        return Run(self.client, self.tracking_uri, entity.info.run_id, self.experiment_id)
+        return self.heartbeat.watch(self.beside(entity.info.run_id))
 
     def reopen(self, run_id: str) -> Run:
         """Continues a run that has ended, or whose process has ended.
@@ -220,8 +228,8 @@ class Tracker:
                 remedy="Set MLFLOW_TRACKING_URI to the store that the run is in.",
             ) from error
         run = self.beside(run_id)
-        run.log_tags({tags.PROCESS: this_process()})
-        return run
+        run.log_tags({tags.PROCESS: this_process(), tags.SEEN: now()})
+        return self.heartbeat.watch(run)
 
     def beside(self, run_id: str) -> Run:
         """Returns a run to which another process also writes."""
@@ -233,13 +241,12 @@ class Tracker:
         self.client.set_terminated(run_id, "KILLED")
 
     def end_orphans(self) -> None:
-        """Ends runs as KILLED that are marked as running, but whose process on this machine has ended."""
+        """Ends runs as KILLED that are marked as running, but whose process has ended; see `has_ended`."""
         running = self.client.search_runs(
-            self.experiments,
-            filter_string=f"attributes.status = 'RUNNING' and tags.`{tags.PROCESS}` LIKE '{gethostname()} %'",
+            self.experiments, filter_string=f"attributes.status = 'RUNNING' and tags.`{tags.PROCESS}` LIKE '%'"
         )
         for run in running:
-            if not is_alive(run.data.tags[tags.PROCESS]):
+            if has_ended(run.data.tags[tags.PROCESS], run.data.tags.get(tags.SEEN), time()):
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
     def open(self, reference: str) -> FinishedRun:

@@ -25,6 +25,7 @@ from lds_mlflow.models import Codec, Scale, Trainable, open_model, trainable
 from lds_mlflow.training.checkpoint import Checkpoint, CheckpointFile, History
 from lds_mlflow.training.ending import Ending, ending_of
 from lds_mlflow.training.plan import ExampleForm, FitPlan
+from lds_mlflow.training.room import require_room
 from lds_mlflow.training.stepper import Stepper
 from lds_mlflow.training.task import FitHooks, FitTask
 from lds_mlflow.training.watch import Watch
@@ -178,7 +179,7 @@ def fit(
 
     Raises:
         TrainingError: Too many steps were not finite.
-        ConfigError: The batch can't be divided evenly among the processes.
+        ConfigError: The batch can't be divided evenly among the processes, or doesn't fit into memory.
         ArtifactError: The checkpoint found can't be used.
         DiskFullError: A checkpoint doesn't fit on the disk.
     """
@@ -190,6 +191,7 @@ def fit(
             expected="equally many for each process",
             remedy=f"Give a multiple of {ranks.size}.",
         )
+    require_room(task, ranks.size)
     keep_freed_memory()
     with deterministic(plan.deterministic):
         state = _Fit(task, ranks)

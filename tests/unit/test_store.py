@@ -247,7 +247,7 @@ def test_a_manifest_without_one_of_its_entries_is_refused(stored: Path, entry: s
     assert "manifest" in _refusal(stored).found
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b'"text"', b"\xff\xfe\x00"])
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b'"text"', b"\xff\xfe\x00", b"[" * 99_999])
 def test_a_manifest_that_is_none_is_refused(stored: Path, text: bytes) -> None:
     (stored / "manifest.json").write_bytes(text)
     assert _refusal(stored).found == "a manifest that can't be read"

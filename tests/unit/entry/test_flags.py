@@ -94,6 +94,24 @@ def test_an_error_that_a_user_can_mend_is_a_sentence_and_no_traceback() -> None:
     assert "DataError: images: found none; expected some. Bring some." in done.stderr
 
 
+@pytest.mark.parametrize("path", ["file/below", "nowhere/file", "/proc/1/none/at/all"])
+def test_a_file_or_folder_that_can_not_be_used_is_a_sentence_and_no_traceback(path: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    def write(configs: Configs) -> None:
+        (tmp_path / path).write_text("x")
+
+    done = CliRunner().invoke(command(POINT, write))
+    assert done.exit_code == 1
+    assert f"{tmp_path / path}: found " in done.stderr
+    assert "Change its permissions" in done.stderr
+
+
+def test_an_error_of_the_system_that_names_no_file_keeps_its_traceback() -> None:
+    done, _ = _invoke(error=OSError(5, "Input/output error"))
+    assert isinstance(done.exception, OSError)
+
+
 def test_an_interruption_ends_with_the_exit_status_of_its_signal() -> None:
     done, _ = _invoke(error=Interrupted(15))
     assert done.exit_code == 128 + 15

@@ -2,11 +2,12 @@ import ctypes
 import subprocess
 import sys
 from mmap import mmap
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from lds_mlflow.machine.memory import forget_peak, keep_freed_memory, peak_bytes
+from lds_mlflow.machine.memory import available_bytes, forget_peak, keep_freed_memory, peak_bytes
 
 MIB = 2**20
 
@@ -71,3 +72,17 @@ def test_another_c_library_keeps_what_it_likes(
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(ctypes, "CDLL", opened)
     keep_freed_memory()
+
+
+@pytest.mark.parametrize(("limit", "left"), [("3000", 1500), ("1000", 0), ("max", None), ("", None)])
+def test_a_container_has_no_more_than_its_limit_without_what_is_used_but_for_copies_of_files(
+    limit: str, left: int | None, tmp_path: Path
+) -> None:
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.current").write_text("2000\n")
+    (tmp_path / "memory.stat").write_text("anon 1500\ninactive_file 500\n")
+    assert available_bytes(tmp_path) == left or (left is None and available_bytes(tmp_path) > 3000)
+
+
+def test_without_a_container_it_is_the_machine_that_counts(tmp_path: Path) -> None:
+    assert available_bytes(tmp_path) > 2**20

@@ -102,7 +102,9 @@ def test_an_entry_that_finds_no_room_is_an_error_and_leaves_no_half(
     assert len(outbox) == 1
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"call": "delete_run", "run_id": "1", "values": {}}', "\x00"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"call": "delete_run", "run_id": "1", "values": {}}', "\x00", "[" * 99_999]
+)
 def test_a_damaged_entry_is_named_and_nothing_is_called(
     outbox: Outbox, run_id: str, tracker: Tracker, content: str
 ) -> None:

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -223,3 +224,39 @@ def test_an_alias_that_another_machine_gives_while_it_is_asked_for_is_found(
     found = registry.find("digits", "champion")
     assert found is not None
     assert found.number == "1"
+
+
+class StopError(Exception):
+    """Stands for the end of a process."""
+
+
+@pytest.mark.parametrize("moment", ["update_model_version", "finalize_logged_model"])
+def test_the_same_step_completes_a_registration_that_was_killed(
+    moment: str, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = VAE.initialised(spec_of("digits"), 0).to_weights()
+
+    def stop(*args: Any, **named: Any) -> None:
+        raise StopError
+
+    for kills in (True, False):
+        run = tracker.begin("register", parent=None, values={tags.FINGERPRINT: "abc"})
+        with monkeypatch.context() as patched, pytest.raises(StopError) if kills else nullcontext():
+            if kills:
+                patched.setattr(mlflow.MlflowClient, moment, stop)
+            register_sampler(run, weights, NAMED, "digits", description="whole")
+        run.end("KILLED" if kills else "FINISHED")
+    (version,) = tracker.client.search_model_versions("name = 'digits'")
+    assert (version.description, version.run_id) == ("whole", run.id)
+    (model,) = tracker.client.search_logged_models([tracker.experiment_id])
+    assert (model.status, model.source_run_id) == ("READY", run.id)
+    assert tracker.client.get_model_version_by_alias("digits", "challenger").version == version.version
+
+
+def test_a_version_that_was_registered_whole_stays_though_its_run_was_killed_then(tracker: Tracker) -> None:
+    killed, run = (tracker.begin("register", parent=None, values={tags.FINGERPRINT: "abc"}) for _ in range(2))
+    tracker.client.create_registered_model("digits")
+    tracker.client.create_model_version("digits", "file:///nowhere", killed.id, description="whole")
+    killed.end("KILLED")
+    register_sampler(run, VAE.initialised(spec_of("digits"), 0).to_weights(), NAMED, "digits", description="whole")
+    assert len(tracker.client.search_model_versions("name = 'digits'")) == 2

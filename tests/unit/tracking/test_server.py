@@ -1,107 +1,40 @@
-import asyncio
 import base64
 import io
 import json
+import shutil
 import zipfile
-from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from mlflow.pyfunc import save_model
 
-from lds_mlflow.domains import domain_of
+from lds_mlflow.config import ServeConfig, parse
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.models.stylegan import VAE
-from lds_mlflow.samplers import latent_density
-from lds_mlflow.samplers.classes import with_classes
-from lds_mlflow.serving.requests import DISTRIBUTIONS
-from lds_mlflow.serving.sampler import save_sampler, with_densities
+from lds_mlflow.store import save_value
 from lds_mlflow.tracking import Tracker
-from lds_mlflow.tracking.registry import signature_of
-from lds_mlflow.tracking.server import Guard, service_of
+from lds_mlflow.tracking.guard import App
+from lds_mlflow.tracking.opened import open_registered
+from lds_mlflow.tracking.server import Service, service_of
+from tests.asgi import CSV, JSON, PARQUET, answer_of
 from tests.tiny import SPEC
 
-JSON, CSV, PARQUET = b"application/json", b"text/csv", b"application/vnd.apache.parquet"
 
-
-async def _echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the body that it gets."""
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body, more = body + message.get("body", b""), message.get("more_body", False)
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _answer(
-    app: Any,
-    chunks: Iterable[bytes],
-    headers: list[tuple[bytes, bytes]],
-    method: str = "POST",
-    path: str = "/invocations",
-) -> list[Any]:
-    """Returns the messages that an application answers a request with."""
-    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-    messages.append({"type": "http.request", "body": b"", "more_body": False})
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        # A client that has sent all waits for the answer.
-        return messages.pop(0) if messages else await asyncio.Future()
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    asyncio.run(
-        app(
-            {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers},
-            receive,
-            send,
-        )
-    )
-    return sent
-
-
-def _ask(
-    chunks: Iterable[bytes],
-    content_type: bytes | None = JSON,
-    method: str = "POST",
-    most: int = 100,
-    accept: str = "json",
-) -> tuple[int, bytes]:
-    headers = [] if content_type is None else [(b"content-type", content_type)]
-    sent = _answer(Guard(_echo, ("truncation",), accept, most), chunks, headers, method)
-    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
-
-
-@pytest.fixture(scope="module")
-def model_path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("served")
-    latents = latent_density(torch.randn(50, 4), sigma="0.5")
-    density = with_densities(with_classes(latents, torch.arange(50) % 2, ("cats & dogs", "<b>")))
-    save_sampler(folder / "values", VAE.initialised(SPEC, 0).to_weights(), dict.fromkeys(DISTRIBUTIONS, density))
-    save_model(
-        folder / "model",
-        loader_module="lds_mlflow.tracking.pyfunc_model",
-        data_path=str(folder / "values"),
-        signature=signature_of(domain_of("images")),
-        pip_requirements=[],
-    )
-    return str(folder / "model")
+def _service(path: str, **values: Any) -> App:
+    return service_of(open_registered(path), parse(ServeConfig, values))
 
 
 @pytest.fixture(scope="module")
 def service(model_path: str) -> Any:
-    return service_of(model_path)
+    return _service(model_path)
 
 
 def _invoke(service: Any, body: bytes, content_type: bytes = JSON) -> tuple[int, dict[bytes, bytes], Any]:
-    start, *rest = _answer(service, [body], [(b"content-type", content_type)])
+    start, *rest = answer_of(service, [body], [(b"content-type", content_type)])
     answer = b"".join(message.get("body", b"") for message in rest)
     return start["status"], dict(start["headers"]), json.loads(answer)
 
@@ -112,93 +45,10 @@ def _parquet_of(*seeds: float) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_body_in_pieces_is_passed_on_whole() -> None:
-    assert _ask([b'{"a": ', b"1}"]) == (200, b'{"a": 1}')
-
-
-@pytest.mark.parametrize(
-    "content_type", [CSV, PARQUET, PARQUET + b"; charset=utf-8", b" " + PARQUET, b"application/jsonp"]
-)
-def test_only_json_passes_unless_more_is_asked_for(content_type: bytes) -> None:
-    status, body = _ask([b"{}"], content_type)
-    assert (status, "Send JSON" in json.loads(body)["message"]) == (415, True)
-    assert _ask([b"{}"], content_type, accept="any")[0] in (200, 400)
-
-
-def test_the_first_of_two_content_types_counts_as_it_does_for_mlflow() -> None:
-    sent = _answer(Guard(_echo), [b"PAR1"], [(b"content-type", PARQUET), (b"content-type", JSON)])
-    assert sent[0]["status"] == 415
-
-
-def test_rows_in_csv_are_passed_on_in_json_where_they_are_asked_for() -> None:
-    status, body = _ask([b"seed\n1\n2\n"], CSV, accept="any")
-    assert status == 200
-    assert json.loads(body)["dataframe_split"]["data"] == [[1], [2]]
-    status, body = _ask([b""], CSV, accept="any")
-    assert (status, "not CSV" in json.loads(body)["message"]) == (400, True)
-
-
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        (b"{", "not JSON"),
-        (b'{"a": "\xff"}', "not JSON"),
-        (b'{"seed": ' + b"9" * 4301 + b"}", "integer of too many digits"),
-        (b"-" + b"9" * 5000, "integer of too many digits"),
-        (b"[" * 100_000, "nested too deeply"),
-    ],
-)
-def test_json_that_can_not_be_read_is_refused_in_a_sentence(body: bytes, says: str) -> None:
-    status, answer = _ask([body], most=200_000)
-    assert (status, says in json.loads(answer)["message"]) == (400, True)
-
-
-def test_other_methods_pass() -> None:
-    assert _ask([], None, "GET") == (200, b"")
-
-
-@pytest.mark.parametrize(
-    ("chunks", "content_type", "status", "says"),
-    [
-        ([b"x" * 101], JSON, 413, "more than 100 bytes"),
-        ([b"x" * 60, b"x" * 60], JSON, 413, "more than 100 bytes"),
-        ([b"{}"], None, 415, "no content type"),
-        ([b"{}"], b"", 415, "no content type"),
-    ],
-)
-def test_what_an_application_would_fail_at_is_refused_in_a_sentence(
-    chunks: list[bytes], content_type: bytes | None, status: int, says: str
-) -> None:
-    found, body = _ask(chunks, content_type)
-    assert found == status
-    assert says in json.loads(body)["message"]
-
-
-def test_a_body_that_is_too_large_is_not_read_to_its_end() -> None:
-    read: list[int] = []
-
-    def chunks() -> Iterable[bytes]:
-        for i in range(1000):
-            read.append(i)
-            yield b"x" * 50
-
-    messages = chunks()
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": next(iter(messages)), "more_body": True}
-
-    async def send(message: Any) -> None:
-        pass
-
-    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", JSON)]}
-    asyncio.run(Guard(_echo, most_bytes=100)(scope, receive, send))
-    assert len(read) == 3
-
-
 @pytest.mark.usefixtures("tracker")
 def test_a_model_that_is_not_there_is_told() -> None:
     with pytest.raises(TrackingError, match=r"models:/nobody@champion.*Register a model with the command finetune"):
-        service_of("models:/nobody@champion")
+        Service(parse(ServeConfig, {"model": "models:/nobody@champion"}), print)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +70,7 @@ def test_a_seed_that_is_no_integer_is_refused_in_every_form_of_a_request(service
 
 @pytest.mark.parametrize(("content_type", "body"), [(CSV, b"seed\n%g\n"), (PARQUET, b"")])
 def test_other_kinds_of_bodies_have_the_same_seeds(model_path: str, content_type: bytes, body: bytes) -> None:
-    service = service_of(model_path, "any")
+    service = _service(model_path, accept="any")
     for seed, wanted in ((3.0, 200), (1.5, 400)):
         assert _invoke(service, body % seed if body else _parquet_of(seed), content_type)[0] == wanted
 
@@ -241,7 +91,7 @@ def test_a_label_is_a_param_and_one_that_is_not_there_is_refused_in_a_sentence(s
 
 
 def _get(service: Any, path: str) -> tuple[int, dict[bytes, bytes], bytes]:
-    start, *rest = _answer(service, [], [], "GET", path)
+    start, *rest = answer_of(service, [], [], "GET", path)
     return start["status"], dict(start["headers"]), b"".join(message.get("body", b"") for message in rest)
 
 
@@ -260,7 +110,7 @@ def test_what_the_gallery_loads_is_there_and_no_other_file_is(service: Any, name
 
 def test_an_archive_has_the_samples_that_invocations_answers(service: Any) -> None:
     body = b'{"dataframe_records": [{"seed": 3}, {"seed": 5}], "params": {"truncation": 0.5, "format": "array"}}'
-    start, *rest = _answer(service, [body], [(b"content-type", JSON)], path="/archive")
+    start, *rest = answer_of(service, [body], [(b"content-type", JSON)], path="/archive")
     assert (start["status"], dict(start["headers"])[b"content-type"]) == (200, b"application/zip")
     with zipfile.ZipFile(io.BytesIO(b"".join(message.get("body", b"") for message in rest))) as archive:
         assert archive.namelist() == ["001-seed-3-image.png", "002-seed-5-image.png", "samples.csv"]
@@ -277,11 +127,14 @@ def test_an_archive_has_the_samples_that_invocations_answers(service: Any) -> No
         (b'{"dataframe_records": []}', 400),
         (b'{"dataframe_records": [3]}', 422),
         (b'{"instances": [3]}', 422),
+        (b"[Infinity]", 422),
+        (b'{"dataframe_records": [1e400]}', 422),
+        (b'{"dataframe_records": [{}], "params": NaN}', 422),
         (b"[1", 400),
     ],
 )
 def test_an_archive_that_can_not_be_made_is_refused(service: Any, body: bytes, status: int) -> None:
-    assert _answer(service, [body], [(b"content-type", JSON)], path="/archive")[0]["status"] == status
+    assert answer_of(service, [body], [(b"content-type", JSON)], path="/archive")[0]["status"] == status
 
 
 @pytest.mark.parametrize("body", [b'{"inputs": [3, 4]}', b'{"instances": [3, 4]}', b'{"inputs": {"n": 2, "seed": 3}}'])
@@ -323,10 +176,84 @@ BODIES = st.one_of(
 )
 
 
-@given(body=BODIES, content_type=st.sampled_from([JSON, JSON, JSON, CSV, PARQUET, b"x/y"]))
-def test_no_request_makes_the_server_fail(service: Any, body: bytes, content_type: bytes) -> None:
-    start, *_ = _answer(service, [body], [(b"content-type", content_type)])
-    assert start["status"] in (200, 400, 415)
+TABLES = st.lists(st.sampled_from([0, 7, -1, 1.5, 2**40, float("nan")]), max_size=3)
+REQUESTS_OF_ALL_KINDS = st.one_of(
+    st.tuples(BODIES, st.sampled_from([JSON, JSON, CSV, PARQUET, b"x/y", b"multipart/form-data; boundary=b", None])),
+    st.tuples(TABLES.map(lambda seeds: _parquet_of(*seeds)), st.just(PARQUET)),
+    st.tuples(TABLES.map(lambda seeds: "\n".join(map(str, ["seed", *seeds])).encode()), st.just(CSV)),
+    st.tuples(
+        BODIES.map(lambda body: b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + body + b"\r\n--b--\r\n"),
+        st.just(b"multipart/form-data; boundary=b"),
+    ),
+)
+
+
+def test_no_request_makes_the_server_fail_or_grow(model_path: str) -> None:
+    """With `--hypothesis-profile=thorough` these are 10,000 requests."""
+    services = [_service(model_path), _service(model_path, accept="any")]
+    process = psutil.Process()
+
+    @given(request=REQUESTS_OF_ALL_KINDS, path=st.sampled_from(["/invocations", "/invocations", "/archive"]))
+    def ask(request: tuple[bytes, bytes | None], path: str) -> None:
+        body, content_type = request
+        headers = [] if content_type is None else [(b"content-type", content_type)]
+        for service in services:
+            start, *_ = answer_of(service, [body], headers, path=path)
+            assert start["status"] in (200, 400, 415, 422)
+
+    answer_of(services[0], [b'{"instances": [1]}'], [(b"content-type", JSON)])
+    before = process.memory_info().rss
+    ask()
+    assert process.memory_info().rss - before < 200 * 2**20
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/redoc", "/docs/oauth2-redirect"])
+def test_pages_about_the_requests_are_there_where_they_are_asked_for(model_path: str, path: str) -> None:
+    assert _get(_service(model_path), path)[0] == 404
+    assert _get(_service(model_path, api_docs=True), path)[0] == 200
+
+
+def test_another_host_is_refused_and_a_name_that_is_allowed_is_not(model_path: str) -> None:
+    for allowed, status in (("", 421), ("other.example, faces.example", 200)):
+        service = _service(model_path, allowed_hosts=allowed)
+        assert answer_of(service, [], [(b"host", b"faces.example:80")], "GET", "/")[0]["status"] == status
+
+
+def _register(tracker: Tracker, path: str) -> None:
+    if not tracker.client.search_registered_models():
+        tracker.client.create_registered_model("faces")
+    version = tracker.client.create_model_version("faces", path, "r")
+    tracker.client.set_registered_model_alias("faces", "challenger", version.version)
+
+
+def test_a_service_goes_on_to_the_version_that_has_its_alias_and_says_which_one_answers(
+    tracker: Tracker, model_path: str, tmp_path: Path
+) -> None:
+    _register(tracker, model_path)
+    said: list[str] = []
+    service = Service(parse(ServeConfig, {"model": "models:/faces@challenger", "follow_alias": True}), said.append)
+    first = _invoke(service, b'{"instances": [1]}')
+    service.follow()
+    assert said == []
+    shutil.copytree(model_path, tmp_path / "other")
+    save_value(VAE.initialised(SPEC, 1).to_weights(), tmp_path / "other" / "data" / "values" / "weights")
+    _register(tracker, str(tmp_path / "other"))
+    assert _invoke(service, b'{"instances": [1]}') == first
+    service.follow()
+    second = _invoke(service, b'{"instances": [1]}')
+    assert [answer[1][b"model-version"] for answer in (first, second)] == [b"faces/1", b"faces/2"]
+    assert first[2] != second[2]
+    assert said == ["Serving faces/2 from now on."]
+
+
+def test_a_service_stays_with_its_version_where_the_next_can_not_be_opened(tracker: Tracker, model_path: str) -> None:
+    _register(tracker, model_path)
+    said: list[str] = []
+    service = Service(parse(ServeConfig, {"model": "models:/faces@challenger"}), said.append)
+    _register(tracker, "file:///nowhere")
+    service.follow()
+    assert _invoke(service, b'{"instances": [1]}')[1][b"model-version"] == b"faces/1"
+    assert "Still serving faces/1" in said[0]
 
 
 def test_an_alias_that_no_version_has_is_told_with_the_versions_that_there_are(tracker: Tracker) -> None:
@@ -334,4 +261,4 @@ def test_an_alias_that_no_version_has_is_told_with_the_versions_that_there_are(t
     for run in ("r1", "r2"):
         tracker.client.create_model_version("faces", "file:///nowhere", run)
     with pytest.raises(TrackingError, match=r"The versions of faces are 1, 2: give one of these, such as .*faces/2"):
-        service_of("models:/faces@champion")
+        Service(parse(ServeConfig, {"model": "models:/faces@champion"}), print)

@@ -1,10 +1,12 @@
 import json
+import sqlite3
 import time
 from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
+from sqlalchemy.exc import DatabaseError
 
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.tracking import Tracker, tags
@@ -116,3 +118,17 @@ def test_the_run_of_a_command_says_where_its_parameters_come_from_and_its_childr
     of_parent, of_child = (tracker.client.get_run(run.id).data.tags for run in (parent, child))
     assert json.loads(of_parent[tags.PARAMETERS]) == {"data": "faces.yaml", "resolution": "flag"}
     assert tags.PARAMETERS not in of_child
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sqlite3.OperationalError("database or disk is full"),
+        sqlite3.OperationalError("database is locked"),
+        sqlite3.DatabaseError("database disk image is malformed"),
+    ],
+)
+def test_a_database_that_fails_in_the_middle_of_work_is_a_sentence(tracker: Tracker, error: Exception) -> None:
+    cause = DatabaseError("INSERT", {}, error)
+    with pytest.raises(TrackingError, match=rf"mlflow\.db: found .*{error}.*run the same command again"), tracker:
+        raise MlflowException(str(cause)) from cause

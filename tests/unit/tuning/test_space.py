@@ -100,6 +100,8 @@ def test_a_wrong_range_is_refused_and_named(ranges: str, problem: str) -> None:
         ("first: {one: {sigma: loo}}\nparameters: {tau: {low: 0.1, high: 0.2}}", "found sigma"),
         ("parameters: {selection: {choices: [top, paper], suggest: best}}", "suggest of selection: found best"),
         ("parameters: [", "parsing"),
+        ("parameters: " + "[" * 9_999, "20 levels of nesting"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nparameters: {tau: {choices: *b}}", r"the alias \*a"),
         ("parameters: {tau: {lo: 1}}", "lo"),
     ],
 )

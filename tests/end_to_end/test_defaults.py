@@ -1,0 +1,53 @@
+"""Every entry point with nothing but its defaults and small budgets, one after the other in one store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from lds_mlflow.__main__ import cli
+from lds_mlflow.entry.points import ENTRY_POINTS
+from lds_mlflow.tracking import Tracker
+from tests.conftest import TINY, copied, store_dots
+
+pytestmark = pytest.mark.end_to_end
+
+_BUDGETS: dict[str, Any] = {**TINY, "seeds": 2, "arms": "lds", "samples": 12, "count": 2}
+_NOT_HERE = {"image", "tune"}
+"""A search of one trial takes as long as all the others; test_mlflow_run.py has one."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def place(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One store and one folder for all, so that each entry point finds what those before it have made."""
+    folder = tmp_path_factory.mktemp("defaults")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        copied(empty_database, folder, monkeypatch)
+        monkeypatch.chdir(folder)
+        store_dots(monkeypatch)
+        monkeypatch.setattr("uvicorn.run", lambda app, **settings: None)
+        monkeypatch.setattr("lds_mlflow.steps.register.exported_decoder", lambda weights: b"")
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{folder / 'nobody'}")
+        yield folder
+
+
+@pytest.mark.parametrize("name", [name for name in ENTRY_POINTS if name not in _NOT_HERE])
+def test_an_entry_point_works_by_its_defaults(name: str) -> None:
+    known = ENTRY_POINTS[name].parameters
+    flags = [f"--{budget}={value}" for budget, value in _BUDGETS.items() if budget in known]
+    done = CliRunner().invoke(cli, [name, *flags], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert {run.info.status for run in _runs()} <= {"FINISHED"}
+
+
+def test_image_says_by_its_defaults_that_no_engine_answers() -> None:
+    done = CliRunner().invoke(cli, ["image"], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "a container engine: found none that answers" in done.output
+
+
+def _runs() -> list[Any]:
+    tracker = Tracker.connect()
+    return list(tracker.client.search_runs([tracker.experiment_id]))
