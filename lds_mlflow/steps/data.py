@@ -30,6 +30,7 @@ from lds_mlflow.domains import Domain, domain_of_source
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.recipes.reading import reading_as_configured
+from lds_mlflow.recipes.showing import log_shown
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
@@ -98,7 +99,8 @@ def run(config: DataConfig, context: Context) -> str:
             context.run.log_dataset(
                 f"{part.name} ({name})", source=config.data, digest=digest, context=name, n_examples=len(part)
             )
-    context.run.log_picture(domain.grid(splits.train.spread(_SHOWN).examples_N), "pictures/real.png")
+    shown = splits.train.spread(_SHOWN).examples_N
+    log_shown(context.run, domain, "pictures/real.png", domain.grid(shown), {"": shown})
     context.run.log_table(_division(parts), "splits.csv")
     duplicates = domain.near_duplicates(splits)
     _log_near_duplicates(duplicates, parts, domain, context)
