@@ -101,6 +101,7 @@ class Vectors:
     scale: Scale = _AsStored()
     suffix = ".csv"
     column = "vector"
+    packages: Mapping[str, str] = {"sklearn": "scikit-learn"}
     formats: Mapping[str, Callable[[Tensor], Any]] = {"list": lambda example: example.tolist()}
     gallery: Gallery | None = None
     qualities: Mapping[str, Quality] = {"norm": Quality("norm", lambda examples: examples.norm(dim=1).double())}

@@ -198,6 +198,28 @@ FIGURES: dict[str, Figure] = {
         "The class share gap, corrected for the classifier's confusion.",
         is_compared=True,
     ),
+    "fad": Figure(
+        "Frechet audio distance",
+        "domain",
+        "lower",
+        "Frechet distance to the held-out clips by the speaker encoder. Few clips bias it upward.",
+        is_compared=True,
+    ),
+    "kad": Figure(
+        "Kernel audio distance",
+        "domain",
+        "lower",
+        "Kernel distance to the held-out clips by the speaker encoder. It has no bias.",
+        least=-inf,
+        is_compared=True,
+    ),
+    "class_accuracy": Figure(
+        "Accuracy of classes",
+        "domain",
+        "higher",
+        "Share of samples that are drawn as one class which the classifier takes for that class.",
+        is_share=True,
+    ),
 }
 """Every figure by name, in the order in which it is shown."""
 

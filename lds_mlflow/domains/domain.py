@@ -58,11 +58,13 @@ class Instruments(NamedTuple):
         draw_class: Draws further samples of a class; None where there are no classes, or the samples are drawn in a way
             that knows none.
         device: Where to compute.
+        cache: The folder in which features are kept, or None to keep none.
     """
 
     judge: Judge | None = None
     draw_class: DrawClass | None = None
     device: str = "cpu"
+    cache: Path | None = None
 
 
 class Domain(Protocol):
@@ -80,6 +82,14 @@ class Domain(Protocol):
 
     def takes(self, source: str) -> bool:
         """Returns whether the parameter `data` names examples of this kind."""
+        ...
+
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Packages without which nothing can be done with such examples, and that the project does not install.
+
+        Each is the name of the package, by that of the module that is imported.
+        """
         ...
 
     def describe_source(self, source: str) -> str:

@@ -61,6 +61,7 @@ class Images:
     scale: Scale = PIXELS
     suffix = ".png"
     column = "image"
+    packages: Mapping[str, str] = {}
     formats: Mapping[str, Callable[[Tensor], Any]] = {"png": _base64_of, "array": _array_of}
     gallery: Gallery | None = Gallery(Path(__file__).parent / "gallery.html", "image")
     qualities: Mapping[str, Quality] = {"sharpness": Quality("sharpness", sharpness)}

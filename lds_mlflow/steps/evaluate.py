@@ -66,7 +66,7 @@ def run(config: EvaluateConfig, context: Context) -> str:
     generator = Generator(codec, of_classes_as_configured(config, generator.distribution, train))
     z_SD = generator.latents(range(config.sample_seed, config.sample_seed + n))
     samples = codec.decode(z_SD, ranks=context.ranks)
-    instruments = Instruments(judge, _draw_class(config, generator, train), device)
+    instruments = Instruments(judge, _draw_class(config, generator, train), device, context.cache_path)
     measured = evaluate_samples(
         samples,
         RealExamples(train, held_out, data.load(ExampleSet, "select") if config.part == "test" else None),
