@@ -5,10 +5,10 @@ vectors are read, encoded, augmented, evaluated, compared, ablated, registered, 
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
@@ -16,8 +16,9 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from lds_mlflow.data import NearDuplicates, Reading
-from lds_mlflow.domains import Quality
-from lds_mlflow.metrics import FeatureClassifier
+from lds_mlflow.domains import Gallery, Instruments, Quality
+from lds_mlflow.metrics import FeatureClassifier, FurtherFigures, RealExamples
+from lds_mlflow.metrics.estimates import mean_estimate
 from lds_mlflow.models import Mixture, Posterior, Scale
 from lds_mlflow.values import ExampleSet, ModelWeights, Splits
 
@@ -100,8 +101,9 @@ class Vectors:
     scale: Scale = _AsStored()
     suffix = ".csv"
     column = "vector"
+    packages: Mapping[str, str] = {"sklearn": "scikit-learn"}
     formats: Mapping[str, Callable[[Tensor], Any]] = {"list": lambda example: example.tolist()}
-    page: Path | None = None
+    gallery: Gallery | None = None
     qualities: Mapping[str, Quality] = {"norm": Quality("norm", lambda examples: examples.norm(dim=1).double())}
 
     def takes(self, source: str) -> bool:
@@ -140,6 +142,19 @@ class Vectors:
 
     def file_content(self, example: Tensor) -> bytes:
         return ",".join(map(str, example.tolist())).encode()
+
+    def files(self, examples_N: Tensor, /) -> Mapping[str, bytes]:
+        return {"vectors.txt": b"\n".join(map(self.file_content, examples_N))}
+
+    def further_figures(self, samples_S: Tensor, real: RealExamples, by: Instruments, /) -> FurtherFigures:
+        inked = [(examples > 8).double().mean(1) for examples in (samples_S, real.train.examples_N)]
+        return FurtherFigures(
+            estimates={"inked": mean_estimate(inked[0], len(real.held_out))},
+            values={"drawn": 0.0 if by.draw_class is None else float(len(by.draw_class("3", 2)))},
+            floor={"inked": float(inked[1].mean())},
+            tables={"What is inked": pd.DataFrame({"inked": ["0.2"]})},
+            notes=("Vectors have no pixels.",),
+        )
 
     def train_classifier(self, train: ExampleSet, *, steps: int, seed: int, device: str) -> ModelWeights:
         assert train.labels_N is not None

@@ -48,7 +48,7 @@ DATA_SOURCES = {
         is_bundled=True,
     ),
     A_PATH: DataSource(
-        "a folder or a zip of images",
+        "a folder or a zip of images or of sound",
         "lds_mlflow.data.folder:load_folder",
         {"path": "path", "reading": "reading"},
     ),

@@ -65,6 +65,15 @@ EXTRACTORS = {
     "squeezenet-caffe": ExtractorChoice(
         "SqueezeNet 1.0 with Caffe's weights", "lds_mlflow.metrics.features.squeezenet:caffe_squeezenet", _NETWORK
     ),
+    # Its features have the length 1, and published distances are of them as they are.
+    "speaker": ExtractorChoice(
+        "the speaker encoder that the package resemblyzer brings, or of a file as it has it",
+        "lds_mlflow.domains.sound.speaker:SpeakerExtractor",
+        {"weights": "file", "device": "device"},
+        domain="sound",
+        file="optional",
+        is_scaled=False,
+    ),
     "program": ExtractorChoice(
         "a program (TorchScript, .pt2)",
         "lds_mlflow.metrics.features.programs:ProgramExtractor",

@@ -14,6 +14,7 @@ __all__ = [
     "LEAST_NEAREST_RATIO",
     "LEVEL",
     "LISTED",
+    "LISTED_OF_DOMAINS",
     "MARGIN",
     "MOST_TAIL_SHARE",
     "PROMOTABLE",
@@ -49,7 +50,9 @@ COPIES = ("nearest_ratio", "tail_share")
 """The figures by which samples are found to be copies: of all of them in the mean, and of a few of them."""
 
 Better = Literal["lower", "higher", "neither"]
-Family = Literal["frechet", "extrapolation", "kernel", "neighbours", "variety", "quality", "copies", "classes"]
+Family = Literal[
+    "frechet", "extrapolation", "kernel", "neighbours", "variety", "quality", "copies", "classes", "domain"
+]
 
 
 class Figure(NamedTuple):
@@ -57,7 +60,8 @@ class Figure(NamedTuple):
 
     Attributes:
         title: What people call it.
-        family: What it is computed by; figures of one family are computed together.
+        family: What it is computed by; figures of one family are computed together. Those of the family "domain" are
+            of one kind of examples, which measures them itself.
         better: Which way is better; "neither" where a model can be wrong on both sides.
         says: What it says, in a sentence.
         least: The lowest value that it can have.
@@ -194,6 +198,28 @@ FIGURES: dict[str, Figure] = {
         "The class share gap, corrected for the classifier's confusion.",
         is_compared=True,
     ),
+    "fad": Figure(
+        "Frechet audio distance",
+        "domain",
+        "lower",
+        "Frechet distance to the held-out clips by the speaker encoder. Few clips bias it upward.",
+        is_compared=True,
+    ),
+    "kad": Figure(
+        "Kernel audio distance",
+        "domain",
+        "lower",
+        "Kernel distance to the held-out clips by the speaker encoder. It has no bias.",
+        least=-inf,
+        is_compared=True,
+    ),
+    "class_accuracy": Figure(
+        "Accuracy of classes",
+        "domain",
+        "higher",
+        "Share of samples that are drawn as one class which the classifier takes for that class.",
+        is_share=True,
+    ),
 }
 """Every figure by name, in the order in which it is shown."""
 
@@ -201,9 +227,11 @@ COMPARED = tuple(name for name, figure in FIGURES.items() if figure.is_compared)
 """What models are compared by. The rest is correlated with these, and each more would cost the others power."""
 
 SEARCHABLE = tuple(
-    name for name, figure in FIGURES.items() if figure.better != "neither" and figure.family != "extrapolation"
+    name
+    for name, figure in FIGURES.items()
+    if figure.better != "neither" and figure.family not in ("extrapolation", "domain")
 )
-"""What a search may optimize: one way is better, and it can be measured by itself."""
+"""What a search may optimize: one way is better, and it can be measured by itself, of examples of every kind."""
 
 PROMOTABLE = tuple(name for name in COMPARED if name in SEARCHABLE and FIGURES[name].family != "classes")
 """What a candidate may be promoted by: it is compared, one way is better, and it needs no classes."""
@@ -216,6 +244,9 @@ LISTED = (
     "floor_fid",
 )
 """What a list of runs has room for, and the FID of real examples to read it by."""
+
+LISTED_OF_DOMAINS = tuple(name for name in COMPARED if FIGURES[name].family == "domain")
+"""What a list of runs shows besides, of the kinds of examples that have it."""
 
 SUMMARY = ("fid", "coverage", "density", *COPIES)
 """What a small table has room for: quality, and whether samples are copies."""

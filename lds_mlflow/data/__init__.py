@@ -3,12 +3,13 @@
 from lds_mlflow.data.digests import digests_of_rows
 from lds_mlflow.data.digits import load_digits
 from lds_mlflow.data.duplicates import DuplicatePair, NearDuplicates, near_duplicates
-from lds_mlflow.data.faults import LEFT_OUT, Fault
-from lds_mlflow.data.folder import Reading, load_folder
+from lds_mlflow.data.faults import LEFT_OUT, UNREADABLE, Fault, UnusableError, require_usable
+from lds_mlflow.data.file_kinds import PICTURES, FileKind
+from lds_mlflow.data.folder import Reading, is_mostly, load_files, load_folder
 from lds_mlflow.data.layout import Layout
 from lds_mlflow.data.packing import PackedPictures, pack_pictures
 from lds_mlflow.data.pixel_augmentation import augment_pixels, change_affinely, cut_and_mix, mix_up
-from lds_mlflow.data.pixels import describe_preparation
+from lds_mlflow.data.pixels import Picture, describe_preparation
 from lds_mlflow.data.sources import describe_source, load_images
 from lds_mlflow.data.sparse_classes import sparse_classes
 from lds_mlflow.data.splits import declare_parts, exact_copies, limit_examples, split_examples
@@ -17,12 +18,17 @@ from lds_mlflow.data.torchvision_sets import load_torchvision
 
 __all__ = [
     "LEFT_OUT",
+    "PICTURES",
+    "UNREADABLE",
     "DuplicatePair",
     "Fault",
+    "FileKind",
     "Layout",
     "NearDuplicates",
     "PackedPictures",
+    "Picture",
     "Reading",
+    "UnusableError",
     "augment_pixels",
     "change_affinely",
     "cut_and_mix",
@@ -31,8 +37,10 @@ __all__ = [
     "describe_source",
     "digests_of_rows",
     "exact_copies",
+    "is_mostly",
     "limit_examples",
     "load_digits",
+    "load_files",
     "load_folder",
     "load_images",
     "load_torchvision",
@@ -40,6 +48,7 @@ __all__ = [
     "near_duplicates",
     "pack_pictures",
     "read_parts",
+    "require_usable",
     "sparse_classes",
     "split_examples",
 ]

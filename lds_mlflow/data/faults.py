@@ -30,6 +30,9 @@ FaultKind = Literal[
     "locked",
     "method",
     "link",
+    "silent",
+    "short",
+    "long",
     "mode",
     "range",
     "form",
@@ -50,7 +53,8 @@ class Fault(NamedTuple):
         name: The picture.
         kind: "corrupt": it can't be decoded; "huge": it has too many pixels; "locked": it needs a password; "method":
             it is compressed in a way that isn't read; "link": it is a symbolic link in an archive, or one that leads
-            nowhere or in a circle; "mode": there is no rule for its kind of pixels; "range": there is no rule for its
+            nowhere or in a circle; "silent", "short" and "long": a sound without sound, of less than a window, and of
+            more than ten minutes; "mode": there is no rule for its kind of pixels; "range": there is no rule for its
             values; "form": it is of another size or mode than the first; "copy": it is a copy of another picture;
             "hidden": it is a hidden or system file; "ending": its ending is no picture's; "unlisted": the table of the
             pictures has no row for it; "unassigned": a list of parts names other pictures and not this one.
@@ -83,7 +87,7 @@ class _Words(NamedTuple):
 
 LEFT_OUT: dict[FaultKind, _Words] = {
     "corrupt": _Words(
-        "files that can't be decoded", "image files that can be decoded", "Repair or remove these files."
+        "files that can't be decoded", "{noun} files that can be decoded", "Repair or remove these files."
     ),
     "locked": _Words(
         "files that need a password",
@@ -105,6 +109,11 @@ LEFT_OUT: dict[FaultKind, _Words] = {
         "images that fit in memory",
         "Make these images smaller, or remove them.",
     ),
+    "silent": _Words("files of silence", "files with sound", "Remove these files."),
+    "short": _Words(
+        "files that are shorter than a window", "files of at least 32 ms of sound", "Remove these files, or join them."
+    ),
+    "long": _Words("files of more than ten minutes", "clips of single sounds", "Cut these files into clips."),
 }
 """The kinds of faults that are left out up to a share, and what is said of more."""
 
@@ -113,7 +122,14 @@ _SCALED = "Scale all images by one factor to integers from 0 to 255, and save th
 
 
 def require_usable(
-    faults: Sequence[Fault], n: int, *, first: str, form: tuple[int, ...] | None, source: str, tolerated: float
+    faults: Sequence[Fault],
+    n: int,
+    *,
+    first: str,
+    form: tuple[int, ...] | None,
+    source: str,
+    tolerated: float,
+    noun: str = "image",
 ) -> None:
     """Fails where a picture has no rule, or is unlike the others, or too many can't be used.
 
@@ -124,6 +140,7 @@ def require_usable(
         form: Channels, height and width of that one; None if there is none.
         source: What to call the whole in a message.
         tolerated: Share of the pictures that may be left out.
+        noun: What the files are called.
 
     Raises:
         DataError: There are such faults.
@@ -132,7 +149,8 @@ def require_usable(
     _require_rule(of_kind["mode"], "mode", "mode L (grey) or RGB (colour)", _CONVERTED, source)
     _require_rule(of_kind["range"], "values", "integers from 0 to 65,535, or fractions from 0 to 1", _SCALED, source)
     _require_one_form(of_kind["form"], first, form, source)
-    _require_few({kind: of_kind[kind] for kind in LEFT_OUT}, n, is_empty=form is None, source=source, share=tolerated)
+    few = {kind: of_kind[kind] for kind in LEFT_OUT}
+    _require_few(few, n, is_empty=form is None, source=source, share=tolerated, noun=noun)
 
 
 def _require_rule(faults: list[Fault], what: str, expected: str, remedy: str, source: str) -> None:
@@ -159,15 +177,18 @@ def _require_one_form(faults: list[Fault], first: str, form: tuple[int, ...] | N
     )
 
 
-def _require_few(by_kind: dict[FaultKind, list[Fault]], n: int, *, is_empty: bool, source: str, share: float) -> None:
+def _require_few(
+    by_kind: dict[FaultKind, list[Fault]], n: int, *, is_empty: bool, source: str, share: float, noun: str
+) -> None:
     if sum(map(len, by_kind.values())) <= share * n and not is_empty:
         return
     kind, faults = max(by_kind.items(), key=lambda entry: len(entry[1]))
     words, details = LEFT_OUT[kind], _details(faults)
     raise DataError(
-        f"images of {source}",
+        f"{'images' if noun == 'image' else noun} of {source}",
         found=f"{words.found}{f': {details}' if details else ''} ({len(faults)} in all): {_some(faults)}",
-        expected=words.expected + (f", except for at most {share:.1%}, which are left out" if share else ""),
+        expected=words.expected.format(noun=noun)
+        + (f", except for at most {share:.1%}, which are left out" if share else ""),
         remedy=words.remedy,
     )
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from lds_mlflow.data.class_folders import FolderClasses, classes_of_folders, folders_of
 from lds_mlflow.data.faults import Fault
+from lds_mlflow.data.file_kinds import PICTURES, FileKind
 from lds_mlflow.data.labels import tidy_classes
-from lds_mlflow.data.left_out import readable_endings, say_left_out, sort_out
+from lds_mlflow.data.left_out import say_left_out, sort_out
 from lds_mlflow.data.own_tables import Described, Table, chosen_tables, describe, open_table
 from lds_mlflow.data.part_folders import Division, Folder, divide, shared_depth
 from lds_mlflow.data.walk import FoundFile
@@ -43,7 +44,13 @@ class Layout:
 
 
 def lay_out(
-    files: Iterable[FoundFile], read: Callable[[str], bytes], *, where: str, given: Table | None = None, label: str = ""
+    files: Iterable[FoundFile],
+    read: Callable[[str], bytes],
+    *,
+    where: str,
+    given: Table | None = None,
+    label: str = "",
+    kind: FileKind = PICTURES,
 ) -> Layout:
     """Finds out what files are, by their names and by the tables among them.
 
@@ -53,13 +60,14 @@ def lay_out(
         where: What to call the whole in a message.
         given: A table about the images, in place of those among the files.
         label: The column of the table that holds the class; "" takes the first that can be one.
+        kind: Which files hold examples. They are called images here, of whatever kind.
 
     Raises:
         DataError: There are no images, the tables don't fit them, or the names can be read in two ways.
     """
-    images, others, faults = sort_out(files)
+    images, others, faults = sort_out(files, kind)
     if not images:
-        raise _no_images(where, faults, others)
+        raise _no_images(where, faults, others, kind)
     folders = folders_of(images)
     tables = [] if given else _own_tables(set(folders.values()), others, read, where)
     read_names = {table.name for table in tables}
@@ -68,7 +76,7 @@ def lay_out(
         images, [table for table in (given, *tables) if table and not table.rows.empty], label, where
     )
     listed = set(described.names)
-    faults += [Fault(name, "ending", "not the ending of an image") for name in unread]
+    faults += [Fault(name, "ending", f"not the ending of {kind.one}") for name in unread]
     faults += [Fault(name, "unlisted", "no row in the table") for name in images if name not in listed]
 
     # A table may name the images in another order, and not all of them.
@@ -93,12 +101,12 @@ def lay_out(
     return Layout(tuple(described.names), tuple(classes), tuple(parts), tuple(faults), report)
 
 
-def _no_images(where: str, faults: list[Fault], others: list[str]) -> DataError:
+def _no_images(where: str, faults: list[Fault], others: list[str], kind: FileKind) -> DataError:
     beside = say_left_out([*faults, *(Fault(name, "ending") for name in others)])
     return DataError(
         where,
-        found=f"no image files, but {beside}" if beside else "no image files",
-        expected=f"files that end in {', '.join(sorted(readable_endings()))}",
+        found=f"no {kind.noun} files" + (f", but {beside}" if beside else ""),
+        expected=f"files that end in {', '.join(sorted(kind.endings()))}",
         remedy="Check the path in the parameter data.",
     )
 

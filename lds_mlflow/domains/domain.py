@@ -9,11 +9,14 @@ from PIL import Image
 from torch import Tensor
 
 from lds_mlflow.data import NearDuplicates, Reading
-from lds_mlflow.metrics import FeatureClassifier
+from lds_mlflow.metrics import FeatureClassifier, FurtherFigures, Judge, RealExamples
 from lds_mlflow.models import Scale
 from lds_mlflow.values import ExampleSet, ModelWeights, Splits
 
-__all__ = ["Domain", "Quality"]
+__all__ = ["Domain", "DrawClass", "Gallery", "Instruments", "Quality"]
+
+DrawClass = Callable[[str, int], Tensor]
+"""Draws samples of a class: its name and their number, to [S, ...] as examples are stored."""
 
 
 class Quality(NamedTuple):
@@ -26,6 +29,42 @@ class Quality(NamedTuple):
 
     title: str
     measure: Callable[[Tensor], Tensor]
+
+
+class Gallery(NamedTuple):
+    """The page that `serve` shows, and what it shows of an example.
+
+    Attributes:
+        page: The page; its scripts and styles lie in the folder of its name.
+        noun: What an example is called, such as "image"; several are called the same with an s.
+        picture: The format of the answer that is shown as a picture: a PNG in base64.
+        besides: Further formats that the large view shows of an example, each with its media type. An example of
+            audio/... is played, and is in base64; one of text/... is written, and is a text.
+        archived: The format of the files in the zip that people download, which is their ending; in base64.
+    """
+
+    page: Path
+    noun: str
+    picture: str = "png"
+    besides: Mapping[str, str] = {}
+    archived: str = "png"
+
+
+class Instruments(NamedTuple):
+    """What a kind of examples may measure its samples by.
+
+    Attributes:
+        judge: The classifier that the project trains; None where there are no classes.
+        draw_class: Draws further samples of a class; None where there are no classes, or the samples are drawn in a way
+            that knows none.
+        device: Where to compute.
+        cache: The folder in which features are kept, or None to keep none.
+    """
+
+    judge: Judge | None = None
+    draw_class: DrawClass | None = None
+    device: str = "cpu"
+    cache: Path | None = None
 
 
 class Domain(Protocol):
@@ -43,6 +82,14 @@ class Domain(Protocol):
 
     def takes(self, source: str) -> bool:
         """Returns whether the parameter `data` names examples of this kind."""
+        ...
+
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Packages without which nothing can be done with such examples, and that the project does not install.
+
+        Each is the name of the package, by that of the module that is imported.
+        """
         ...
 
     def describe_source(self, source: str) -> str:
@@ -90,6 +137,10 @@ class Domain(Protocol):
         """Returns one example as the content of such a file."""
         ...
 
+    def files(self, examples_N: Tensor, /) -> Mapping[str, bytes]:
+        """Returns what a run keeps of examples beside their picture: the contents of few, small files, by name."""
+        ...
+
     @property
     def column(self) -> str:
         """The column of a served answer that holds the example."""
@@ -101,8 +152,8 @@ class Domain(Protocol):
         ...
 
     @property
-    def page(self) -> Path | None:
-        """The page that `serve` shows, or None; its scripts and styles lie in the folder of its name."""
+    def gallery(self) -> Gallery | None:
+        """The page that `serve` shows, or None."""
         ...
 
     def train_classifier(self, train: ExampleSet, *, steps: int, seed: int, device: str) -> ModelWeights:
@@ -121,6 +172,19 @@ class Domain(Protocol):
 
     def open_classifier(self, weights: ModelWeights, device: str) -> FeatureClassifier:
         """Returns the classifier whose stored weights are given; it gives features and tells classes."""
+        ...
+
+    def further_figures(self, samples_S: Tensor, real: RealExamples, by: Instruments, /) -> FurtherFigures:
+        """Measures what only samples of this kind have, and the same of real examples.
+
+        Args:
+            samples_S: Samples, [S, ...].
+            real: What they are measured against; the held-out examples are as many.
+            by: What there is to measure by.
+
+        Raises:
+            ConfigError: A package that it needs is not installed.
+        """
         ...
 
     @property

@@ -18,8 +18,15 @@ from lds_mlflow.data import (
     load_images,
     near_duplicates,
 )
-from lds_mlflow.domains.domain import Quality
-from lds_mlflow.metrics import ClassifierExtractor, FeatureClassifier, sharpness, train_classifier
+from lds_mlflow.domains.domain import Gallery, Instruments, Quality
+from lds_mlflow.metrics import (
+    ClassifierExtractor,
+    FeatureClassifier,
+    FurtherFigures,
+    RealExamples,
+    sharpness,
+    train_classifier,
+)
 from lds_mlflow.models import PIXELS, Scale
 from lds_mlflow.pictures import image_grid, paired_grid, score_bands
 from lds_mlflow.values import IMAGES, ExampleSet, ModelWeights, Splits
@@ -54,8 +61,9 @@ class Images:
     scale: Scale = PIXELS
     suffix = ".png"
     column = "image"
+    packages: Mapping[str, str] = {}
     formats: Mapping[str, Callable[[Tensor], Any]] = {"png": _base64_of, "array": _array_of}
-    page: Path | None = Path(__file__).parent / "gallery.html"
+    gallery: Gallery | None = Gallery(Path(__file__).parent / "gallery.html", "image")
     qualities: Mapping[str, Quality] = {"sharpness": Quality("sharpness", sharpness)}
 
     def takes(self, source: str) -> bool:
@@ -102,3 +110,11 @@ class Images:
     def file_content(self, example: Tensor) -> bytes:
         """Returns an image as PNG."""
         return png_of(example)
+
+    def files(self, _examples_N: Tensor, /) -> Mapping[str, bytes]:
+        """Returns nothing: their picture shows all that images are."""
+        return {}
+
+    def further_figures(self, _samples_S: Tensor, _real: RealExamples, _by: Instruments, /) -> FurtherFigures:
+        """Returns nothing: images have the figures that every kind of examples has."""
+        return FurtherFigures()

@@ -30,7 +30,7 @@ from lds_mlflow.metrics.attributes import (
 from lds_mlflow.metrics.balance import Balance, ClassLabels, Features, JudgedLabels, measure_balance
 from lds_mlflow.metrics.deciles import Deciles, quality_by_decile
 from lds_mlflow.metrics.estimates import Estimate, bootstrap_deviations
-from lds_mlflow.metrics.evaluation import EvaluationSettings, RealExamples, SampleMeasurements, evaluate_samples
+from lds_mlflow.metrics.evaluation import EvaluationSettings, SampleMeasurements, evaluate_samples
 from lds_mlflow.metrics.features.cache import CachedExtractor
 from lds_mlflow.metrics.features.classifier import Classifier, accuracy_by_chance, train_classifier
 from lds_mlflow.metrics.features.extractors import ClassifierExtractor
@@ -47,6 +47,7 @@ from lds_mlflow.metrics.frechet import (
     frechet_trace,
     frechet_without_bias,
 )
+from lds_mlflow.metrics.further import FurtherFigures, RealExamples
 from lds_mlflow.metrics.intervals import intervals_of
 from lds_mlflow.metrics.judgement.gate import Decision, Limit, Limits, decide
 from lds_mlflow.metrics.judgement.over_seeds import MeanOverSeeds, compare_over_seeds, mean_of_values, mean_over_seeds
@@ -86,6 +87,7 @@ __all__ = [
     "Extrapolation",
     "FeatureClassifier",
     "Features",
+    "FurtherFigures",
     "InceptionExtractor",
     "Judge",
     "JudgedLabels",

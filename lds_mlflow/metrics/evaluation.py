@@ -1,8 +1,9 @@
 """All figures of one set of samples, each beside its floor: the same figure of real examples."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from lds_mlflow.metrics.balls import nearest
 from lds_mlflow.metrics.estimates import Estimate, mean_estimate
 from lds_mlflow.metrics.features.protocols import Extractor, Judge
 from lds_mlflow.metrics.frechet import Extrapolation, frechet_estimate, frechet_without_bias
+from lds_mlflow.metrics.further import FurtherFigures, FurtherMeasure, RealExamples
 from lds_mlflow.metrics.intervals import intervals_of
 from lds_mlflow.metrics.kernel import kernel_distance
 from lds_mlflow.metrics.memorization import memorization
@@ -23,7 +25,6 @@ __all__ = [
     "DISTANCE_TO_HELD_OUT",
     "EvaluationSettings",
     "QualityMeasure",
-    "RealExamples",
     "SampleMeasurements",
     "class_labels",
     "evaluate_samples",
@@ -35,22 +36,6 @@ DISTANCE_TO_HELD_OUT = "distance_to_held_out"
 
 QualityMeasure = Callable[[Tensor], Tensor]
 """Maps examples, [N, ...], to the quality of each, float64 [N]."""
-
-
-@dataclass(frozen=True, slots=True)
-class RealExamples:
-    """The real examples that samples are measured against.
-
-    Attributes:
-        train: The training examples: they give the floor, the class shares to keep, and what could be memorized.
-        held_out: Examples that nothing was fitted or chosen on.
-        further: Further examples that neither the model nor the judge was trained on. They give the judge's confusion,
-            which the held-out ones give where there are none, and the floor of memorization, which is then left out.
-    """
-
-    train: ExampleSet
-    held_out: ExampleSet
-    further: ExampleSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +70,7 @@ class SampleMeasurements:
         quality_S: Qualities of each sample by name, float64: its distance to the nearest held-out example
             (DISTANCE_TO_HELD_OUT), and those that were asked for.
         notes: What could not be measured, and why.
+        tables: Tables of what this kind of examples has beside, by their captions.
     """
 
     evaluation: Evaluation
@@ -95,6 +81,7 @@ class SampleMeasurements:
     closeness_S: Tensor
     quality_S: dict[str, Tensor]
     notes: tuple[str, ...]
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def evaluate_samples(
@@ -104,6 +91,7 @@ def evaluate_samples(
     extractor: Extractor,
     judge: Judge | None = None,
     qualities: Mapping[str, QualityMeasure] | None = None,
+    further: FurtherMeasure | None = None,
     settings: EvaluationSettings | None = None,
 ) -> SampleMeasurements:
     """Measures samples against as many held-out examples.
@@ -114,6 +102,7 @@ def evaluate_samples(
         extractor: Turns examples into features.
         judge: Tells the class of an example; None where there are no classes.
         qualities: Further qualities of an example by name; the mean of each is a figure. None is without.
+        further: Measures figures that only this kind of examples has; None is without.
         settings: The part, the seed, the neighbours and the replicates; None takes the defaults.
 
     Returns:
@@ -148,6 +137,10 @@ def evaluate_samples(
         balance = measure_balance(judge.classes(samples), labels, features)
         estimates |= balance.estimates
         metrics |= balance.metrics
+    besides = further(samples, RealExamples(train, held_out, real.further)) if further else FurtherFigures()
+    estimates |= besides.estimates
+    floor |= besides.floor
+    metrics |= besides.values
     metrics |= {name: estimate.value for name, estimate in estimates.items()}
     return SampleMeasurements(
         evaluation=Evaluation(
@@ -177,7 +170,8 @@ def evaluate_samples(
             DISTANCE_TO_HELD_OUT: nearest(features.samples_SF, features.held_out_NF)[0][:, 0],
             **quality_S,
         },
-        notes=_notes(extrapolation, features, balance),
+        notes=_notes(extrapolation, features, balance) + besides.notes,
+        tables=besides.tables,
     )
 
 

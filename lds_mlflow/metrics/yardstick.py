@@ -13,9 +13,10 @@ from torch import Tensor
 from lds_mlflow.choices.figures import FIGURES, Family
 from lds_mlflow.metrics.balance import ClassLabels, Features, measure_balance
 from lds_mlflow.metrics.estimates import Estimate
-from lds_mlflow.metrics.evaluation import RealExamples, class_labels, require_finite
+from lds_mlflow.metrics.evaluation import class_labels, require_finite
 from lds_mlflow.metrics.features.protocols import Extractor, Judge
 from lds_mlflow.metrics.frechet import frechet_distance
+from lds_mlflow.metrics.further import RealExamples
 from lds_mlflow.metrics.kernel import kernel_distance
 from lds_mlflow.metrics.memorization import memorization
 from lds_mlflow.metrics.neighbours import neighbour_estimates

@@ -20,10 +20,12 @@ from lds_mlflow.pictures.evaluation_charts import (
     tradeoff_chart,
 )
 from lds_mlflow.pictures.grids import image_grid, paired_grid, score_bands
+from lds_mlflow.pictures.png import Picture
 
 __all__ = [
     "REAL_EXAMPLES",
     "Interval",
+    "Picture",
     "alpha_chart",
     "calibration_chart",
     "census_chart",

@@ -2,7 +2,8 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from mimetypes import guess_type
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -19,7 +20,8 @@ _PAGE = Markup("""\
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; media-src data:;
+ style-src 'unsafe-inline'">
 <title>{title}</title>
 <style>{style}</style>
 </head>
@@ -83,6 +85,7 @@ class Report:
     def __init__(self, title: str) -> None:
         self.title = title
         self.pictures: list[tuple[str, bytes]] = []
+        self.kept: dict[str, bytes] = {}
         self._markdown = [f"# {_escaped(title)}"]
         self._html = [Markup("<h1>{}</h1>").format(title)]
 
@@ -120,6 +123,21 @@ class Report:
             self.picture(name, picture, caption)
         self._html.append(Markup("</div>"))
 
+    def files(self, files: Mapping[str, bytes], caption: str) -> None:
+        """Adds files that the caller stores, each as the artifact of its name; the page plays sound, and names others.
+
+        Args:
+            files: Their contents by name; nothing is added where there are none.
+            caption: What they are.
+        """
+        if not files:
+            return
+        self.kept |= files
+        links = "\n".join(f"- [{_escaped(name)}]({quote(name)})" for name in files)
+        html = Markup("<figure><figcaption>{}</figcaption>{}</figure>")
+        parts = Markup("\n").join(_html_file(name, content) for name, content in files.items())
+        self._add(f"*{_escaped(caption)}*\n\n{links}", html.format(caption, parts))
+
     def picture_at(self, name: str, caption: str) -> None:
         """Adds a picture that is stored at `name` already; the page shows only its caption."""
         text = _escaped(caption)
@@ -152,6 +170,14 @@ def _html_span(span: str | LinkText) -> str:
     if isinstance(span, LinkText):
         return Markup('<a href="{}">{}</a>').format(span.address, span.text)
     return Markup("<b>{}</b>").format(span) if isinstance(span, BoldText) else span
+
+
+def _html_file(name: str, content: bytes) -> str:
+    kind, _ = guess_type(name)
+    if kind is None or not kind.startswith("audio/"):
+        return Markup("<p>{}</p>").format(name)
+    player = Markup('<p>{}<br><audio controls preload="none" src="data:{};base64,{}"></audio></p>')
+    return player.format(name, kind, b64encode(content).decode())
 
 
 def _markdown_table(header: Sequence[str], body: Sequence[Sequence[str]], are_numbers: Sequence[bool]) -> str:

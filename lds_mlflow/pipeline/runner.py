@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 
 from lds_mlflow.config import AUTO, NO_RUN, Configs, Options, Settings, StepConfig, parse
-from lds_mlflow.domains import domain_of_source
 from lds_mlflow.entry.fingerprint import digest_of_feature_code
 from lds_mlflow.entry.graph import REGISTER, STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.errors import ArtifactError, ConfigError, GoneError
@@ -194,8 +193,7 @@ class Runner:
         if data.id in self._checked:
             return
         try:
-            domain = domain_of_source(data.params["data"]).name
-            division = Division.of(data.metrics, domain, lambda: _class_sizes(data))
+            division = Division.of(data.metrics, data.domain, lambda: _class_sizes(data))
         except GoneError:
             # A model can be used though the record of its data is gone; a step that reads the data says so itself.
             return

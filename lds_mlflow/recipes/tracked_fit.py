@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from PIL import Image
+from torch import Tensor
 
 from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.models import Codec, Scale, Trainable
 from lds_mlflow.pictures import curves_chart
 from lds_mlflow.recipes.convergence import converged, has_converged
 from lds_mlflow.recipes.fit_requests import FitRequest
+from lds_mlflow.recipes.showing import log_shown
 from lds_mlflow.samplers import Generator, prior_of
 from lds_mlflow.tracking import FinishedRun, Run, tags
 from lds_mlflow.tracking.context import Context
@@ -71,12 +72,12 @@ class FitLog:
 
     def on_checkpoint(self, step: int, average: Trainable) -> None:
         """Logs samples of the moving average of the model."""
-        self.run.log_progress_picture(self.samples(average), "samples", step)
+        self.run.log_progress_picture(self.domain.grid(self.samples(average)), "samples", step)
 
-    def samples(self, model: Trainable) -> Image.Image:
-        """Returns samples of a model's prior as a picture."""
+    def samples(self, model: Trainable) -> Tensor:
+        """Returns samples of a model's prior, as examples are stored, [S, ...]."""
         codec = Codec(model, self.domain.scale)
-        return self.domain.grid(Generator(codec, prior_of(codec)).samples(range(_SHOWN)))
+        return Generator(codec, prior_of(codec)).samples(range(_SHOWN))
 
     def table(self) -> pd.DataFrame:
         """Returns all curves: a row for each step with figures, and a column for each figure."""
@@ -136,10 +137,12 @@ def fit_and_track(
     run.log_table(log.table(), "curves.csv")
     figures = _measure(result, domain.scale, train, select)
     run.log_figures(figures | converged(_converged(result, begun_with)), listed=_LISTED)
-    run.log_picture(log.samples(result.model), "pictures/samples.png")
+    samples = log.samples(result.model)
+    log_shown(run, domain, "pictures/samples.png", domain.grid(samples), {"": samples})
     codec, shown = Codec(result.model, domain.scale), select.spread(_SHOWN).examples_N
     reconstructed = codec.decode(codec.encode(shown).mean)
-    run.log_picture(domain.pairs(shown, reconstructed), "pictures/real_above_reconstructed.png")
+    pairs = {"real": shown, "reconstructed": reconstructed}
+    log_shown(run, domain, "pictures/real_above_reconstructed.png", domain.pairs(shown, reconstructed), pairs)
     weights = replace(result.model.to_weights(), domain=request.domain)
     run.log_value(weights, "model")
     if result.discriminator is not None:

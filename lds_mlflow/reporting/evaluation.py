@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.choices.figures import FIGURES, figure_named
-from lds_mlflow.domains import domain_of
+from lds_mlflow.domains import domain_of, files_beside
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent import bandwidth, log_density
 from lds_mlflow.metrics import Deciles, SampleMeasurements, quality_by_decile
@@ -97,12 +97,18 @@ def report_of(
         "another extractor, another number of samples or other held-out examples can't be compared with these."
     )
     report.table(figures_table(evaluation), _FLOORS)
+    for caption, table in measured.tables.items():
+        report.table(table, caption)
     for note in measured.notes:
         report.paragraph(note)
     report.heading("Samples")
-    report.picture("pictures/samples.png", domain.grid(samples_S[:_SHOWN]), "Samples of consecutive seeds.")
     real = measured.held_out.spread(_SHOWN).examples_N
-    report.picture(f"pictures/real_{evaluation.part}.png", domain.grid(real), "Held-out examples.")
+    for name, caption, shown in (
+        ("samples", "Samples of consecutive seeds.", samples_S[:_SHOWN]),
+        (f"real_{evaluation.part}", "Held-out examples.", real),
+    ):
+        report.picture(f"pictures/{name}.png", domain.grid(shown), caption)
+        report.files(files_beside(domain, f"pictures/{name}.png", {"": shown}), caption)
     _add_neighbours(report, measured, samples_S, train)
     report.heading("Fidelity against variety")
     report.picture("pictures/tradeoff.png", _tradeoff(evaluation), DENSITY_CAVEAT)
@@ -124,12 +130,11 @@ def report_of(
 
 def _add_neighbours(report: Report, measured: SampleMeasurements, samples_S: Tensor, train: ExampleSet) -> None:
     nearest, domain = train.examples_N[measured.nearest_train_S], domain_of(train.domain)
-    shown = slice(_SHOWN)
-    report.picture(
-        "pictures/nearest_training.png",
-        domain.pairs(samples_S[shown], nearest[shown]),
-        "Samples, and right below each the training example that is nearest to it in feature space.",
-    )
+    shown, name = slice(_SHOWN), "pictures/nearest_training.png"
+    caption = "Samples, and right below each the training example that is nearest to it in feature space."
+    report.picture(name, domain.pairs(samples_S[shown], nearest[shown]), caption)
+    groups = {"sample": samples_S[shown], "nearest_training": nearest[shown]}
+    report.files(files_beside(domain, name, groups), caption)
     closest = torch.argsort(measured.closeness_S)[shown]
     report.picture(
         "pictures/closest_pairs.png",

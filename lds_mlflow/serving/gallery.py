@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lds_mlflow.choices.samplers import SAMPLERS
+from lds_mlflow.domains import Domain
 from lds_mlflow.serving.requests import DISTRIBUTIONS, LARGEST_SEED
 from lds_mlflow.serving.sampler import Sampler
 
@@ -18,7 +19,7 @@ __all__ = ["about", "archive_of", "page_of"]
 _ABOUT = "<!-- about -->"
 """What the page has in place of the model's facts."""
 
-_ENCODED = ("image", "nearest")
+_NEAREST = "nearest"
 
 
 def about(sampler: Sampler, facts: Mapping[str, str]) -> dict[str, Any]:
@@ -28,11 +29,17 @@ def about(sampler: Sampler, facts: Mapping[str, str]) -> dict[str, Any]:
         sampler: The model.
         facts: What is known of it besides, such as `name` and `version`.
     """
-    show = next(iter(sampler.domain.formats.values()))
+    gallery = sampler.domain.gallery
+    assert gallery is not None
+    show = sampler.domain.formats[gallery.picture]
     examples, distributions = sampler.examples, sampler.distributions
     labels = [] if examples is None or examples.labels_N is None else examples.labels_N.tolist()
     return {
         "facts": dict(facts),
+        "noun": gallery.noun,
+        "column": sampler.domain.column,
+        "picture": gallery.picture,
+        "besides": dict(gallery.besides),
         "largest_seed": LARGEST_SEED,
         "samplers": [
             {
@@ -51,26 +58,28 @@ def about(sampler: Sampler, facts: Mapping[str, str]) -> dict[str, Any]:
 
 def page_of(sampler: Sampler, facts: Mapping[str, str]) -> str | None:
     """Returns the gallery page of a model, or None where its kind of examples has none; see `about`."""
-    page = sampler.domain.page
-    if page is None:
+    if sampler.domain.gallery is None:
         return None
     # Inside an element of HTML only "<" could end the JSON.
     content = json.dumps(about(sampler, facts)).replace("<", "\\u003c")
-    return page.read_text(encoding="utf-8").replace(_ABOUT, content)
+    return sampler.domain.gallery.page.read_text(encoding="utf-8").replace(_ABOUT, content)
 
 
-def archive_of(answer: pd.DataFrame) -> bytes:
-    """Returns samples as the content of a zip file: a PNG of each, and a table of what is known of them.
+def archive_of(answer: pd.DataFrame, domain: Domain) -> bytes:
+    """Returns samples as the content of a zip file: a file of each, and a table of what is known of them.
 
     Args:
-        answer: Rows of `Sampler.predict`, with images in the format png.
+        answer: Rows of `Sampler.predict`, with the examples in the format that the domain's gallery has for its zip.
+        domain: The kind of examples.
     """
-    pictures = [name for name in _ENCODED if name in answer]
-    table = answer.drop(columns=pictures)
+    assert domain.gallery is not None
+    encoded = [name for name in (domain.column, _NEAREST) if name in answer]
+    table = answer.drop(columns=encoded)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for number, row in enumerate(answer.to_dict("records"), start=1):
-            for name in pictures:
-                archive.writestr(f"{number:03}-seed-{row['seed']}-{name}.png", b64decode(row[name]))
+            for name in encoded:
+                file = f"{number:03}-seed-{row['seed']}-{name}.{domain.gallery.archived}"
+                archive.writestr(file, b64decode(row[name]))
         archive.writestr("samples.csv", table.to_csv(index=False))
     return buffer.getvalue()

@@ -24,6 +24,7 @@ from lds_mlflow.config.balance import AS_IN_DATA, shares_of
 from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.latent import interpolate, leave_one_out_log_density, log_density
 from lds_mlflow.machine.files import digest_of_bytes
+from lds_mlflow.machine.packages import require_packages
 from lds_mlflow.models import Autoencoder, Codec, open_model
 from lds_mlflow.samplers import draw_dense_latents, draw_latents
 from lds_mlflow.samplers.classes import of_class, with_class_shares
@@ -287,13 +288,16 @@ def load_sampler(folder: Path) -> Sampler:
 
     Raises:
         ArtifactError: A value is missing or damaged.
+        ConfigError: A package that its kind of examples needs is not installed.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     weights = load_value(ModelWeights, folder / _WEIGHTS)
+    domain = domain_of(weights.domain)
+    require_packages(f"a model of {domain.name}", domain.packages)
     model = open_model(weights).to(device)
     return Sampler(
         model,
-        domain_of(weights.domain),
+        domain,
         {name: load_value(LatentDistribution, folder / name) for name in DISTRIBUTIONS},
         load_value(ExampleSet, folder / _EXAMPLES) if (folder / _EXAMPLES).is_dir() else None,
     )

@@ -4,7 +4,6 @@ from math import log
 
 import pandas as pd
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
@@ -19,6 +18,7 @@ from lds_mlflow.recipes.controls import require_reserve
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.recipes.scoring import candidates_for
+from lds_mlflow.recipes.showing import log_shown
 from lds_mlflow.recipes.strata import require_strata
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import (
@@ -78,7 +78,7 @@ def run(config: AugmentConfig, context: Context) -> str:
 def _log_set(made: AugmentationSet, domain: Domain, context: Context) -> None:
     context.run.log_value(made, "augmentation")
     shown = made.examples_A[evenly_spread(len(made.examples_A), _SHOWN)]
-    context.run.log_picture(domain.grid(shown), "pictures/augmentation_set.png")
+    log_shown(context.run, domain, "pictures/augmentation_set.png", domain.grid(shown), {"": shown})
 
 
 def _log_selected(
@@ -99,7 +99,7 @@ def _log_selected(
     figures = {_SIZE: len(chosen.index_A)} | _figures_of_scores(scored) | _figures_of_selection(chosen)
     context.run.log_figures(figures | diagnosis.figures, listed=_LISTED)
     _log_pictures(config, scored, chosen, context)
-    context.run.log_picture(_bands(scored.candidates, scored.scores, ingredients), "pictures/lds_bands.png")
+    _log_bands(scored.candidates, scored.scores, ingredients, context)
     return _sentence(scored, chosen, diagnosis)
 
 
@@ -182,9 +182,11 @@ def _provenance(chosen: Candidates, log_lds_A: Tensor, latents: LatentSet) -> pd
     )
 
 
-def _bands(candidates: Candidates, scores: Scores, ingredients: Ingredients) -> Figure:
+def _log_bands(candidates: Candidates, scores: Scores, ingredients: Ingredients, context: Context) -> None:
     falling = torch.argsort(scores.log_lds_M, descending=True)
     rows = falling[evenly_spread(len(falling), _BANDS * _PER_BAND)]
     decoded = ingredients.codec.decode(candidates.z_MD[rows])
     domain = domain_of(ingredients.train.domain)
-    return domain.bands(decoded, scores.log_lds_M[rows], bands=_BANDS, per_band=_PER_BAND)
+    figure = domain.bands(decoded, scores.log_lds_M[rows], bands=_BANDS, per_band=_PER_BAND)
+    bands = {f"band_{number}": band for number, band in enumerate(decoded.chunk(_BANDS), start=1)}
+    log_shown(context.run, domain, "pictures/lds_bands.png", figure, bands)

@@ -29,7 +29,10 @@ from lds_mlflow.data import (
 from lds_mlflow.domains import Domain, domain_of_source
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.files import digest_of_file
+from lds_mlflow.machine.packages import require_packages
 from lds_mlflow.recipes.reading import reading_as_configured
+from lds_mlflow.recipes.showing import log_shown
+from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
@@ -43,7 +46,9 @@ _LISTED = (*("train_examples", "select_examples", "test_examples", "reserve_exam
 def outside(config: DataConfig) -> str:
     """Returns a digest of the files that the step reads; fails where there are none."""
     lists = [Path(path) for path in (config.attributes, config.split_list) if path]
-    source = domain_of_source(config.data).describe_source(config.data)
+    domain = domain_of_source(config.data)
+    require_packages(f"data={config.data}", domain.packages)
+    source = domain.describe_source(config.data)
     return " ".join([source, *(digest_of_file(path) for path in lists)])
 
 
@@ -98,8 +103,10 @@ def run(config: DataConfig, context: Context) -> str:
             context.run.log_dataset(
                 f"{part.name} ({name})", source=config.data, digest=digest, context=name, n_examples=len(part)
             )
-    context.run.log_picture(domain.grid(splits.train.spread(_SHOWN).examples_N), "pictures/real.png")
+    shown = splits.train.spread(_SHOWN).examples_N
+    log_shown(context.run, domain, "pictures/real.png", domain.grid(shown), {"": shown})
     context.run.log_table(_division(parts), "splits.csv")
+    context.run.log_tags({tags.DOMAIN: domain.name})
     duplicates = domain.near_duplicates(splits)
     _log_near_duplicates(duplicates, parts, domain, context)
     context.run.log_figures(_figures(examples, parts, duplicates, faults), listed=_LISTED)

@@ -1,9 +1,12 @@
 """Step `evaluate`: a model's samples against held-out images."""
 
+from torch import Tensor
+
 from lds_mlflow.choices.extractors import EXTRACTORS
-from lds_mlflow.choices.figures import FIGURES, HEADLINES, LISTED
+from lds_mlflow.choices.figures import FIGURES, HEADLINES, LISTED, LISTED_OF_DOMAINS
+from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import EvaluateConfig
-from lds_mlflow.domains import domain_of
+from lds_mlflow.domains import DrawClass, Instruments, domain_of
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.metrics import EvaluationSettings, FeatureClassifier, RealExamples, evaluate_samples
 from lds_mlflow.pictures import REAL_EXAMPLES
@@ -15,6 +18,7 @@ from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured, require_latents
 from lds_mlflow.reporting.evaluation import deciles_of_samples, report_of
 from lds_mlflow.samplers import Generator
+from lds_mlflow.samplers.classes import of_class, with_classes
 from lds_mlflow.tracking import FinishedRun, tags
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ExampleSet, LatentDistribution, ModelWeights
@@ -62,12 +66,14 @@ def run(config: EvaluateConfig, context: Context) -> str:
     generator = Generator(codec, of_classes_as_configured(config, generator.distribution, train))
     z_SD = generator.latents(range(config.sample_seed, config.sample_seed + n))
     samples = codec.decode(z_SD, ranks=context.ranks)
+    instruments = Instruments(judge, _draw_class(config, generator, train), device, context.cache_path)
     measured = evaluate_samples(
         samples,
         RealExamples(train, held_out, data.load(ExampleSet, "select") if config.part == "test" else None),
         extractor=extractor,
         judge=judge,
         qualities={name: quality.measure for name, quality in domain.qualities.items()},
+        further=lambda samples, real: domain.further_figures(samples, real, instruments),
         settings=EvaluationSettings(
             part=config.part,
             first_seed=config.sample_seed,
@@ -82,7 +88,8 @@ def run(config: EvaluateConfig, context: Context) -> str:
     convergence = converged(has_converged(context.inputs["model"]))
     context.run.log_params({"extractor": evaluation.extractor})
     context.run.log_tags({tags.PART: evaluation.part})
-    context.run.log_figures(evaluation.named() | correlations | convergence, listed=(*LISTED, *convergence))
+    listed = (*LISTED, *LISTED_OF_DOMAINS, *convergence)
+    context.run.log_figures(evaluation.named() | correlations | convergence, listed=listed)
     sentence = _sentence(evaluation, context.inputs["model"], generator.distribution)
     title = f"Evaluation of {context.inputs['model'].step} {context.inputs['model'].id[:8]}"
     context.run.log_report(
@@ -96,6 +103,19 @@ def run(config: EvaluateConfig, context: Context) -> str:
         )
     )
     return sentence
+
+
+def _draw_class(config: EvaluateConfig, generator: Generator, train: ExampleSet) -> DrawClass | None:
+    """Returns what draws samples of a class as the others are drawn, or None where they know no classes."""
+    if train.labels_N is None or not SAMPLERS[config.sampler].of_rows:
+        return None
+    classed = with_classes(generator.distribution, train.labels_N, train.class_names_K)
+
+    def draw(name: str, n: int) -> Tensor:
+        of_one = Generator(generator.codec, of_class(classed, name, "figures of single classes"))
+        return of_one.samples(range(config.sample_seed, config.sample_seed + n))
+
+    return draw
 
 
 def _samples_wanted(config: EvaluateConfig, n_held_out: int) -> int:

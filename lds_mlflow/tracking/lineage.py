@@ -19,6 +19,7 @@ from lds_mlflow.store import load_value
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.pages import page_of_run
 from lds_mlflow.tracking.patience import is_outage
+from lds_mlflow.values import IMAGES
 
 __all__ = ["FIGURES_FILE", "FinishedRun"]
 
@@ -69,6 +70,11 @@ class FinishedRun:
     def part(self) -> str:
         """The part of the data that its figures were measured on, or ""."""
         return str(self.entity.data.tags.get(tags.PART, ""))
+
+    @property
+    def domain(self) -> str:
+        """The kind of the examples that it has read, a key of DOMAINS."""
+        return str(self.entity.data.tags.get(tags.DOMAIN, IMAGES))
 
     @property
     def alarms(self) -> list[str]:

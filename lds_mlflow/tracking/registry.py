@@ -148,7 +148,7 @@ def register_sampler(
             code_paths=[str(Path(lds_mlflow.__file__).parent)],
             signature=signature_of(domain),
             input_example=(pd.DataFrame({"seed": [0, 1]}), dict(defaults_of(domain))),
-            pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED],
+            pip_requirements=[f"{package}=={version(package)}" for package in (*REQUIRED, *domain.packages.values())],
         )
     number = int(info.registered_model_version)
     run.log_tags({tags.VERSION: f"{name}/{number}"})

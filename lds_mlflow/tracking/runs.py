@@ -168,7 +168,7 @@ class Run:
 
     def log_picture(self, picture: Picture, file: str) -> None:
         """Logs a picture as the artifact `file`, a PNG."""
-        self._log_files({file: png_of(picture)})
+        self.log_files({file: png_of(picture)})
 
     def log_text(self, text: str, file: str) -> None:
         """Logs a text as the artifact `file`."""
@@ -180,12 +180,15 @@ class Run:
         return str(Path(local_file_uri_to_path(uri)) / file) if is_local_uri(uri) else ""
 
     def log_report(self, report: Report) -> None:
-        """Logs a report as `report.md` and `report.html`, and its pictures each by its name."""
+        """Logs a report as `report.md` and `report.html`, and its pictures and files each by its name."""
         texts = {"report.md": report.markdown().encode(), "report.html": report.html().encode()}
-        self._log_files({**dict(report.pictures), **texts})
+        self.log_files({**dict(report.pictures), **report.kept, **texts})
         self._stored["report.md"] = None
 
-    def _log_files(self, contents: Mapping[str, bytes]) -> None:
+    def log_files(self, contents: Mapping[str, bytes]) -> None:
+        """Logs files, by their paths, with their contents."""
+        if not contents:
+            return
         with tempfile.TemporaryDirectory() as folder:
             for name, content in contents.items():
                 path = Path(folder) / name

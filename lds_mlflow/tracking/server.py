@@ -126,12 +126,12 @@ def _remedy(model_uri: str) -> str:
 
 def _add_gallery(app: FastAPI, model: PyFuncModel, facts: Mapping[str, str]) -> None:
     sampler: Sampler = model.get_raw_model()
-    text, page = page_of(sampler, facts), sampler.domain.page
-    if text is None or page is None:
+    text, gallery = page_of(sampler, facts), sampler.domain.gallery
+    if text is None or gallery is None:
         return
 
     @app.get("/", response_class=HTMLResponse)
-    def gallery() -> str:
+    def page() -> str:
         return text
 
     @app.exception_handler(RequestValidationError)
@@ -141,13 +141,14 @@ def _add_gallery(app: FastAPI, model: PyFuncModel, facts: Mapping[str, str]) -> 
 
     @app.post("/archive")
     def archive(request: _ArchiveRequest) -> Response:
+        params = {**request.params, "format": gallery.archived}
         try:
-            answer: Any = model.predict(pd.DataFrame(request.dataframe_records), {**request.params, "format": "png"})
+            answer: Any = model.predict(pd.DataFrame(request.dataframe_records), params)
         except MlflowException as error:
             return JSONResponse({"message": error.message}, error.get_http_status_code())
-        return Response(archive_of(answer), media_type="application/zip")
+        return Response(archive_of(answer, sampler.domain), media_type="application/zip")
 
-    app.mount("/gallery", StaticFiles(directory=page.with_suffix("")))
+    app.mount("/gallery", StaticFiles(directory=gallery.page.with_suffix("")))
 
 
 def serve(config: ServeConfig, say: Callable[[str], None]) -> None:

@@ -6,6 +6,7 @@ __all__ = [
     "CHAMPION_RUN",
     "COST",
     "DECISION",
+    "DOMAIN",
     "ERROR",
     "FIGURES",
     "FINGERPRINT",
@@ -49,6 +50,9 @@ STORED = "lds.stored"
 
 VERSION = "lds.version"
 """The version of a registered model that the run registered, as NAME/NUMBER."""
+
+DOMAIN = "lds.domain"
+"""On a run of data: the kind of its examples, a key of DOMAINS."""
 
 GONE = "lds.gone"
 """On a finished run whose result could not be read later: what was found. It is not reused."""

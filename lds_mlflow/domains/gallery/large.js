@@ -1,6 +1,7 @@
-// The large view of one sample, with the nearest training image beside it.
+// The large view of one sample, with the nearest training example beside it.
 
-import {at, bar, make, nameOf, percent} from "./elements.js";
+import {about} from "./about.js";
+import {at, bar, make, nameOf, percent, png, shown} from "./elements.js";
 
 // `ask` answers rows; `use` takes a seed as an end of an interpolation.
 export function largeView(ask, use) {
@@ -14,7 +15,7 @@ export function largeView(ask, use) {
   function figures(row) {
     return [
       ...entry("Denser than", `${percent(row.denser_than_samples)} of the model’s own samples`,
-        bar(row.denser_than_samples, "samples"), `${percent(row.denser_than)} of the training images`,
+        bar(row.denser_than_samples, "samples"), `${percent(row.denser_than)} of the training ${about.noun}s`,
         bar(row.denser_than, "training")),
       ...entry("log LDS", row.log_lds.toFixed(2)),
       ...(row.reached ? [] : entry("Not reached", "No draw was as dense as asked for; this is the densest.")),
@@ -27,9 +28,10 @@ export function largeView(ask, use) {
     number = wanted;
     const row = rows[number];
     at("large-title").textContent = nameOf(row);
-    at("large-image").src = `data:image/png;base64,${row.image}`;
+    at("large-image").src = png(row[about.column]);
     at("large-image").alt = `sample: ${nameOf(row)}`;
     at("nearest").removeAttribute("src");
+    for (const id of ["large-besides", "nearest-besides"]) at(id).replaceChildren();
     at("figures").replaceChildren(...figures(row));
     at("large-previous").disabled = number === 0;
     at("large-next").disabled = number === rows.length - 1;
@@ -39,9 +41,15 @@ export function largeView(ask, use) {
       const asked = row.at === undefined ? {seed: row.seed} : {seed: row.seed, seed_to: row.seed_to, at: row.at};
       const [found] = await ask([asked], {nearest: true});
       if (rows[number] !== row) return;
-      at("nearest").src = `data:image/png;base64,${found.nearest}`;
-      at("nearest").alt = "reconstruction of the nearest training image";
+      at("nearest").src = png(found.nearest);
+      at("nearest").alt = `reconstruction of the nearest training ${about.noun}`;
       at("figures").replaceChildren(...figures(found));
+      for (const [format, media] of Object.entries(about.besides)) {
+        const [other] = await ask([asked], {nearest: true, format});
+        if (rows[number] !== row) return;
+        at("large-besides").append(shown(other[about.column], media));
+        at("nearest-besides").append(shown(other.nearest, media));
+      }
     } catch (error) {
       at("large-problem").textContent = error.message;
     }

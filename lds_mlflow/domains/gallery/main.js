@@ -1,9 +1,9 @@
 // The gallery: the settings, what is asked of the server by them, and where the answers go.
 
+import {about} from "./about.js";
 import {at, make, picture, show, withArrows} from "./elements.js";
 import {largeView} from "./large.js";
 
-const about = JSON.parse(at("about").textContent);
 const STEPS = 8, PAUSE = 120;
 
 const number = (id) => Math.min(about.largest_seed, Math.max(0, Math.floor(Number(at(id).value) || 0)));
@@ -15,6 +15,7 @@ function settings() {
     sampler: at("sampler").value,
     label: at("label").value,
     balance: at("balance").value,
+    format: about.picture,
   };
 }
 
@@ -120,7 +121,7 @@ function introduce() {
   }
   at("data").textContent = data ? `Trained on ${data}. Samples are drawn from ${sampler}.` : "";
   at("reality").hidden = about.real.length === 0;
-  at("real").append(...about.real.map((encoded, i) => picture(encoded, about.labels[i] ? `real: ${about.labels[i]}` : "real image")));
+  at("real").append(...about.real.map((encoded, i) => picture(encoded, about.labels[i] ? `real: ${about.labels[i]}` : `real ${about.noun}`)));
   at("sampler").append(...about.samplers.map((one) => make("option", {value: one.name, title: one.says},
     one.name === "chosen" ? "as registered" : one.name)));
   at("label").append(...about.classes.map((one) => make("option", {value: one}, one)));

@@ -24,6 +24,7 @@ def test_models_are_compared_by_few_figures_in_the_order_of_all() -> None:
     assert (
         *("fid", "kid", "precision", "recall", "density", "coverage"),
         *("authenticity", "class_share_gap_corrected"),
+        *("fad", "kad"),
     ) == COMPARED
 
 

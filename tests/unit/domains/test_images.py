@@ -9,9 +9,10 @@ from PIL import Image
 from torch import Tensor
 
 from lds_mlflow.data import Reading, split_examples
-from lds_mlflow.domains import domain_of
+from lds_mlflow.domains import Instruments, domain_of
 from lds_mlflow.domains.images import png_of
 from lds_mlflow.errors import DataError
+from lds_mlflow.metrics import FurtherFigures, RealExamples
 from lds_mlflow.values import ExampleSet
 
 IMAGES = domain_of("images")
@@ -41,8 +42,17 @@ def test_the_first_form_is_the_default_and_a_file_ends_like_it() -> None:
 
 
 def test_there_is_a_page_to_look_at_images() -> None:
-    assert IMAGES.page is not None
-    assert "<html" in IMAGES.page.read_text(encoding="utf-8")
+    assert IMAGES.gallery is not None
+    assert "<html" in IMAGES.gallery.page.read_text(encoding="utf-8")
+    assert {IMAGES.gallery.picture, IMAGES.gallery.archived} <= set(IMAGES.formats)
+
+
+def test_images_have_no_files_and_no_figures_beside_their_pictures() -> None:
+    image = _image(1)[None]
+    digits = IMAGES.load("digits", Reading())
+    assert IMAGES.files(image) == {}
+    further = IMAGES.further_figures(image, RealExamples(digits, digits), Instruments())
+    assert further == FurtherFigures()
 
 
 def test_images_are_read_described_and_scaled() -> None:

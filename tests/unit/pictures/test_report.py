@@ -16,7 +16,7 @@ from lds_mlflow.pictures.report import BoldText, LinkText, Report
 
 NASTY = "<b>|x"
 """What a user may call a class."""
-VOID = {"meta", "img"}
+VOID = {"meta", "img", "br"}
 
 
 class _Page(HTMLParser):
@@ -253,3 +253,23 @@ def test_pictures_of_a_row_stand_side_by_side_on_the_page_and_one_after_another_
     assert _Page(report.html()).of("figcaption") == ["one", "two"]
     assert _as_github_reads(report.markdown()).attributes("src") == ["pictures/one.png", "pictures/two.png"]
     assert [name for name, _ in report.pictures] == ["pictures/one.png", "pictures/two.png"]
+
+
+def test_sound_is_played_by_the_page_and_linked_by_markdown() -> None:
+    report = Report("Heard")
+    report.files({"pictures/a/00.wav": b"RIFF", "pictures/a/00.smi": b"CCO"}, "What is heard")
+    markdown, page = _both(report)
+    assert markdown.attributes("href") == ["pictures/a/00.wav", "pictures/a/00.smi"]
+    (player,) = [attributes for tag, attributes in page.tags if tag == "audio"]
+    kind, _, content = str(player["src"]).partition(";base64,")
+    assert kind.startswith("data:audio/")
+    assert b64decode(content) == b"RIFF"
+    assert "pictures/a/00.smi" in page.of("p")
+    assert report.kept == {"pictures/a/00.wav": b"RIFF", "pictures/a/00.smi": b"CCO"}
+    assert "media-src data:" in str(page.attributes("content"))
+
+
+def test_no_files_add_nothing() -> None:
+    report = Report("Heard")
+    report.files({}, "What is heard")
+    assert report.markdown() == "# Heard\n"

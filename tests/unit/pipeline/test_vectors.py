@@ -48,7 +48,8 @@ def test_vectors_are_read_divided_and_shown(make_pipeline: MakePipeline, tracker
     parts = [data.load(ExampleSet, part) for part in ("train", "select", "test")]
     assert {(part.domain, part.examples_N.dtype) for part in parts} == {("vectors", torch.float32)}
     assert sum(map(len, parts)) == 400
-    assert "pictures/real.png" in _artifacts(tracker, data, "pictures")
+    assert {"pictures/real.png", "pictures/real"} <= _artifacts(tracker, data, "pictures")
+    assert _artifacts(tracker, data, "pictures/real") == {"pictures/real/vectors.txt"}
 
 
 def test_a_linear_model_encodes_augments_is_evaluated_compared_and_sampled(
@@ -69,10 +70,26 @@ def test_a_linear_model_encodes_augments_is_evaluated_compared_and_sampled(
     figures = by_density.load(Evaluation, "evaluation_test")
     assert figures.extractor.startswith("nearest-mean-")
     assert {"fid", "coverage", "norm", "class_share_gap"} <= set(figures.metrics)
+    _assert_further_figures_and_files(tracker, by_density, by_prior)
     compared = make_pipeline("compare", **DATA, runs=f"prior={by_prior.id},density={by_density.id}").run("compare")
     assert ": better than " in compared.sentence
     samples = make_pipeline("sample", **DATA, model_run=model, count=3).run("sample")
     assert _artifacts(tracker, samples, "samples") == {f"samples/00000{seed}.csv" for seed in range(3)}
+
+
+def _assert_further_figures_and_files(tracker: Tracker, by_density: FinishedRun, by_prior: FinishedRun) -> None:
+    figures = by_density.load(Evaluation, "evaluation_test")
+    assert {"inked", "floor_inked"} <= set(figures.metrics)
+    assert figures.metrics["drawn"] == 2
+    assert by_prior.load(Evaluation, "evaluation_test").metrics["drawn"] == 0
+    assert len(figures.intervals["inked"]) == 2
+    report = Path(tracker.client.download_artifacts(by_density.id, "report.md")).read_text()
+    assert "*What is inked*" in report
+    assert "Vectors have no pixels" in report
+    assert "(pictures/samples/vectors.txt)" in report
+    assert _artifacts(tracker, by_density, "pictures/nearest_training") == {
+        f"pictures/nearest_training/{group}" for group in ("sample", "nearest_training")
+    }
 
 
 def test_a_linear_model_is_registered_and_served(make_pipeline: MakePipeline, tracker: Tracker, model: str) -> None:

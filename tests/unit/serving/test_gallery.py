@@ -39,6 +39,7 @@ def test_a_page_says_what_its_model_is_and_what_can_be_asked_of_it(sampler: Samp
     ]
     assert found["labels"] == ["</script>", "a"]
     assert base64.b64decode(found["real"][0]).startswith(b"\x89PNG")
+    assert (found["noun"], found["column"], found["picture"], found["besides"]) == ("image", "image", "png", {})
 
 
 def test_a_page_of_a_model_that_keeps_no_examples_shows_none(sampler: Sampler) -> None:
@@ -59,7 +60,7 @@ def test_no_name_ends_the_element_that_the_facts_are_in(sampler: Sampler) -> Non
 
 def test_an_archive_has_every_picture_and_a_table(sampler: Sampler) -> None:
     answer = sampler.predict([5, 5], {"nearest": True})
-    with zipfile.ZipFile(io.BytesIO(archive_of(answer))) as archive:
+    with zipfile.ZipFile(io.BytesIO(archive_of(answer, sampler.domain))) as archive:
         assert archive.namelist() == [
             *(f"{number}-seed-5-{kind}.png" for number in ("001", "002") for kind in ("image", "nearest")),
             "samples.csv",
