@@ -19,6 +19,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
+from lds_mlflow.config import ServeConfig
 from lds_mlflow.data import load_digits
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.pictures.report import BoldText, Report
@@ -27,7 +28,7 @@ from lds_mlflow.samplers.classes import with_classes
 from lds_mlflow.serving.requests import DISTRIBUTIONS
 from lds_mlflow.serving.sampler import Sampler, with_densities
 from lds_mlflow.tracking import CHAMPION, Tracker, register_sampler
-from lds_mlflow.tracking.server import service_of
+from lds_mlflow.tracking.server import Service
 from tests.conftest import copied
 from tests.servers import free_port, wait_until_it_answers
 from tests.tiny import SPEC
@@ -69,7 +70,7 @@ def gallery(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             facts={"data": "digits: 50 images of 8x8x1", "sampler": "the prior"},
         )
         tracker.registry.set_alias(tracker.registry.get("my digits", "1"), CHAMPION)
-        app, port = service_of("models:/my digits@champion"), free_port()
+        app, port = Service(ServeConfig(model="models:/my digits@champion"), print), free_port()
         sampler: Sampler = mlflow.pyfunc.load_model("models:/my digits/1").get_raw_model()
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
         thread = threading.Thread(target=server.run)

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import torch
 
+from lds_mlflow.config import ServeConfig
 from lds_mlflow.domains import DOMAINS
 from lds_mlflow.errors import ArtifactError, ConfigError, DataError
 from lds_mlflow.models import AUTOENCODERS, Codec, open_model
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
-from lds_mlflow.tracking.server import service_of
+from lds_mlflow.tracking.server import Service
 from lds_mlflow.values import AugmentationSet, Evaluation, ExampleSet, LatentSet, ModelWeights
 from tests.conftest import MakePipeline
 from tests.vectors import LinearAutoencoder, Vectors
@@ -94,7 +95,7 @@ def _assert_further_figures_and_files(tracker: Tracker, by_density: FinishedRun,
 
 def test_a_linear_model_is_registered_and_served(make_pipeline: MakePipeline, tracker: Tracker, model: str) -> None:
     make_pipeline("register", **DATA, model_run=model, registered_model="vectors").run("register")
-    app = service_of("models:/vectors@challenger")
+    app = Service(ServeConfig(model="models:/vectors@challenger"), print)
     answers = [_asked(app, {"dataframe_records": [{"seed": seed} for seed in seeds]}) for seeds in ([3, 4], [4])]
     assert [row["seed"] for row in answers[0]] == [3, 4]
     assert len(answers[0][1]["vector"]) == 64
