@@ -22,12 +22,14 @@ from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline import Pipeline
 from lds_mlflow.tracking import Tracker
 from lds_mlflow.values import Evaluation
+from tests.disks import do_not_wait_for_disks
 from tests.forks import Forks, running_forks
 
 settings.register_profile("thorough", max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
 
 # Two test processes whose threads wait for each other's cores are many times slower than one thread each.
 torch.set_num_threads(1)
+do_not_wait_for_disks()
 
 TINY: dict[str, Any] = {
     "limit": 120,

@@ -16,6 +16,7 @@ from importlib import import_module
 
 from lds_mlflow.entry.fingerprint import digest_of_step_code
 from lds_mlflow.entry.graph import STEPS
+from tests.disks import do_not_wait_for_disks
 
 __all__ = ["LARGEST_REQUEST", "Request"]
 
@@ -93,6 +94,7 @@ def _serve(requests: socket.socket) -> Request | None:
 def _main(descriptor: int) -> None:
     for name in _PRELOADED:
         import_module(name)
+    do_not_wait_for_disks()
     # Reads and parses the code of the package, which each command needs for its fingerprints.
     digest_of_step_code(*STEPS.values())
     # What a collection of garbage marks, a child has to copy; what is frozen, none looks at.

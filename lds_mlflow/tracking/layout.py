@@ -1,15 +1,15 @@
 """The first layout of a store: of a SQLite file, once, and whole or not at all.
 
 MLflow lays a database out by dozens of migrations, which SQLite commits one by one. Two commands that do so at once
-fail, and one that is interrupted leaves tables that no later command can use. So the layout is made in a temporary
-file, and copied in one transaction, which keeps other processes out from its beginning on.
+fail, and one that is interrupted leaves tables that no later command can use. So the layout is made in memory, and
+copied in one transaction, which keeps other processes out from its beginning on.
 """
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic, sleep
+from uuid import uuid4
 
 import sqlalchemy
 from alembic.migration import MigrationContext
@@ -109,8 +109,8 @@ def _lock(store: Connection) -> None:
 
 def _layout() -> list[str]:
     """Returns the statements that make a database as MLflow lays it out."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "mlflow.db"
-        upgrade.main([f"{SQLITE}:///{path}"], standalone_mode=False)
-        with closing(sqlite3.connect(path)) as made:
-            return [line for line in made.iterdump() if line not in ("BEGIN TRANSACTION;", "COMMIT;")]
+    # In memory: a file would wait for the disk after each migration.
+    place = f"file:{uuid4().hex}?mode=memory&cache=shared"
+    with closing(sqlite3.connect(place, uri=True)) as made:
+        upgrade.main([f"{SQLITE}:///{place}&uri=true"], standalone_mode=False)
+        return [line for line in made.iterdump() if line not in ("BEGIN TRANSACTION;", "COMMIT;")]

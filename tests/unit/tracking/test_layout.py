@@ -1,4 +1,3 @@
-import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -25,9 +24,11 @@ def store(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch)
     """Where a store is to be; a layout is read from a database that MLflow has laid out."""
 
     def copied(arguments: list[str], **_options: object) -> None:
-        made = Path(arguments[0].removeprefix("sqlite:///"))
-        shutil.copy(empty_database, made)
-        _ask(made, "DELETE FROM experiments")
+        place = arguments[0].removeprefix("sqlite:///")
+        with closing(sqlite3.connect(place, uri=True)) as made, closing(sqlite3.connect(empty_database)) as laid_out:
+            laid_out.backup(made)
+            made.execute("DELETE FROM experiments")
+            made.commit()
 
     monkeypatch.setattr("mlflow.db.upgrade.main", copied)
     monkeypatch.setattr(layout, "_STILL_SECONDS", 0.01)
