@@ -6,7 +6,7 @@ copied in one transaction, which keeps other processes out from its beginning on
 """
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from uuid import uuid4
@@ -55,10 +55,13 @@ def lay_out(uri: str) -> None:
         _lock(store)
         tables = sqlalchemy.inspect(store).get_table_names()
         without_data = all(_is_empty(store, table) for table in tables if table not in _MADE_BY_MIGRATIONS)
-        if without_data and not _is_laid_out(store):
+        is_new = without_data and not _is_laid_out(store)
+        if is_new:
             for statement in [*(f'DROP TABLE "{table}"' for table in tables), *_layout()]:
                 store.exec_driver_sql(statement)
         store.exec_driver_sql("COMMIT")
+        if is_new:
+            _keep_journal(store)
 
 
 def database_of(uri: str) -> Path | None:
@@ -105,6 +108,13 @@ def _lock(store: Connection) -> None:
                 raise
         else:
             return
+
+
+def _keep_journal(store: Connection) -> None:
+    """Has a store write each commit to the disk once, to a journal beside it, and not to a new file and to its own."""
+    # Who reads the store at this moment keeps it as it is, which is slower and nothing else.
+    with suppress(OperationalError):
+        store.exec_driver_sql("PRAGMA journal_mode = WAL")
 
 
 def _layout() -> list[str]:

@@ -4,6 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from lds_mlflow.tracking import layout
@@ -85,6 +86,26 @@ def test_a_store_that_another_command_has_just_laid_out_is_not_laid_out_again(
     lay_out(_uri(store))
     monkeypatch.setattr(layout, "_layout", lambda: pytest.fail("it is laid out again"))
     lay_out(_uri(store))
+
+
+def test_a_new_store_keeps_a_journal_beside_it(store: Path) -> None:
+    lay_out(_uri(store))
+    assert _ask(store, "PRAGMA journal_mode") == [("wal",)]
+
+
+def test_a_store_that_is_being_read_is_laid_out_without_one(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.parent.mkdir()
+    with closing(sqlite3.connect(store, isolation_level=None)) as reader:
+        keep = layout._keep_journal
+
+        def keep_while_it_is_read(connection: Connection) -> None:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM experiments").fetchall()
+            keep(connection)
+
+        monkeypatch.setattr(layout, "_keep_journal", keep_while_it_is_read)
+        lay_out(_uri(store))
+    assert _ask(store, "PRAGMA journal_mode") == [("delete",)]
 
 
 def test_a_layout_that_is_interrupted_leaves_nothing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
