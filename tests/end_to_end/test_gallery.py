@@ -2,7 +2,6 @@
 
 import io
 import re
-import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ import torch
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from lds_mlflow.config import ServeConfig
 from lds_mlflow.data import load_digits
@@ -29,15 +28,12 @@ from lds_mlflow.serving.requests import DISTRIBUTIONS
 from lds_mlflow.serving.sampler import Sampler, with_densities
 from lds_mlflow.tracking import CHAMPION, Tracker, register_sampler
 from lds_mlflow.tracking.server import Service
+from tests.browsers import needs_chromium, running_browser
 from tests.conftest import copied
 from tests.servers import free_port, wait_until_it_answers
 from tests.tiny import SPEC
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.end_to_end,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium isn't installed (Debian: apt install chromium)"),
-]
+pytestmark = [pytest.mark.end_to_end, needs_chromium]
 
 SCREEN, PHONE = (1280, 900), (390, 844)
 
@@ -83,10 +79,8 @@ def gallery(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with running_browser() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture

@@ -1,0 +1,23 @@
+"""The browser in which tests look at pages."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+__all__ = ["needs_chromium", "running_browser"]
+
+_CHROMIUM = shutil.which("chromium")
+
+needs_chromium = pytest.mark.skipif(_CHROMIUM is None, reason="chromium isn't installed (Debian: apt install chromium)")
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """Starts chromium without a window, and closes it at the end."""
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield found
+        found.close()

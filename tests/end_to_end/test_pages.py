@@ -1,0 +1,52 @@
+"""What a person finds on the pages of MLflow's UI and in the report, once the whole pipeline has run."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from lds_mlflow.tracking import Tracker, page_of_runs
+from lds_mlflow.tracking.pages import page_of_run
+from tests.browsers import needs_chromium, running_browser
+from tests.end_to_end.conftest import Start, on_the_server
+from tests.servers import PATIENCE_SECONDS
+from tests.tracking_server import PASSWORD, USER
+
+pytestmark = [pytest.mark.end_to_end, needs_chromium]
+
+_DRAWN_MS = 60_000
+
+
+@on_the_server
+def test_the_run_of_main_the_list_of_runs_and_the_report_say_who_has_won(
+    start: Start, tracker: Tracker, tmp_path: Path
+) -> None:
+    process = start("main")
+    output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, errors
+    runs = [tracker.open(run.info.run_id) for run in tracker.client.search_runs([tracker.experiment_id])]
+    (main,) = [run for run in runs if run.step == "main"]
+    verdict, _, _ = main.sentence.partition("\n")
+    assert f"{verdict}." in " ".join(output.split())
+    fids = {f"{run.metrics['fid']:.3g}" for run in runs if run.step == "evaluate"}
+    tracker.client.download_artifacts(main.id, "report.html", str(tmp_path))
+    access = {"username": USER, "password": PASSWORD}
+    with running_browser() as browser:
+        page = browser.new_context(http_credentials=access, viewport={"width": 1280, "height": 900}).new_page()
+        _open(page, f"{tracker.tracking_uri}/{page_of_run(tracker.experiment_id, main.id)}")
+        expect(page.get_by_text(verdict).first).to_be_visible(timeout=_DRAWN_MS)
+        _open(page, f"{tracker.tracking_uri}/{page_of_runs(tracker.experiment_id)}")
+        expect(page.get_by_text("fid", exact=True).first).to_be_visible(timeout=_DRAWN_MS)
+        expect(page.get_by_text(re.compile("^evaluate ")).first).to_be_visible()
+        page.goto((tmp_path / "report.html").as_uri())
+        expect(page.get_by_text(verdict).first).to_be_visible()
+        table = page.locator("table").first.inner_text()
+        assert {fid for fid in fids if fid in table}
+        assert page.locator("img").count() >= len(fids)
+
+
+def _open(page: Page, address: str) -> None:
+    # A page of the UI is one document, which reads the rest of its address when it is loaded.
+    page.goto("about:blank")
+    page.goto(address)
