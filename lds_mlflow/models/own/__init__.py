@@ -1,0 +1,8 @@
+"""Generators of other people, as a pair of programs: what one is, and where one comes from."""
+
+from lds_mlflow.models.own.facts import Facts
+from lds_mlflow.models.own.pair import ExportedPair
+from lds_mlflow.models.own.sources import read_generator
+from lds_mlflow.models.own.writing import write_pair
+
+__all__ = ["ExportedPair", "Facts", "read_generator", "write_pair"]
