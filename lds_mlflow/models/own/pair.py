@@ -13,7 +13,7 @@ from lds_mlflow.models.autoencoder import Posterior
 from lds_mlflow.models.mixture import Mixture
 from lds_mlflow.models.own.facts import Facts
 from lds_mlflow.models.own.rows import RowsProgram
-from lds_mlflow.models.programs import open_program
+from lds_mlflow.models.programs import Program, open_program
 from lds_mlflow.values import ModelWeights
 
 __all__ = ["DECODER", "ENCODER", "ExportedPair", "pair_weights"]
@@ -112,6 +112,10 @@ class ExportedPair(nn.Module):
         """See Autoencoder."""
         return self.weights
 
+    def content(self, name: str) -> bytes:
+        """Returns the content of the file of ENCODER or DECODER."""
+        return self.weights.state[name].numpy().tobytes()
+
     def with_facts(self, facts: Facts) -> Self:
         """Returns the same pair with other facts, such as another range of values."""
         return type(self)(replace(self.weights, spec={_FACTS: facts.to_json()}), self.device)
@@ -124,22 +128,21 @@ class ExportedPair(nn.Module):
             for name, shape in shapes.items()
         )
 
-    def _program(self, name: str) -> Any:
-        content = self.weights.state[name].numpy().tobytes()
+    def _program(self, name: str) -> Program:
         try:
-            return open_program(content, self._device)
+            return open_program(self.content(name), self._device)
         except Exception as error:
             raise ArtifactError(
                 f"the {name} of {self.facts.name}",
                 found="no archive" if isinstance(error, zipfile.BadZipFile) else first_line(error),
                 expected="a graph that torch.export.save has written, or TorchScript",
-                remedy="Export the network again (docs/how-to/own-model.md); nothing in a file but a graph is executed.",
+                remedy="Export the network again (docs/how-to/own-model.md): nothing but a graph is executed.",
             ) from error
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
         # A program may name its device, so it is opened again where it is to compute.
         device = fn(torch.zeros(0, device=self._device)).device
-        if device != self._device:
+        if recurse and device != self._device:
             self._open(device)
         return self
 

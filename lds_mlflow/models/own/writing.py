@@ -1,4 +1,4 @@
-"""Writes an exported pair of a model of the project."""
+"""Writes an exported pair: of a model of the project, or again of a pair that was opened."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.models.autoencoder import Autoencoder
 from lds_mlflow.models.own.facts import GENERATOR, Facts
 from lds_mlflow.models.own.folder import DIGESTS, PRIOR
-from lds_mlflow.models.own.pair import DECODER, ENCODER
+from lds_mlflow.models.own.pair import DECODER, ENCODER, ExportedPair
 from lds_mlflow.models.programs import program_of
 
 __all__ = ["write_pair"]
@@ -46,15 +46,20 @@ def write_pair(model: Autoencoder, facts: Facts, folder: Path) -> None:
     Raises:
         RuntimeError: torch.export can't follow the model.
     """
-    files = {
-        f"{ENCODER}.pt2": program_of(_Encoder(model), torch.zeros(facts.example_shape)),
-        f"{DECODER}.pt2": program_of(_Decoder(model), torch.zeros(facts.latent_shape)),
-    }
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
+    for name, content in _programs(model, facts).items():
+        (folder / f"{name}.pt2").write_bytes(content)
     prior = model.prior_mixture()
     if prior is not None:
         log_variance_KD = prior.log_variance_KD.expand_as(prior.mean_KD).contiguous()
         save_file({"mean_KD": prior.mean_KD.detach(), "log_variance_KD": log_variance_KD.detach()}, folder / PRIOR)
     digests = {path.name: digest_of_file(path) for path in sorted(folder.iterdir())}
     (folder / GENERATOR).write_text(json.dumps(json.loads(facts.to_json()) | {DIGESTS: digests}, indent=2) + "\n")
+
+
+def _programs(model: Autoencoder, facts: Facts) -> dict[str, bytes]:
+    if isinstance(model, ExportedPair):
+        return {name: model.content(name) for name in (ENCODER, DECODER)}
+    return {
+        ENCODER: program_of(_Encoder(model), torch.zeros(facts.example_shape)),
+        DECODER: program_of(_Decoder(model), torch.zeros(facts.latent_shape)),
+    }
