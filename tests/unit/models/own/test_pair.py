@@ -50,10 +50,10 @@ def test_a_prior_may_be_a_mixture(pair: ExportedPair) -> None:
     assert torch.equal(found.mean_KD, prior.mean_KD)
 
 
-def test_it_is_opened_again_on_another_device(pair: ExportedPair) -> None:
+def test_it_is_opened_again_on_another_device(pair: ExportedPair, monkeypatch: pytest.MonkeyPatch) -> None:
     other = ExportedPair(pair.to_weights())
     opened: list[torch.device] = []
-    other._open = opened.append  # type: ignore[method-assign]
+    monkeypatch.setattr(other, "_open", opened.append)
     other.to("cpu")
     assert opened == []
     other.to("meta")
