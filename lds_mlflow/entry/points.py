@@ -37,7 +37,7 @@ ESSENTIALS = "Essentials"
 
 _RUNS = "Runs"
 _BUDGET = ("train_steps", "finetune_steps")
-_ALWAYS = frozenset({"data", "resolution", "model", "registered_model", "device"})
+_ALWAYS = frozenset({"data", "resolution", "model", "folder", "registered_model", "device"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from lds_mlflow.entry.points import ENTRY_POINTS, MAIN, PROMOTE
 from lds_mlflow.errors import ConfigError, quoted
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks
+from lds_mlflow.models.own import FOLDER
 from lds_mlflow.pipeline.ablation_runs import inputs_of_ablate
 from lds_mlflow.pipeline.calibration_runs import inputs_of_samples
 from lds_mlflow.pipeline.connection import subject_of
@@ -31,7 +32,6 @@ from lds_mlflow.pipeline.records import Ending, log_data, log_parameters
 from lds_mlflow.pipeline.rehearsal import rehearse, say_plan
 from lds_mlflow.pipeline.runner import Gather, Runner
 from lds_mlflow.pipeline.summary import log_summary, say_table, say_winner, show_comparison
-from lds_mlflow.steps.export import GENERATOR
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 
 __all__ = ["Pipeline"]
@@ -163,7 +163,7 @@ class Pipeline:
 
 def _copy_programs(runner: Runner, exported: FinishedRun) -> None:
     folder = Path(runner.configs[ExportFolder].folder)
-    with exported.folder(GENERATOR) as content:
+    with exported.folder(FOLDER) as content:
         names = {path.name for path in content.iterdir()}
         others = [path.name for path in folder.iterdir() if path.name not in names] if folder.is_dir() else []
         if others:

@@ -5,15 +5,12 @@ from pathlib import Path
 
 from lds_mlflow.config import ExportConfig
 from lds_mlflow.errors import ArtifactError, first_line
-from lds_mlflow.models.own import ExportedPair, Facts, write_pair
+from lds_mlflow.models.own import FOLDER, ExportedPair, Facts, write_pair
 from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import ExampleSet
 
-__all__ = ["GENERATOR", "run"]
-
-GENERATOR = "generator"
-"""The artifact that has the programs, a folder."""
+__all__ = ["run"]
 
 
 def run(_config: ExportConfig, context: Context) -> str:
@@ -39,5 +36,5 @@ def run(_config: ExportConfig, context: Context) -> str:
                 remedy="Use the run itself as model_run.",
             ) from error
         n_bytes = sum(path.stat().st_size for path in Path(folder).iterdir())
-        context.run.log_folder(Path(folder), GENERATOR)
+        context.run.log_folder(Path(folder), FOLDER)
     return f"{facts.name}: encoder and decoder as programs, {n_bytes / 1e6:.1f} MB"

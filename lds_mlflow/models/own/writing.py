@@ -14,7 +14,10 @@ from lds_mlflow.models.own.folder import DIGESTS, PRIOR
 from lds_mlflow.models.own.pair import DECODER, ENCODER, ExportedPair
 from lds_mlflow.models.programs import program_of
 
-__all__ = ["write_pair"]
+__all__ = ["FOLDER", "write_pair"]
+
+FOLDER = "generator"
+"""What the folder of an exported pair is called where a run stores it."""
 
 
 class _Encoder(nn.Module):
