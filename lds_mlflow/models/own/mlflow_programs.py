@@ -37,10 +37,10 @@ def read_mlflow(encoder: Path, decoder: Path, example_shape: tuple[int, ...]) ->
     Raises:
         ArtifactError: A folder has no program, or the encoder takes no such examples.
     """
-    contents = [_program(folder) for folder in (encoder, decoder)]
+    encoding, decoding = _program(encoder), _program(decoder)
     said = _metadata(encoder)
     low, high = said.get("value_range", _USUAL_RANGE)
-    latent = _latent(contents[0], example_shape, encoder)
+    latent = _latent(encoding, example_shape, encoder)
     facts = Facts(
         example_shape,
         (float(low), float(high)),
@@ -48,7 +48,7 @@ def read_mlflow(encoder: Path, decoder: Path, example_shape: tuple[int, ...]) ->
         name=str(said.get("name", encoder.name)),
         licence=str(said.get("licence", "")),
     )
-    return pair_weights(facts, *contents)
+    return pair_weights(facts, encoding, decoding)
 
 
 def _program(folder: Path) -> bytes:
@@ -69,6 +69,7 @@ def _metadata(folder: Path) -> dict[str, Any]:
 def _latent(content: bytes, example_shape: tuple[int, ...], folder: Path) -> Tensor:
     example = torch.zeros(example_shape)
     try:
-        return RowsProgram(open_program(content), example, f"the encoder in {folder}")(example[None])[0][0]
+        latents_BD: Tensor = RowsProgram(open_program(content), example, f"the encoder in {folder}")(example[None])[0]
     except (RuntimeError, ValueError) as error:
         raise ArtifactError.because(error, f"the encoder in {folder}", expected="a graph", remedy=_REMEDY) from error
+    return latents_BD[0]

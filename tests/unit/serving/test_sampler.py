@@ -87,7 +87,7 @@ def _forbidden(*arguments: Any, **options: Any) -> None:
     raise AssertionError("something was unpickled")
 
 
-_read = torch.serialization._load
+_read: Any = torch.serialization._load
 
 
 def _tensors_alone(archive: Any, place: Any, pickle_module: Any, *arguments: Any, **options: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,14 +13,14 @@ from lds_mlflow.models.own.diffusers_folder import read_diffusers
 from lds_mlflow.models.own.pair import ExportedPair
 
 SHAPE = (3, 16, 16)
-BLOCKS = {
+BLOCKS: dict[str, Any] = {
     "block_out_channels": (8,),
     "down_block_types": ("DownEncoderBlock2D",),
     "up_block_types": ("UpDecoderBlock2D",),
     "norm_num_groups": 4,
     "layers_per_block": 1,
 }
-ARGUMENTS = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "AutoencoderKL": {**BLOCKS, "scaling_factor": 0.5, "shift_factor": 0.25},
     "VQModel": {**BLOCKS, "num_vq_embeddings": 8, "scaling_factor": 1.0},
     "AutoencoderTiny": {"encoder_block_out_channels": (8,) * 4, "decoder_block_out_channels": (8,) * 4},

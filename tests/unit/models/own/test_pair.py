@@ -5,6 +5,7 @@ import torch
 
 from lds_mlflow.errors import ArtifactError
 from lds_mlflow.models import Codec, Mixture, open_model
+from lds_mlflow.models.own.facts import Facts
 from lds_mlflow.models.own.pair import ExportedPair, pair_weights
 from tests.own import FACTS, programs
 from tests.tiny import random_images
@@ -61,12 +62,14 @@ def test_it_is_opened_again_on_another_device(pair: ExportedPair, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("changes", "what"), [({"latent_shape": (32, 2)}, "the encoder"), ({"example_shape": (1, 4, 16)}, "the decoder")]
+    ("facts", "what"),
+    [
+        (replace(FACTS, latent_shape=(32, 2)), "the encoder"),
+        (replace(FACTS, example_shape=(1, 4, 16)), "the decoder"),
+    ],
 )
-def test_another_shape_than_the_facts_say_is_named(
-    pair: ExportedPair, changes: dict[str, tuple[int, ...]], what: str
-) -> None:
-    other = pair.with_facts(replace(FACTS, **changes))
+def test_another_shape_than_the_facts_say_is_named(pair: ExportedPair, facts: Facts, what: str) -> None:
+    other = pair.with_facts(facts)
     with pytest.raises(ArtifactError, match=what):
         other.encode(torch.zeros(1, 1, 8, 8)) if what == "the encoder" else other.decode(torch.zeros(1, 64))
 
