@@ -9,8 +9,8 @@ from tuning.config import TuneConfig
 __all__ = ["TUNE"]
 
 _SEEDS = {"train_seed", "augment_seed", "finetune_seed", "sample_seed"}
-_SETTLED = REFERENCES | _SEEDS | {"candidate", "rollback", "part", "balance", "samples", "served_sampler"}
-"""A search gives its own seeds, and judges by as many samples as there are held-out examples."""
+_SETTLED = REFERENCES | _SEEDS | {"candidate", "rollback", "part", "balance", "samples", "served_sampler", "model"}
+"""A search gives its own seeds, judges by as many samples as there are held-out examples, and trains its models."""
 
 TUNE = EntryPoint(
     "tune",

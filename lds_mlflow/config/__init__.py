@@ -11,7 +11,7 @@ from lds_mlflow.config.base import AUTO, NO_MODEL, NO_RUN, Options, Settings, St
 from lds_mlflow.config.choice import choices_of, help_of
 from lds_mlflow.config.comparison import CompareConfig, named_runs
 from lds_mlflow.config.data import DataConfig
-from lds_mlflow.config.encoding import EncodeConfig
+from lds_mlflow.config.encoding import EncodeConfig, ExportConfig, ExportFolder
 from lds_mlflow.config.judgement import (
     CalibrateConfig,
     EvaluateConfig,
@@ -25,7 +25,14 @@ from lds_mlflow.config.kinds import kind_of, range_of
 from lds_mlflow.config.parsing import Configs, parse, parse_all
 from lds_mlflow.config.recipe import has_default
 from lds_mlflow.config.server import DeliverConfig, DoctorConfig, ImageConfig, ServeConfig
-from lds_mlflow.config.training import ClassifierConfig, DryRunConfig, FinetuneConfig, FitConfig, TrainConfig
+from lds_mlflow.config.training import (
+    ClassifierConfig,
+    DryRunConfig,
+    FinetuneConfig,
+    FitConfig,
+    OpenConfig,
+    TrainConfig,
+)
 
 __all__ = [
     "AUTO",
@@ -43,10 +50,13 @@ __all__ = [
     "DryRunConfig",
     "EncodeConfig",
     "EvaluateConfig",
+    "ExportConfig",
+    "ExportFolder",
     "FeatureSettings",
     "FinetuneConfig",
     "FitConfig",
     "ImageConfig",
+    "OpenConfig",
     "Options",
     "PromoteConfig",
     "RegisterConfig",

@@ -1,10 +1,12 @@
-"""Configuration of `encode`."""
+"""Configurations of the steps `encode` and `export`."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from lds_mlflow.config.base import RunReference, StepConfig
+from pydantic import Field
 
-__all__ = ["EncodeConfig"]
+from lds_mlflow.config.base import Declared, RunReference, Settings, StepConfig
+
+__all__ = ["EncodeConfig", "ExportConfig", "ExportFolder"]
 
 
 class EncodeConfig(StepConfig):
@@ -14,3 +16,21 @@ class EncodeConfig(StepConfig):
 
     train_run: RunReference = "auto"
     """Run of train or finetune whose model is used; auto takes that of train."""
+
+
+class ExportConfig(StepConfig):
+    """Write a model's encoder and decoder as programs, which torch runs without this project and model= takes."""
+
+    topic: ClassVar[str] = "Register"
+
+    model_run: RunReference = "auto"
+    """Run of finetune, train or open whose model is used; auto takes that of finetune, or of model."""
+
+
+class ExportFolder(Settings):
+    """Where the command `export` writes to."""
+
+    topic: ClassVar[str] = "Register"
+
+    folder: Declared[Annotated[str, Field(min_length=1)]] = "generator"
+    """Folder to write to: generator.json, encoder.pt2 and decoder.pt2; it is made, and may not have other files."""

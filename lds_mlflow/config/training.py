@@ -31,7 +31,7 @@ from lds_mlflow.config.choice import ChoiceOf
 from lds_mlflow.config.kinds import Kind
 from lds_mlflow.config.recipe import OF_RECIPE, OR_ITS
 
-__all__ = ["ClassifierConfig", "DryRunConfig", "FinetuneConfig", "FitConfig", "TrainConfig"]
+__all__ = ["ClassifierConfig", "DryRunConfig", "FinetuneConfig", "FitConfig", "OpenConfig", "TrainConfig"]
 
 _PRESETS = {SMALLEST_THAT_FITS: "the smallest that fits the images"} | {
     name: preset.says for name, preset in PRESETS.items()
@@ -145,13 +145,25 @@ class TrainConfig(FitConfig):
     """Seed of the baseline's initial weights, batches and noise."""
 
 
+class OpenConfig(StepConfig):
+    """Open a model of your own, check what the method asks of one, and use it in place of a trained one."""
+
+    topic: ClassVar[str] = "Train"
+
+    data_run: RunReference = "auto"
+    """Run of the step data; auto finds or makes one."""
+
+    model: Declared[str] = ""
+    """Your own model: a folder, a runs:/ or models:/ address, or ENCODER,DECODER; empty trains one."""
+
+
 class DryRunConfig(Settings):
-    """Whether to estimate what a training would cost instead of training."""
+    """Whether to say what a command would begin with instead of doing it."""
 
     topic: ClassVar[str] = "Train"
 
     dry_run: Declared[bool] = False
-    """Whether to print parameters, memory, speed (by a short probe) and hours instead of training."""
+    """Whether to print what a training would cost (by a short probe), or what is found of model, and do nothing."""
 
 
 class FinetuneConfig(FitConfig):

@@ -14,7 +14,10 @@ from lds_mlflow.config import (
     DryRunConfig,
     EncodeConfig,
     EvaluateConfig,
+    ExportConfig,
+    ExportFolder,
     FinetuneConfig,
+    OpenConfig,
     RegisterConfig,
     SampleConfig,
     Settings,
@@ -25,7 +28,9 @@ from lds_mlflow.config.arms import ARMS
 
 __all__ = [
     "COMPARE",
+    "EXPORT",
     "MODELS",
+    "OPEN",
     "REFERENCES",
     "REGISTER",
     "REGISTERING",
@@ -116,12 +121,19 @@ REGISTERING = frozenset({"sampler", "balance", "candidate", "rollback"})
 TEST_PARTS = ("test", "evaluation_test")
 """Artifacts that only steps that judge may read: the test part, and what was measured by it."""
 
-MODELS = Input("runs", ("evaluate", "finetune", "train"))
+EXPORT = "export"
+"""The step that writes a model as programs; its command also copies them to a folder."""
+
+OPEN = "open"
+"""The step that opens a model of the user's own, which then takes the place of a trained one."""
+
+MODELS = Input("runs", ("evaluate", "finetune", "train", OPEN))
 """The models that `compare` reads, or their evaluations."""
 
 _DATA = Input("data_run", ("data",))
-_BEGUN_WITH = Input("train_run", ("train", "finetune"), stands_for="train")
-_MODEL = Input("model_run", ("finetune", "train"))
+_FITTED = Input("train_run", ("train", "finetune"), stands_for="train")
+_BEGUN_WITH = Input("train_run", (*_FITTED.steps, OPEN), stands_for="train")
+_MODEL = Input("model_run", ("finetune", "train", OPEN))
 _CLASSIFIER = Input("classifier_run", ("classifier",))
 
 _VARIED_BY_ARMS = {name for arm in ARMS.values() for changes in (arm.augment, arm.finetune) for name in changes or {}}
@@ -133,12 +145,13 @@ STEPS: dict[str, Step] = {
     for step in (
         Step("data", DataConfig),
         Step("train", TrainConfig, (_DATA,), also_takes=(DryRunConfig,)),
+        Step(OPEN, OpenConfig, (_DATA,), also_takes=(DryRunConfig,)),
         Step("encode", EncodeConfig, (_BEGUN_WITH,)),
         Step("augment", AugmentConfig, (Input("encode_run", ("encode",)),)),
         Step(
             "finetune",
             FinetuneConfig,
-            (Input("augment_run", ("augment",)), _BEGUN_WITH),
+            (Input("augment_run", ("augment",)), _FITTED),
             registers=True,
             settles=REGISTERING | {"model_run", "part"},
         ),
@@ -182,6 +195,7 @@ STEPS: dict[str, Step] = {
             ),
         ),
         Step("sample", SampleConfig, (_MODEL,), makes=("calibrate",)),
+        Step(EXPORT, ExportConfig, (_MODEL,), also_takes=(ExportFolder,)),
     )
 }
 
@@ -197,5 +211,6 @@ def steps_behind(*names: str) -> tuple[str, ...]:
         step = STEPS[waiting.pop()]
         if step.name not in found:
             found.add(step.name)
-            waiting += [*(needed.steps[0] for needed in step.inputs), *step.makes]
+            waiting += [step for needed in step.inputs for step in (needed.steps[0], OPEN) if step in needed.steps]
+            waiting += step.makes
     return tuple(name for name in STEPS if name in found)

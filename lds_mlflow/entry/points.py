@@ -7,6 +7,7 @@ from pydantic.fields import FieldInfo
 from lds_mlflow.config import (
     DeliverConfig,
     DoctorConfig,
+    DryRunConfig,
     ImageConfig,
     Options,
     PromoteConfig,
@@ -36,7 +37,7 @@ ESSENTIALS = "Essentials"
 
 _RUNS = "Runs"
 _BUDGET = ("train_steps", "finetune_steps")
-_ALWAYS = frozenset({"data", "resolution", "registered_model", "device"})
+_ALWAYS = frozenset({"data", "resolution", "model", "folder", "registered_model", "device"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ ENTRY_POINTS: dict[str, EntryPoint] = {
         EntryPoint(
             MAIN,
             _MAIN_HELP,
-            (Options, *configs_of(steps_behind(COMPARE, REGISTER)), PromoteConfig),
+            (Options, *configs_of(steps_behind(COMPARE, REGISTER)), PromoteConfig, DryRunConfig),
             settles=REFERENCES | REGISTERING,
             examples=EXAMPLES[MAIN],
         ),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.models.autoencoder import Autoencoder, Trainable
+from lds_mlflow.models.own.pair import ExportedPair
 from lds_mlflow.models.stylegan import VAE, spec_for
 from lds_mlflow.values import ModelWeights
 
@@ -11,6 +12,7 @@ __all__ = ["AUTOENCODERS", "is_trainable", "new_model", "open_model", "trainable
 
 AUTOENCODERS: dict[str, type[Autoencoder]] = {
     VAE.kind: VAE,
+    ExportedPair.kind: ExportedPair,
 }
 """The class of every kind."""
 

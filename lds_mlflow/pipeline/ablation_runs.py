@@ -6,7 +6,7 @@ from time import monotonic
 from lds_mlflow.choices.samplers import PRIOR
 from lds_mlflow.config import AUTO, AblateConfig
 from lds_mlflow.config.arms import ARMS, BASELINE, LDS, Arm
-from lds_mlflow.entry.graph import STEPS
+from lds_mlflow.entry.graph import OPEN, STEPS
 from lds_mlflow.errors import SelectionError
 from lds_mlflow.machine.durations import in_words
 from lds_mlflow.models import is_trainable
@@ -27,7 +27,7 @@ Task = tuple[str, int]
 def inputs_of_ablate(runner: Runner, config: AblateConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:
     """Returns the evaluations of all arms, named ARM-SEED-PART; those that don't exist yet are made."""
     shared = _shared(runner, known, parent)
-    fits = _can_be_finetuned(shared)
+    fits = _can_be_finetuned(runner, shared)
     if not fits:
         runner.say(f"{'ablate':<11}this model can't be trained: arms that finetune are left out, and the control is")
         runner.say(f"{'':<11}the model as it is")
@@ -56,6 +56,9 @@ def inputs_of_ablate(runner: Runner, config: AblateConfig, known: Runs, parent: 
 def _shared(runner: Runner, known: Runs, parent: str) -> dict[str, FinishedRun]:
     """Returns the runs that all seeds have in common; a given model is among them, as the run of train."""
     reference = runner.configs[AblateConfig].train_run
+    if reference == AUTO and runner.own_model:
+        shared = shared_runs(runner, known, parent)
+        return {**shared, "train": runner.resolve(OPEN, shared, parent=parent)}
     if reference == AUTO:
         return shared_runs(runner, known, parent)
     (needed,) = STEPS["ablate"].inputs
@@ -64,7 +67,9 @@ def _shared(runner: Runner, known: Runs, parent: str) -> dict[str, FinishedRun]:
     return {**shared_runs(runner, {**known, "data": data}, parent), "train": given}
 
 
-def _can_be_finetuned(shared: Runs) -> bool:
+def _can_be_finetuned(runner: Runner, shared: Runs) -> bool:
+    if runner.own_model:
+        return False
     return "train" not in shared or is_trainable(shared["train"].load(ModelWeights, "model"))
 
 
@@ -90,7 +95,7 @@ def _arm(runs: SeedRuns, arm: Arm) -> dict[str, FinishedRun]:
     made: dict[str, FinishedRun] = {}
     if arm.augment is not None:
         known["augment"] = made[f"{arm.name}-{runs.seed}-augment"] = runs.augment(known, label, arm.augment)
-    stays = arm.finetune is None or not _can_be_finetuned(runs.shared)
+    stays = arm.finetune is None or not _can_be_finetuned(runs.runner, runs.shared)
     model = known["train"] if stays else runs.finetune(known, label, arm.finetune or {})
     return made | _evaluations(runs, arm.name, label, model, arm.sampler)
 

@@ -1,6 +1,8 @@
 """The commands: one step with all that it needs, or the whole pipeline."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from lds_mlflow.config import (
     NO_MODEL,
@@ -8,15 +10,18 @@ from lds_mlflow.config import (
     CompareConfig,
     Configs,
     EvaluateConfig,
+    ExportFolder,
     PromoteConfig,
     RegisterConfig,
     SampleConfig,
     StepConfig,
 )
-from lds_mlflow.entry.graph import COMPARE, REGISTER, STEPS
+from lds_mlflow.entry.graph import COMPARE, EXPORT, REGISTER, STEPS
 from lds_mlflow.entry.points import ENTRY_POINTS, MAIN, PROMOTE
+from lds_mlflow.errors import ConfigError, quoted
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks
+from lds_mlflow.models.own import FOLDER
 from lds_mlflow.pipeline.ablation_runs import inputs_of_ablate
 from lds_mlflow.pipeline.calibration_runs import inputs_of_samples
 from lds_mlflow.pipeline.connection import subject_of
@@ -89,6 +94,8 @@ class Pipeline:
             found = self.runner.healing(lambda: self.runner.resolve(name, {}, parent=run.id, own=run))
         if name == COMPARE:
             say_table(self.runner, found)
+        if name == EXPORT:
+            self.runner.healing(lambda: _copy_programs(self.runner, found))
         if registers:
             self.runner.healing(lambda: _register(self.runner, found, run.id))
             self.runner.healing(lambda: promote_if_new(self.runner, run.id))
@@ -152,6 +159,22 @@ class Pipeline:
         with Ending(run):
             self.runner.healing(lambda: dry_run(self.runner, run))
         return run
+
+
+def _copy_programs(runner: Runner, exported: FinishedRun) -> None:
+    folder = Path(runner.configs[ExportFolder].folder)
+    with exported.folder(FOLDER) as content:
+        names = {path.name for path in content.iterdir()}
+        others = [path.name for path in folder.iterdir() if path.name not in names] if folder.is_dir() else []
+        if others:
+            raise ConfigError(
+                f"folder={folder}",
+                found=f"a folder that has {quoted(others)}",
+                expected="a folder for the exported model alone",
+                remedy="Give another folder.",
+            )
+        shutil.copytree(content, folder, dirs_exist_ok=True)
+    runner.say(f"{EXPORT:<11}{folder.resolve()}: give it as model= to any command")
 
 
 def _register(runner: Runner, model: FinishedRun, parent: str) -> None:

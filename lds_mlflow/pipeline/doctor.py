@@ -27,6 +27,7 @@ _PACKAGES = {
     ),
     "numba": "scores several times as fast on a CPU: pip install numba",
     "faiss-cpu": "scorer=neighbours, for very many latents: pip install faiss-cpu",
+    "diffusers": "models in folders of diffusers (model): pip install diffusers",
     "psycopg": "studies on several machines by PostgreSQL: pip install 'psycopg[binary]'",
     "boto3": "artifacts in an S3-compatible store: pip install boto3",
 }

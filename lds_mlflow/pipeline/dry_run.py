@@ -1,10 +1,12 @@
-"""`train` with dry_run=true: what a training would cost and log, without training."""
+"""dry_run=true: what a training would cost, or what is found of the user's own model, and nothing else."""
 
-from lds_mlflow.config import AUTO, AugmentConfig, FinetuneConfig, TrainConfig, parse
+from lds_mlflow.config import AUTO, AugmentConfig, FinetuneConfig, OpenConfig, TrainConfig, parse
+from lds_mlflow.entry.console import ALARM
 from lds_mlflow.pipeline.records import log_data, log_parameters
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.recipes.costs import estimate_costs
 from lds_mlflow.recipes.fit_requests import batch_size_of, steps_at_most
+from lds_mlflow.recipes.opening import open_own
 from lds_mlflow.tracking import Run, tags
 from lds_mlflow.values import ExampleSet
 
@@ -14,12 +16,34 @@ _NAME = "dry run"
 
 
 def dry_run(runner: Runner, run: Run) -> None:
-    """Reads the data if no run has, probes this machine, says what a training would cost, and ends the run.
+    """Reads the data if no run has, says what the command would begin with, and ends the run.
 
+    That is what is found of the user's own model; or else, after a probe of this machine, what a training would cost.
     Augmentation is estimated with its default parameters, and finetuning with those and the parameters of training.
     """
-    config = runner.configs[TrainConfig]
     run.log_tags({tags.STEP: _NAME})
+    if runner.own_model or runner.configs.get(TrainConfig) is None:
+        _say_findings(runner, run)
+    else:
+        _say_costs(runner, run)
+    run.end("FINISHED")
+
+
+def _say_findings(runner: Runner, run: Run) -> None:
+    config = runner.configs[OpenConfig]
+    log_parameters(run, config)
+    inputs = runner.inputs(config, {}, parent=run.id)
+    log_data(run, inputs)
+    opened = open_own(config.model, inputs["data"].load(ExampleSet, "select"), runner.device)
+    run.log_table(opened.findings, "opening.csv")
+    run.log_tags({tags.SENTENCE: opened.sentence})
+    runner.say(opened.table())
+    for alarm in opened.alarms:
+        runner.say(f"{ALARM} {alarm}")
+
+
+def _say_costs(runner: Runner, run: Run) -> None:
+    config = runner.configs[TrainConfig]
     log_parameters(run, config)
     inputs = runner.inputs(config, {}, parent=run.id)
     log_data(run, inputs)
@@ -44,4 +68,3 @@ def dry_run(runner: Runner, run: Run) -> None:
     run.log_note(f"**{_NAME}**: {head}\n\n```\n{costs.table()}\n```")
     run.log_tags({tags.SENTENCE: head})
     runner.say(f"{_NAME:<11}{head}\n{costs.table()}")
-    run.end("FINISHED")

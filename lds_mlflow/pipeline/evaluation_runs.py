@@ -3,7 +3,7 @@
 from lds_mlflow.choices.bandwidths import CALIBRATED
 from lds_mlflow.choices.samplers import COMPARED, PRIOR
 from lds_mlflow.config import AUTO, NO_MODEL, NO_RUN, CompareConfig, RegisterConfig, named_runs
-from lds_mlflow.entry.graph import MODELS, REGISTER
+from lds_mlflow.entry.graph import MODELS, OPEN, REGISTER
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.pipeline.calibration_runs import calibration_of, can_be_judged, takes_classifier
 from lds_mlflow.pipeline.request import Runs
@@ -40,6 +40,8 @@ def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: 
     """Evaluates the baseline, the control and the finetuned model, the last one also with its registered sampler."""
     if "data" not in known:
         known["data"] = runner.resolve("data", known, parent=parent)
+    if runner.own_model:
+        return _evaluations_of_own(runner, known, parent)
     # Examples without labels stop it before anything is trained.
     for name in ("classifier", "train") if takes_classifier(runner, known["data"]) else ("train",):
         known[name] = runner.resolve(name, known, parent=parent)
@@ -57,6 +59,17 @@ def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: 
             label = f"finetuned by {sampler}"
             evaluations[label] = evaluate_model(runner, label, finetuned, known, parent, sampler=sampler)
     return evaluations
+
+
+def _evaluations_of_own(runner: Runner, known: dict[str, FinishedRun], parent: str) -> dict[str, FinishedRun]:
+    """Registers the user's own model with the best sampler by the part select, and evaluates it with each."""
+    if takes_classifier(runner, known["data"]):
+        known["classifier"] = runner.resolve("classifier", known, parent=parent)
+    opened = known[OPEN] = runner.resolve(OPEN, known, parent=parent)
+    registering = runner.configs.get(RegisterConfig)
+    if registering is not None and registering.registered_model != NO_MODEL:
+        runner.resolve(REGISTER, known, parent=parent)
+    return {sampler: evaluate_model(runner, sampler, opened, known, parent, sampler=sampler) for sampler in COMPARED}
 
 
 def inputs_of_register(runner: Runner, config: RegisterConfig, known: Runs, parent: str) -> dict[str, FinishedRun]:

@@ -13,6 +13,7 @@ from lds_mlflow.config import (
     Configs,
     DataConfig,
     EvaluateConfig,
+    ExportConfig,
     FinetuneConfig,
     RegisterConfig,
     SampleConfig,
@@ -20,6 +21,7 @@ from lds_mlflow.config import (
     TrainConfig,
 )
 from lds_mlflow.config.arms import BASELINE, CONTROL, LDS
+from lds_mlflow.entry.graph import OPEN
 from lds_mlflow.errors import GoneError
 from lds_mlflow.tracking import FinishedRun
 
@@ -67,7 +69,7 @@ def _own(config: StepConfig, inputs: Mapping[str, FinishedRun], label: str) -> s
         case EvaluateConfig():
             words = (label or _model(inputs)).split()
             own = " ".join(words if config.part in words else [*words, config.part])
-        case SampleConfig() | CalibrateConfig():
+        case SampleConfig() | CalibrateConfig() | ExportConfig():
             own = label or _model(inputs)
         case RegisterConfig():
             own = f"{config.registered_model} {label}".strip()
@@ -79,7 +81,7 @@ def _own(config: StepConfig, inputs: Mapping[str, FinishedRun], label: str) -> s
 
 
 def _model(inputs: Mapping[str, FinishedRun]) -> str:
-    return BASELINE if inputs["model"].step == "train" else "finetuned"
+    return {"train": BASELINE, OPEN: "own"}.get(inputs["model"].step, "finetuned")
 
 
 def _kind_of_A(source: str, selection: str) -> str:

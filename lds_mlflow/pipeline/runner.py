@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from lds_mlflow.config import AUTO, NO_RUN, Configs, Options, Settings, StepConfig, parse
+from lds_mlflow.config import AUTO, NO_RUN, Configs, OpenConfig, Options, Settings, StepConfig, parse
 from lds_mlflow.entry.fingerprint import digest_of_feature_code
-from lds_mlflow.entry.graph import REGISTER, STEPS, TEST_PARTS, Input, Step, steps_behind
+from lds_mlflow.entry.graph import OPEN, REGISTER, STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.errors import ArtifactError, ConfigError, GoneError
 from lds_mlflow.machine.files import remove
 from lds_mlflow.machine.interrupts import Interruption
@@ -30,6 +30,8 @@ from lds_mlflow.values import ExampleSet
 
 __all__ = ["Gather", "Runner"]
 
+_FITS = ("train", "finetune")
+"""The steps that train a model."""
 
 C = TypeVar("C", bound=Settings)
 T = TypeVar("T")
@@ -64,6 +66,12 @@ class Runner:
         self._checked: set[str] = set()
         self.lines = StepLines(say)
         self.registered = ""
+
+    @property
+    def own_model(self) -> str:
+        """The user's own model, which takes the place of a trained one, or ""."""
+        opened = self.configs.get(OpenConfig)
+        return "" if opened is None else opened.model
 
     def resolve(
         self,
@@ -117,6 +125,13 @@ class Runner:
             changes: Parameters that differ from the command's.
         """
         step = STEPS[name]
+        if self.own_model and name in _FITS:
+            raise ConfigError(
+                f"model={self.own_model}",
+                found=f"a model that can encode and decode, for the step {name}",
+                expected="a step that trains nothing: your own model can be compared by its samplers and registered",
+                remedy="Run main, evaluate, sample, register or ablate with it, or leave out model to train one.",
+            )
         config = self.config(step.config, changes)
         gather = self.gather.get(step.config, _inputs_as_named)
         inputs = gather(self, config, known, parent)
@@ -228,7 +243,7 @@ class Runner:
         for needed in step.inputs:
             if getattr(config, needed.parameter) == AUTO:
                 settled = {**known, **found}
-                made = needed.steps[0]
+                made = OPEN if self.own_model and OPEN in needed.steps else needed.steps[0]
                 run = settled.get(made) or self.resolve(made, settled, parent=parent)
                 self._add(found, needed, run, parent)
         return found

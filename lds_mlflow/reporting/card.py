@@ -12,6 +12,7 @@ __all__ = ["model_card"]
 _SHOWN = (*SUMMARY, "class_share_gap_corrected")
 _STEPS = ("train", "augment", "finetune")
 _PARAMETERS = {
+    "open": ("model",),
     "train": ("preset", "prior", "train_steps", "learning_rate", "batch_size", "train_seed"),
     "augment": (
         *("source", "selection", "top_fraction", "sigma", "sigma_multiplier", "interpolation", "leave_endpoints_out"),

@@ -38,7 +38,7 @@ decoder = torch.export.load("{DECODER}").module()
 images = decoder(torch.randn(4, {{latent_dim}}))  # {{scale}}
 ```"""
 
-_NO_DECODER = "torch.export could not follow the decoder, so there is no file of it alone."
+_NO_DECODER = "There is no file of the decoder alone: it is a program already, or torch.export could not follow it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class ModelPage:
         latent_dim: D, the number of scalars in a latent.
         evaluation: Its evaluation by the part select, or None where there is none.
         card: Its card, in Markdown.
+        tags: What its architecture is called.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ModelPage:
     latent_dim: int
     evaluation: Evaluation | None
     card: str
+    tags: tuple[str, ...] = ("vae", "stylegan2")
 
 
 def readme(page: ModelPage, beside: Collection[str]) -> str:
@@ -85,7 +87,7 @@ def _facts(page: ModelPage) -> dict[str, object]:
         "library_name": "mlflow",
         # Weights are under the terms of the training examples, which only their owner knows.
         "license": "unknown",
-        "tags": ["vae", "stylegan2", "latent-density", "lds-mlflow"],
+        "tags": [*page.tags, "latent-density", "lds-mlflow"],
         "datasets": [page.data],
     }
     if page.domain == IMAGES:

@@ -12,6 +12,7 @@ from lds_mlflow.choices.samplers import COMPARED
 from lds_mlflow.config import AUTO, NO_MODEL, RegisterConfig
 from lds_mlflow.domains import domain_of
 from lds_mlflow.metrics import is_too_near, preferred
+from lds_mlflow.models import is_trainable
 from lds_mlflow.models.exported import exported_decoder
 from lds_mlflow.pictures.png import png_of
 from lds_mlflow.recipes.division import Division
@@ -76,6 +77,8 @@ def run(config: RegisterConfig, context: Context) -> str:
     kept = _kept(train, config.kept_examples)
     measured = evaluations.get(chosen)
     page = ModelPage(config.registered_model, train.name, train.domain, codec.latent_dim, measured, card)
+    if not is_trainable(weights):
+        page = replace(page, tags=())
     version = register_sampler(
         context.run,
         weights,

@@ -1,36 +1,21 @@
-"""Any network as an extractor: a program that a user names.
+"""Any network as an extractor: a program that a user names. `lds_mlflow.models.programs` says how it is opened."""
 
-A program is code, and runs with the rights of whoever evaluates. TorchScript runs in torch's own interpreter, which can
-read and write files. An exported program can do whatever Python can: torch executes its guards as Python, and looks its
-operators up by name. So name programs of people whom you trust. Nothing is unpickled: a program that holds pickled
-objects, which have no place in one, is refused.
-"""
-
-import io
-import os
-import warnings
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.export import ExportedProgram
-from torch.export.passes import move_to_device_pass
 
 from lds_mlflow.errors import ArtifactError
 from lds_mlflow.machine.batches import in_batches
 from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.metrics.features.resizing import describe_resize, resize_images
 from lds_mlflow.models.pretrained import in_short, three_channels
+from lds_mlflow.models.programs import open_program
 
 __all__ = ["ProgramExtractor"]
 
 _BATCH = 32
 _TOLERANCE = 1e-2
-_PICKLES = ("/constants/custom_obj_", "/constants/opaque_obj_")
-_TENSORS_ALONE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 _CONTRACT = "a program that maps float32 RGB images [B, 3, H, W] in 0..1 to features [B, F], for any B"
 
 
@@ -38,7 +23,7 @@ class ProgramExtractor:
     """What a program makes of images: float32 RGB [B, 3, H, W] in 0..1 -> features [B, F].
 
     Any further normalisation is the program's. TorchScript is put into evaluation mode; an exported program is in the
-    mode in which it was exported. It runs with the rights of this process (see the module).
+    mode in which it was exported.
 
     Args:
         path: TorchScript (.pt, .ts) or an exported program (.pt2).
@@ -53,7 +38,9 @@ class ProgramExtractor:
         self.path, self.device, self.side = path, device, side
         try:
             content = path.read_bytes()
-            self._program = _exported(content, device) if path.suffix == ".pt2" else _torchscript(content, device)
+            self._program, rows = open_program(content, device)
+            if rows is not None and rows[0] == rows[1]:
+                raise ValueError(f"a program for batches of exactly {rows[0]}")
         except Exception as error:
             raise self._refusal(
                 in_short(error),
@@ -101,45 +88,3 @@ class ProgramExtractor:
 
     def _refusal(self, found: str, *, expected: str, remedy: str) -> ArtifactError:
         return ArtifactError(f"program {self.path}", found=found, expected=expected, remedy=remedy)
-
-
-def _torchscript(content: bytes, device: str) -> Callable[[Tensor], object]:
-    # Its unpickler is torch's own, in C++, and makes nothing but TorchScript's types.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch.jit is deprecated; the programs that there are remain.
-        program: Callable[[Tensor], object] = torch.jit.load(io.BytesIO(content), map_location=device).eval()
-    return program
-
-
-def _exported(content: bytes, device: str) -> Callable[[Tensor], object]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        pickles = [name for name in archive.namelist() if any(pickle in name.lower() for pickle in _PICKLES)]
-    if pickles:
-        raise ValueError(f"objects other than tensors ({', '.join(pickles)})")
-    with _tensors_alone():
-        program = torch.export.load(io.BytesIO(content))
-    batch = _batch_of(program)
-    if isinstance(batch, int):
-        raise ValueError(f"a program for batches of exactly {batch}")
-    return move_to_device_pass(program, device).module()
-
-
-@contextmanager
-def _tensors_alone() -> Iterator[None]:
-    # torch.export.load unpickles whatever it finds; torch.load heeds this variable above what its caller asks for.
-    before = os.environ.get(_TENSORS_ALONE)
-    os.environ[_TENSORS_ALONE] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_TENSORS_ALONE]
-        else:
-            os.environ[_TENSORS_ALONE] = before
-
-
-def _batch_of(program: ExportedProgram) -> int | torch.SymInt:
-    inputs = program.graph_signature.user_inputs
-    images = next(node for node in program.graph.find_nodes(op="placeholder") if node.name in inputs)
-    size: int | torch.SymInt = images.meta["val"].shape[0]
-    return size

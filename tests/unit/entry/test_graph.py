@@ -6,7 +6,10 @@ from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.entry.graph import REFERENCES, STEPS, Step, steps_behind
 
 ALL_STEPS = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-REGISTERED = ("data", "train", "encode", "augment", "finetune", "classifier", "calibrate", "evaluate", "register")
+REGISTERED = (
+    *("data", "train", "open", "encode", "augment", "finetune"),
+    *("classifier", "calibrate", "evaluate", "register"),
+)
 
 
 def test_a_step_is_known_by_its_name() -> None:
@@ -63,14 +66,14 @@ def test_a_step_is_the_last_of_those_behind_it_but_for_one_that_registers(step: 
     ("name", "behind"),
     [
         ("data", ("data",)),
-        ("augment", ("data", "train", "encode", "augment")),
+        ("augment", ("data", "train", "open", "encode", "augment")),
         ("finetune", REGISTERED),
         ("register", REGISTERED),
         ("evaluate", REGISTERED[:-1]),
         ("compare", (*REGISTERED[:-1], "compare")),
         ("ablate", (*REGISTERED[:-1], "ablate")),
-        ("calibrate", REGISTERED[:7]),
-        ("sample", (*REGISTERED[:7], "sample")),
+        ("calibrate", REGISTERED[:8]),
+        ("sample", (*REGISTERED[:8], "sample")),
     ],
 )
 def test_a_command_may_run_these_steps(name: str, behind: tuple[str, ...]) -> None:
@@ -78,7 +81,7 @@ def test_a_command_may_run_these_steps(name: str, behind: tuple[str, ...]) -> No
 
 
 def test_several_steps_have_the_steps_behind_each_once() -> None:
-    assert steps_behind("classifier", "encode") == ("data", "train", "encode", "classifier")
+    assert steps_behind("classifier", "encode") == ("data", "train", "open", "encode", "classifier")
 
 
 def test_finetune_alone_registers_and_compare_alone_is_ordered() -> None:

@@ -6,6 +6,7 @@ from lds_mlflow.config import (
     DeliverConfig,
     DryRunConfig,
     EvaluateConfig,
+    ExportFolder,
     Options,
     PromoteConfig,
     ServeConfig,
@@ -25,16 +26,17 @@ def test_there_is_an_entry_point_for_the_whole_pipeline_every_step_and_what_is_d
 
 
 def test_main_runs_everything_but_the_ablation_and_the_sampling() -> None:
-    kinds = [step.config for name, step in STEPS.items() if name not in {"ablate", "sample"}]
-    assert ENTRY_POINTS[MAIN].configs == (Options, *kinds, PromoteConfig)
+    kinds = [step.config for name, step in STEPS.items() if name not in {"ablate", "sample", "export"}]
+    assert ENTRY_POINTS[MAIN].configs == (Options, *kinds, PromoteConfig, DryRunConfig)
 
 
 @ALL_STEPS
 def test_a_step_takes_the_configurations_of_the_steps_behind_it_and_the_options(step: Step) -> None:
     promotes = (PromoteConfig,) if step.name == "finetune" else ()
-    plans = (DryRunConfig,) if step.name == "train" else ()
+    kinds = {"train": DryRunConfig, "open": DryRunConfig, "export": ExportFolder}
+    also = [kind for name, kind in kinds.items() if name == step.name]
     of_steps = (STEPS[name].config for name in steps_behind(step.name))
-    assert ENTRY_POINTS[step.name].configs == (Options, *of_steps, *promotes, *plans)
+    assert ENTRY_POINTS[step.name].configs == (Options, *of_steps, *promotes, *also)
 
 
 def test_promoting_takes_what_evaluating_takes_and_serving_nothing_of_the_steps() -> None:

@@ -1,0 +1,161 @@
+"""An encoder and a decoder as programs: the kind of autoencoder that somebody else has trained."""
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from lds_mlflow.errors import ArtifactError, first_line
+from lds_mlflow.models.autoencoder import Posterior
+from lds_mlflow.models.mixture import Mixture
+from lds_mlflow.models.own.facts import Facts
+from lds_mlflow.models.own.rows import RowsProgram
+from lds_mlflow.models.programs import Program, open_program
+from lds_mlflow.values import ModelWeights
+
+__all__ = ["DECODER", "ENCODER", "ExportedPair", "pair_weights"]
+
+ENCODER, DECODER = "encoder", "decoder"
+_FACTS = "generator"
+_MEAN, _LOG_VARIANCE = "prior.mean_KD", "prior.log_variance_KD"
+
+
+def pair_weights(facts: Facts, encoder: bytes, decoder: bytes, prior: Mixture | None = None) -> ModelWeights:
+    """Returns an exported pair as weights: the contents of its two programs, uint8 [bytes], and its prior.
+
+    Args:
+        facts: What the generator is for.
+        encoder: The content of the file of the encoder.
+        decoder: The content of the file of the decoder.
+        prior: The prior of flattened latents, or None for N(0, I).
+    """
+    state = {name: _tensor(content) for name, content in ((ENCODER, encoder), (DECODER, decoder))}
+    if prior is not None:
+        state |= {_MEAN: prior.mean_KD, _LOG_VARIANCE: prior.log_variance_KD}
+    return ModelWeights({_FACTS: facts.to_json()}, state, ExportedPair.kind)
+
+
+class ExportedPair(nn.Module):
+    """An autoencoder made of two programs; see Autoencoder.
+
+    The encoder maps examples in the generator's own range, float32 [B, ...], to latents, [B, *latent_shape], or to a
+    pair of their means and log variances. The decoder maps latents to examples.
+
+    Args:
+        weights: The pair, by `pair_weights`.
+        device: Where to compute.
+
+    Raises:
+        ArtifactError: A program can't be opened.
+    """
+
+    kind = "exported"
+
+    def __init__(self, weights: ModelWeights, device: torch.device | str = "cpu") -> None:
+        super().__init__()
+        self.weights, self.facts = weights, Facts.from_json(str(weights.spec[_FACTS]), "the exported pair")
+        self._open(torch.device(device))
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """See Autoencoder."""
+        return self.facts.latent_shape
+
+    @property
+    def device(self) -> torch.device:
+        """See Autoencoder."""
+        return self._device
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of scalars among the tensors of both programs."""
+        tensors = {tensor.data_ptr(): tensor for tensor in (*self.parameters(), *self.buffers())}
+        return sum(tensor.numel() for tensor in tensors.values())
+
+    def encode(self, x: Tensor) -> Posterior:
+        """See Autoencoder.
+
+        Raises:
+            ArtifactError: The encoder fails, or its latents have another shape.
+        """
+        low, high = self.facts.value_range
+        means = self.encoder(low + (x + 1) * ((high - low) / 2))
+        for found in means:
+            _require_shape(found, self.latent_shape, "the encoder")
+        return Posterior(*means[:2])
+
+    def decode(self, z: Tensor) -> Tensor:
+        """See Autoencoder.
+
+        Raises:
+            ArtifactError: The decoder fails, or its examples have another shape.
+        """
+        low, high = self.facts.value_range
+        x: Tensor = self.decoder(z)[0]
+        _require_shape(x, self.facts.example_shape, "the decoder")
+        return (x - low) * (2 / (high - low)) - 1
+
+    def prior_mixture(self) -> Mixture | None:
+        """See Autoencoder."""
+        state = self.weights.state
+        return Mixture(state[_MEAN], state[_LOG_VARIANCE]) if _MEAN in state else None
+
+    @classmethod
+    def from_weights(cls, weights: ModelWeights) -> Self:
+        """See Autoencoder."""
+        return cls(weights)
+
+    def to_weights(self) -> ModelWeights:
+        """See Autoencoder."""
+        return self.weights
+
+    def content(self, name: str) -> bytes:
+        """Returns the content of the file of ENCODER or DECODER."""
+        return self.weights.state[name].numpy().tobytes()
+
+    def with_facts(self, facts: Facts) -> Self:
+        """Returns the same pair with other facts, such as another range of values."""
+        return type(self)(replace(self.weights, spec={_FACTS: facts.to_json()}), self.device)
+
+    def _open(self, device: torch.device) -> None:
+        self._device = device
+        shapes = {ENCODER: self.facts.example_shape, DECODER: self.facts.latent_shape}
+        self.encoder, self.decoder = (
+            RowsProgram(self._program(name), torch.zeros(shape, device=device), f"the {name} of {self.facts.name}")
+            for name, shape in shapes.items()
+        )
+
+    def _program(self, name: str) -> Program:
+        try:
+            return open_program(self.content(name), self._device)
+        except Exception as error:
+            raise ArtifactError(
+                f"the {name} of {self.facts.name}",
+                found="no archive" if isinstance(error, zipfile.BadZipFile) else first_line(error),
+                expected="a graph that torch.export.save has written, or TorchScript",
+                remedy="Export the network again (docs/how-to/own-model.md): nothing but a graph is executed.",
+            ) from error
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
+        # A program may name its device, so it is opened again where it is to compute.
+        device = fn(torch.zeros(0, device=self._device)).device
+        if recurse and device != self._device:
+            self._open(device)
+        return self
+
+
+def _tensor(content: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8)
+
+
+def _require_shape(found: Tensor, expected: tuple[int, ...], what: str) -> None:
+    if tuple(found.shape[1:]) != expected:
+        raise ArtifactError(
+            what,
+            found=f"rows of the shape {list(found.shape[1:])}",
+            expected=f"{list(expected)}, as generator.json says",
+            remedy="Correct generator.json, or export the program that gives this shape.",
+        )

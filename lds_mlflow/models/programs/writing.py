@@ -1,0 +1,39 @@
+"""Writes a network as a program of torch.export."""
+
+import io
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["program_of"]
+
+_ROWS = 2
+"""Rows of the batch that is traced: a batch of one would be taken for a number that never changes."""
+
+
+def program_of(network: nn.Module, row: Tensor, *, strict: bool = True) -> bytes:
+    """Returns a network as the content of a .pt2 file, with the weights that it uses alone.
+
+    The program takes as many rows at once as the network can: any number, unless its code says otherwise.
+
+    Args:
+        network: Maps rows, [B, ...], to one or more results, on the CPU, in evaluation mode.
+        row: An example of a row, [...].
+        strict: Whether torch reads the network's code instead of running it; it otherwise takes the length of a batch
+            for a constant in some networks, and is quicker.
+
+    Raises:
+        RuntimeError: torch.export can't follow the network.
+    """
+    # torch.export warns of weights in another format, which its files have no word for.
+    network = network.to(memory_format=torch.contiguous_format)
+    rows = row.expand(_ROWS, *row.shape).contiguous()
+    with torch.no_grad():
+        program = torch.export.export(network, (rows,), dynamic_shapes=({0: torch.export.Dim.AUTO},), strict=strict)
+    signature = program.graph_signature
+    used = {*signature.inputs_to_parameters.values(), *signature.inputs_to_buffers.values()}
+    for name in program.state_dict.keys() - used:
+        del program.state_dict[name]
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer)
+    return buffer.getvalue()

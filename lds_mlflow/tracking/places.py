@@ -1,0 +1,49 @@
+"""Where a model of the user's own lies: a folder of this machine, or what an address of MLflow names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
+
+from lds_mlflow.errors import ConfigError
+from lds_mlflow.tracking.patience import is_outage
+from lds_mlflow.tracking.registry import MODELS_ADDRESS
+
+__all__ = ["local_places"]
+
+_ADDRESSES = (MODELS_ADDRESS, "runs:/")
+
+
+@contextmanager
+def local_places(given: str) -> Iterator[list[Path]]:
+    """Gives the local folders that a parameter names: paths, or addresses, whose content is copied for the time being.
+
+    Args:
+        given: A path or a runs:/ or models:/ address, or several of them, with commas between.
+
+    Raises:
+        ConfigError: There is nothing at an address.
+        MlflowException: The store doesn't answer.
+    """
+    with TemporaryDirectory() as folder:
+        yield [_local(place.strip(), Path(folder) / str(number)) for number, place in enumerate(given.split(","))]
+
+
+def _local(place: str, folder: Path) -> Path:
+    if not place.startswith(_ADDRESSES):
+        return Path(place)
+    folder.mkdir()
+    try:
+        return Path(download_artifacts(artifact_uri=place, dst_path=str(folder)))
+    except (MlflowException, OSError) as error:
+        if is_outage(error):
+            raise
+        raise ConfigError.because(
+            error,
+            f"model={place}",
+            expected="the address of a folder that a run has logged, or of a model",
+            remedy="Look the address up in MLflow's UI: runs:/RUN_ID/PATH, models:/NAME/VERSION or models:/NAME@ALIAS.",
+        ) from error
