@@ -1,4 +1,7 @@
-"""An MLflow client that loses nothing while the server is unreachable: unsent calls are kept on the disk."""
+"""An MLflow client that loses nothing while the server is unreachable: unsent calls are kept on the disk.
+
+So are calls that the server refuses since it no longer knows the user: a token may expire in the middle of training.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +34,9 @@ _ANSWER_SECONDS, _UPLOAD_SECONDS = 10, 120
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _IN_ORDER = "what is logged is sent in order, and not in the background"
 _BUSY = (408, 429)
-_REFUSALS = (401, 403)
+_UNKNOWN_USER = 401
+_REFUSALS = (_UNKNOWN_USER, 403)
+_ONCE_KNOWN = ", and MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD are right"
 _SERVER_ERROR = 500
 _STORES = ("boto3", "botocore")
 
@@ -54,6 +59,7 @@ class PatientClient(MlflowClient):
         super().__init__(plain.tracking_uri)
         self.plain, self.outbox, self.patience, self.say = plain, outbox, patience, say
         self._pause, self._next_try = _FIRST_PAUSE, 0.0
+        self._is_unknown = False
 
     def log_batch(
         self,
@@ -99,7 +105,8 @@ class PatientClient(MlflowClient):
         while self.outbox:
             if self._try() or not self.outbox:
                 return
-            if monotonic() >= deadline:
+            # This process gets no other password.
+            if self._is_unknown or monotonic() >= deadline:
                 raise self._lost()
             sleep(min(self._pause, max(deadline - monotonic(), 0.0)))
 
@@ -113,7 +120,7 @@ class PatientClient(MlflowClient):
             with impatient(seconds=_UPLOAD_SECONDS if entry.source else _ANSWER_SECONDS):
                 entry.send(self.plain)
         except Exception as error:
-            if not is_outage(error):
+            if not (is_outage(error) or _is_unknown_user(error)):
                 raise
             self.outbox.put(entry)
             self._postpone()
@@ -128,7 +135,8 @@ class PatientClient(MlflowClient):
             n = deliver(self.outbox, self.plain)
         except LdsError:
             raise
-        except Exception:
+        except Exception as error:
+            self._is_unknown = _is_unknown_user(error)
             self._postpone()
             return False
         self._pause = _FIRST_PAUSE
@@ -142,10 +150,13 @@ class PatientClient(MlflowClient):
     def _lost(self) -> TrackingError:
         return TrackingError(
             f"tracking server {self.tracking_uri}",
-            found=f"no answer for {self.patience / 60:.0f} minutes",
-            expected="that the server answers again",
+            found="that it no longer knows this user"
+            if self._is_unknown
+            else f"no answer for {self.patience / 60:.0f} minutes",
+            expected="that the server takes what is logged",
             remedy=f"Nothing is lost: {len(self.outbox):,} entries are kept in {self.outbox.folder}. Once the server "
-            "is back, run the same command again, or `python -m lds_mlflow deliver`.",
+            f"is back{_ONCE_KNOWN if self._is_unknown else ''}, run the same command again, or "
+            "`python -m lds_mlflow deliver`.",
         )
 
 
@@ -164,7 +175,7 @@ def deliver(outbox: Outbox, client: MlflowClient) -> int:
         with impatient(seconds=_UPLOAD_SECONDS):
             return outbox.deliver(client)
     except Exception as error:
-        if isinstance(error, LdsError) or is_outage(error):
+        if isinstance(error, LdsError) or is_outage(error) or _is_unknown_user(error):
             raise
         raise TrackingError.because(
             error,
@@ -212,6 +223,11 @@ def is_of_a_database(error: BaseException | None) -> bool:
 def is_refusal(error: BaseException) -> bool:
     """Whether an error says that the server knows what was asked, and denies it to this user."""
     return isinstance(error, MlflowException | requests.RequestException) and _status(error) in _REFUSALS
+
+
+def _is_unknown_user(error: BaseException) -> bool:
+    # A password that was changed, or a token that has expired, in the middle of work.
+    return is_refusal(error) and _status(error) == _UNKNOWN_USER
 
 
 def says_that_there_is_none(error: MlflowException) -> bool:

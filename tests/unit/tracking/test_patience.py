@@ -20,7 +20,7 @@ from lds_mlflow.tracking import Run, Tracker
 from lds_mlflow.tracking.outbox import Outbox
 from lds_mlflow.tracking.patience import PatientClient, impatient, is_outage
 
-AWAY, LOST, THERE = "away", "answer lost", "there"
+AWAY, LOST, UNKNOWN, THERE = "away", "answer lost", "unknown user", "there"
 
 
 class Server(MlflowClient):
@@ -34,6 +34,8 @@ class Server(MlflowClient):
         state = self.state()
         if state == AWAY:
             raise MlflowException("API request failed with exception: connection refused")
+        if state == UNKNOWN:
+            raise _answer(401)
         answer = call(*args, **named)
         if state == LOST:
             raise requests.ConnectionError("the connection broke")
@@ -154,6 +156,32 @@ def test_where_it_never_comes_back_the_error_says_where_everything_is_and_a_late
     assert tracker.client.get_run(run.id).info.status == "FINISHED"
     assert "Delivered 3 entries" in said[-1]
     assert later.deliver_left_behind(of_any_server=True) == 0
+
+
+def test_training_goes_on_where_the_server_no_longer_knows_the_user_and_nothing_is_lost(
+    run: Run, client: PatientClient, server: Server, tracker: Tracker
+) -> None:
+    client.patience = 1000.0
+    server.state = lambda: UNKNOWN
+    run.log_metrics({"loss": 1.0}, step=1)
+    run.log_text("text", "text.txt")
+    with pytest.raises(TrackingError, match=r"no longer knows this user.*MLFLOW_TRACKING_PASSWORD are right.*deliver"):
+        run.end("FINISHED")
+    server.state = lambda: THERE
+    client.settle()
+    assert _points(tracker, run, "loss") == [(1, 1.0)]
+    assert tracker.client.get_run(run.id).info.status == "FINISHED"
+
+
+def test_a_run_that_fails_where_the_server_no_longer_knows_the_user_is_ended_later(
+    run: Run, client: PatientClient, server: Server, tracker: Tracker
+) -> None:
+    server.state = lambda: UNKNOWN
+    run.log_tags({"lds.error": "why"})
+    run.end("FAILED")
+    server.state = lambda: THERE
+    client.settle()
+    assert tracker.client.get_run(run.id).info.status == "FAILED"
 
 
 def test_a_killed_run_does_not_wait(run: Run, client: PatientClient, server: Server) -> None:
