@@ -2,6 +2,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -66,6 +67,8 @@ def server(tracking_uri: str) -> Server:
 def client(server: Server, tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> PatientClient:
     monkeypatch.setattr("lds_mlflow.tracking.patience._FIRST_PAUSE", 0.0)
     monkeypatch.setattr("lds_mlflow.tracking.patience._LONGEST_PAUSE", 0.0)
+    # However busy the machine is that the tests run on.
+    monkeypatch.setattr("lds_mlflow.tracking.patience._STALL_SECONDS", 60.0)
     return PatientClient(server, Outbox.new(tmp_path / "outbox", "http://host"), 0.2, said.append)
 
 
@@ -182,6 +185,46 @@ def test_a_run_that_fails_where_the_server_no_longer_knows_the_user_is_ended_lat
     server.state = lambda: THERE
     client.settle()
     assert tracker.client.get_run(run.id).info.status == "FAILED"
+
+
+def test_a_server_that_hangs_stalls_work_for_a_moment_once_and_loses_nothing(
+    run: Run, client: PatientClient, server: Server, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lds_mlflow.tracking.patience._STALL_SECONDS", 0.01)
+    answers = Event()
+
+    def hang() -> str:
+        assert answers.wait(60)
+        return THERE
+
+    server.state = hang
+    for step in range(20):
+        run.log_metrics({"loss": 1.0}, step)
+        run.log_text(f"{step}", f"{step}.txt")
+    assert len(client.outbox) == 40
+    answers.set()
+    client.patience = 60.0
+    run.end("FINISHED")
+    assert not client.outbox
+    assert _points(tracker, run, "loss") == [(step, 1.0) for step in range(20)]
+    assert len(tracker.client.list_artifacts(run.id)) == 20
+
+
+def test_what_takes_long_and_arrives_is_no_outage(
+    run: Run, client: PatientClient, server: Server, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lds_mlflow.tracking.patience._STALL_SECONDS", 0.01)
+
+    def slow() -> str:
+        time.sleep(0.03)
+        return THERE
+
+    server.state = slow
+    client.patience = 60.0
+    run.log_text("a", "a.txt")
+    run.log_text("b", "b.txt")
+    run.end("FINISHED")
+    assert said == []
 
 
 def test_a_killed_run_does_not_wait(run: Run, client: PatientClient, server: Server) -> None:
