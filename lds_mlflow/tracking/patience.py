@@ -51,8 +51,9 @@ class PatientClient(MlflowClient):
     """MLflow's client for a server that may become unreachable: unsent calls wait in an outbox, and work continues.
 
     Once the server answers again, the waiting calls are delivered in order before any new call. A thread sends one call
-    after the other, and the caller waits for it a second at most: a server that hangs stalls no training. Calls that read wait as long as MLflow retries them (MLFLOW_HTTP_REQUEST_MAX_RETRIES). Use it from one thread only,
-    since MLflow reads its timeouts from the environment of the process.
+    after the other, and the caller waits for it a second at most: a server that hangs stalls no training. Calls that
+    read wait as long as MLflow retries them (MLFLOW_HTTP_REQUEST_MAX_RETRIES). Use it from one thread only, since
+    MLflow reads its timeouts from the environment of the process.
 
     Args:
         plain: The client that sends each call at once, or fails.
