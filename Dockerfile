@@ -5,7 +5,8 @@
 #
 # Where a GPU isn't needed, a package index with CPU builds of torch makes it smaller:
 # --build-arg PIP_EXTRA_INDEX_URL=...
-FROM python:3.11-slim-bookworm
+ARG BASE=python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+FROM ${BASE}
 
 RUN useradd --uid 1000 --create-home lds && install --directory --owner=lds --group=lds /work
 RUN python -m venv /opt/venv

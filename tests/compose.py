@@ -15,6 +15,9 @@ __all__ = ["SECRETS", "compose_config", "composed"]
 
 SECRETS = {
     "POSTGRES_PASSWORD": "a-database-password",
+    "WORKER_DATABASE_PASSWORD": "a-password-of-the-workers-role",
+    "WORKER_PASSWORD": "a-password-of-the-workers",
+    "SAMPLER_PASSWORD": "a-password-of-the-sampler",
     "MLFLOW_PASSWORD": "a-server-password",
     "S3_KEY": "a-key",
     "S3_SECRET": "a-secret-of-the-store",

@@ -22,7 +22,7 @@ from lds_mlflow.config import (
     parse,
 )
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.machine.plain_yaml import AsValues
+from lds_mlflow.machine.plain_yaml import plain
 
 __all__ = ["SPACES", "TUNABLE", "Parameter", "Space", "Value", "read_space"]
 
@@ -142,7 +142,7 @@ def read_space(name: str, ranges: str = "") -> Space:
 
 def _read(path: Path) -> tuple[dict[str, _Entry], Mapping[str, Mapping[str, Value]]]:
     try:
-        found = _File.model_validate(AsValues(path.read_text()).get_single_data())
+        found = _File.model_validate(yaml.safe_load(plain(path.read_text())))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         problem = f"{error}".splitlines()
         raise ConfigError(
@@ -171,7 +171,7 @@ def _parsed(ranges: str) -> dict[str, _Entry]:
 
 def _plain(text: str) -> Value:
     try:
-        value = AsValues(text).get_single_data()
+        value = yaml.safe_load(plain(text))
     except yaml.YAMLError:
         return text
     return value if isinstance(value, bool | int | float) else text

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from lds_mlflow.config import kind_of, range_of
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.machine.plain_yaml import AsTexts
+from lds_mlflow.machine.plain_yaml import plain
 
 __all__ = ["read_parameters", "written_parameters"]
 
@@ -29,7 +29,7 @@ def read_parameters(path: Path, taken: Collection[str], of_others: Collection[st
     """
     try:
         # Each value stays the text that it is in the file; the configurations know what it should be.
-        loader = AsTexts(path.read_text(encoding="utf-8"))
+        loader = yaml.BaseLoader(plain(path.read_text(encoding="utf-8")))
         node = loader.get_single_node()
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise _refused(path, " ".join(str(error).split())[:_SHOWN]) from error

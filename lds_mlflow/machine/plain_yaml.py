@@ -4,37 +4,26 @@ A few lines with aliases of aliases stand for more values than any memory holds,
 end the parser; both are errors of the file.
 """
 
-from typing import Any
-
 import yaml
 
-__all__ = ["AsTexts", "AsValues"]
+__all__ = ["plain"]
 
 _DEEPEST = 20
+_BEGINNINGS = yaml.MappingStartEvent | yaml.SequenceStartEvent
+_ENDS = yaml.MappingEndEvent | yaml.SequenceEndEvent
 
 
-class _Plain:
-    """What is added to one of yaml's loaders, which are told from what they are mixed with."""
+def plain(text: str) -> str:
+    """Returns a text in YAML.
 
-    _depth = 0
-
-    def compose_node(self: Any, parent: Any, index: Any) -> Any:
-        """Reads a value; raises yaml.YAMLError where it is an alias, or lies too deep."""
-        event = self.peek_event()
+    Raises:
+        yaml.YAMLError: It is no YAML, has an alias, or is nested too deeply.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.BaseLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem=f"the alias *{event.anchor}", problem_mark=event.start_mark)
-        if self._depth == _DEEPEST:
-            raise yaml.MarkedYAMLError(problem=f"more than {_DEEPEST} levels of nesting", problem_mark=event.start_mark)
-        self._depth += 1
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self._depth -= 1
-
-
-class AsTexts(_Plain, yaml.BaseLoader):
-    """Reads every single value as the text that it is in the file."""
-
-
-class AsValues(_Plain, yaml.SafeLoader):
-    """Reads values as YAML does: numbers, booleans, texts."""
+            raise yaml.YAMLError(f"the alias *{event.anchor} {event.start_mark}")
+        depth += isinstance(event, _BEGINNINGS) - isinstance(event, _ENDS)
+        if depth > _DEEPEST:
+            raise yaml.YAMLError(f"more than {_DEEPEST} levels of nesting {event.start_mark}")
+    return text

@@ -21,7 +21,7 @@ from lds_mlflow.errors import TrackingError
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.handover import handed_over
 from lds_mlflow.tracking.layout import database_of
-from lds_mlflow.tracking.patience import is_outage
+from lds_mlflow.tracking.patience import is_outage, is_refusal
 from lds_mlflow.tracking.references import run_id_of
 
 __all__ = ["Place", "Subject", "place_of", "require_in_place"]
@@ -95,7 +95,13 @@ def _of_reference(client: MlflowClient, subject: Subject) -> Experiment | None:
 
 
 def _active(client: MlflowClient, name: str) -> Experiment | None:
-    found = client.get_experiment_by_name(name) if name else None
+    try:
+        found = client.get_experiment_by_name(name) if name else None
+    except MlflowException as error:
+        # A user who may not read it reuses nothing of it.
+        if not is_refusal(error):
+            raise
+        return None
     return found if found is not None and found.lifecycle_stage == LifecycleStage.ACTIVE else None
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copy2, copytree, rmtree
+from threading import Lock
 from typing import Any
 from uuid import uuid4
 
@@ -106,6 +107,7 @@ class Outbox:
     def __init__(self, folder: Path, server: str) -> None:
         self.folder, self.server = folder, server
         self._lock = FileLock(folder / _LOCK, thread_local=False)
+        self._turn = Lock()
         self._last = max((int(path.name) for path in self._entries()), default=0)
 
     @classmethod
@@ -134,12 +136,13 @@ class Outbox:
         Raises:
             DiskFullError: The disk has too little free space.
         """
-        if not self._lock.is_locked:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
-            (self.folder / _SERVER).write_text(self.server, encoding="utf-8")
-        write_atomically(self.folder / f"{self._last + 1:08d}", lambda path: _write(entry, path))
-        self._last += 1
+        with self._turn:
+            if not self._lock.is_locked:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._lock.acquire()
+                (self.folder / _SERVER).write_text(self.server, encoding="utf-8")
+            write_atomically(self.folder / f"{self._last + 1:08d}", lambda path: _write(entry, path))
+            self._last += 1
 
     def deliver(self, client: MlflowClient) -> int:
         """Sends the entries in order, and removes each that the server has received. Returns their number.
@@ -148,14 +151,22 @@ class Outbox:
             Exception: The error of the first entry that was not received; it and the entries after it are kept.
             ArtifactError: An entry is damaged.
         """
-        entries = self._entries()
-        for path in entries:
+        n = 0
+        while path := self._next():
             _read(path).send(client)
             rmtree(path)
-        if self._lock.is_locked:
-            rmtree(self.folder, ignore_errors=True)
-            self._lock.release()
-        return len(entries)
+            n += 1
+        return n
+
+    def _next(self) -> Path | None:
+        """Returns the first entry; where there is none, removes the folder and returns None."""
+        # In turns with `put`, whose entry must not be removed with the folder.
+        with self._turn:
+            first = next(iter(self._entries()), None)
+            if first is None and self._lock.is_locked:
+                rmtree(self.folder, ignore_errors=True)
+                self._lock.release()
+            return first
 
     def release(self) -> None:
         """Gives up the entries, so that other processes may deliver them."""

@@ -1,6 +1,11 @@
-"""An MLflow client that loses nothing while the server is unreachable: unsent calls are kept on the disk."""
+"""An MLflow client that loses nothing while the server is unreachable: unsent calls are kept on the disk.
+
+So are calls that the server refuses since it no longer knows the user: a token may expire in the middle of training.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep, strftime, time
@@ -15,6 +20,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from sqlalchemy.exc import SQLAlchemyError
 
 from lds_mlflow.errors import LdsError, TrackingError, first_line
+from lds_mlflow.machine.background import in_background
 from lds_mlflow.tracking.outbox import Entry, Outbox, batch, ending, files, inputs
 
 __all__ = [
@@ -28,10 +34,15 @@ __all__ = [
 ]
 
 _ANSWER_SECONDS, _UPLOAD_SECONDS = 10, 120
+_STALL_SECONDS = 1.0
+"""How long work waits for an answer; then it goes on, and the answer is asked for later."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _IN_ORDER = "what is logged is sent in order, and not in the background"
 _BUSY = (408, 429)
-_REFUSALS = (401, 403)
+_UNKNOWN_USER = 401
+_REFUSALS = (_UNKNOWN_USER, 403)
+_ONCE_KNOWN = ", and MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD are right"
 _SERVER_ERROR = 500
 _STORES = ("boto3", "botocore")
 
@@ -39,9 +50,10 @@ _STORES = ("boto3", "botocore")
 class PatientClient(MlflowClient):
     """MLflow's client for a server that may become unreachable: unsent calls wait in an outbox, and work continues.
 
-    Once the server answers again, the waiting calls are delivered in order before any new call. Calls that read wait as
-    long as MLflow retries them (MLFLOW_HTTP_REQUEST_MAX_RETRIES). Use it from one thread only, since MLflow reads its
-    timeouts from the environment of the process.
+    Once the server answers again, the waiting calls are delivered in order before any new call. A thread sends one call
+    after the other, and the caller waits for it a second at most: a server that hangs stalls no training. Calls that
+    read wait as long as MLflow retries them (MLFLOW_HTTP_REQUEST_MAX_RETRIES). Use it from one thread only, since
+    MLflow reads its timeouts from the environment of the process.
 
     Args:
         plain: The client that sends each call at once, or fails.
@@ -54,6 +66,9 @@ class PatientClient(MlflowClient):
         super().__init__(plain.tracking_uri)
         self.plain, self.outbox, self.patience, self.say = plain, outbox, patience, say
         self._pause, self._next_try = _FIRST_PAUSE, 0.0
+        self._sending: Future[int] | None = None
+        self._left: Future[None] | None = None
+        self._is_unknown = self._is_announced = False
 
     def log_batch(
         self,
@@ -96,44 +111,74 @@ class PatientClient(MlflowClient):
             TrackingError: The server is still unreachable; everything is in the outbox.
         """
         deadline = monotonic() + self.patience
-        while self.outbox:
-            if self._try() or not self.outbox:
+        while self.outbox or self._sending is not None:
+            if self._try():
                 return
-            if monotonic() >= deadline:
+            # This process gets no other password.
+            if self._is_unknown or monotonic() >= deadline:
                 raise self._lost()
-            sleep(min(self._pause, max(deadline - monotonic(), 0.0)))
+            if self._sending is None and self._left is None:
+                sleep(min(self._pause, max(deadline - monotonic(), 0.0)))
 
     def _send(self, entry: Entry) -> None:
-        if self.outbox:
+        if self.outbox or self._sending is not None:
             self.outbox.put(entry)
             if monotonic() >= self._next_try:
                 self._try()
             return
+        sending = in_background(lambda: self._call(entry))
         try:
-            with impatient(seconds=_UPLOAD_SECONDS if entry.source else _ANSWER_SECONDS):
-                entry.send(self.plain)
+            sending.result(_STALL_SECONDS)
+        except FutureTimeoutError:
+            # It may still arrive, or its files may be gone too early: it is sent again once this call has ended.
+            self.outbox.put(entry)
+            self._left = sending
         except Exception as error:
-            if not is_outage(error):
+            if not (is_outage(error) or _is_unknown_user(error)):
                 raise
             self.outbox.put(entry)
-            self._postpone()
+            self._failed(error)
+
+    def _call(self, entry: Entry) -> None:
+        with impatient(seconds=_UPLOAD_SECONDS if entry.source else _ANSWER_SECONDS):
+            entry.send(self.plain)
+
+    def _try(self) -> bool:
+        """Goes on to deliver the waiting calls, for a moment; returns whether the server has received all of them."""
+        if self._left is not None:
+            if wait([self._left], _STALL_SECONDS).not_done:
+                return False
+            self._left = None
+        if self._sending is None:
+            self._sending, self._is_unknown = in_background(lambda: deliver(self.outbox, self.plain)), False
+        try:
+            n = self._sending.result(_STALL_SECONDS)
+        except FutureTimeoutError:
+            return False
+        except LdsError:
+            self._sending = None
+            raise
+        except Exception as error:
+            self._sending = None
+            self._failed(error)
+            return False
+        self._sending, self._pause = None, _FIRST_PAUSE
+        if self.outbox:
+            return self._try()
+        if self._is_announced:
+            self._is_announced = False
+            self.say(f"{strftime('%H:%M:%S')} The tracking server is back and has received {n:,} waiting entries.")
+        return True
+
+    def _failed(self, error: Exception) -> None:
+        self._is_unknown = _is_unknown_user(error)
+        self._postpone()
+        if not self._is_announced:
+            self._is_announced = True
             self.say(
                 f"{strftime('%H:%M:%S')} The tracking server doesn't answer ({first_line(error)}). Work continues; "
                 f"tracking data is kept in {self.outbox.folder} until the server is back."
             )
-
-    def _try(self) -> bool:
-        """Delivers the waiting calls; returns whether the server has received them."""
-        try:
-            n = deliver(self.outbox, self.plain)
-        except LdsError:
-            raise
-        except Exception:
-            self._postpone()
-            return False
-        self._pause = _FIRST_PAUSE
-        self.say(f"{strftime('%H:%M:%S')} The tracking server is back and has received {n:,} waiting entries.")
-        return True
 
     def _postpone(self) -> None:
         self._next_try = monotonic() + self._pause
@@ -142,10 +187,13 @@ class PatientClient(MlflowClient):
     def _lost(self) -> TrackingError:
         return TrackingError(
             f"tracking server {self.tracking_uri}",
-            found=f"no answer for {self.patience / 60:.0f} minutes",
-            expected="that the server answers again",
+            found="that it no longer knows this user"
+            if self._is_unknown
+            else f"no answer for {self.patience / 60:.0f} minutes",
+            expected="that the server takes what is logged",
             remedy=f"Nothing is lost: {len(self.outbox):,} entries are kept in {self.outbox.folder}. Once the server "
-            "is back, run the same command again, or `python -m lds_mlflow deliver`.",
+            f"is back{_ONCE_KNOWN if self._is_unknown else ''}, run the same command again, or "
+            "`python -m lds_mlflow deliver`.",
         )
 
 
@@ -164,7 +212,7 @@ def deliver(outbox: Outbox, client: MlflowClient) -> int:
         with impatient(seconds=_UPLOAD_SECONDS):
             return outbox.deliver(client)
     except Exception as error:
-        if isinstance(error, LdsError) or is_outage(error):
+        if isinstance(error, LdsError) or is_outage(error) or _is_unknown_user(error):
             raise
         raise TrackingError.because(
             error,
@@ -212,6 +260,11 @@ def is_of_a_database(error: BaseException | None) -> bool:
 def is_refusal(error: BaseException) -> bool:
     """Whether an error says that the server knows what was asked, and denies it to this user."""
     return isinstance(error, MlflowException | requests.RequestException) and _status(error) in _REFUSALS
+
+
+def _is_unknown_user(error: BaseException) -> bool:
+    # A password that was changed, or a token that has expired, in the middle of work.
+    return is_refusal(error) and _status(error) == _UNKNOWN_USER
 
 
 def says_that_there_is_none(error: MlflowException) -> bool:

@@ -17,7 +17,9 @@ from tests.compose import SECRETS, compose_config, composed
 from tests.places import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-OURS = ("mlflow", "worker", "sampler")
+OURS = ("mlflow", "setup", "worker", "sampler")
+OTHERS = ("postgres", "s3", "proxy")
+BY_DIGEST = r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,10 @@ def test_the_image_runs_as_a_user_with_pinned_requirements_and_is_watched() -> N
     installs = [line for line in lines if "pip install" in line]
     assert installs
     assert all("requirements" in line for line in installs)
-    assert re.fullmatch(r"FROM python:3\.11-slim-\w+", next(line for line in lines if line.startswith("FROM")))
+    (base,) = (line.removeprefix("ARG BASE=") for line in lines if line.startswith("ARG BASE="))
+    assert base.startswith("python:3.11.")
+    assert re.fullmatch(BY_DIGEST, base)
+    assert [line for line in lines if line.startswith("FROM")] == ["FROM ${BASE}"]
 
 
 def test_nothing_gets_into_the_image_but_what_it_is_made_of() -> None:
@@ -44,12 +49,43 @@ def test_nothing_gets_into_the_image_but_what_it_is_made_of() -> None:
     assert copied == (allowed - {"requirements*.txt"}) | {"requirements.txt", "requirements-dev.txt"}
 
 
-def test_compose_has_what_a_team_needs_and_ours_run_with_few_rights(services: dict[str, Any]) -> None:
-    assert set(services) == {"postgres", "s3", *OURS}
-    for name in OURS:
-        service = services[name]
-        assert (service["user"], service["read_only"], service["cap_drop"]) == ("1000", True, ["ALL"])
+def test_compose_has_what_a_team_needs_and_all_of_it_runs_with_few_rights(services: dict[str, Any]) -> None:
+    assert set(services) == {*OTHERS, *OURS}
+    for service in services.values():
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
         assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {services[name]["user"] for name in OURS} == {"1000"}
+
+
+def test_the_images_of_others_are_named_by_their_digests(services: dict[str, Any]) -> None:
+    for name in OTHERS:
+        assert re.fullmatch(BY_DIGEST, services[name]["image"])
+
+
+def test_only_this_machine_reaches_what_compose_starts_and_the_sampler_only_by_its_proxy(
+    services: dict[str, Any],
+) -> None:
+    ports = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert ports == {"mlflow": ["127.0.0.1:5000:5000"], "proxy": ["127.0.0.1:5001:5001"]}
+
+
+def test_what_is_waited_for_has_a_health_check_or_ends(services: dict[str, Any]) -> None:
+    for service in services.values():
+        for name, wanted in service.get("depends_on", {}).items():
+            ends = wanted == {"condition": "service_completed_successfully"}
+            assert ends or wanted == {"condition": "service_healthy"}
+            # That of the sampler is the image's.
+            assert ends or name == "sampler" or "test" in services[name]["healthcheck"]
+
+
+def test_neither_workers_nor_sampler_have_the_passwords_of_the_administrator_or_of_the_databases_owner(
+    services: dict[str, Any],
+) -> None:
+    for name in ("worker", "sampler"):
+        given = services[name]["environment"]
+        assert given["MLFLOW_TRACKING_USERNAME"] == name
+        assert not {SECRETS["MLFLOW_PASSWORD"], SECRETS["POSTGRES_PASSWORD"]} & set(given.values())
+    assert "default_permission = NO_PERMISSIONS" in composed()["configs"]["auth"]["content"]
 
 
 def test_no_secret_is_written_in_compose_or_in_a_command(services: dict[str, Any]) -> None:

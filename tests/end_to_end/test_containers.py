@@ -45,7 +45,9 @@ def engine() -> docker.DockerClient:
         pytest.skip("no container engine answers at DOCKER_HOST")
     client = docker.from_env(timeout=1800)
     client.ping()
-    client.images.build(path=str(ROOT), tag=IMAGE)
+    # An engine without a way to the registry of images has its own of this name, with another digest.
+    base = os.environ.get("LDS_BASE_IMAGE")
+    client.images.build(path=str(ROOT), tag=IMAGE, buildargs={"BASE": base} if base else {})
     return client
 
 
@@ -156,9 +158,12 @@ def services(tmp_path: Path) -> Iterator[dict[str, Any]]:
         found = json.loads(text)
         engine = sqlalchemy.create_engine(base, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            for statement in ("CREATE DATABASE mlflow", *found["configs"]["databases"]["content"].splitlines()):
-                connection.execute(sqlalchemy.text(statement))
+            connection.execute(sqlalchemy.text("CREATE DATABASE mlflow"))
         engine.dispose()
+        place = {"PGHOST": "127.0.0.1", "PGPORT": str(ports["postgres"]), "PGPASSWORD": SECRETS["POSTGRES_PASSWORD"]}
+        variables = {**os.environ, **place, **found["services"]["postgres"]["environment"]}
+        variables["PATH"] = f"{programs}:{variables['PATH']}"
+        subprocess.run(["bash", str(ROOT / "containers" / "databases.sh")], env=variables, check=True)
         (tmp_path / "auth.ini").write_text(found["configs"]["auth"]["content"])
         yield {**found["services"], "uri": f"http://127.0.0.1:{ports['mlflow']}"}
 
@@ -175,6 +180,11 @@ def test_the_services_of_compose_work_together(
         f"{services['uri']}/api/2.0/mlflow/experiments/get?experiment_id=0", password=SECRETS["MLFLOW_PASSWORD"]
     )
 
+    setup = services["setup"]
+    script = f"{ROOT / 'containers' / 'setup.py'}:/opt/setup.py:ro"
+    containers += [begin(setup["command"], setup["environment"], [script]) for _ in range(2)]
+    for one in containers[1:]:
+        _ended(one)
     use_store(monkeypatch, services["uri"], "digits")
     worker = services["worker"]
     tiny = {"trials": 2, "seeds": 1, "fresh_seeds": 2, "finalists": 1, "workers": 1}

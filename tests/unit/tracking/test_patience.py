@@ -2,6 +2,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from lds_mlflow.tracking import Run, Tracker
 from lds_mlflow.tracking.outbox import Outbox
 from lds_mlflow.tracking.patience import PatientClient, impatient, is_outage
 
-AWAY, LOST, THERE = "away", "answer lost", "there"
+AWAY, LOST, UNKNOWN, THERE = "away", "answer lost", "unknown user", "there"
 
 
 class Server(MlflowClient):
@@ -34,6 +35,8 @@ class Server(MlflowClient):
         state = self.state()
         if state == AWAY:
             raise MlflowException("API request failed with exception: connection refused")
+        if state == UNKNOWN:
+            raise _answer(401)
         answer = call(*args, **named)
         if state == LOST:
             raise requests.ConnectionError("the connection broke")
@@ -64,6 +67,8 @@ def server(tracking_uri: str) -> Server:
 def client(server: Server, tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> PatientClient:
     monkeypatch.setattr("lds_mlflow.tracking.patience._FIRST_PAUSE", 0.0)
     monkeypatch.setattr("lds_mlflow.tracking.patience._LONGEST_PAUSE", 0.0)
+    # However busy the machine is that the tests run on.
+    monkeypatch.setattr("lds_mlflow.tracking.patience._STALL_SECONDS", 60.0)
     return PatientClient(server, Outbox.new(tmp_path / "outbox", "http://host"), 0.2, said.append)
 
 
@@ -154,6 +159,72 @@ def test_where_it_never_comes_back_the_error_says_where_everything_is_and_a_late
     assert tracker.client.get_run(run.id).info.status == "FINISHED"
     assert "Delivered 3 entries" in said[-1]
     assert later.deliver_left_behind(of_any_server=True) == 0
+
+
+def test_training_goes_on_where_the_server_no_longer_knows_the_user_and_nothing_is_lost(
+    run: Run, client: PatientClient, server: Server, tracker: Tracker
+) -> None:
+    client.patience = 1000.0
+    server.state = lambda: UNKNOWN
+    run.log_metrics({"loss": 1.0}, step=1)
+    run.log_text("text", "text.txt")
+    with pytest.raises(TrackingError, match=r"no longer knows this user.*MLFLOW_TRACKING_PASSWORD are right.*deliver"):
+        run.end("FINISHED")
+    server.state = lambda: THERE
+    client.settle()
+    assert _points(tracker, run, "loss") == [(1, 1.0)]
+    assert tracker.client.get_run(run.id).info.status == "FINISHED"
+
+
+def test_a_run_that_fails_where_the_server_no_longer_knows_the_user_is_ended_later(
+    run: Run, client: PatientClient, server: Server, tracker: Tracker
+) -> None:
+    server.state = lambda: UNKNOWN
+    run.log_tags({"lds.error": "why"})
+    run.end("FAILED")
+    server.state = lambda: THERE
+    client.settle()
+    assert tracker.client.get_run(run.id).info.status == "FAILED"
+
+
+def test_a_server_that_hangs_stalls_work_for_a_moment_once_and_loses_nothing(
+    run: Run, client: PatientClient, server: Server, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lds_mlflow.tracking.patience._STALL_SECONDS", 0.01)
+    answers = Event()
+
+    def hang() -> str:
+        assert answers.wait(60)
+        return THERE
+
+    server.state = hang
+    for step in range(20):
+        run.log_metrics({"loss": 1.0}, step)
+        run.log_text(f"{step}", f"{step}.txt")
+    assert len(client.outbox) == 40
+    answers.set()
+    client.patience = 60.0
+    run.end("FINISHED")
+    assert not client.outbox
+    assert _points(tracker, run, "loss") == [(step, 1.0) for step in range(20)]
+    assert len(tracker.client.list_artifacts(run.id)) == 20
+
+
+def test_what_takes_long_and_arrives_is_no_outage(
+    run: Run, client: PatientClient, server: Server, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lds_mlflow.tracking.patience._STALL_SECONDS", 0.01)
+
+    def slow() -> str:
+        time.sleep(0.03)
+        return THERE
+
+    server.state = slow
+    client.patience = 60.0
+    run.log_text("a", "a.txt")
+    run.log_text("b", "b.txt")
+    run.end("FINISHED")
+    assert said == []
 
 
 def test_a_killed_run_does_not_wait(run: Run, client: PatientClient, server: Server) -> None:
