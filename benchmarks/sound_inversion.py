@@ -6,9 +6,9 @@
 
 Clips that fit into a picture are compared with the sound of their own pictures: by STOI (Taal et al., An Algorithm for
 Intelligibility Prediction of Time-Frequency Weighted Noisy Speech, 2011), by PESQ in narrow band (ITU-T P.862), and by
-support vector machines that read the parts of the files' names (the digit, and the speaker, of spoken digits). These
-are trained on pictures of half of the clips, and read the other half before, and after its sound was made a picture
-again. The last line is one JSON object.
+support vector machines that read the parts of the files' names (the digit, and the speaker, of spoken digits). One is
+trained on pictures of half of the clips and reads the other half, and one does the same with the pictures of what is
+heard. The last line is one JSON object.
 """
 
 import json
@@ -97,15 +97,14 @@ def _likeness(waves: list[NDArray[np.float32]], heard: Tensor) -> dict[str, floa
 
 
 def _read_before_and_after(name: str, pictures_N: Tensor, again_N: Tensor, labels: list[str]) -> dict[str, float]:
-    x_NP, again_NP = (pictures.flatten(1).numpy() / 255 for pictures in (pictures_N, again_N))
     y_N, order = np.array(labels), np.random.default_rng(0).permutation(len(labels))
     train, test = order[: len(order) // 2], order[len(order) // 2 :]
-    components = min(_COMPONENTS, len(train) - 1)
-    machine = make_pipeline(StandardScaler(), PCA(components, random_state=0), SVC(C=10)).fit(x_NP[train], y_N[train])
-    return {
-        f"{name}_accuracy_before": float(machine.score(x_NP[test], y_N[test])),
-        f"{name}_accuracy_after": float(machine.score(again_NP[test], y_N[test])),
-    }
+    accuracy = {}
+    for when, pictures in (("before", pictures_N), ("after", again_N)):
+        x_NP = pictures.flatten(1).numpy() / 255
+        machine = make_pipeline(StandardScaler(), PCA(min(_COMPONENTS, len(train) - 1), random_state=0), SVC(C=10))
+        accuracy[f"{name}_accuracy_{when}"] = float(machine.fit(x_NP[train], y_N[train]).score(x_NP[test], y_N[test]))
+    return accuracy
 
 
 if __name__ == "__main__":
