@@ -16,8 +16,9 @@ needs_chromium = pytest.mark.skipif(_CHROMIUM is None, reason="chromium isn't in
 
 @contextmanager
 def running_browser() -> Iterator[Browser]:
-    """Starts chromium without a window, and closes it at the end."""
+    """Starts chromium without a window, which plays sound that nobody has clicked on, and closes it at the end."""
+    arguments = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        found = playwright.chromium.launch(executable_path=_CHROMIUM, args=arguments)
         yield found
         found.close()

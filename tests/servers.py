@@ -1,11 +1,16 @@
 """What tests of servers share."""
 
 import socket
+import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-__all__ = ["PATIENCE_SECONDS", "free_port", "wait_until_it_answers"]
+import uvicorn
+from fastapi import FastAPI
+
+__all__ = ["PATIENCE_SECONDS", "free_port", "served", "wait_until_it_answers"]
 
 PATIENCE_SECONDS = 600
 """Only against what never ends: no test is of how long something takes."""
@@ -28,3 +33,16 @@ def wait_until_it_answers(address: str, is_alive: Callable[[], bool], said: Call
         except OSError:
             time.sleep(0.2)
     raise AssertionError(f"{address} doesn't answer. {said()}")
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Serves an application from this process on a free port, and gives its address."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until_it_answers(f"http://127.0.0.1:{port}/ping", thread.is_alive)
+    yield f"http://127.0.0.1:{port}/"
+    server.should_exit = True
+    thread.join()

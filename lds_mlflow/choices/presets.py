@@ -18,6 +18,7 @@ class Preset(NamedTuple):
         says: Which images it is for, in a short phrase for the help text.
         batch_size: Images in a batch, unless another number is given.
         most_steps: The most steps of a training that ends by itself, unless another number is given.
+        domain: The kind of examples that it is for, a key of DOMAINS.
     """
 
     says: str
@@ -30,6 +31,7 @@ class Preset(NamedTuple):
     mapping_layers: int = 2
     batch_size: int = 16
     most_steps: int = 20_000
+    domain: str = "images"
 
 
 PRESETS = {
@@ -55,6 +57,17 @@ PRESETS = {
         latent_dim=64,
         style_dim=128,
     ),
+    "sound64": Preset(
+        "64x64, grey, of sound",
+        64,
+        1,
+        channel_base=512,
+        channel_max=64,
+        latent_dim=32,
+        style_dim=128,
+        most_steps=2_000,
+        domain="sound",
+    ),
     LARGEST: Preset(
         "256x256, colour, the draft's", 256, 3, channel_base=16384, channel_max=512, latent_dim=512, style_dim=512
     ),
@@ -62,12 +75,15 @@ PRESETS = {
 """The presets by name."""
 
 
-def smallest_preset(*, resolution: int, channels: int) -> str:
-    """Returns the name of the smallest preset that holds images of one form; of the largest where none does.
+def smallest_preset(*, resolution: int, channels: int, domain: str = "images") -> str:
+    """Returns the name of the smallest preset that holds examples of one form; of the largest where none does.
 
     Args:
         resolution: Side of the images in pixels.
         channels: Colour channels of the images.
+        domain: The kind of examples; one that has no preset takes those of images.
     """
-    fitting = [name for name, preset in PRESETS.items() if preset.resolution >= resolution] or [LARGEST]
+    named = domain if any(preset.domain == domain for preset in PRESETS.values()) else PRESETS[LARGEST].domain
+    own = [name for name, preset in PRESETS.items() if preset.domain == named]
+    fitting = [name for name in own if PRESETS[name].resolution >= resolution] or [LARGEST]
     return min(fitting, key=lambda name: (PRESETS[name].resolution, PRESETS[name].channels != channels))

@@ -6,7 +6,7 @@ from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.models.autoencoder import Autoencoder, Trainable
 from lds_mlflow.models.own.pair import ExportedPair
 from lds_mlflow.models.stylegan import VAE, spec_for
-from lds_mlflow.values import ModelWeights
+from lds_mlflow.values import IMAGES, ModelWeights
 
 __all__ = ["AUTOENCODERS", "is_trainable", "new_model", "open_model", "trainable"]
 
@@ -36,7 +36,13 @@ def open_model(weights: ModelWeights) -> Autoencoder:
 
 
 def new_model(
-    preset: str, shape: tuple[int, ...], seed: int, *, latent_dim: int = 0, noise_inputs: bool = False
+    preset: str,
+    shape: tuple[int, ...],
+    seed: int,
+    *,
+    latent_dim: int = 0,
+    noise_inputs: bool = False,
+    domain: str = IMAGES,
 ) -> Trainable:
     """Returns a network with initial weights.
 
@@ -46,6 +52,7 @@ def new_model(
         seed: Seed of the initial weights, which depend on nothing else.
         latent_dim: Dimensions of a latent; 0 for the preset's.
         noise_inputs: Whether the decoder has noise inputs.
+        domain: The kind of examples, a key of DOMAINS.
 
     Raises:
         ConfigError: The preset is for examples of another shape.
@@ -58,7 +65,7 @@ def new_model(
             remedy="Give the run of a model that was made elsewhere as train_run or model_run.",
         )
     channels, _, resolution = shape
-    spec = spec_for(preset, resolution=resolution, channels=channels)
+    spec = spec_for(preset, resolution=resolution, channels=channels, domain=domain)
     spec = replace(spec, latent_dim=latent_dim or spec.latent_dim, noise_inputs=noise_inputs)
     return VAE.initialised(spec, seed)
 

@@ -60,7 +60,12 @@ def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint
     """
     shape = tuple(train.examples_N.shape[1:])
     model = new_model(
-        config.preset, shape, config.train_seed, latent_dim=config.latent_dim, noise_inputs=config.noise_inputs
+        config.preset,
+        shape,
+        config.train_seed,
+        latent_dim=config.latent_dim,
+        noise_inputs=config.noise_inputs,
+        domain=train.domain,
     )
     if config.prior != model.prior_kind:
         model = _with_prior(model, config.prior, train, config.pseudo_inputs)
@@ -154,7 +159,8 @@ def batch_size_of(config: FitConfig, train: ExampleSet) -> int:
 
 
 def _usual(train: ExampleSet) -> str:
-    return smallest_preset(resolution=train.examples_N.shape[-1], channels=train.examples_N.shape[1])
+    shape = train.examples_N.shape
+    return smallest_preset(resolution=shape[-1], channels=shape[1], domain=train.domain)
 
 
 def _plan(config: FitConfig, train: ExampleSet, *, steps: int, learning_rate: float, seed: int) -> FitPlan:

@@ -2,7 +2,6 @@
 
 import io
 import re
-import threading
 import zipfile
 from collections.abc import Iterator
 from math import floor
@@ -13,7 +12,6 @@ import mlflow
 import pandas as pd
 import pytest
 import torch
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -30,7 +28,7 @@ from lds_mlflow.tracking import CHAMPION, Tracker, register_sampler
 from lds_mlflow.tracking.server import Service
 from tests.browsers import needs_chromium, running_browser
 from tests.conftest import copied
-from tests.servers import free_port, wait_until_it_answers
+from tests.servers import served
 from tests.tiny import SPEC
 
 pytestmark = [pytest.mark.end_to_end, needs_chromium]
@@ -66,15 +64,9 @@ def gallery(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             facts={"data": "digits: 50 images of 8x8x1", "sampler": "the prior"},
         )
         tracker.registry.set_alias(tracker.registry.get("my digits", "1"), CHAMPION)
-        app, port = Service(ServeConfig(model="models:/my digits@champion"), print), free_port()
         sampler: Sampler = mlflow.pyfunc.load_model("models:/my digits/1").get_raw_model()
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        wait_until_it_answers(f"http://127.0.0.1:{port}/ping", thread.is_alive)
-        yield Gallery(f"http://127.0.0.1:{port}/", sampler)
-        server.should_exit = True
-        thread.join()
+        with served(Service(ServeConfig(model="models:/my digits@champion"), print)) as address:
+            yield Gallery(address, sampler)
 
 
 @pytest.fixture(scope="module")

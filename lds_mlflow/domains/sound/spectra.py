@@ -79,8 +79,9 @@ def powers_of(pictures_N: Tensor) -> NDArray[np.float32]:
 
 def waves_of(pictures_N: Tensor) -> Tensor:
     """Returns the sound of pictures, uint8 [N, 1, 64, 64], as float32 [N, SAMPLES] of -1 to 1 at RATE."""
-    waves = [_waves(some) for some in pictures_N.split(_TOGETHER)]
-    return torch.cat(waves) if waves else torch.empty(0, SAMPLES)
+    if not len(pictures_N):
+        return torch.empty(0, SAMPLES)
+    return torch.cat([_waves(some) for some in pictures_N.split(_TOGETHER)])
 
 
 def _waves(pictures_N: Tensor) -> Tensor:

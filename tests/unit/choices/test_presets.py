@@ -1,4 +1,4 @@
-from lds_mlflow.choices.presets import LARGEST, PRESETS, SMALLEST_THAT_FITS
+from lds_mlflow.choices.presets import LARGEST, PRESETS, SMALLEST_THAT_FITS, smallest_preset
 
 
 def test_the_largest_preset_holds_the_largest_images() -> None:
@@ -13,3 +13,9 @@ def test_a_preset_says_which_images_it_is_for() -> None:
     for preset in PRESETS.values():
         assert preset.says.startswith(f"{preset.resolution}x{preset.resolution}, ")
         assert ("colour" in preset.says) == (preset.channels == 3)
+
+
+def test_a_kind_of_examples_has_presets_of_its_own_or_those_of_images() -> None:
+    assert smallest_preset(resolution=64, channels=1) == "faces64"
+    assert smallest_preset(resolution=64, channels=1, domain="sound") == "sound64"
+    assert smallest_preset(resolution=64, channels=1, domain="smells") == "faces64"

@@ -2,9 +2,11 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lds_mlflow.data.file_kinds import FileKind
 from lds_mlflow.data.layout import lay_out
 from lds_mlflow.data.part_folders import PART_WORDS
 from lds_mlflow.data.walk import FoundFile
@@ -72,3 +74,14 @@ def _no_table(name: str) -> bytes:
 def _parts_in(name: str) -> set[str]:
     # A folder "valid" may be a class, beside "invalid".
     return {PART_WORDS[word] for word in name.casefold().split("/")[:-1] if word in PART_WORDS and word != "valid"}
+
+
+def test_files_of_another_kind_are_laid_out_in_the_same_way() -> None:
+    letters = FileKind("letter", "a letter", lambda: frozenset({".txt"}))
+    files = [FoundFile(name) for name in ("cat/1.txt", "dog/2.TXT", "dog/3.png")]
+    layout = lay_out(files, _no_table, where="pets", kind=letters)
+    assert layout.names_N == ("cat/1.txt", "dog/2.TXT")
+    assert layout.classes_N == ("cat", "dog")
+    assert [(fault.name, fault.detail) for fault in layout.left_out] == [("dog/3.png", "not the ending of a letter")]
+    with pytest.raises(DataError, match="no letter files, but 1 files by their endings"):
+        lay_out(files[2:], _no_table, where="pets", kind=letters)
