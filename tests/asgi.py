@@ -1,10 +1,11 @@
 """Requests to an application that speaks ASGI, without a network."""
 
 import asyncio
+import json
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["CSV", "JSON", "PARQUET", "answer_of", "echo"]
+__all__ = ["CSV", "JSON", "PARQUET", "answer_of", "echo", "rows_answered"]
 
 JSON, CSV, PARQUET = b"application/json", b"text/csv", b"application/vnd.apache.parquet"
 
@@ -46,3 +47,12 @@ def answer_of(
         )
     )
     return sent
+
+
+def rows_answered(app: Any, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the rows that a served model answers a request of JSON with."""
+    start, *rest = answer_of(app, [json.dumps(body).encode()], [(b"content-type", JSON)])
+    answer = b"".join(message.get("body", b"") for message in rest)
+    assert start["status"] == 200, answer
+    rows: list[dict[str, Any]] = json.loads(answer)["predictions"]
+    return rows

@@ -28,13 +28,14 @@ __all__ = ["LinearAutoencoder", "Vectors"]
 class _AsStored:
     """Vectors are float32 for the model as they are in store; the pixels of the digits span 16."""
 
-    span = 16.0
-
     def to_model(self, examples: Tensor) -> Tensor:
         return examples
 
     def from_model(self, x: Tensor) -> Tensor:
         return x
+
+    def compare(self, examples_N: Tensor, decoded_N: Tensor) -> dict[str, float]:
+        return {"error": (examples_N - decoded_N).square().mean().item()}
 
 
 class LinearAutoencoder:
@@ -130,7 +131,7 @@ class Vectors:
         return NearDuplicates({}, ())
 
     def grid(self, examples_N: Tensor) -> Image.Image:
-        return Image.fromarray((examples_N * 255 / self.scale.span).clamp(0, 255).to(torch.uint8).numpy())
+        return Image.fromarray((examples_N * 255 / 16).clamp(0, 255).to(torch.uint8).numpy())
 
     def pairs(self, above_N: Tensor, below_N: Tensor) -> Image.Image:
         return self.grid(torch.stack([above_N, below_N], 1).flatten(0, 1))

@@ -5,13 +5,14 @@ An argument of a function that reads is given by `place` (the text after the nam
 are resized; 0 keeps theirs).
 """
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from urllib.parse import urlsplit
 
 from lds_mlflow.choices.choice import Choice
 
-__all__ = ["A_PATH", "DATA_SOURCES", "DIGITS", "DataSource", "data_source_of", "forms", "name_of"]
+__all__ = ["A_PATH", "DATA_SOURCES", "DIGITS", "MOLECULES", "DataSource", "data_source_of", "forms", "name_of"]
 
 A_PATH = ""
 """The entry of every value of `data` that names no other source."""
@@ -19,6 +20,8 @@ A_PATH = ""
 DIGITS = "digits"
 """The source that needs no file and no download, and the default."""
 
+MOLECULES = "molecules"
+"""The source of molecules, alone or with a file of SMILES."""
 
 _NAMELESS = "data"
 _LONGEST_NAME = 100
@@ -30,11 +33,17 @@ class DataSource(Choice):
 
     Attributes:
         place: What is written after the name and a colon, such as "FILE"; empty where the name is the whole value.
+        stands_alone: Whether the name may be the whole value as well.
+        endings: The endings of files that are read by this source where a path alone is given.
+        usual: Parameters of other steps that have another default with such examples, by name.
         outside: Where the function is that returns a digest of what lies outside the pipeline. It takes the place.
         is_bundled: Whether it is a known data set, whose copies are part of it and not a mistake.
     """
 
     place: str = ""
+    stands_alone: bool = False
+    endings: tuple[str, ...] = ()
+    usual: Mapping[str, str] = field(default_factory=dict)
     outside: str = "lds_mlflow.data.outside:digest_of_listing"
     is_bundled: bool = False
 
@@ -60,6 +69,20 @@ DATA_SOURCES = {
         outside="lds_mlflow.data.torchvision_sets:digest_of_root",
         is_bundled=True,
     ),
+    MOLECULES: DataSource(
+        "SMILES in a file or, without one, RDKit's first 5,000 of NCI",
+        "lds_mlflow.domains.molecules.reading:load_molecules",
+        {"path": "path", "reading": "reading"},
+        place="FILE",
+        stands_alone=True,
+        endings=(".smi", ".smiles", ".csv", ".tsv"),
+        usual={
+            "recipe": "sequence",
+            "learning_rate": "0.003",
+            "finetune_learning_rate": "0.0006",
+            "features": "chemnet",
+        },
+    ),
 }
 """The sources by name."""
 
@@ -68,19 +91,22 @@ def data_source_of(data: str) -> tuple[DataSource, str]:
     """Returns the source that a value of `data` names, and the place in it: what follows the colon, or the path."""
     name, colon, place = data.partition(":")
     source = DATA_SOURCES.get(name)
-    if source is None or bool(colon) != bool(source.place):
-        return DATA_SOURCES[A_PATH], data
-    return source, place
+    if source is not None and (bool(colon) == bool(source.place) or (source.stands_alone and not colon)):
+        return source, place
+    ending = PurePath(data).suffix.lower()
+    by_ending = (other for other in DATA_SOURCES.values() if ending in other.endings)
+    return next(by_ending, DATA_SOURCES[A_PATH]), data
 
 
 def name_of(data: str) -> str:
-    """Returns what people call a value of `data`: the name of a data set, or that of a folder or a zip file."""
+    """Returns what people call a value of `data`: the name of a data set, or that of a folder or a file."""
     source, place = data_source_of(data)
-    if source is not DATA_SOURCES[A_PATH]:
+    if source is not DATA_SOURCES[A_PATH] and not (source.endings and place):
         return place.partition(":")[0] or data
     # The rest of an address may be a password.
     path = Path(urlsplit(place).path if "://" in place else place).absolute()
-    return (path.stem if path.suffix.lower() == ".zip" else path.name)[:_LONGEST_NAME] or _NAMELESS
+    is_file = path.suffix.lower() in (".zip", *source.endings)
+    return (path.stem if is_file else path.name)[:_LONGEST_NAME] or _NAMELESS
 
 
 def forms() -> str:
@@ -91,4 +117,6 @@ def forms() -> str:
 def _form(name: str, source: DataSource) -> str:
     if name == A_PATH:
         return f"the path of {source.says}"
+    if source.stands_alone:
+        return f"{name} or {name}:{source.place} ({source.says})"
     return f"{name}:{source.place} ({source.says})" if source.place else f"{name} ({source.says})"

@@ -80,5 +80,14 @@ EXTRACTORS = {
         {"path": "file", "device": "device", "side": "program_resolution"},
         takes_resolution=True,
     ),
+    # Likewise the Frechet ChemNet distance by ChemNet's.
+    "chemnet": ExtractorChoice(
+        "ChemNet, by which FID is FCD, for molecules",
+        "lds_mlflow.domains.molecules.chemnet:ChemNetExtractor",
+        {"device": "device"},
+        domain="molecules",
+        file="none",
+        is_scaled=False,
+    ),
 }
 """The extractors by name."""

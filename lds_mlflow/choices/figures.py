@@ -220,6 +220,57 @@ FIGURES: dict[str, Figure] = {
         "Share of samples that are drawn as one class which the classifier takes for that class.",
         is_share=True,
     ),
+    "validity": Figure(
+        "Validity", "domain", "higher", "Share of the samples that RDKit takes for molecules.", is_share=True
+    ),
+    "uniqueness": Figure(
+        "Uniqueness", "domain", "higher", "Share of the valid samples that are different molecules.", is_share=True
+    ),
+    "novelty": Figure(
+        "Novelty",
+        "domain",
+        "higher",
+        "Share of the different samples that are no training molecule. A copy with one atom more is new.",
+        is_share=True,
+    ),
+    "fcd": Figure(
+        "FCD (fcd_torch)",
+        "domain",
+        "lower",
+        "Frechet ChemNet distance to as many held-out molecules. Few molecules bias it upward. With features=chemnet "
+        "the FID is this.",
+    ),
+    "snn": Figure(
+        "SNN", "domain", "higher", "Mean similarity (Tanimoto) to the most similar held-out molecule.", is_share=True
+    ),
+    "snn_train": Figure(
+        "Similarity to training",
+        "domain",
+        "neither",
+        "Mean similarity (Tanimoto) to the most similar training molecule. Clearly above that of unseen molecules, "
+        "samples are near-copies.",
+        is_share=True,
+    ),
+    "scaffold_similarity": Figure(
+        "Scaffold similarity",
+        "domain",
+        "higher",
+        "Cosine between how often scaffolds occur among samples and among held-out molecules.",
+        is_share=True,
+    ),
+    "internal_diversity": Figure(
+        "Internal diversity",
+        "domain",
+        "neither",
+        "One minus the mean similarity (Tanimoto) of two samples.",
+        is_share=True,
+    ),
+    "wasserstein_qed": Figure("Distance of QED", "domain", "lower", "Wasserstein's distance of drug-likeness (QED)."),
+    "wasserstein_logp": Figure("Distance of logP", "domain", "lower", "Wasserstein's distance of solubility (logP)."),
+    "wasserstein_sa": Figure(
+        "Distance of SA", "domain", "lower", "Wasserstein's distance of synthetic accessibility (SA)."
+    ),
+    "qed": Figure("QED", "quality", "neither", "Mean drug-likeness of the samples.", is_share=True),
 }
 """Every figure by name, in the order in which it is shown."""
 

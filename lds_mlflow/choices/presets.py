@@ -1,8 +1,19 @@
 """Sizes of the network that are known to work."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["LARGEST", "PRESETS", "SMALLEST_THAT_FITS", "Preset", "smallest_preset"]
+__all__ = [
+    "LARGEST",
+    "PRESETS",
+    "SEQUENCES",
+    "SMALLEST_THAT_FITS",
+    "Preset",
+    "SequencePreset",
+    "named_preset",
+    "smallest_preset",
+    "usual_preset",
+]
 
 SMALLEST_THAT_FITS = "auto"
 """Takes the smallest preset that holds the images, and the default."""
@@ -32,6 +43,24 @@ class Preset(NamedTuple):
     batch_size: int = 16
     most_steps: int = 20_000
     domain: str = "images"
+
+
+class SequencePreset(NamedTuple):
+    """A size of the network of sequences; the attributes without a description are those of `SequenceSpec`.
+
+    Attributes:
+        says: Which sequences it is for, in a short phrase for the help text.
+        batch_size: Sequences in a batch, unless another number is given.
+        most_steps: The most steps of a training that ends by itself, unless another number is given.
+    """
+
+    says: str
+    embedding: int
+    encoder_width: int
+    decoder_width: int
+    latent_dim: int
+    batch_size: int
+    most_steps: int
 
 
 PRESETS = {
@@ -72,7 +101,34 @@ PRESETS = {
         "256x256, colour, the draft's", 256, 3, channel_base=16384, channel_max=512, latent_dim=512, style_dim=512
     ),
 }
-"""The presets by name."""
+"""The presets of images by name."""
+
+SEQUENCES = {
+    "tokens": SequencePreset(
+        "sequences of tokens, such as molecules",
+        embedding=64,
+        encoder_width=128,
+        decoder_width=256,
+        latent_dim=128,
+        batch_size=64,
+        most_steps=1_000,
+    )
+}
+"""The presets of sequences by name; the first is the default."""
+
+_AXES_OF_A_SEQUENCE = 1
+
+
+def named_preset(name: str) -> Preset | SequencePreset:
+    """Returns a preset by its name."""
+    return SEQUENCES[name] if name in SEQUENCES else PRESETS[name]
+
+
+def usual_preset(shape: Sequence[int], domain: str) -> Preset | SequencePreset:
+    """Returns the preset that suits examples of a shape, [L] of sequences or [C, H, W] of pictures, and of a kind."""
+    if len(shape) == _AXES_OF_A_SEQUENCE:
+        return next(iter(SEQUENCES.values()))
+    return PRESETS[smallest_preset(resolution=shape[-1], channels=shape[0], domain=domain)]
 
 
 def smallest_preset(*, resolution: int, channels: int, domain: str = "images") -> str:

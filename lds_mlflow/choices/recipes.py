@@ -5,10 +5,13 @@ from typing import NamedTuple
 from lds_mlflow.choices.discriminator_augmentations import NO_AUGMENTATION
 from lds_mlflow.choices.distances import NO_DISTANCE
 
-__all__ = ["ADVERSARIAL", "RECIPES", "Recipe"]
+__all__ = ["ADVERSARIAL", "RECIPES", "SEQUENCE", "Recipe"]
 
 ADVERSARIAL = "adversarial"
 """The default; docs/results.md has the figures of all."""
+
+SEQUENCE = "sequence"
+"""What suits sequences of tokens, whose model has no discriminator."""
 
 
 class Recipe(NamedTuple):
@@ -39,5 +42,6 @@ RECIPES = {
         r1_gamma=0.01,
         discriminator_augmentation="ada",
     ),
+    SEQUENCE: Recipe("the evidence lower bound with a small weight of the KL term, for sequences", kl_weight=0.05),
 }
 """The recipes by name."""

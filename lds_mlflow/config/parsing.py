@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from lds_mlflow.choices.data_sources import data_source_of
 from lds_mlflow.config.base import Settings
 from lds_mlflow.errors import ConfigError
 
@@ -55,7 +56,8 @@ def parse_all(
 
     Args:
         kinds: The kinds of the configurations.
-        values: The values by the parameters' names; a parameter without one has its default.
+        values: The values by the parameters' names; a parameter without one has its default, or the one that is usual
+            with the source that `data` names.
         known: The parameters that may be given; None for all that the configurations have.
 
     Returns:
@@ -67,6 +69,8 @@ def parse_all(
     kinds = tuple(kinds)
     if known is None:
         known = {name for kind in kinds for name in kind.model_fields}
+    source, _ = data_source_of(str(values.get("data", "")))
+    values = {name: value for name, value in source.usual.items() if name in known} | dict(values)
     parsed: list[Settings] = []
     problems: dict[str, None] = {}
     for kind in kinds:

@@ -8,7 +8,7 @@ from lds_mlflow.choices import phrases
 from lds_mlflow.choices.adversaries import ADVERSARIES, THAT_SUITS
 from lds_mlflow.choices.discriminator_augmentations import DISCRIMINATOR_AUGMENTATIONS
 from lds_mlflow.choices.distances import DISTANCES
-from lds_mlflow.choices.presets import PRESETS, SMALLEST_THAT_FITS
+from lds_mlflow.choices.presets import PRESETS, SEQUENCES, SMALLEST_THAT_FITS
 from lds_mlflow.choices.priors import GAUSSIAN, KEEP, PRIORS
 from lds_mlflow.choices.recipes import ADVERSARIAL, RECIPES
 from lds_mlflow.choices.variants import VARIANTS, WHOLE
@@ -34,7 +34,7 @@ from lds_mlflow.config.recipe import OF_RECIPE, OR_ITS
 __all__ = ["ClassifierConfig", "DryRunConfig", "FinetuneConfig", "FitConfig", "OpenConfig", "TrainConfig"]
 
 _PRESETS = {SMALLEST_THAT_FITS: "the smallest that fits the images"} | {
-    name: preset.says for name, preset in PRESETS.items()
+    name: preset.says for name, preset in (PRESETS | SEQUENCES).items()
 }
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with pictures that can't be used, and what is said of it."""
+"""What is wrong with examples that can't be used, and what is said of it."""
 
 import struct
 from collections.abc import Sequence
@@ -6,7 +6,16 @@ from typing import Literal, NamedTuple, get_args
 
 from lds_mlflow.errors import DataError
 
-__all__ = ["LEFT_OUT", "MOST_PIXELS", "UNREADABLE", "Fault", "FaultKind", "UnusableError", "require_usable"]
+__all__ = [
+    "LEFT_OUT",
+    "MOST_PIXELS",
+    "UNREADABLE",
+    "Fault",
+    "FaultKind",
+    "UnusableError",
+    "require_few",
+    "require_usable",
+]
 
 MOST_PIXELS = 2**26
 """Of a picture. A small file can hold one that takes all memory; more than this no camera's has."""
@@ -41,6 +50,9 @@ FaultKind = Literal[
     "ending",
     "unlisted",
     "unassigned",
+    "smiles",
+    "selfies",
+    "tokens",
 ]
 
 _NAMED_AT_MOST = 5
@@ -57,7 +69,9 @@ class Fault(NamedTuple):
             more than ten minutes; "mode": there is no rule for its kind of pixels; "range": there is no rule for its
             values; "form": it is of another size or mode than the first; "copy": it is a copy of another picture;
             "hidden": it is a hidden or system file; "ending": its ending is no picture's; "unlisted": the table of the
-            pictures has no row for it; "unassigned": a list of parts names other pictures and not this one.
+            pictures has no row for it; "unassigned": a list of parts names other pictures and not this one;
+            "smiles": RDKit can't read the molecule; "selfies": SELFIES can't write it; "tokens": it has too many of
+            them.
         detail: Its mode, form, range, method or target, or what it is a copy of.
     """
 
@@ -114,6 +128,13 @@ LEFT_OUT: dict[FaultKind, _Words] = {
         "files that are shorter than a window", "files of at least 32 ms of sound", "Remove these files, or join them."
     ),
     "long": _Words("files of more than ten minutes", "clips of single sounds", "Cut these files into clips."),
+    "smiles": _Words("SMILES that RDKit can't read", "SMILES of molecules", "Correct or remove these lines."),
+    "selfies": _Words(
+        "molecules that SELFIES can't write", "molecules whose bonds SELFIES allows", "Remove these molecules."
+    ),
+    "tokens": _Words(
+        "molecules with too many tokens", "shorter molecules", "Remove these molecules, or raise tolerated."
+    ),
 }
 """The kinds of faults that are left out up to a share, and what is said of more."""
 
@@ -149,8 +170,39 @@ def require_usable(
     _require_rule(of_kind["mode"], "mode", "mode L (grey) or RGB (colour)", _CONVERTED, source)
     _require_rule(of_kind["range"], "values", "integers from 0 to 65,535, or fractions from 0 to 1", _SCALED, source)
     _require_one_form(of_kind["form"], first, form, source)
-    few = {kind: of_kind[kind] for kind in LEFT_OUT}
-    _require_few(few, n, is_empty=form is None, source=source, share=tolerated, noun=noun)
+    unusable = [fault for kind in LEFT_OUT for fault in of_kind[kind]]
+    require_few(unusable, n, source=source, tolerated=tolerated, noun=noun, is_empty=form is None)
+
+
+def require_few(
+    faults: Sequence[Fault], n: int, *, source: str, tolerated: float, noun: str, is_empty: bool = False
+) -> None:
+    """Fails where too many examples can't be used.
+
+    Args:
+        faults: What is wrong with those that can't be used, of the kinds of LEFT_OUT.
+        n: Number of all examples.
+        source: What to call the whole in a message.
+        tolerated: Share of the examples that may be left out.
+        noun: What the examples, or their files, are called.
+        is_empty: Whether none is left.
+
+    Raises:
+        DataError: More can't be used, or none is left.
+    """
+    if len(faults) <= tolerated * n and not is_empty:
+        return
+    kinds = [fault.kind for fault in faults]
+    kind = max(LEFT_OUT, key=kinds.count)
+    of_kind = [fault for fault in faults if fault.kind == kind]
+    words, details = LEFT_OUT[kind], _details(of_kind)
+    raise DataError(
+        f"{'images' if noun == 'image' else noun} of {source}",
+        found=f"{words.found}{f': {details}' if details else ''} ({len(of_kind)} in all): {_some(of_kind)}",
+        expected=words.expected.format(noun=noun)
+        + (f", except for at most {tolerated:.1%}, which are left out" if tolerated else ""),
+        remedy=words.remedy,
+    )
 
 
 def _require_rule(faults: list[Fault], what: str, expected: str, remedy: str, source: str) -> None:
@@ -174,22 +226,6 @@ def _require_one_form(faults: list[Fault], first: str, form: tuple[int, ...] | N
         f"({faults[0].detail}); {len(faults)} in all: {_some(faults)}",
         expected=f"images of {width}x{height} pixels with {depth} channels",
         remedy="Remove these images, or give resolution and channels to bring all images to one form.",
-    )
-
-
-def _require_few(
-    by_kind: dict[FaultKind, list[Fault]], n: int, *, is_empty: bool, source: str, share: float, noun: str
-) -> None:
-    if sum(map(len, by_kind.values())) <= share * n and not is_empty:
-        return
-    kind, faults = max(by_kind.items(), key=lambda entry: len(entry[1]))
-    words, details = LEFT_OUT[kind], _details(faults)
-    raise DataError(
-        f"{'images' if noun == 'image' else noun} of {source}",
-        found=f"{words.found}{f': {details}' if details else ''} ({len(faults)} in all): {_some(faults)}",
-        expected=words.expected.format(noun=noun)
-        + (f", except for at most {share:.1%}, which are left out" if share else ""),
-        remedy=words.remedy,
     )
 
 

@@ -31,7 +31,10 @@ from lds_mlflow.models import PIXELS, Scale
 from lds_mlflow.pictures import image_grid, paired_grid, score_bands
 from lds_mlflow.values import IMAGES, ExampleSet, ModelWeights, Splits
 
-__all__ = ["Images", "png_of"]
+__all__ = ["GALLERY_PAGE", "Images", "png_of"]
+
+GALLERY_PAGE = Path(__file__).parent / "gallery.html"
+"""The page of every kind of examples that is shown as pictures."""
 
 _COMPRESSION = {"compress_level": 1, "compress_type": zlib.Z_RLE}
 """Only runs of equal bytes are searched for: small images take two thirds of the time, and the files are smaller."""
@@ -63,7 +66,7 @@ class Images:
     column = "image"
     packages: Mapping[str, str] = {}
     formats: Mapping[str, Callable[[Tensor], Any]] = {"png": _base64_of, "array": _array_of}
-    gallery: Gallery | None = Gallery(Path(__file__).parent / "gallery.html", "image")
+    gallery: Gallery | None = Gallery(GALLERY_PAGE, "image")
     qualities: Mapping[str, Quality] = {"sharpness": Quality("sharpness", sharpness)}
 
     def takes(self, source: str) -> bool:

@@ -2,13 +2,14 @@
 
 from lds_mlflow.domains.domain import Domain
 from lds_mlflow.domains.images import Images
+from lds_mlflow.domains.molecules import Molecules
 from lds_mlflow.domains.sound import Sound
 from lds_mlflow.errors import ArtifactError
 
 __all__ = ["DOMAINS", "domain_of", "domain_of_source"]
 
 _IMAGES = Images()
-DOMAINS: dict[str, Domain] = {domain.name: domain for domain in (_IMAGES, Sound())}
+DOMAINS: dict[str, Domain] = {domain.name: domain for domain in (_IMAGES, Molecules(), Sound())}
 """Every kind of examples."""
 
 

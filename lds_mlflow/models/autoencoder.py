@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lds_mlflow.models.mixture import Mixture
 from lds_mlflow.values import ModelWeights
 
-__all__ = ["Autoencoder", "Posterior", "Trainable"]
+__all__ = ["Autoencoder", "Posterior", "Reconstruction", "Trainable"]
 
 
 class Posterior(NamedTuple):
@@ -43,6 +43,18 @@ class Posterior(NamedTuple):
         if self.log_variance is None:
             return self.mean
         return self.mean + torch.exp(0.5 * self.log_variance) * noise.to(self.mean)
+
+
+class Reconstruction(NamedTuple):
+    """How well a batch is reconstructed.
+
+    Attributes:
+        nll: The negative log likelihood, a scalar in nats an example.
+        figures: Figures of it by name, scalars without a gradient.
+    """
+
+    nll: Tensor
+    figures: dict[str, Tensor]
 
 
 class Autoencoder(Protocol):
@@ -155,6 +167,25 @@ class Trainable(nn.Module, ABC):
         """
 
     @abstractmethod
+    def reconstruction(
+        self, x: Tensor, y: Tensor, over_all: Callable[[Tensor], Tensor] = lambda mean: mean
+    ) -> Reconstruction:
+        """Returns the likelihood's term of the evidence lower bound, and figures of the same reconstructions.
+
+        Args:
+            x: Examples in the model's range, [B, ...].
+            y: What `forward` returns of them.
+            over_all: Takes the mean of a figure over the other parts of the batch too, which other processes have.
+        """
+
+    def diagnose(self, _x: Tensor) -> dict[str, Tensor]:
+        """Maps examples in the model's range, [B, ...], to figures that nothing decoded shows: scalars, means of B.
+
+        Most models have none.
+        """
+        return {}
+
+    @abstractmethod
     def divergence(self, z: Tensor, posterior: Posterior, rows_B: Tensor) -> Tensor:
         """Returns the prior's term of the evidence lower bound of every example, [B], in nats.
 
@@ -203,4 +234,15 @@ class Trainable(nn.Module, ABC):
 
     @abstractmethod
     def new_discriminator(self) -> "Critic":
-        """Returns a discriminator for the examples that the model decodes."""
+        """Returns a discriminator for the examples that the model decodes.
+
+        Raises:
+            ConfigError: There is none for such examples.
+        """
+
+    @abstractmethod
+    def random_features(self) -> Callable[[Tensor], Tensor]:
+        """Returns a function with random weights from examples in the model's range, [B, ...], to features, [B, F].
+
+        They tell samples apart that are far from examples, and need no network that others have trained.
+        """

@@ -1,10 +1,16 @@
 """The kinds of autoencoders, by the name that stored weights have for each: a new kind is one class and one entry."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
+from lds_mlflow.choices.presets import PRESETS, SEQUENCES, SMALLEST_THAT_FITS
 from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.models.autoencoder import Autoencoder, Trainable
 from lds_mlflow.models.own.pair import ExportedPair
+from lds_mlflow.models.sequence import SequenceVAE
 from lds_mlflow.models.stylegan import VAE, spec_for
 from lds_mlflow.values import IMAGES, ModelWeights
 
@@ -13,10 +19,11 @@ __all__ = ["AUTOENCODERS", "is_trainable", "new_model", "open_model", "trainable
 AUTOENCODERS: dict[str, type[Autoencoder]] = {
     VAE.kind: VAE,
     ExportedPair.kind: ExportedPair,
+    SequenceVAE.kind: SequenceVAE,
 }
 """The class of every kind."""
 
-_AXES_OF_AN_IMAGE = 3
+_AXES_OF_A_PICTURE, _AXES_OF_A_SEQUENCE = 3, 1
 
 
 def open_model(weights: ModelWeights) -> Autoencoder:
@@ -37,7 +44,7 @@ def open_model(weights: ModelWeights) -> Autoencoder:
 
 def new_model(
     preset: str,
-    shape: tuple[int, ...],
+    examples_N: Tensor,
     seed: int,
     *,
     latent_dim: int = 0,
@@ -47,27 +54,54 @@ def new_model(
     """Returns a network with initial weights.
 
     Args:
-        preset: The size of the network: a key of PRESETS, or SMALLEST_THAT_FITS.
-        shape: The shape of one example: channels, height and width.
+        preset: The size of the network: a key of PRESETS or SEQUENCES, or SMALLEST_THAT_FITS.
+        examples_N: The training examples as they are stored: pictures, [N, C, H, W], or sequences of tokens, int64
+            [N, L]. The model of sequences takes its vocabulary from them; of pictures only the shape counts.
         seed: Seed of the initial weights, which depend on nothing else.
         latent_dim: Dimensions of a latent; 0 for the preset's.
         noise_inputs: Whether the decoder has noise inputs.
         domain: The kind of examples, a key of DOMAINS.
 
     Raises:
-        ConfigError: The preset is for examples of another shape.
+        ConfigError: The preset is for examples of another shape, or the decoder can't have noise inputs.
     """
-    if len(shape) != _AXES_OF_AN_IMAGE:
+    shape = tuple(examples_N.shape[1:])
+    if len(shape) == _AXES_OF_A_PICTURE:
+        _require_preset(preset, PRESETS, "pictures")
+        channels, _, resolution = shape
+        spec = spec_for(preset, resolution=resolution, channels=channels, domain=domain)
+        spec = replace(spec, latent_dim=latent_dim or spec.latent_dim, noise_inputs=noise_inputs)
+        return VAE.initialised(spec, seed)
+    if len(shape) == _AXES_OF_A_SEQUENCE and examples_N.dtype == torch.int64:
+        _require_preset(preset, SEQUENCES, "sequences of tokens")
+        _require_no_noise(noise_inputs)
+        return SequenceVAE.for_examples(preset, examples_N, seed, latent_dim=latent_dim)
+    raise ConfigError(
+        f"preset {preset}",
+        found=f"examples of the shape {shape}",
+        expected="images (channels, height, width) or sequences: the project can train no other model yet",
+        remedy="Give the run of a model that was made elsewhere as train_run or model_run.",
+    )
+
+
+def _require_preset(preset: str, presets: Collection[str], what: str) -> None:
+    if preset not in (SMALLEST_THAT_FITS, *presets):
         raise ConfigError(
             f"preset {preset}",
-            found=f"examples of the shape {shape}",
-            expected="images (channels, height, width): the project can train no other model yet",
-            remedy="Give the run of a model that was made elsewhere as train_run or model_run.",
+            found=what,
+            expected=f"a preset for them: {', '.join((SMALLEST_THAT_FITS, *presets))}",
+            remedy="Give one of these.",
         )
-    channels, _, resolution = shape
-    spec = spec_for(preset, resolution=resolution, channels=channels, domain=domain)
-    spec = replace(spec, latent_dim=latent_dim or spec.latent_dim, noise_inputs=noise_inputs)
-    return VAE.initialised(spec, seed)
+
+
+def _require_no_noise(noise_inputs: bool) -> None:
+    if noise_inputs:
+        raise ConfigError(
+            "noise_inputs=true",
+            found="sequences of tokens",
+            expected="pictures, whose decoder can have noise inputs",
+            remedy="Leave out noise_inputs.",
+        )
 
 
 def is_trainable(weights: ModelWeights) -> bool:

@@ -8,14 +8,11 @@ from torch import Tensor
 
 __all__ = ["PIXELS", "PixelScale", "Scale"]
 
+_AT_ONCE = 256
+
 
 class Scale(Protocol):
     """The two directions between examples as they are stored and the range that a model computes in."""
-
-    @property
-    def span(self) -> float:
-        """The width of the range of stored values, which errors are given in units of."""
-        ...
 
     def to_model(self, examples: Tensor, /) -> Tensor:
         """Maps stored examples, [B, ...], to float32 in the model's range, on the same device."""
@@ -25,15 +22,14 @@ class Scale(Protocol):
         """Maps what a model decodes, [B, ...], to examples as they are stored."""
         ...
 
+    def compare(self, examples_N: Tensor, decoded_N: Tensor, /) -> dict[str, float]:
+        """Returns figures, by name, of how near decoded examples are to others, both as they are stored, [N, ...]."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PixelScale:
     """Pixels: uint8 in 0..255 where they are stored, float32 in -1..1 where a model sees them."""
-
-    @property
-    def span(self) -> float:
-        """255."""
-        return 255.0
 
     def to_model(self, examples: Tensor) -> Tensor:
         """Maps uint8 0..255 to float32 -1..1."""
@@ -42,6 +38,12 @@ class PixelScale:
     def from_model(self, x: Tensor) -> Tensor:
         """Maps -1..1 to uint8 0..255; what lies outside is clipped."""
         return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+    def compare(self, examples_N: Tensor, decoded_N: Tensor) -> dict[str, float]:
+        """Returns the mean squared error in units of the range, `reconstruction_mse`."""
+        pairs = zip(examples_N.split(_AT_ONCE), decoded_N.split(_AT_ONCE), strict=True)
+        errors = [(decoded.float() - some.float()).square().double().sum().item() for some, decoded in pairs]
+        return {"reconstruction_mse": sum(errors) / examples_N.numel() / 255.0**2}
 
 
 PIXELS = PixelScale()

@@ -8,11 +8,13 @@ from torch import Tensor, nn
 
 from lds_mlflow.choices import load
 from lds_mlflow.choices.adversaries import ADVERSARIES, THAT_SUITS, adversary_for
-from lds_mlflow.choices.presets import PRESETS, SMALLEST_THAT_FITS, smallest_preset
+from lds_mlflow.choices.distances import NO_DISTANCE
+from lds_mlflow.choices.presets import SMALLEST_THAT_FITS, Preset, SequencePreset, named_preset, usual_preset
 from lds_mlflow.choices.priors import KEEP
 from lds_mlflow.choices.variants import VARIANTS, WHOLE
 from lds_mlflow.config import AUTO, FinetuneConfig, FitConfig, TrainConfig
 from lds_mlflow.domains import domain_of
+from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.models import Trainable, new_model, open_model, trainable
 from lds_mlflow.training import FitPlan, FitTask
@@ -29,6 +31,7 @@ __all__ = [
 ]
 
 _CHECKS, _LEAST_BETWEEN_CHECKS = 24, 50
+_AXES_OF_IMAGES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,9 @@ def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint
         ConfigError: The preset or the perceptual distance is for other examples.
         ArtifactError: The weights of the perceptual distance can't be had.
     """
-    shape = tuple(train.examples_N.shape[1:])
     model = new_model(
         config.preset,
-        shape,
+        train.examples_N,
         config.train_seed,
         latent_dim=config.latent_dim,
         noise_inputs=config.noise_inputs,
@@ -79,7 +81,7 @@ def training_as_configured(config: TrainConfig, train: ExampleSet, *, checkpoint
         checkpoint_every=checkpoint_every,
     )
     task = FitTask(
-        model, train.examples_N, plan, scale=domain_of(train.domain).scale, perceptual=_perceptual(config, shape[-1])
+        model, train.examples_N, plan, scale=domain_of(train.domain).scale, perceptual=_perceptual(config, train)
     )
     return FitRequest(task, train.domain, f"{VARIANTS[WHOLE].words} on train ({len(train):,})")
 
@@ -134,7 +136,7 @@ def finetuning_as_configured(
         scale=domain_of(train.domain).scale,
         z_AD=z_AD,
         discriminator=None if discriminator is None else discriminator.state,
-        perceptual=_perceptual(config, examples.shape[-1]),
+        perceptual=_perceptual(config, train),
     )
     return FitRequest(task, train.domain, f"{variant.words} on {on}")
 
@@ -150,17 +152,17 @@ def steps_at_most(config: TrainConfig, train: ExampleSet) -> int:
         return int(config.train_steps)
     if config.most_train_steps != AUTO:
         return int(config.most_train_steps)
-    return PRESETS[_usual(train) if config.preset == SMALLEST_THAT_FITS else config.preset].most_steps
+    preset = _usual(train) if config.preset == SMALLEST_THAT_FITS else named_preset(config.preset)
+    return preset.most_steps
 
 
 def batch_size_of(config: FitConfig, train: ExampleSet) -> int:
     """Returns the number of images in a batch: what is configured, or what suits the images."""
-    return PRESETS[_usual(train)].batch_size if config.batch_size == AUTO else int(config.batch_size)
+    return _usual(train).batch_size if config.batch_size == AUTO else int(config.batch_size)
 
 
-def _usual(train: ExampleSet) -> str:
-    shape = train.examples_N.shape
-    return smallest_preset(resolution=shape[-1], channels=shape[1], domain=train.domain)
+def _usual(train: ExampleSet) -> Preset | SequencePreset:
+    return usual_preset(train.examples_N.shape[1:], train.domain)
 
 
 def _plan(config: FitConfig, train: ExampleSet, *, steps: int, learning_rate: float, seed: int) -> FitPlan:
@@ -194,9 +196,16 @@ def _steps_before_adversary(config: TrainConfig, train: ExampleSet) -> int | Non
     return None if images is None else images // batch_size_of(config, train)
 
 
-def _perceptual(config: FitConfig, resolution: int) -> nn.Module | None:
+def _perceptual(config: FitConfig, train: ExampleSet) -> nn.Module | None:
+    if config.perceptual != NO_DISTANCE and train.examples_N.dim() != _AXES_OF_IMAGES:
+        raise ConfigError(
+            "perceptual",
+            found=f"{config.perceptual}, for examples that are {train.domain}",
+            expected=f"images, or {NO_DISTANCE}",
+            remedy=f"Give perceptual={NO_DISTANCE}, or another recipe.",
+        )
     weights = Path(config.perceptual_weights) if config.perceptual_weights else None
-    return perceptual_distance(config.perceptual, resolution=resolution, weights=weights)
+    return perceptual_distance(config.perceptual, resolution=train.examples_N.shape[-1], weights=weights)
 
 
 def _with_prior(model: Trainable, kind: str, train: ExampleSet, pseudo_inputs: int) -> Trainable:

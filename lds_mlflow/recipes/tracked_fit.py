@@ -30,16 +30,24 @@ _FEWEST_ACTIVE = 2
 _MEASURED = 2000
 _LISTED_CURVES = frozenset(
     {
-        *("loss", "reconstruction_mse", "kl", "latent_nll", "perceptual_distance"),
+        *("loss", "reconstruction_mse", "token_accuracy", "kl", "latent_nll", "perceptual_distance"),
         *("adversarial", "held_out_loss", "held_out_distance"),
     }
 )
 """The curves that the UI shows; all of them are in `curves.csv`."""
 
-_LISTED = ("select_reconstruction_mse", "active_units", "converged")
+_FIDELITY = {
+    "reconstruction_mse": "reconstruction MSE {:.4f}",
+    "token_accuracy": "token accuracy {:.1%}",
+    "exact": "{:.1%} reconstructed exactly",
+}
+"""Figures of reconstructions, in words; a kind of examples has some of them."""
+
+_LISTED = (*(f"select_{name}" for name in _FIDELITY), "active_units", "converged")
 _CURVES = {
     "loss": "loss (nats / image)",
     "reconstruction_mse": "reconstruction MSE",
+    "token_accuracy": "token accuracy",
     "kl": "KL (nats / image)",
     "latent_nll": "-log q(z | decoded image) (nats)",
     "perceptual_distance": "perceptual distance",
@@ -150,10 +158,16 @@ def fit_and_track(
     context.alarms.extend(alarms_of(result.ending.converged, figures["active_units"]))
     sentence = (
         f"{weights.n_parameters / 1e6:.2f} M parameters, {result.step:,} steps{_in_words(result.ending)}; on the "
-        f"select part reconstruction MSE {figures['select_reconstruction_mse']:.4f}, KL {figures['select_kl']:.1f} "
+        f"select part {_fidelity(figures)}, KL {figures['select_kl']:.1f} "
         f"nats, {figures['active_units']:.0f} of {codec.latent_dim} latent units active"
     )
     return FittedModel(weights, sentence)
+
+
+def _fidelity(figures: Mapping[str, float]) -> str:
+    """Returns how well the part select is reconstructed, in words."""
+    said = {name: words for name, words in _FIDELITY.items() if f"select_{name}" in figures}
+    return ", ".join(words.format(figures[f"select_{name}"]) for name, words in said.items())
 
 
 def _in_words(ending: Ending) -> str:

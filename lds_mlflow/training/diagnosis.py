@@ -30,23 +30,31 @@ def diagnose(model: Trainable, scale: Scale, examples_N: Tensor, rows_N: Tensor)
 
     Returns:
         `active_units`; `mean_over_spread`, |average mu| over the root mean square distance of mu from it (the draft's
-        bandwidth depends on how far from the origin the latents lie); `reconstruction_mse` in units of the span of
-        stored values; `kl`, log q(z | x) - log p(z), in nats an example (of one draw of each posterior, where the prior
-        is not N(0, I)).
+        bandwidth depends on how far from the origin the latents lie); the figures of `Scale.compare`, of what is
+        decoded from mu; those of `Trainable.diagnose`; and `kl`, log q(z | x) - log p(z), in nats an example (of one
+        draw of each posterior, where the prior is not N(0, I)).
     """
     codec = Codec(model, scale)
     posterior = codec.encode(examples_N)
     mean = posterior.mean
     centre = mean.mean(0)
     spread = (mean - centre).square().sum(1).mean().sqrt()
-    pairs = zip(mean.split(_AT_ONCE), examples_N.split(_AT_ONCE), strict=True)
-    errors = [(codec.decode(z).float() - some.float()).square().double().sum().item() for z, some in pairs]
     return {
         "active_units": float(active_units(mean)),
         "mean_over_spread": (centre.norm() / spread.clamp_min(torch.finfo(spread.dtype).tiny)).item(),
-        "reconstruction_mse": sum(errors) / examples_N.numel() / scale.span**2,
+        **scale.compare(examples_N, codec.decode(mean)),
+        **_further(model, scale, examples_N),
         "kl": _divergence(model, posterior, rows_N),
     }
+
+
+@torch.inference_mode()
+def _further(model: Trainable, scale: Scale, examples_N: Tensor) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for some in examples_N.split(_AT_ONCE):
+        for name, value in model.diagnose(scale.to_model(some.to(model.device))).items():
+            total[name] = total.get(name, 0.0) + value.item() * len(some) / len(examples_N)
+    return total
 
 
 @torch.inference_mode()

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from lds_mlflow.choices.adversaries import BALANCED
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.models import PIXELS, Scale, Trainable, log_posterior
-from lds_mlflow.models.stylegan import gaussian_nll
 from lds_mlflow.training.adversary import Judged, balanced
 from lds_mlflow.training.plan import FitPlan
 
@@ -106,10 +105,10 @@ class Objective(nn.Module):
             self.model.remember(self.ranks.all_rows(rows), self.ranks.all_rows(posterior.mean.detach()))
         kl = self.model.divergence(z, posterior, rows).mean()
         least = self.plan.free_bits * z.shape[1]
-        mse = (x - y.detach()).square().mean() / 4
+        reconstruction = self.model.reconstruction(x, y, self.ranks.mean)
         counted = torch.where(self.ranks.mean(kl.detach()) > least, kl, least) if least else kl
-        loss = gaussian_nll(x, y, self.ranks.mean) + kl_weight * counted
-        figures = {"reconstruction_mse": mse, "kl": kl.detach()}
+        loss = reconstruction.nll + kl_weight * counted
+        figures = {**reconstruction.figures, "kl": kl.detach()}
         added: dict[str, tuple[float | Tensor, Tensor]] = {}
         if self.perceptual is not None:
             added["perceptual_distance"] = self.plan.perceptual_weight, self.perceptual(x, y)

@@ -8,7 +8,6 @@ from torch import Tensor
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.metrics.frechet import frechet_distance
 from lds_mlflow.models import Codec, Trainable
-from lds_mlflow.models.stylegan import gaussian_nll
 from lds_mlflow.samplers import Generator, latent_density
 from lds_mlflow.training.ending import HELD_OUT
 from lds_mlflow.training.task import FitTask
@@ -34,7 +33,7 @@ class Watch:
         self.held_out_N = _some(held_out_N)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            self._features = task.model.new_discriminator().features
+            self._features = task.model.random_features()
         real = self._of(self.held_out_N)
         self._scale = real.std(0).mean().clamp_min(torch.finfo(real.dtype).tiny)
         self._real = real / self._scale
@@ -58,12 +57,12 @@ class Watch:
         x, y, kl = [], [], []
         for some in self.held_out_N.split(_AT_ONCE):
             x.append(scale.to_model(some.to(model.device)))
-            posterior = model.encode(x[-1])
-            z = posterior.at(torch.randn(posterior.mean.shape, generator=generator).to(model.device))
-            y.append(model.decode(z))
+            noise = torch.randn(len(some), *model.latent_shape, generator=generator)
+            reconstructed, z, posterior = model(x[-1], noise.to(model.device))
+            y.append(reconstructed)
             beyond = torch.full((len(some),), len(self.task.examples_N), device=model.device)
             kl.append(model.divergence(z, posterior, beyond))
-        loss = gaussian_nll(torch.cat(x), torch.cat(y)) + plan.kl_weight * torch.cat(kl).mean()
+        loss = model.reconstruction(torch.cat(x), torch.cat(y)).nll + plan.kl_weight * torch.cat(kl).mean()
         if self.task.perceptual is not None:
             perceptual: Callable[[Tensor, Tensor], Tensor] = self.task.perceptual.to(model.device)
             apart = sum(len(a) * perceptual(a, b) for a, b in zip(x, y, strict=True)) / len(self.held_out_N)

@@ -1,5 +1,6 @@
 """A small classifier of the training labels: an extractor that needs no download, and the judge of class shares."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from math import log2, sqrt
 from typing import NamedTuple, Self
@@ -14,7 +15,7 @@ from lds_mlflow.machine.progress import progress_bar
 from lds_mlflow.models import PIXELS
 from lds_mlflow.values import ExampleSet, ModelWeights
 
-__all__ = ["Chance", "Classifier", "accuracy_by_chance", "train_classifier"]
+__all__ = ["Chance", "Classifier", "accuracy_by_chance", "fit_classifier", "labels_of", "train_classifier"]
 
 _BATCH = 64
 _LEARNING_RATE = 2e-3
@@ -113,28 +114,67 @@ def train_classifier(images: ExampleSet, *, steps: int, seed: int, device: str =
     Raises:
         DataError: The images have no labels.
     """
-    if images.labels_N is None:
-        raise DataError(
-            f"images of {images.name}",
-            found="no labels",
-            expected="a class for every image, to train the offline feature extractor on",
-            remedy="Put the images in one folder a class, bring a labels.csv, or give features=inception.",
-        )
+    labels_N = labels_of(
+        images, "Put the images in one folder a class, bring a labels.csv, or give features=inception."
+    )
     resolution, channels = images.examples_N.shape[-1], images.examples_N.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = Classifier(resolution, channels, len(images.class_names_K)).to(device).train()
+        model = Classifier(resolution, channels, len(images.class_names_K)).to(device)
+    fit_classifier(
+        model,
+        lambda rows: PIXELS.to_model(images.examples_N[rows].to(device)),
+        labels_N,
+        steps=steps,
+        seed=seed,
+    )
+    return model
+
+
+def labels_of(examples: ExampleSet, remedy: str) -> Tensor:
+    """Returns the labels of examples, int64 [N].
+
+    Args:
+        examples: The examples.
+        remedy: What to do where they have none.
+
+    Raises:
+        DataError: They have none.
+    """
+    if examples.labels_N is None:
+        raise DataError(
+            f"{examples.domain} of {examples.name}",
+            found="no labels",
+            expected="a class for every one of them, to train the offline feature extractor on",
+            remedy=remedy,
+        )
+    return examples.labels_N
+
+
+def fit_classifier(
+    model: nn.Module, batch_of: Callable[[Tensor], Tensor], labels_N: Tensor, *, steps: int, seed: int
+) -> None:
+    """Fits a network to labels by cross entropy with Adam, and leaves it in evaluation mode.
+
+    Args:
+        model: Maps what `batch_of` returns to logits, [B, K].
+        batch_of: Returns what the network sees of some examples, by their rows, int64 [B], on its device.
+        labels_N: The labels, int64 [N].
+        steps: Optimizer steps of 64 examples.
+        seed: Determines the batches.
+    """
+    model.train()
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=_LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     with progress_bar(steps, "training the classifier", unit="step") as bar:
         for _ in range(steps):
-            index = torch.randint(len(images), (_BATCH,), generator=generator)
-            logits = model(PIXELS.to_model(images.examples_N[index].to(device)))
-            loss = functional.cross_entropy(logits, images.labels_N[index].to(device))
+            rows = torch.randint(len(labels_N), (_BATCH,), generator=generator)
+            logits = model(batch_of(rows))
+            loss = functional.cross_entropy(logits, labels_N[rows].to(logits.device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
             schedule.step()
             bar.update()
-    return model.eval()
+    model.eval()

@@ -10,11 +10,12 @@ from torch import Tensor
 from lds_mlflow.choices import call
 from lds_mlflow.choices.priors import GAUSSIAN, PRIORS
 from lds_mlflow.errors import ArtifactError
-from lds_mlflow.models.autoencoder import Posterior, Trainable
+from lds_mlflow.models.autoencoder import Posterior, Reconstruction, Trainable
 from lds_mlflow.models.mixture import Mixture
 from lds_mlflow.models.stylegan.decoder import Decoder
 from lds_mlflow.models.stylegan.discriminator import Discriminator
 from lds_mlflow.models.stylegan.encoder import Encoder
+from lds_mlflow.models.stylegan.losses import gaussian_nll
 from lds_mlflow.models.stylegan.priors import Prior
 from lds_mlflow.values import ModelWeights
 
@@ -149,6 +150,19 @@ class VAE(Trainable):
         """Returns the prior as a mixture of Gaussians, or None for N(0, I)."""
         return self.prior.mixture(self.encode)
 
+    def reconstruction(
+        self, x: Tensor, y: Tensor, over_all: Callable[[Tensor], Tensor] = lambda mean: mean
+    ) -> Reconstruction:
+        """Returns the Gaussian negative log likelihood in nats an image, and the mean squared error in 0..1 units.
+
+        Args:
+            x: Images, [B, C, H, W] in -1..1.
+            y: Reconstructions, likewise.
+            over_all: Takes the mean of a figure over the other parts of the batch too, which other processes have.
+        """
+        mse = (x - y.detach()).square().mean() / 4
+        return Reconstruction(gaussian_nll(x, y, over_all), {"reconstruction_mse": mse})
+
     def divergence(self, z: Tensor, posterior: Posterior, rows_B: Tensor) -> Tensor:
         """Returns the prior's term of the evidence lower bound of every image, [B], in nats.
 
@@ -183,6 +197,10 @@ class VAE(Trainable):
     def new_discriminator(self) -> Discriminator:
         """Returns a discriminator of images as wide as the decoder."""
         return Discriminator(self.spec.channels, self.spec.widths)
+
+    def random_features(self) -> Callable[[Tensor], Tensor]:
+        """Returns the features of a discriminator with random weights."""
+        return self.new_discriminator().features
 
     def forward(self, x: Tensor, noise_BD: Tensor) -> tuple[Tensor, Tensor, Posterior]:
         """Returns one reconstruction of every image, the z that it was decoded from, and the posterior.

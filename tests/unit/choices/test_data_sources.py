@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lds_mlflow.choices.data_sources import A_PATH, DATA_SOURCES, DIGITS, data_source_of, forms, name_of
+from lds_mlflow.choices.data_sources import A_PATH, DATA_SOURCES, DIGITS, MOLECULES, data_source_of, forms, name_of
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,10 @@ from lds_mlflow.choices.data_sources import A_PATH, DATA_SOURCES, DIGITS, data_s
         ("digits:old", A_PATH, "digits:old"),
         ("torchvision", A_PATH, "torchvision"),
         ("c:/pictures.zip", A_PATH, "c:/pictures.zip"),
+        ("molecules", MOLECULES, ""),
+        ("molecules:list.txt", MOLECULES, "list.txt"),
+        ("/data/hits.csv", MOLECULES, "/data/hits.csv"),
+        ("hits.SMI", MOLECULES, "hits.SMI"),
     ],
 )
 def test_a_value_names_a_source_and_a_place(data: str, name: str, place: str) -> None:
@@ -29,7 +33,8 @@ def test_only_known_data_sets_are_bundled() -> None:
 def test_the_phrase_of_all_sources_says_how_each_is_written() -> None:
     assert forms() == (
         "digits (scikit-learn's handwritten digits); the path of a folder or a zip of images or of sound; "
-        "torchvision:NAME:FOLDER (a data set as torchvision stores it)"
+        "torchvision:NAME:FOLDER (a data set as torchvision stores it); "
+        "molecules or molecules:FILE (SMILES in a file or, without one, RDKit's first 5,000 of NCI)"
     )
 
 
@@ -44,6 +49,9 @@ def test_the_phrase_of_all_sources_says_how_each_is_written() -> None:
         ("/pictures/faces.ZIP", "faces"),
         ("digits:1", "digits:1"),
         ("/", "data"),
+        ("molecules", "molecules"),
+        ("molecules:/data/hits.txt", "hits.txt"),
+        ("/data/hits.csv", "hits"),
     ],
 )
 def test_data_is_called_by_its_name_or_by_that_of_its_folder(data: str, name: str) -> None:

@@ -1,4 +1,12 @@
-from lds_mlflow.choices.presets import LARGEST, PRESETS, SMALLEST_THAT_FITS, smallest_preset
+from lds_mlflow.choices.presets import (
+    LARGEST,
+    PRESETS,
+    SEQUENCES,
+    SMALLEST_THAT_FITS,
+    named_preset,
+    smallest_preset,
+    usual_preset,
+)
 
 
 def test_the_largest_preset_holds_the_largest_images() -> None:
@@ -19,3 +27,9 @@ def test_a_kind_of_examples_has_presets_of_its_own_or_those_of_images() -> None:
     assert smallest_preset(resolution=64, channels=1) == "faces64"
     assert smallest_preset(resolution=64, channels=1, domain="sound") == "sound64"
     assert smallest_preset(resolution=64, channels=1, domain="smells") == "faces64"
+
+
+def test_sequences_have_a_preset_of_their_own_and_every_preset_has_one_name() -> None:
+    assert usual_preset((70,), "molecules") is SEQUENCES["tokens"] is named_preset("tokens")
+    assert usual_preset((1, 8, 8), "images") is PRESETS["digits"] is named_preset("digits")
+    assert not PRESETS.keys() & SEQUENCES.keys()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from lds_mlflow.config import (
     AugmentConfig,
     DataConfig,
+    EvaluateConfig,
     FinetuneConfig,
     Options,
     Settings,
@@ -20,6 +21,17 @@ from tests.unit.config.problems import named, problems
 
 KINDS: tuple[type[Settings], ...] = (*(step.config for step in STEPS.values()), Options)
 NUMBERS = [(kind, name) for kind in KINDS for name, field in kind.model_fields.items() if field.annotation is float]
+
+
+def test_a_source_of_data_brings_defaults_that_suit_it_and_what_is_given_counts_before_them() -> None:
+    kinds = (DataConfig, TrainConfig, EvaluateConfig)
+    of_images, of_molecules = (parse_all(kinds, {"data": data}) for data in ("digits", "molecules"))
+    assert (of_images[TrainConfig].recipe, of_images[EvaluateConfig].features) == ("adversarial", "classifier")
+    assert (of_molecules[TrainConfig].recipe, of_molecules[EvaluateConfig].features) == ("sequence", "chemnet")
+    assert of_molecules[TrainConfig].kl_weight == 0.05
+    given = parse_all(kinds, {"data": "hits.csv", "recipe": "elbo", "features": "classifier"})
+    assert (given[TrainConfig].recipe, given[EvaluateConfig].features) == ("elbo", "classifier")
+    assert parse(DataConfig, {"data": "molecules"}).data == "molecules"
 
 
 def test_text_is_read_as_what_it_stands_for() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from lds_mlflow.choices.distances import DISTANCES
-from lds_mlflow.choices.presets import PRESETS
+from lds_mlflow.choices.presets import PRESETS, SEQUENCES
 from lds_mlflow.choices.priors import PRIORS
 from lds_mlflow.config import ClassifierConfig, FinetuneConfig, Settings, TrainConfig, choices_of, parse
 from tests.unit.config.problems import problems, require_refused, require_taken
@@ -50,7 +50,7 @@ def test_a_value_at_the_edge_of_its_range_is_taken(kind: type[Settings], name: s
 
 
 def test_presets_are_those_of_the_network_and_auto() -> None:
-    assert tuple(choices_of(TrainConfig.model_fields["preset"])) == ("auto", *PRESETS)
+    assert tuple(choices_of(TrainConfig.model_fields["preset"])) == ("auto", *PRESETS, *SEQUENCES)
 
 
 def test_finetuning_may_keep_the_prior() -> None:

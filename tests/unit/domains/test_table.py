@@ -14,7 +14,11 @@ def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ArtifactError) as caught:
         domain_of("sounds")
     error = caught.value
-    assert (error.what, error.found, error.expected) == ("the kind of examples", "sounds", "one of images, sound")
+    assert (error.what, error.found, error.expected) == (
+        "the kind of examples",
+        "sounds",
+        f"one of {', '.join(DOMAINS)}",
+    )
     assert error.remedy.startswith("Install the version")
 
 

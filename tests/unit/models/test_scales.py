@@ -20,6 +20,7 @@ def test_pixels_are_rounded_to_the_nearest() -> None:
     assert PIXELS.from_model(PIXELS.to_model(torch.tensor(7, dtype=torch.uint8)) + 1.1 / 255).item() == 8
 
 
-def test_the_span_is_the_distance_of_black_and_white() -> None:
-    black, white = PIXELS.from_model(torch.tensor([-1.0, 1.0])).tolist()
-    assert PIXELS.span == white - black
+def test_the_error_of_black_in_place_of_white_is_one_and_that_of_a_grey_level_is_its_share() -> None:
+    white, black, nearly = (torch.full((300, 1, 2, 2), level, dtype=torch.uint8) for level in (255, 0, 254))
+    assert PIXELS.compare(white, black) == {"reconstruction_mse": 1.0}
+    assert PIXELS.compare(white, nearly) == {"reconstruction_mse": 1 / 255**2}

@@ -1,7 +1,5 @@
 """Another kind of examples and another kind of model go all the way: two entries in tables are all that they take."""
 
-import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from lds_mlflow.models import AUTOENCODERS, Codec, open_model
 from lds_mlflow.tracking import FinishedRun, Tracker, tags
 from lds_mlflow.tracking.server import Service
 from lds_mlflow.values import AugmentationSet, Evaluation, ExampleSet, LatentSet, ModelWeights
+from tests.asgi import rows_answered
 from tests.conftest import MakePipeline
 from tests.vectors import LinearAutoencoder, Vectors
 
@@ -96,27 +95,10 @@ def _assert_further_figures_and_files(tracker: Tracker, by_density: FinishedRun,
 def test_a_linear_model_is_registered_and_served(make_pipeline: MakePipeline, tracker: Tracker, model: str) -> None:
     make_pipeline("register", **DATA, model_run=model, registered_model="vectors").run("register")
     app = Service(ServeConfig(model="models:/vectors@challenger"), print)
-    answers = [_asked(app, {"dataframe_records": [{"seed": seed} for seed in seeds]}) for seeds in ([3, 4], [4])]
+    answers = [rows_answered(app, {"dataframe_records": [{"seed": seed} for seed in seeds]}) for seeds in ([3, 4], [4])]
     assert [row["seed"] for row in answers[0]] == [3, 4]
     assert len(answers[0][1]["vector"]) == 64
     assert answers[0][1] == answers[1][0]
-
-
-def _asked(app: Any, body: dict[str, Any]) -> list[dict[str, Any]]:
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": "/invocations", "raw_path": b"/invocations", "query_string": b""}
-    asyncio.run(app({**scope, "headers": [(b"content-type", b"application/json")]}, receive, send))
-    answer = b"".join(message.get("body", b"") for message in sent[1:])
-    assert sent[0]["status"] == 200, answer
-    rows: list[dict[str, Any]] = json.loads(answer)["predictions"]
-    return rows
 
 
 def test_an_ablation_of_a_model_that_can_not_be_trained_has_the_arms_that_remain(

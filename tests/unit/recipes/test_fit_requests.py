@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 import torch
 
+from lds_mlflow.choices.presets import SEQUENCES
 from lds_mlflow.config import FinetuneConfig, TrainConfig, parse
+from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ArtifactError, ConfigError
 from lds_mlflow.models import AUTOENCODERS
 from lds_mlflow.models.stylegan import VAE
@@ -127,3 +129,22 @@ def test_the_adversary_suits_the_images_unless_another_is_given(
 def test_finetuning_has_the_adversary_of_the_images_from_its_first_step_on() -> None:
     plan = _finetuning().task.plan
     assert (plan.adversary, plan.adversarial_weight, plan.adversary_after) == ("joint", 0.05, 0)
+
+
+def test_training_on_sequences_is_by_their_recipe_and_preset() -> None:
+    tokens = ExampleSet("some", torch.tensor([[5, 7, 0], [7, 0, 0]]), ("a", "b"), domain="molecules")
+    request = training_as_configured(parse(TrainConfig, {"recipe": "sequence"}), tokens, checkpoint_every=7)
+    preset, plan = SEQUENCES["tokens"], request.task.plan
+    assert (plan.steps, plan.batch_size, plan.kl_weight) == (preset.most_steps, preset.batch_size, 0.05)
+    assert not plan.has_adversary
+    assert request.task.model.latent_shape == (preset.latent_dim,)
+    assert request.task.scale is domain_of("molecules").scale
+
+
+def test_a_perceptual_distance_of_sequences_is_refused(tmp_path: Path) -> None:
+    weights = tmp_path / "weights"
+    weights.touch()
+    config = parse(TrainConfig, {"recipe": "perceptual", "perceptual_weights": str(weights)})
+    tokens = ExampleSet("some", torch.tensor([[5, 7, 0]]), ("a",), domain="molecules")
+    with pytest.raises(ConfigError, match="squeezenet, for examples that are molecules"):
+        training_as_configured(config, tokens, checkpoint_every=7)
