@@ -10,6 +10,7 @@ from lds_mlflow.config import (
     Options,
     PromoteConfig,
     ServeConfig,
+    Settings,
 )
 from lds_mlflow.entry.graph import REFERENCES, STEPS, Step, steps_behind
 from lds_mlflow.entry.points import DELIVER, DOCTOR, ENTRY_POINTS, IMAGE, MAIN, PROMOTE, SERVE, EntryPoint
@@ -33,7 +34,7 @@ def test_main_runs_everything_but_the_ablation_and_the_sampling() -> None:
 @ALL_STEPS
 def test_a_step_takes_the_configurations_of_the_steps_behind_it_and_the_options(step: Step) -> None:
     promotes = (PromoteConfig,) if step.name == "finetune" else ()
-    kinds = {"train": DryRunConfig, "open": DryRunConfig, "export": ExportFolder}
+    kinds: dict[str, type[Settings]] = {"train": DryRunConfig, "open": DryRunConfig, "export": ExportFolder}
     also = [kind for name, kind in kinds.items() if name == step.name]
     of_steps = (STEPS[name].config for name in steps_behind(step.name))
     assert ENTRY_POINTS[step.name].configs == (Options, *of_steps, *promotes, *also)
