@@ -70,7 +70,7 @@ def _wave(clip: Picture) -> NDArray[np.float32]:
     wave: NDArray[np.float32] = values.mean(1)
     if rate != RATE:
         wave = import_module("librosa").resample(wave, orig_sr=rate, target_sr=RATE)
-    return wave / np.abs(wave).max()
+    return np.asarray(wave / np.abs(wave).max(), dtype=np.float32)
 
 
 def _again(sound: Tensor) -> Tensor:

@@ -4,11 +4,10 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI
 
 __all__ = ["PATIENCE_SECONDS", "free_port", "served", "wait_until_it_answers"]
 
@@ -36,7 +35,7 @@ def wait_until_it_answers(address: str, is_alive: Callable[[], bool], said: Call
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
+def served(app: Callable[..., Awaitable[None]]) -> Iterator[str]:
     """Serves an application from this process on a free port, and gives its address."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))

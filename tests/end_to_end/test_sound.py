@@ -69,7 +69,7 @@ def browser() -> Iterator[Browser]:
 
 def _frames(wav: bytes) -> int:
     with wave.open(io.BytesIO(wav)) as file:
-        return file.getnframes()
+        return int(file.getnframes())
 
 
 def _played(player: Locator) -> float:

@@ -22,14 +22,14 @@ def _artifacts(tracker: Tracker, run: FinishedRun, folder: str) -> list[str]:
 def test_clips_become_pictures_a_model_and_figures_and_are_heard_on_the_way(
     make_pipeline: MakePipeline, tracker: Tracker, tmp_path: Path
 ) -> None:
-    settings = {"data": str(folder_of_tones(tmp_path / "tones", 60)), "k_neighbours": 2, "samples": 6}
+    settings = {"data": str(folder_of_tones(tmp_path / "tones", 40)), "k_neighbours": 2, "samples": 6, "train_steps": 2}
     run = make_pipeline("evaluate", **settings).run("evaluate")
     data, model = (tracker.open(run.inputs[name]) for name in ("data", "model"))
     assert data.domain == "sound"
-    assert "60 clips of sound, 2 classes (high, low)" in data.sentence
+    assert "40 clips of sound, 2 classes (high, low)" in data.sentence
     assert data.load(ExampleSet, "train").examples_N.shape[1:] == (1, 64, 64)
     weights = model.load(ModelWeights, "model")
-    assert (weights.domain, weights.config["latent_dim"]) == ("sound", 32)
+    assert (weights.domain, weights.spec["latent_dim"]) == ("sound", 32)
     assert _artifacts(tracker, data, "pictures/real")[:2] == ["00.wav", "01.wav"]
     assert _artifacts(tracker, model, "pictures/real_above_reconstructed") == ["real", "reconstructed"]
     assert _artifacts(tracker, run, "pictures/samples") == [f"0{i}.wav" for i in range(6)]

@@ -1,5 +1,6 @@
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -13,8 +14,12 @@ from lds_mlflow.errors import DataError
 from tests.sounds import tone, write_sound
 
 
+def _opener(path: Path) -> Callable[[], BinaryIO]:
+    return lambda: path.open("rb")
+
+
 def _decoded(path: Path) -> Clip | Fault:
-    return decode_clip((path.name, partial(path.open, "rb")))
+    return decode_clip((path.name, _opener(path)))
 
 
 def _clip(path: Path) -> Clip:
@@ -97,7 +102,7 @@ def test_what_is_no_clip_is_told_apart(tmp_path: Path, make: object, kind: str) 
 
 
 def _pack(folder: Path, tolerated: float = 0.0, said: list[Fault] | None = None) -> list[str]:
-    clips = [(path.name, partial(path.open, "rb")) for path in sorted(folder.iterdir())]
+    clips = [(path.name, _opener(path)) for path in sorted(folder.iterdir())]
     heard = [] if said is None else said
     packed = pack_clips(clips, Reading(tolerated=tolerated, on_faults=heard.extend), "voices")
     assert packed.images_NCHW.shape == (len(packed.rows_N), 1, 64, 64)
