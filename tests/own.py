@@ -25,6 +25,7 @@ __all__ = [
     "EncoderNetwork",
     "changed_graph",
     "exported_pair",
+    "maps_weights",
     "own_weights",
     "programs",
     "rewritten",
@@ -76,6 +77,12 @@ def scripted(network: nn.Module) -> bytes:
 def own_weights() -> ModelWeights:
     """Returns the generator as it is stored."""
     return pair_weights(FACTS, *programs())
+
+
+def maps_weights() -> ModelWeights:
+    """Returns a generator whose latents are the images themselves, as it is stored."""
+    program = program_of(nn.Identity(), torch.zeros(SHAPE), strict=False)
+    return pair_weights(Facts(SHAPE, (-1.0, 1.0), SHAPE), program, program)
 
 
 def exported_pair(folder: Path) -> Path:

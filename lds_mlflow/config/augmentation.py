@@ -53,6 +53,9 @@ class AugmentConfig(StepConfig):
     latent_space: Annotated[str, ChoiceOf(phrases(SPACES))] = "raw"
     """Space in which density is measured."""
 
+    explained: Fraction = 0.9
+    """Share of the variance of the training latents that the axes of latent_space=pca have together."""
+
     drop_inactive: bool = False
     """Whether distances leave out the dimensions with less than 0.01 of the largest variance."""
 

@@ -1,19 +1,22 @@
-"""The space in which density is measured: the latents as they are, centred, or whitened."""
+"""The space in which density is measured: the latents as they are, centred, whitened, or their principal axes."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from lds_mlflow.choices import load, look_up
+from lds_mlflow.choices import call, look_up
 from lds_mlflow.choices.spaces import SPACES
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent.checks import require_finite
 from lds_mlflow.machine.arrays import taking_arrays
 
-__all__ = ["LatentSpace", "centred", "latent_space", "raw", "whitened"]
+__all__ = ["LatentSpace", "centred", "latent_space", "principal", "raw", "whitened"]
 
 _INACTIVE = 0.01
+_EXPLAINED = 0.9
+_NOTHING = 1e-12
+"""Of the largest variance, what rounding makes of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,13 @@ class LatentSpace:
         origin_D: What becomes the origin, [D].
         axes_DE: The axes of the space, [D, E].
         is_identity: Whether the map leaves latents as they are.
+        note: What a person should know of it, in a sentence, or "".
     """
 
     origin_D: Tensor
     axes_DE: Tensor
     is_identity: bool = False
+    note: str = ""
 
     @property
     def n_dimensions(self) -> int:
@@ -44,7 +49,7 @@ class LatentSpace:
 
 
 @taking_arrays
-def latent_space(z_ND: Tensor, kind: str, *, drop_inactive: bool = False) -> LatentSpace:
+def latent_space(z_ND: Tensor, kind: str, *, drop_inactive: bool = False, explained: float = _EXPLAINED) -> LatentSpace:
     """Returns the space that training latents span.
 
     A dimension is inactive where its variance is below 0.01 of the largest: the statistic of Burda, Grosse &
@@ -54,14 +59,16 @@ def latent_space(z_ND: Tensor, kind: str, *, drop_inactive: bool = False) -> Lat
         z_ND: Training latents, float [N, D].
         kind: A name of SPACES.
         drop_inactive: Whether inactive dimensions are dropped; whitening, which would blow them up, always does.
+        explained: The share of the variance that the principal axes of the space `pca` have together.
 
     Raises:
         ConfigError: There is no such space.
         DataError: A latent is not finite, or all are alike.
     """
-    space_of = load(look_up(SPACES, kind, "space").at)
+    choice = look_up(SPACES, kind, "space")
     require_finite(z_ND, "training latent")
-    space: LatentSpace = space_of(z_ND.double(), drop_inactive)
+    known = {"z_ND": z_ND.double(), "drop_inactive": drop_inactive, "explained": explained}
+    space: LatentSpace = call(choice, known.__getitem__)
     return space
 
 
@@ -76,10 +83,36 @@ def centred(z_ND: Tensor, drop_inactive: bool) -> LatentSpace:
     return LatentSpace(z_ND.mean(0), _axes(z_ND, drop_inactive))
 
 
-def whitened(z_ND: Tensor, _drop_inactive: bool) -> LatentSpace:
+def whitened(z_ND: Tensor) -> LatentSpace:
     """Returns the space in which latents have variance one along every principal axis. See `latent_space`."""
     mean = z_ND.mean(0)
     return LatentSpace(mean, _whitening_axes(z_ND - mean))
+
+
+def principal(z_ND: Tensor, explained: float) -> LatentSpace:
+    """Returns the space of the first principal axes, as long as they are, that have a share of the variance.
+
+    Distances in it are those of latents whose remaining numbers are left out. See `latent_space`.
+    """
+    n, n_dimensions = z_ND.shape
+    mean = z_ND.mean(0)
+    # Rows and columns of a matrix have the same variances, so the smaller product will do.
+    apart_ND = z_ND - mean
+    product = apart_ND @ apart_ND.T if n < n_dimensions else apart_ND.T @ apart_ND
+    rising, vectors = torch.linalg.eigh(product / n)
+    variances, vectors = rising.flip(0).clamp(min=0), vectors.flip(1)
+    _active(variances)
+    shares = variances.cumsum(0) / variances.sum()
+    kept = min(int((shares < explained).sum()) + 1, int((variances > _NOTHING * variances[0]).sum()))
+    axes_DE = vectors[:, :kept]
+    if n < n_dimensions:
+        axes_DE = apart_ND.T @ (axes_DE / (n * variances[:kept]).sqrt())
+    note = (
+        f"density is measured along {kept:,} of {n_dimensions:,} axes, which have {shares[kept - 1].item():.0%} of the "
+        "variance of the training latents; what lies along the others, such as fine detail, does not count. Candidates "
+        "and samples are decoded from whole latents."
+    )
+    return LatentSpace(mean, axes_DE, note=note)
 
 
 def _axes(z_ND: Tensor, drop_inactive: bool) -> Tensor:

@@ -99,7 +99,7 @@ def score_as_configured(
     config: AugmentConfig, z_ND: Tensor, generator: torch.Generator, *, ranks: Ranks = ALONE
 ) -> ScoredCandidates:
     """Makes candidates of training latents, float [N, D], and scores them; `ranks` share an exhaustive scoring."""
-    space = latent_space(z_ND, config.latent_space, drop_inactive=config.drop_inactive)
+    space = latent_space(z_ND, config.latent_space, drop_inactive=config.drop_inactive, explained=config.explained)
     mapped_ND = space.map(z_ND)
     width = bandwidth(mapped_ND, config.sigma, multiplier=config.sigma_multiplier)
     scored: ScoredCandidates = load(CANDIDATES[config.candidates].at)(

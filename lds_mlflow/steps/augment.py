@@ -12,6 +12,7 @@ from lds_mlflow.config import AugmentConfig
 from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.latent import Diagnosis, diagnose
 from lds_mlflow.latent.checks import require_neighbours
+from lds_mlflow.models import Codec
 from lds_mlflow.pictures import alpha_chart, census_chart, funnel_chart, score_chart
 from lds_mlflow.recipes import Ingredients, ScoredCandidates, SelectedInterpolants, make_augmentation
 from lds_mlflow.recipes.controls import require_reserve
@@ -100,10 +101,10 @@ def _log_selected(
     context.run.log_figures(figures | diagnosis.figures, listed=_LISTED)
     _log_pictures(config, scored, chosen, context)
     _log_bands(scored.candidates, scored.scores, ingredients, context)
-    return _sentence(scored, chosen, diagnosis)
+    return _sentence(scored, chosen, diagnosis, _of_shape(config, ingredients.codec))
 
 
-def _sentence(scored: ScoredCandidates, chosen: Selection, diagnosis: Diagnosis) -> str:
+def _sentence(scored: ScoredCandidates, chosen: Selection, diagnosis: Diagnosis, of_shape: str) -> str:
     stages = " -> ".join(f"{count:,} {stage}" for stage, count in chosen.funnel.items())
     next_to_a_parent = diagnosis.figures["share_next_to_a_parent"]
     head = (
@@ -111,11 +112,22 @@ def _sentence(scored: ScoredCandidates, chosen: Selection, diagnosis: Diagnosis)
         f"effective neighbours); {next_to_a_parent:.0%} of A have alpha 0.1 or 0.9, close to a parent"
     )
     certificate = [str(scored.certificate)] if scored.certificate else []
-    return "\n".join([head, *certificate, *_warnings(scored, chosen, diagnosis)])
+    return "\n".join([head, *certificate, *_warnings(scored, chosen, diagnosis, of_shape)])
 
 
-def _warnings(scored: ScoredCandidates, chosen: Selection, diagnosis: Diagnosis) -> list[str]:
-    found = (scored.bandwidth.warning, *chosen.warnings, *diagnosis.warnings)
+def _of_shape(config: AugmentConfig, codec: Codec) -> str:
+    """Returns what a person should know of scores of latents that have places, in a sentence, or ""."""
+    if len(codec.model.latent_shape) == 1 or config.latent_space == "pca":
+        return ""
+    return (
+        f"these latents are maps of {'x'.join(map(str, codec.model.latent_shape))}, whose {codec.latent_dim:,} numbers "
+        "say more of places than of what is seen: nearly all of a score may come from a candidate's own parents. "
+        "latent_space=pca leaves out what varies little."
+    )
+
+
+def _warnings(scored: ScoredCandidates, chosen: Selection, diagnosis: Diagnosis, of_shape: str) -> list[str]:
+    found = (of_shape, scored.space.note, scored.bandwidth.warning, *chosen.warnings, *diagnosis.warnings)
     return [f"Note: {warning}" for warning in found if warning]
 
 

@@ -44,6 +44,27 @@ def test_whitening_always_drops_them_whatever_way_they_lie() -> None:
     assert latent_space(z, "whitened").n_dimensions == 3
 
 
+@pytest.mark.parametrize("n", [300, 20])
+def test_principal_axes_are_as_many_as_have_a_share_of_the_variance(n: int) -> None:
+    rotation = torch.linalg.qr(gaussian(40, 40, seed=2, dtype=torch.float64)).Q
+    z = gaussian(n, 40, dtype=torch.float64) * torch.tensor([9.0, 6.0, 3.0, *[0.1] * 37]) @ rotation + 5
+    for explained, left in ((0.5, 1), (0.9, 2), (0.97, 3)):
+        space = latent_space(z, "pca", explained=explained)
+        assert space.n_dimensions == left
+        assert f"along {left} of 40 axes" in space.note
+    mapped = space.map(z)
+    torch.testing.assert_close(space.axes_DE.T @ space.axes_DE, torch.eye(3, dtype=torch.float64))
+    share = torch.pdist(mapped).square().sum() / torch.pdist(z).square().sum()
+    assert 0.97 < share < 1
+
+
+def test_principal_axes_with_all_of_the_variance_keep_every_distance() -> None:
+    z = gaussian(10, 30, dtype=torch.float64)
+    mapped = latent_space(z, "pca", explained=1 - 1e-15).map(z)
+    assert mapped.shape == (10, 9)
+    torch.testing.assert_close(torch.pdist(mapped), torch.pdist(z))
+
+
 @settings(max_examples=20, deadline=None)
 @given(kind=st.sampled_from(sorted(SPACES)), seed=st.integers(0, 2**31), drop=st.booleans())
 def test_the_map_of_a_linear_interpolant_is_the_interpolant_of_the_maps(kind: str, seed: int, drop: bool) -> None:
@@ -66,7 +87,7 @@ def test_any_other_space_is_refused_with_the_choices() -> None:
         latent_space(gaussian(5, 2), "polar")
 
 
-@pytest.mark.parametrize(("kind", "drop"), [("whitened", False), ("raw", True)])
+@pytest.mark.parametrize(("kind", "drop"), [("whitened", False), ("raw", True), ("pca", False)])
 def test_latents_that_are_all_alike_have_no_active_dimension(kind: str, drop: bool) -> None:
     with pytest.raises(DataError, match="all alike"):
         latent_space(torch.ones(5, 2), kind, drop_inactive=drop)

@@ -9,6 +9,7 @@ from lds_mlflow.errors import DataError, SelectionError
 from lds_mlflow.recipes.models import codec_of
 from lds_mlflow.steps.augment import run
 from lds_mlflow.values import ExampleSet, LatentSet
+from tests.own import maps_weights
 from tests.unit.steps.surroundings import WEIGHTS, GivenRun, KeptRun, surroundings
 
 COMMON = ["variance_ratio", "score_from_own_parents", "effective_neighbours"]
@@ -116,3 +117,23 @@ def test_more_real_images_than_were_kept_aside_are_refused(inputs: dict[str, Giv
     with pytest.raises(DataError, match="reserve_fraction"):
         run(AugmentConfig(source="real"), context)
     assert own.values == {}
+
+
+def test_principal_axes_say_what_they_leave_out(inputs: dict[str, GivenRun]) -> None:
+    sentence, own = _augmented(inputs, latent_space="pca", explained=0.6)
+    assert "Note: density is measured along " in sentence
+    assert own.figures["log_lds/dimensions"] < 4
+
+
+def test_latents_that_are_maps_are_warned_of(digits: GivenRun, parts: dict[str, ExampleSet]) -> None:
+    weights = maps_weights()
+    mean, log_variance = codec_of(weights, parts["train"], "cpu").encode(parts["train"].examples_N)
+    latents = LatentSet(mean, log_variance, parts["train"].ids_N)
+    given = {
+        "data": digits,
+        "train": GivenRun("open", {"model": weights}),
+        "encode": GivenRun("encode", {"latents": latents}),
+    }
+    warned, _ = _augmented(given)
+    assert "Note: these latents are maps of 1x8x8, whose 64 numbers" in warned
+    assert "are maps" not in _augmented(given, latent_space="pca")[0]
