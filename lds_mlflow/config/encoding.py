@@ -24,7 +24,7 @@ class ExportConfig(StepConfig):
     topic: ClassVar[str] = "Register"
 
     model_run: RunReference = "auto"
-    """Run of finetune, train or open whose model is used; auto takes that of finetune, or of model."""
+    """Run whose model is used, of finetune, train or open; auto: finetune."""
 
 
 class ExportFolder(Settings):

@@ -133,14 +133,14 @@ class CalibrateConfig(FeatureSettings, KernelSettings):
     """Find the bandwidth of the sampler density whose samples of a model are near to the images but no copies."""
 
     model_run: RunReference = "auto"
-    """Run of finetune, train or open whose model is used; auto takes that of finetune, or of model."""
+    """Run whose model is used, of finetune, train or open; auto: finetune."""
 
 
 class EvaluateConfig(FeatureSettings, SamplerConfig):
     """Measure a model's samples against held-out images: distances, neighbours, memorization and class balance."""
 
     model_run: RunReference = "auto"
-    """Run of finetune, train or open whose model is used; auto takes that of finetune, or of model."""
+    """Run whose model is used, of finetune, train or open; auto: finetune."""
 
     part: Declared[Literal["test", "select"]] = "test"
     """Held-out part: select for choosing between models, test for judging them, by which nothing may be chosen."""
@@ -161,7 +161,7 @@ class RegisterConfig(SamplerSettings):
     topic: ClassVar[str] = "Register"
 
     model_run: RunReference = "auto"
-    """Run of finetune, train or open whose model is used; auto takes that of finetune, or of model."""
+    """Run whose model is used, of finetune, train or open; auto: finetune."""
 
     served_sampler: Annotated[str, ChoiceOf({AUTO: "the one that the select part prefers"} | phrases(SAMPLERS))] = AUTO
     """What the registered model draws from."""
@@ -213,7 +213,7 @@ class SampleConfig(SamplerConfig):
     """Draw images from a model."""
 
     model_run: RunReference = "auto"
-    """Run of finetune, train or open whose model is used; auto takes that of finetune, or of model."""
+    """Run whose model is used, of finetune, train or open; auto: finetune."""
 
     count: Declared[Annotated[int, Field(ge=1, le=100_000)]] = 64
     """Number of images to draw."""

@@ -36,8 +36,8 @@ ESSENTIALS = "Essentials"
 """The topic of the parameters that people set most."""
 
 _RUNS = "Runs"
-_BUDGET = ("train_steps", "finetune_steps")
-_ALWAYS = frozenset({"data", "resolution", "model", "folder", "registered_model", "device"})
+_OF_MAIN = ("train_steps", "finetune_steps", "model")
+_ALWAYS = frozenset({"data", "resolution", "folder", "registered_model", "device"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class EntryPoint:
     @property
     def topics(self) -> dict[str, str]:
         """The heading in its help text under which each of its parameters stands."""
-        own = _BUDGET if self.own is None else self.own.model_fields
+        own = _OF_MAIN if self.own is None else self.own.model_fields
         wanted = self.declared.keys() & _ALWAYS.union(self.references, own)
         return {
             name: ESSENTIALS if name in wanted else _RUNS if name in REFERENCES else self._topic_of(name)
