@@ -10,6 +10,7 @@ Examples are kept as their domain stores them: images are uint8 [N, C, H, W] in 
 business of `models/scales.py`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = [
     "Scores",
     "Selection",
     "Splits",
+    "class_sizes",
     "content_of",
     "evenly_spread",
     "rows_of",
@@ -42,6 +44,14 @@ IMAGES = "images"
 """The kind of examples that images are."""
 
 _IN_MEMORY = 2**30
+
+
+def class_sizes(labels_N: Tensor | None, class_names_K: Collection[str]) -> dict[str, int]:
+    """Returns how many examples each class has, by its name; none without labels."""
+    if labels_N is None:
+        return {}
+    counts: list[int] = labels_N.bincount(minlength=len(class_names_K)).tolist()
+    return dict(zip(class_names_K, counts, strict=True))
 
 
 def evenly_spread(n: int, shown: int) -> Tensor:

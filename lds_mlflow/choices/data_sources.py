@@ -50,7 +50,7 @@ class DataSource(Choice):
 
 DATA_SOURCES = {
     DIGITS: DataSource(
-        "scikit-learn's handwritten digits",
+        "scikit-learn's",
         "lds_mlflow.data.digits:load_digits",
         {"resolution": "resolution"},
         outside="lds_mlflow.data.digits:version_of_digits",
@@ -62,7 +62,7 @@ DATA_SOURCES = {
         {"path": "path", "reading": "reading"},
     ),
     "torchvision": DataSource(
-        "a data set as torchvision stores it",
+        "as torchvision stores it",
         "lds_mlflow.data.torchvision_sets:load_torchvision",
         {"place": "place", "resolution": "resolution"},
         place="NAME:FOLDER",
@@ -70,7 +70,7 @@ DATA_SOURCES = {
         is_bundled=True,
     ),
     MOLECULES: DataSource(
-        "SMILES in a file or, without one, RDKit's first 5,000 of NCI",
+        "RDKit's, or a file's",
         "lds_mlflow.domains.molecules.reading:load_molecules",
         {"path": "path", "reading": "reading"},
         place="FILE",

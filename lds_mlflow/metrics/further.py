@@ -1,7 +1,7 @@
 """Figures that one kind of examples has beside those that every kind has."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pandas as pd
 from torch import Tensor
@@ -12,8 +12,7 @@ from lds_mlflow.values import ExampleSet
 __all__ = ["FurtherFigures", "FurtherMeasure", "RealExamples"]
 
 
-@dataclass(frozen=True, slots=True)
-class RealExamples:
+class RealExamples(NamedTuple):
     """The real examples that samples are measured against.
 
     Attributes:
@@ -28,8 +27,7 @@ class RealExamples:
     further: ExampleSet | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FurtherFigures:
+class FurtherFigures(NamedTuple):
     """What was measured of samples, each figure by its name in FIGURES, of the family "domain".
 
     Attributes:
@@ -41,10 +39,10 @@ class FurtherFigures:
         notes: What could not be measured, or what a reader has to know, in sentences.
     """
 
-    estimates: Mapping[str, Estimate] = field(default_factory=dict)
-    values: Mapping[str, float] = field(default_factory=dict)
-    floor: Mapping[str, float] = field(default_factory=dict)
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    estimates: Mapping[str, Estimate] = {}
+    values: Mapping[str, float] = {}
+    floor: Mapping[str, float] = {}
+    tables: Mapping[str, pd.DataFrame] = {}
     notes: tuple[str, ...] = ()
 
 

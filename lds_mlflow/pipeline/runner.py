@@ -23,10 +23,9 @@ from lds_mlflow.pipeline.names import name_of_run
 from lds_mlflow.pipeline.records import Ending, alarm_notes, in_lines, log_data, log_parameters, note_version, stand_for
 from lds_mlflow.pipeline.request import Request, Runs, request
 from lds_mlflow.recipes.division import Division
-from lds_mlflow.samplers.classes import class_sizes
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
 from lds_mlflow.tracking.context import Context
-from lds_mlflow.values import ExampleSet
+from lds_mlflow.values import ExampleSet, class_sizes
 
 __all__ = ["Gather", "Runner"]
 

@@ -22,6 +22,9 @@ _MEASURED, _ROWS = 128, 8
 _TOLERANCE = 1e-3
 """How far two values of one example may be apart, as a share of the range: batches of real models differ by 7e-6."""
 
+_SPAN = 255.0
+"""Examples of every kind that such a model takes are stored as pictures, uint8."""
+
 _LEAST_EXPLAINED = 0.5
 _RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
 _COLOURS = 3
@@ -105,8 +108,8 @@ def _examined(pair: ExportedPair, codec: Codec, examples_N: Tensor, pickles: lis
     reconstructed_N = codec.decode(mean_ND)
     decoded = monotonic()
     noise, influence = _repeated(pair, codec, examples_N[:_ROWS])
-    error = _error(examples_N, reconstructed_N, codec)
-    spread = _error(examples_N, examples_N.float().mean(0), codec)
+    error = _error(examples_N, reconstructed_N)
+    spread = _error(examples_N, examples_N.float().mean(0))
     figures = {
         "select_reconstruction_mse": error,
         "explained": 1 - error / spread if spread else 0.0,
@@ -139,9 +142,9 @@ def _repeated(pair: ExportedPair, codec: Codec, examples_B: Tensor) -> tuple[flo
     return (whole - again).abs().max().item() / 2, (whole - alone).abs().max().item() / 2
 
 
-def _error(examples_N: Tensor, others_N: Tensor, codec: Codec) -> float:
+def _error(examples_N: Tensor, others_N: Tensor) -> float:
     """Returns the mean squared difference of examples, in units of the squared range."""
-    return ((examples_N.float() - others_N.float()) / codec.scale.span).square().mean().item()
+    return float(((examples_N.float() - others_N.float()) / _SPAN).square().mean())
 
 
 def _alarms(pair: ExportedPair, codec: Codec, examples_N: Tensor, figures: Mapping[str, float]) -> list[str]:
@@ -185,7 +188,7 @@ def _likely_cause(pair: ExportedPair, codec: Codec, examples_N: Tensor, figures:
 def _error_as(pair: ExportedPair, codec: Codec, examples_N: Tensor, flipped: bool) -> float:
     other = Codec(pair, codec.scale)
     given_N = examples_N.flip(1) if flipped else examples_N
-    return _error(given_N, other.decode(other.encode(given_N).mean), codec)
+    return _error(given_N, other.decode(other.encode(given_N).mean))
 
 
 def _unread(pickles: list[str]) -> list[tuple[str, str]]:
@@ -195,8 +198,8 @@ def _unread(pickles: list[str]) -> list[tuple[str, str]]:
 def _findings(
     pair: ExportedPair, codec: Codec, figures: Mapping[str, float], examples_N: Tensor
 ) -> list[tuple[str, str]]:
-    grey_N = torch.full_like(examples_N[:1], round(codec.scale.span / 2))
-    grey = codec.decode(codec.encode(grey_N).mean).float().mean().item() / codec.scale.span
+    grey_N = torch.full_like(examples_N[:1], round(_SPAN / 2))
+    grey = codec.decode(codec.encode(grey_N).mean).float().mean().item() / _SPAN
     return [
         ("model", f"{pair.facts.name or 'without a name'}, licence {pair.facts.licence or 'not said'}"),
         ("examples", f"{_in_words(pair.facts.example_shape)}, values {_bounds(pair)}"),

@@ -11,14 +11,12 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.choices import load
-from lds_mlflow.choices.samplers import SAMPLERS
+from lds_mlflow.choices.samplers import LEAST_OF_A_CLASS, SAMPLERS
 from lds_mlflow.errors import ConfigError, DataError, quoted
 from lds_mlflow.samplers.weights import running_sum
-from lds_mlflow.values import LatentDistribution
+from lds_mlflow.values import LatentDistribution, class_sizes
 
 __all__ = [
-    "LEAST_OF_A_CLASS",
-    "class_sizes",
     "of_class",
     "require_classes",
     "require_sampler_of_classes",
@@ -26,17 +24,6 @@ __all__ = [
     "with_class_shares",
     "with_classes",
 ]
-
-LEAST_OF_A_CLASS = 5
-"""The fewest training examples of a class that is drawn on its own: samples of fewer would be little but copies."""
-
-
-def class_sizes(labels_N: Tensor | None, class_names_K: Collection[str]) -> dict[str, int]:
-    """Returns how many examples each class has, by its name; none without labels."""
-    if labels_N is None:
-        return {}
-    counts: list[int] = labels_N.bincount(minlength=len(class_names_K)).tolist()
-    return dict(zip(class_names_K, counts, strict=True))
 
 
 def require_sampler_of_classes(sampler: str, what: str) -> None:

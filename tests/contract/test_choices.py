@@ -50,7 +50,6 @@ NUMBER_OF_ARGUMENTS: list[tuple[Table, int]] = [
     (INTERPOLATIONS, 4),
     (KERNELS, 2),
     (SOURCES, 2),
-    (SPACES, 2),
     (STRATIFICATIONS, 3),
     (VARIANTS, 2),
 ]
@@ -61,6 +60,7 @@ KNOWN: list[tuple[Table, set[str]]] = [
     (DATA_SOURCES, {"place", "path", "reading", "resolution"}),
     (DISTANCES, {"weights"}),
     (PRIORS, {field.name for field in fields(VaeSpec)}),
+    (SPACES, {"z_ND", "drop_inactive", "explained"}),
     (EXTRACTORS, {"file", "device", "ranks", "judge", "program_resolution"}),
     (SAMPLERS, {*SamplerSettings.model_fields, "codec", "z_ND", "log_variance_ND"}),
 ]

@@ -251,7 +251,7 @@ def _small_and_quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sizes = Preset("tiny", 8, 1, channel_base=64, channel_max=8, latent_dim=4, style_dim=8, mapping_layers=1)
     monkeypatch.setitem(PRESETS, "digits", sizes)
     monkeypatch.setattr(evaluate, "report_of", lambda *args, **kwargs: None)
-    for name in ("_log_pictures", "_bands"):
+    for name in ("_log_pictures", "_log_bands"):
         monkeypatch.setattr(augment, name, lambda *args: None)
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import HttpCredentials, Page, expect
 
 from lds_mlflow.tracking import Tracker, page_of_runs
 from lds_mlflow.tracking.pages import page_of_run
@@ -31,9 +31,10 @@ def test_the_run_of_main_the_list_of_runs_and_the_report_say_who_has_won(
     assert f"{verdict}." in " ".join(output.split())
     fids = {f"{run.metrics['fid']:.3g}" for run in runs if run.step == "evaluate"}
     tracker.client.download_artifacts(main.id, "report.html", str(tmp_path))
-    access = {"username": USER, "password": PASSWORD}
     with running_browser() as browser:
-        page = browser.new_context(http_credentials=access, viewport={"width": 1280, "height": 900}).new_page()
+        page = browser.new_context(
+            http_credentials=HttpCredentials(username=USER, password=PASSWORD), viewport={"width": 1280, "height": 900}
+        ).new_page()
         _open(page, f"{tracker.tracking_uri}/{page_of_run(tracker.experiment_id, main.id)}")
         expect(page.get_by_text(verdict).first).to_be_visible(timeout=_DRAWN_MS)
         _open(page, f"{tracker.tracking_uri}/{page_of_runs(tracker.experiment_id)}")

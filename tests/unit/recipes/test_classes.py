@@ -8,8 +8,7 @@ from lds_mlflow.errors import ConfigError, DataError, LdsError
 from lds_mlflow.recipes.classes import of_classes_as_configured, require_classes_as_configured
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.samplers import latent_density, standard_normal
-from lds_mlflow.samplers.classes import class_sizes
-from lds_mlflow.values import ExampleSet
+from lds_mlflow.values import ExampleSet, class_sizes
 from tests.tiny import random_images
 from tests.unit.latent.conftest import gaussian
 

@@ -11,7 +11,6 @@ from lds_mlflow.samplers import (
     standard_normal,
 )
 from lds_mlflow.samplers.classes import (
-    class_sizes,
     of_class,
     require_classes,
     require_sampler_of_classes,
@@ -19,7 +18,7 @@ from lds_mlflow.samplers.classes import (
     with_class_shares,
     with_classes,
 )
-from lds_mlflow.values import LatentDistribution
+from lds_mlflow.values import LatentDistribution, class_sizes
 from tests.unit.latent.conftest import gaussian
 
 CENTRES = torch.tensor([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]])
