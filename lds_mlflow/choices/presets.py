@@ -111,7 +111,7 @@ SEQUENCES = {
         decoder_width=256,
         latent_dim=128,
         batch_size=64,
-        most_steps=1_000,
+        most_steps=800,
     )
 }
 """The presets of sequences by name; the first is the default."""
