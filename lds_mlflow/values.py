@@ -24,6 +24,7 @@ from lds_mlflow.machine.files import digest_of_bytes, take_space
 
 __all__ = [
     "IMAGES",
+    "LEAST_OF_A_CLASS",
     "AugmentationSet",
     "Candidates",
     "Evaluation",
@@ -39,6 +40,9 @@ __all__ = [
     "evenly_spread",
     "rows_of",
 ]
+
+LEAST_OF_A_CLASS = 5
+"""The fewest training examples of a class that is drawn on its own: samples of fewer would be little but copies."""
 
 IMAGES = "images"
 """The kind of examples that images are."""

@@ -51,7 +51,7 @@ class TuneConfig(StepConfig):
     """Number of fresh seeds for the finalists, which no trial has used."""
 
     workers: Declared[CountOrAll] = 0
-    """Number of worker processes; 0 takes one per processor core (at most four), or one on a GPU."""
+    """Number of worker processes; 0 takes one per core, at most four, or one on a GPU."""
 
     tune_seed: Seed = 0
     """Seed of the suggestions; with several workers, the order of their results matters too."""

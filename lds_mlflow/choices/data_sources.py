@@ -57,7 +57,7 @@ DATA_SOURCES = {
         is_bundled=True,
     ),
     A_PATH: DataSource(
-        "a folder or a zip of images or of sound",
+        "a folder or a zip of images or sound",
         "lds_mlflow.data.folder:load_folder",
         {"path": "path", "reading": "reading"},
     ),
@@ -116,7 +116,7 @@ def forms() -> str:
 
 def _form(name: str, source: DataSource) -> str:
     if name == A_PATH:
-        return f"the path of {source.says}"
+        return source.says
     if source.stands_alone:
         return f"{name} or {name}:{source.place} ({source.says})"
     return f"{name}:{source.place} ({source.says})" if source.place else f"{name} ({source.says})"

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 
 from lds_mlflow.choices.choice import Choice
 
-__all__ = ["COMPARED", "FEWEST_OF_A_NETWORK", "LEAST_OF_A_CLASS", "PRIOR", "SAMPLERS", "SamplerChoice"]
+__all__ = ["COMPARED", "FEWEST_OF_A_NETWORK", "PRIOR", "SAMPLERS", "SamplerChoice"]
 
 PRIOR = "prior"
 """The sampler that needs no training latents."""
 
 FEWEST_OF_A_NETWORK = 10
 """The fewest training latents that a network is fitted to."""
-
-LEAST_OF_A_CLASS = 5
-"""The fewest training examples of a class that is drawn on its own: samples of fewer would be little but copies."""
 
 
 @dataclass(frozen=True, slots=True)

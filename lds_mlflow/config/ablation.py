@@ -31,7 +31,7 @@ class AblateConfig(StepConfig):
     """Number of times to finetune a model on the A that it has made itself, as a stress test; 0 skips the test."""
 
     workers: Declared[Annotated[int, Field(ge=0, le=1024)]] = 0
-    """Number of worker processes; 0 takes one per processor core (at most four), or one on a GPU."""
+    """Number of worker processes; 0 takes one per core, at most four, or one on a GPU."""
 
     margin: Fraction = MARGIN
     """Smallest difference that matters, as a share of the figure's value."""

@@ -15,7 +15,7 @@ class DataConfig(StepConfig):
 
     topic: ClassVar[str] = "Data"
 
-    data: Declared[str] = Field(DIGITS, min_length=1, description=f"Source of the images: {forms()}.")
+    data: Declared[str] = Field(DIGITS, min_length=1, description=f"Source of the examples: {forms()}.")
 
     resolution: Declared[Pixels] = 0
     """Side in pixels to which images are cropped and resized, a power of two from 8 on; 0 keeps their size."""

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from lds_mlflow.choices import load
-from lds_mlflow.choices.samplers import LEAST_OF_A_CLASS, SAMPLERS
+from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.errors import ConfigError, DataError, quoted
 from lds_mlflow.samplers.weights import running_sum
-from lds_mlflow.values import LatentDistribution, class_sizes
+from lds_mlflow.values import LEAST_OF_A_CLASS, LatentDistribution, class_sizes
 
 __all__ = [
     "of_class",

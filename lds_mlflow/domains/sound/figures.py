@@ -9,7 +9,6 @@ from math import isnan, nan, sqrt
 import pandas as pd
 from torch import Tensor
 
-from lds_mlflow.choices.samplers import LEAST_OF_A_CLASS
 from lds_mlflow.domains.domain import DrawClass, Instruments
 from lds_mlflow.domains.sound.speaker import SpeakerExtractor
 from lds_mlflow.errors import ConfigError
@@ -23,7 +22,7 @@ from lds_mlflow.metrics import (
     frechet_estimate,
     kernel_distance,
 )
-from lds_mlflow.values import class_sizes
+from lds_mlflow.values import LEAST_OF_A_CLASS, class_sizes
 
 __all__ = ["further_figures"]
 
