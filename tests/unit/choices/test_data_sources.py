@@ -34,7 +34,7 @@ def test_the_phrase_of_all_sources_says_how_each_is_written() -> None:
     assert forms() == (
         "digits (scikit-learn's); the path of a folder or a zip of images or of sound; "
         "torchvision:NAME:FOLDER (as torchvision stores it); "
-        "molecules or molecules:FILE (SMILES in a file or, without one, RDKit's first 5,000 of NCI)"
+        "molecules[:FILE] (SMILES)"
     )
 
 
