@@ -147,16 +147,6 @@ class Vectors:
     def files(self, examples_N: Tensor, /) -> Mapping[str, bytes]:
         return {"vectors.txt": b"\n".join(map(self.file_content, examples_N))}
 
-    def further_figures(self, samples_S: Tensor, real: RealExamples, by: Instruments, /) -> FurtherFigures:
-        inked = [(examples > 8).double().mean(1) for examples in (samples_S, real.train.examples_N)]
-        return FurtherFigures(
-            estimates={"inked": mean_estimate(inked[0], len(real.held_out))},
-            values={"drawn": 0.0 if by.draw_class is None else float(len(by.draw_class("3", 2)))},
-            floor={"inked": float(inked[1].mean())},
-            tables={"What is inked": pd.DataFrame({"inked": ["0.2"]})},
-            notes=("Vectors have no pixels.",),
-        )
-
     def train_classifier(self, train: ExampleSet, *, steps: int, seed: int, device: str) -> ModelWeights:
         assert train.labels_N is not None
         means = [train.examples_N[train.labels_N == k].mean(0) for k in range(len(train.class_names_K))]
@@ -164,3 +154,14 @@ class Vectors:
 
     def open_classifier(self, weights: ModelWeights, device: str) -> FeatureClassifier:
         return _NearestMean(weights)
+
+
+def further_figures(samples_S: Tensor, real: RealExamples, by: Instruments) -> FurtherFigures:
+    inked = [(examples > 8).double().mean(1) for examples in (samples_S, real.train.examples_N)]
+    return FurtherFigures(
+        estimates={"inked": mean_estimate(inked[0], len(real.held_out))},
+        values={"drawn": 0.0 if by.draw_class is None else float(len(by.draw_class("3", 2)))},
+        floor={"inked": float(inked[1].mean())},
+        tables={"What is inked": pd.DataFrame({"inked": ["0.2"]})},
+        notes=("Vectors have no pixels.",),
+    )

@@ -70,7 +70,7 @@ DATA_SOURCES = {
         is_bundled=True,
     ),
     MOLECULES: DataSource(
-        "RDKit's, or a file's",
+        "SMILES",
         "lds_mlflow.domains.molecules.reading:load_molecules",
         {"path": "path", "reading": "reading"},
         place="FILE",
@@ -118,5 +118,5 @@ def _form(name: str, source: DataSource) -> str:
     if name == A_PATH:
         return source.says
     if source.stands_alone:
-        return f"{name} or {name}:{source.place} ({source.says})"
+        return f"{name}[:{source.place}] ({source.says})"
     return f"{name}:{source.place} ({source.says})" if source.place else f"{name} ({source.says})"

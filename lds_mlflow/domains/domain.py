@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from lds_mlflow.data import NearDuplicates, Reading
-from lds_mlflow.metrics import FeatureClassifier, FurtherFigures, Judge, RealExamples
+from lds_mlflow.metrics import FeatureClassifier, Judge
 from lds_mlflow.models import Scale
 from lds_mlflow.values import ExampleSet, ModelWeights, Splits
 
@@ -172,19 +172,6 @@ class Domain(Protocol):
 
     def open_classifier(self, weights: ModelWeights, device: str) -> FeatureClassifier:
         """Returns the classifier whose stored weights are given; it gives features and tells classes."""
-        ...
-
-    def further_figures(self, samples_S: Tensor, real: RealExamples, by: Instruments, /) -> FurtherFigures:
-        """Measures what only samples of this kind have, and the same of real examples.
-
-        Args:
-            samples_S: Samples, [S, ...].
-            real: What they are measured against; the held-out examples are as many.
-            by: What there is to measure by.
-
-        Raises:
-            ConfigError: A package that it needs is not installed.
-        """
         ...
 
     @property

@@ -18,12 +18,10 @@ from lds_mlflow.data import (
     load_images,
     near_duplicates,
 )
-from lds_mlflow.domains.domain import Gallery, Instruments, Quality
+from lds_mlflow.domains.domain import Gallery, Quality
 from lds_mlflow.metrics import (
     ClassifierExtractor,
     FeatureClassifier,
-    FurtherFigures,
-    RealExamples,
     sharpness,
     train_classifier,
 )
@@ -117,7 +115,3 @@ class Images:
     def files(self, _examples_N: Tensor, /) -> Mapping[str, bytes]:
         """Returns nothing: their picture shows all that images are."""
         return {}
-
-    def further_figures(self, _samples_S: Tensor, _real: RealExamples, _by: Instruments, /) -> FurtherFigures:
-        """Returns nothing: images have the figures that every kind of examples has."""
-        return FurtherFigures()

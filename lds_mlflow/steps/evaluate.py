@@ -1,14 +1,19 @@
 """Step `evaluate`: a model's samples against held-out images."""
 
+from functools import partial
+
 from torch import Tensor
 
+from lds_mlflow.choices import load
+from lds_mlflow.choices.domain_figures import DOMAIN_FIGURES
 from lds_mlflow.choices.extractors import EXTRACTORS
 from lds_mlflow.choices.figures import FIGURES, HEADLINES, LISTED, LISTED_OF_DOMAINS
 from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import EvaluateConfig
-from lds_mlflow.domains import DrawClass, Instruments, domain_of
+from lds_mlflow.domains import Domain, DrawClass, Instruments, domain_of
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.metrics import EvaluationSettings, FeatureClassifier, RealExamples, evaluate_samples
+from lds_mlflow.metrics.further import FurtherMeasure
 from lds_mlflow.pictures import REAL_EXAMPLES
 from lds_mlflow.recipes.classes import of_classes_as_configured, require_classes_as_configured
 from lds_mlflow.recipes.convergence import converged, has_converged
@@ -73,7 +78,7 @@ def run(config: EvaluateConfig, context: Context) -> str:
         extractor=extractor,
         judge=judge,
         qualities={name: quality.measure for name, quality in domain.qualities.items()},
-        further=lambda samples, real: domain.further_figures(samples, real, instruments),
+        further=_further(domain, instruments),
         settings=EvaluationSettings(
             part=config.part,
             first_seed=config.sample_seed,
@@ -103,6 +108,12 @@ def run(config: EvaluateConfig, context: Context) -> str:
         )
     )
     return sentence
+
+
+def _further(domain: Domain, by: Instruments) -> FurtherMeasure | None:
+    """Returns what measures the figures that only this kind of examples has, or None where it has none."""
+    entry = DOMAIN_FIGURES.get(domain.name)
+    return None if entry is None else partial(load(entry.at), by=by)
 
 
 def _draw_class(config: EvaluateConfig, generator: Generator, train: ExampleSet) -> DrawClass | None:

@@ -19,6 +19,7 @@ from lds_mlflow.choices.combinations import COMBINATIONS
 from lds_mlflow.choices.data_sources import DATA_SOURCES, DataSource
 from lds_mlflow.choices.discriminator_augmentations import DISCRIMINATOR_AUGMENTATIONS
 from lds_mlflow.choices.distances import DISTANCES, DistanceChoice
+from lds_mlflow.choices.domain_figures import DOMAIN_FIGURES
 from lds_mlflow.choices.extractors import EXTRACTORS, ExtractorChoice
 from lds_mlflow.choices.interpolations import INTERPOLATIONS
 from lds_mlflow.choices.kernels import KERNELS
@@ -47,6 +48,7 @@ NUMBER_OF_ARGUMENTS: list[tuple[Table, int]] = [
     (CANDIDATES, 4),
     (COMBINATIONS, 3),
     (DISCRIMINATOR_AUGMENTATIONS, 0),
+    (DOMAIN_FIGURES, 3),
     (INTERPOLATIONS, 4),
     (KERNELS, 2),
     (SOURCES, 2),

@@ -14,11 +14,11 @@ from lds_mlflow.choices import load
 from lds_mlflow.choices.data_sources import DATA_SOURCES, MOLECULES, data_source_of
 from lds_mlflow.data import NearDuplicates, Reading
 from lds_mlflow.data.outside import digest_of_listing
-from lds_mlflow.domains.domain import Gallery, Instruments, Quality
+from lds_mlflow.domains.domain import Gallery, Quality
 from lds_mlflow.domains.images import GALLERY_PAGE, png_of
 from lds_mlflow.domains.molecules.tokens import TOKENS, selfies_of
 from lds_mlflow.machine.packages import require_packages
-from lds_mlflow.metrics import FeatureClassifier, FurtherFigures, RealExamples
+from lds_mlflow.metrics import FeatureClassifier
 from lds_mlflow.models import Scale
 from lds_mlflow.pictures import image_grid, paired_grid, score_bands
 from lds_mlflow.values import ExampleSet, ModelWeights, Splits
@@ -51,7 +51,7 @@ def _png_of(example: Tensor) -> str:
 
 
 def _qed_of(examples_N: Tensor) -> Tensor:
-    qed: Tensor = _chemistry("lds_mlflow.domains.molecules.figures:qed_of")(examples_N)
+    qed: Tensor = _chemistry("lds_mlflow.domains.molecules.properties:qed_of")(examples_N)
     return qed
 
 
@@ -128,10 +128,3 @@ class Molecules:
         kind = _chemistry("lds_mlflow.domains.molecules.classifier:FingerprintClassifier")
         opened: FeatureClassifier = kind.from_weights(weights).to(device)
         return opened
-
-    def further_figures(self, samples_S: Tensor, real: RealExamples, by: Instruments, /) -> FurtherFigures:
-        """See Domain; the figures of MOSES, beside a control that fools naive ones."""
-        found: FurtherFigures = _chemistry("lds_mlflow.domains.molecules.figures:figures_of_molecules")(
-            samples_S, real, by.device
-        )
-        return found

@@ -17,6 +17,7 @@ from scipy.stats import wasserstein_distance
 from torch import Tensor
 
 from lds_mlflow.choices.figures import FIGURES
+from lds_mlflow.domains.domain import Instruments
 from lds_mlflow.domains.molecules.chemnet import ChemNetExtractor
 from lds_mlflow.domains.molecules.controls import with_a_carbon
 from lds_mlflow.domains.molecules.fingerprints import fingerprints, mean_similarity, nearest
@@ -27,7 +28,7 @@ from lds_mlflow.metrics.estimates import Estimate, mean_estimate
 from lds_mlflow.metrics.frechet import frechet_estimate
 from lds_mlflow.values import evenly_spread
 
-__all__ = ["figures_of_molecules", "qed_of"]
+__all__ = ["further_figures"]
 
 _SETS = 8
 _AT = (100, 1_000, 10_000)
@@ -63,16 +64,10 @@ class _Measured(NamedTuple):
         return {name: estimate.value for name, estimate in self.estimates.items()} | self.values
 
 
-def qed_of(examples_N: Tensor) -> Tensor:
-    """Returns how much each of stored molecules is like a drug, float64 [N]; 0 for what is no molecule."""
-    found = [properties_of(smiles) for smiles in smiles_of(examples_N)]
-    return torch.tensor([0.0 if one is None else one.qed for one in found], dtype=torch.float64)
-
-
-def figures_of_molecules(samples_S: Tensor, real: RealExamples, device: str) -> FurtherFigures:
-    """Measures samples, [S, L], against as many held-out molecules; see `Domain.further_figures`."""
+def further_figures(samples_S: Tensor, real: RealExamples, by: Instruments) -> FurtherFigures:
+    """Measures samples, [S, L], against as many held-out molecules; see DOMAIN_FIGURES."""
     train = tuple(smiles_of(real.train.examples_N))
-    against = _Real(tuple(smiles_of(real.held_out.examples_N)), train, device)
+    against = _Real(tuple(smiles_of(real.held_out.examples_N)), train, by.device)
     n, unseen = len(samples_S), real.held_out if real.further is None else real.further
     samples = _measure(tuple(smiles_of(samples_S)), against)
     alike = _measure(tuple(smiles_of(real.train.spread(n).examples_N)), against)

@@ -4,12 +4,14 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
+import torch
 from rdkit.Chem import QED, rdMolDescriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
+from torch import Tensor
 
-from lds_mlflow.domains.molecules.smiles import molecule
+from lds_mlflow.domains.molecules.smiles import molecule, smiles_of
 
-__all__ = ["PROPERTIES", "Properties", "properties_of", "scaffold_of"]
+__all__ = ["PROPERTIES", "Properties", "properties_of", "qed_of", "scaffold_of"]
 
 _REMEMBERED = 100_000
 
@@ -43,6 +45,12 @@ def properties_of(smiles: str) -> Properties | None:
         float(rdMolDescriptors.CalcCrippenDescriptors(read)[0]),
         float(_sa_scorer().calculateScore(read)),
     )
+
+
+def qed_of(examples_N: Tensor) -> Tensor:
+    """Returns how much each of stored molecules is like a drug, float64 [N]; 0 for what is no molecule."""
+    found = [properties_of(smiles) for smiles in smiles_of(examples_N)]
+    return torch.tensor([0.0 if one is None else one.qed for one in found], dtype=torch.float64)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -10,13 +10,11 @@ from typing_extensions import override
 
 from lds_mlflow.choices.data_sources import A_PATH, DATA_SOURCES, data_source_of
 from lds_mlflow.data import PICTURES, Reading, is_mostly, load_files
-from lds_mlflow.domains.domain import Gallery, Instruments, Quality
+from lds_mlflow.domains.domain import Gallery, Quality
 from lds_mlflow.domains.images import Images
 from lds_mlflow.domains.sound.clips import SOUND_FILES, pack_clips
-from lds_mlflow.domains.sound.figures import further_figures
 from lds_mlflow.domains.sound.spectra import SIDE, wav_of, waves_of
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.metrics import FurtherFigures, RealExamples
 from lds_mlflow.values import ExampleSet
 
 __all__ = ["SOUND", "Sound"]
@@ -82,8 +80,3 @@ class Sound(Images):
     def files(self, examples_N: Tensor, /) -> Mapping[str, bytes]:
         """Returns the first eight clips as wav."""
         return {f"{place:02}.wav": wav_of(wave) for place, wave in enumerate(waves_of(examples_N[:_HEARD]))}
-
-    @override
-    def further_figures(self, samples_S: Tensor, real: RealExamples, by: Instruments, /) -> FurtherFigures:
-        """See Domain."""
-        return further_figures(samples_S, real, by)

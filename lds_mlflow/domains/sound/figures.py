@@ -31,7 +31,7 @@ _DRAWN = 50
 
 
 def further_figures(samples_N: Tensor, real: RealExamples, by: Instruments) -> FurtherFigures:
-    """Returns the figures of samples of sound; see Domain."""
+    """Returns the figures of samples of sound; see DOMAIN_FIGURES."""
     voices, classes = _distances(samples_N, real, by), _of_classes(real, by)
     return FurtherFigures(
         estimates=voices.estimates,

@@ -34,7 +34,7 @@ def test_the_phrase_of_all_sources_says_how_each_is_written() -> None:
     assert forms() == (
         "digits (scikit-learn's); a folder or a zip of images or sound; "
         "torchvision:NAME:FOLDER (as torchvision stores it); "
-        "molecules or molecules:FILE (RDKit's, or a file's)"
+        "molecules[:FILE] (SMILES)"
     )
 
 

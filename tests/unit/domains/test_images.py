@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from lds_mlflow.choices.domain_figures import DOMAIN_FIGURES
 from lds_mlflow.data import Reading, split_examples
-from lds_mlflow.domains import Instruments, domain_of
+from lds_mlflow.domains import domain_of
 from lds_mlflow.domains.images import png_of
 from lds_mlflow.errors import DataError
-from lds_mlflow.metrics import FurtherFigures, RealExamples
 from lds_mlflow.values import ExampleSet
 
 IMAGES = domain_of("images")
@@ -49,10 +49,8 @@ def test_there_is_a_page_to_look_at_images() -> None:
 
 def test_images_have_no_files_and_no_figures_beside_their_pictures() -> None:
     image = _image(1)[None]
-    digits = IMAGES.load("digits", Reading())
     assert IMAGES.files(image) == {}
-    further = IMAGES.further_figures(image, RealExamples(digits, digits), Instruments())
-    assert further == FurtherFigures()
+    assert IMAGES.name not in DOMAIN_FIGURES
 
 
 def test_images_are_read_described_and_scaled() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from lds_mlflow.choices import Choice
+from lds_mlflow.choices.domain_figures import DOMAIN_FIGURES
 from lds_mlflow.config import ServeConfig
 from lds_mlflow.domains import DOMAINS
 from lds_mlflow.errors import ArtifactError, ConfigError, DataError
@@ -23,6 +25,7 @@ DATA = {"data": "vectors:digits", "limit": 400}
 @pytest.fixture(autouse=True)
 def _two_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DOMAINS, Vectors.name, Vectors())
+    monkeypatch.setitem(DOMAIN_FIGURES, Vectors.name, Choice("what is inked", "tests.vectors:further_figures"))
     monkeypatch.setitem(AUTOENCODERS, LinearAutoencoder.kind, LinearAutoencoder)
 
 
