@@ -1,8 +1,8 @@
 """What is lost of a sound when it becomes a picture and is heard again.
 
     pip install -e '.[bench]' pystoi pesq        # pesq has to be compiled
-    python -m benchmarks.sound_inversion ../shared/data/spoken-digits.zip            # about 6 minutes on two cores
-    python -m benchmarks.sound_inversion ../shared/data/spoken-digits.zip --every 10
+    python -m benchmarks.sound_inversion spoken-digits.zip            # about 6 minutes on two cores
+    python -m benchmarks.sound_inversion spoken-digits.zip --every 10
 
 Clips that fit into a picture are compared with the sound of their own pictures: by STOI (Taal et al., An Algorithm for
 Intelligibility Prediction of Time-Frequency Weighted Noisy Speech, 2011), by PESQ in narrow band (ITU-T P.862), and by

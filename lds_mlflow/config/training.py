@@ -154,7 +154,7 @@ class OpenConfig(StepConfig):
     """Run of the step data; auto finds or makes one."""
 
     model: Declared[str] = ""
-    """Your own model: a folder, a runs:/ or models:/ address, or ENCODER,DECODER; empty trains one."""
+    """Your own model: a folder, a runs:/ or models:/ address, or ENCODER,DECODER, in place of a trained one."""
 
 
 class DryRunConfig(Settings):

@@ -1,7 +1,7 @@
 """A control that fools naive figures: training molecules with a carbon atom more.
 
-Renz et al., On Failure Modes in Molecule Generation and Optimization, 2019, call it AddCarbon: all of its molecules are
-valid, new and different, and their distribution is nearly that of the data, although nothing was learned.
+Renz et al., On Failure Modes in Molecule Generation and Optimization, 2019, call it AddCarbon: nearly all of its
+molecules are valid, new and different, and their distribution is nearly that of the data, although nothing was learned.
 """
 
 from collections.abc import Sequence

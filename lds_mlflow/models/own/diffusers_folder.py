@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lds_mlflow.errors import ArtifactError, ConfigError, first_line
+from lds_mlflow.errors import ArtifactError, first_line
+from lds_mlflow.machine.packages import require_packages
 from lds_mlflow.models.own.facts import Facts
 from lds_mlflow.models.own.pair import pair_weights
 from lds_mlflow.models.programs import program_of
@@ -93,15 +94,8 @@ def _network(folder: Path, name: str) -> Any:
             expected=f"one of {', '.join(CLASSES)}",
             remedy="Give the folder of the autoencoder alone, such as vae of a pipeline.",
         )
-    try:
-        kind: Any = getattr(import_module("diffusers"), name)
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"model={folder}",
-            found=f"a folder of diffusers, and no package {error.name}",
-            expected="the package diffusers, which reads such folders",
-            remedy='Install it: pip install "lds-mlflow[diffusers]".',
-        ) from error
+    require_packages(f"model={folder}", {"diffusers": "diffusers"})
+    kind: Any = getattr(import_module("diffusers"), name)
     try:
         network = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False)
     except (OSError, RuntimeError, ValueError) as error:

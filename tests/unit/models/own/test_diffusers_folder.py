@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from lds_mlflow.errors import ArtifactError, ConfigError
-from lds_mlflow.models.own import diffusers_folder
 from lds_mlflow.models.own.diffusers_folder import read_diffusers
 from lds_mlflow.models.own.pair import ExportedPair
 
@@ -66,10 +65,7 @@ def test_another_class_is_refused(name: str | None, tmp_path: Path) -> None:
 
 
 def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError(name=name)
-
-    monkeypatch.setattr(diffusers_folder, "import_module", missing)
+    monkeypatch.setattr("lds_mlflow.machine.packages.find_spec", lambda name: None)
     (tmp_path / "config.json").write_text('{"_class_name": "VQModel"}')
-    with pytest.raises(ConfigError, match=r"lds-mlflow\[diffusers\]"):
+    with pytest.raises(ConfigError, match="uv pip install .* diffusers"):
         read_diffusers(tmp_path, SHAPE)
