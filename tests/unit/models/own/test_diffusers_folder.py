@@ -67,5 +67,5 @@ def test_another_class_is_refused(name: str | None, tmp_path: Path) -> None:
 def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lds_mlflow.machine.packages.find_spec", lambda name: None)
     (tmp_path / "config.json").write_text('{"_class_name": "VQModel"}')
-    with pytest.raises(ConfigError, match="uv pip install .* diffusers"):
+    with pytest.raises(ConfigError, match=r"uv pip install .* diffusers"):
         read_diffusers(tmp_path, SHAPE)
