@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from lds_mlflow.errors import DiskFullError
 
 __all__ = [
     "digest_of_bytes",
     "digest_of_file",
+    "is_on_this_machine",
     "naming_a_full_disk",
     "remove",
     "require_free_space",
@@ -21,7 +24,15 @@ __all__ = [
 ]
 
 _REMEDY = "Free some space, or move work_dir, TMPDIR or the artifact store to another disk."
+_LOCAL = {"apfs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "ntfs", "overlay", "tmpfs", "xfs", "zfs"}
 _OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def is_on_this_machine(path: Path) -> bool:
+    """Says whether a file lies on a disk of this machine, and not on one that other machines may write to."""
+    kinds = {Path(disk.mountpoint): disk.fstype for disk in psutil.disk_partitions(all=True)}
+    place = path.resolve()
+    return next((kinds[folder].lower() in _LOCAL for folder in (place, *place.parents) if folder in kinds), False)
 
 
 def digest_of_bytes(*parts: bytes | memoryview) -> str:

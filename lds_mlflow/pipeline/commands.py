@@ -148,7 +148,7 @@ class Pipeline:
         return run
 
     def dry_run(self) -> Run:
-        """Says what a training would cost, without training.
+        """Says what a training would cost, or what is found of the user's own model, and does nothing else.
 
         Raises:
             LdsError: Something is wrong that the user can correct.

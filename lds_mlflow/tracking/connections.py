@@ -1,7 +1,7 @@
 """Connections of the command `serve`, which are closed where no request arrives.
 
-uvicorn bounds their number and how long an answered one stays open, but not how long the head of a request may take. A
-few clients that never end theirs would hold all connections.
+uvicorn bounds their number and how long an answered one stays open, but not how long the head of a request may take, or
+the rest of a body that has been answered already. A few clients that never end theirs would hold all connections.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ __all__ = ["BoundedConnection"]
 
 
 class BoundedConnection(H11Protocol):
-    """A connection that is closed if the head of a request does not arrive whole in time."""
+    """A connection that is closed if the head of a request is not whole in time, or a body goes on after its answer."""
 
     head_seconds = 10.0
     _deadline: asyncio.TimerHandle | None = None
@@ -27,6 +27,8 @@ class BoundedConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Takes a part of a request."""
         super().data_received(data)
+        if self.conn.their_state is h11.SEND_BODY and self.conn.our_state in (h11.DONE, h11.MUST_CLOSE):
+            self.transport.close()
         self._wait_or_not()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,12 +1,11 @@
 """Runs say every minute that their process lives, so that another machine can tell when it no longer does."""
 
 from contextlib import suppress
-from threading import Thread
+from threading import Lock, Thread
 from time import sleep, time
 from weakref import WeakSet
 
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.runs import Run
@@ -33,11 +32,13 @@ class Heartbeat:
         # A client of its own: a server that hangs makes it wait for as long as MLflow does, which delays nothing else.
         self.client, self.seconds = MlflowClient(tracking_uri), seconds
         self._runs: WeakSet[Run] = WeakSet()
+        self._lock = Lock()
         self._thread: Thread | None = None
 
     def watch(self, run: Run) -> Run:
         """Begins to note the time on a run, and returns it."""
-        self._runs.add(run)
+        with self._lock:
+            self._runs.add(run)
         if self._thread is None:
             self._thread = Thread(target=self._go_on, daemon=True)
             self._thread.start()
@@ -45,10 +46,12 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Notes the time on all runs that have not ended."""
-        for run in list(self._runs):
+        with self._lock:
+            runs = list(self._runs)
+        for run in runs:
             if not run.has_ended:
-                # The next note is as good.
-                with suppress(MlflowException, OSError):
+                # The next note is as good; without this thread, others would take the run for one that nobody writes.
+                with suppress(Exception):
                     self.client.set_tag(run.id, tags.SEEN, now())
 
     def _go_on(self) -> None:

@@ -21,6 +21,8 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from lds_mlflow.machine.files import is_on_this_machine
+
 __all__ = ["database_of", "lay_out"]
 
 _LOCK_SECONDS, _PATIENCE_SECONDS = 1, 300
@@ -60,7 +62,7 @@ def lay_out(uri: str) -> None:
             for statement in [*(f'DROP TABLE "{table}"' for table in tables), *_layout()]:
                 store.exec_driver_sql(statement)
         store.exec_driver_sql("COMMIT")
-        if is_new:
+        if is_new and is_on_this_machine(path):
             _keep_journal(store)
 
 

@@ -30,7 +30,8 @@ def has_ended(process: str, seen: str | None, now: float) -> bool:
     """
     if process.rsplit(" ", 2)[0] == gethostname():
         return not is_alive(process)
-    return seen is not None and now - float(seen) > _LEASE_SECONDS
+    # Something else may have written the tag.
+    return seen is not None and seen.isdecimal() and now - float(seen) > _LEASE_SECONDS
 
 
 def is_alive(process: str) -> bool:

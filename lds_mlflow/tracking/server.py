@@ -19,7 +19,7 @@ from mlflow.pyfunc import PyFuncModel, scoring_server
 from pydantic import BaseModel
 
 from lds_mlflow.config import ServeConfig
-from lds_mlflow.errors import LdsError, TrackingError, first_line
+from lds_mlflow.errors import TrackingError, first_line
 from lds_mlflow.serving.gallery import archive_of, page_of
 from lds_mlflow.serving.sampler import Sampler
 from lds_mlflow.tracking.address import show_bars_of_downloads_only
@@ -72,7 +72,8 @@ class Service:
                 return
             opened = _opened(f"{MODELS_ADDRESS}{named.name}/{named.number}")
             app = service_of(opened, self.config)
-        except (LdsError, MlflowException) as error:
+        except Exception as error:
+            # Whatever is wrong with the registry, the store or the version, the next look may find it mended.
             self.say(f"Still serving {self.version}: {first_line(error)}")
             return
         self.version, self._app = opened.version, app

@@ -247,7 +247,15 @@ class Tracker:
         )
         for run in running:
             if has_ended(run.data.tags[tags.PROCESS], run.data.tags.get(tags.SEEN), time()):
-                self.client.set_terminated(run.info.run_id, "KILLED")
+                self._end_for_another(run.info.run_id)
+
+    def _end_for_another(self, run_id: str) -> None:
+        try:
+            self.client.set_terminated(run_id, "KILLED")
+        except MlflowException as error:
+            # It is a run of somebody else, who may end it.
+            if not is_refusal(error):
+                raise
 
     def open(self, reference: str) -> FinishedRun:
         """Opens a run.

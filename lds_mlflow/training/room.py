@@ -28,12 +28,13 @@ def require_room(task: FitTask, n_processes: int) -> None:
     """
     # A forward pass may leave something in a model.
     model, one = copy.deepcopy(task.model).train(), task.scale.to_model(task.examples_N[:1].to(task.model.device))
-    each = kept_bytes(model, torch.cat([one, one])) - kept_bytes(model, one)
+    with torch.autocast(one.device.type, torch.bfloat16, enabled=task.plan.precision == "bfloat16"):
+        each = kept_bytes(model, torch.cat([one, one])) - kept_bytes(model, one)
     needed, free = each * task.plan.batch_size / n_processes, _free_bytes(task.model.device)
     if needed > free:
         raise ConfigError(
             "batch_size",
-            found=f"{task.plan.batch_size:,} images, whose step keeps at least {needed / 2**30:,.1f} GiB in memory",
+            found=f"{task.plan.batch_size:,} examples, whose step keeps at least {needed / 2**30:,.1f} GiB in memory",
             expected=f"a step that fits into the {free / 2**30:,.1f} GiB that are free",
             remedy=f"Give batch_size={max(int(free / each / 2) * n_processes, 1)} or less, or a smaller preset.",
         )

@@ -15,6 +15,7 @@ from lds_mlflow.errors import DiskFullError
 from lds_mlflow.machine.files import (
     digest_of_bytes,
     digest_of_file,
+    is_on_this_machine,
     naming_a_full_disk,
     require_free_space,
     write_atomically,
@@ -265,3 +266,15 @@ def test_a_file_that_the_system_has_no_room_for_is_told_and_leaves_the_old_one(t
     )
     assert f"{tmp_path / 'target'}: found a full disk while it was being written" in done.stdout
     assert _content(tmp_path) == {"target": "old"}
+
+
+class Disk(NamedTuple):
+    mountpoint: str
+    fstype: str
+
+
+def test_a_disk_that_other_machines_may_write_to_is_not_one_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    disks = [Disk("/", "ext4"), Disk("/home", "nfs4"), Disk("/home/me/scratch", "xfs"), Disk("/mnt", "fuse.sshfs")]
+    monkeypatch.setattr("psutil.disk_partitions", lambda **_options: disks)
+    places = ("/data/a.db", "/home/me/a.db", "/home/me/scratch/a.db", "/mnt/a.db")
+    assert [is_on_this_machine(Path(place)) for place in places] == [True, False, True, False]

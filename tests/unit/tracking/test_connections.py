@@ -39,8 +39,8 @@ class Wire(asyncio.Transport):
         self.closed = True
 
 
-async def _connected(*pieces: bytes) -> Wire:
-    config = uvicorn.Config(echo, log_level="critical")
+async def _connected(*pieces: bytes, app: Any = echo) -> Wire:
+    config = uvicorn.Config(app, log_level="critical")
     config.load()
     connection, wire = Impatient(config, ServerState(), {}), Wire()
     connection.connection_made(wire)
@@ -56,6 +56,18 @@ async def _connected(*pieces: bytes) -> Wire:
 )
 def test_a_connection_without_the_whole_head_of_a_request_is_closed(pieces: tuple[bytes, ...]) -> None:
     assert asyncio.run(_connected(*pieces)).closed
+
+
+def test_a_body_that_goes_on_after_its_answer_ends_the_connection() -> None:
+    async def refuse(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    head = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+    answered = asyncio.run(_connected(head, app=refuse))
+    assert b"413" in answered.written
+    assert not answered.closed
+    assert asyncio.run(_connected(head, b"x", app=refuse)).closed
 
 
 def test_a_request_whose_head_is_there_goes_on() -> None:

@@ -1,3 +1,5 @@
+import pytest
+
 from lds_mlflow.tracking import Tracker, tags
 from lds_mlflow.tracking.heartbeat import Heartbeat
 
@@ -21,6 +23,22 @@ def test_a_server_that_is_away_ends_no_heartbeat(tracker: Tracker) -> None:
     heartbeat.watch(run)
     tracker.client.delete_run(run.id)
     heartbeat.beat()
+
+
+def test_nothing_that_goes_wrong_ends_a_heartbeat(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [tracker.begin("train", parent=None, values={}) for _ in range(2)]
+    heartbeat = Heartbeat(tracker.tracking_uri)
+    for run in runs:
+        heartbeat.watch(run)
+    asked: list[str] = []
+
+    def fail(run_id: str, *_rest: str) -> None:
+        asked.append(run_id)
+        raise RuntimeError
+
+    monkeypatch.setattr(heartbeat.client, "set_tag", fail)
+    heartbeat.beat()
+    assert set(asked) == {run.id for run in runs}
 
 
 def _seen(tracker: Tracker, run_id: str) -> str:

@@ -93,6 +93,12 @@ def test_a_new_store_keeps_a_journal_beside_it(store: Path) -> None:
     assert _ask(store, "PRAGMA journal_mode") == [("wal",)]
 
 
+def test_a_store_that_other_machines_may_write_to_keeps_none(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "is_on_this_machine", lambda path: False)
+    lay_out(_uri(store))
+    assert _ask(store, "PRAGMA journal_mode") == [("delete",)]
+
+
 def test_a_store_that_is_being_read_is_laid_out_without_one(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store.parent.mkdir()
     with closing(sqlite3.connect(store, isolation_level=None)) as reader:

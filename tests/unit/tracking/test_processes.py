@@ -29,6 +29,7 @@ def test_a_process_of_another_machine_has_ended_once_its_lease_has_run_out() -> 
 
 def test_of_a_process_of_another_machine_without_a_lease_nothing_is_known() -> None:
     assert not has_ended("pod-1 1 5", None, 1e12)
+    assert not has_ended("pod-1 1 5", "yesterday", 1e12)
 
 
 def test_the_lease_of_a_process_of_this_machine_does_not_count() -> None:

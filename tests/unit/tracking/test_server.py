@@ -19,6 +19,7 @@ from lds_mlflow.store import save_value
 from lds_mlflow.tracking import Tracker
 from lds_mlflow.tracking.guard import App
 from lds_mlflow.tracking.opened import open_registered
+from lds_mlflow.tracking.registry import Registry, Version
 from lds_mlflow.tracking.server import Service, service_of
 from tests.asgi import CSV, JSON, PARQUET, answer_of
 from tests.tiny import SPEC
@@ -254,6 +255,23 @@ def test_a_service_stays_with_its_version_where_the_next_can_not_be_opened(track
     service.follow()
     assert _invoke(service, b'{"instances": [1]}')[1][b"model-version"] == b"faces/1"
     assert "Still serving faces/1" in said[0]
+
+
+def test_a_service_goes_on_following_whatever_was_wrong_once(
+    tracker: Tracker, model_path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _register(tracker, model_path)
+    said: list[str] = []
+    service = Service(parse(ServeConfig, {"model": "models:/faces@challenger"}), said.append)
+
+    def away(_self: Registry, _address: str) -> Version:
+        raise RuntimeError("the store is away")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(Registry, "of_address", away)
+        service.follow()
+    service.follow()
+    assert said == ["Still serving faces/1: the store is away"]
 
 
 def test_an_alias_that_no_version_has_is_told_with_the_versions_that_there_are(tracker: Tracker) -> None:

@@ -132,3 +132,19 @@ def test_a_database_that_fails_in_the_middle_of_work_is_a_sentence(tracker: Trac
     cause = DatabaseError("INSERT", {}, error)
     with pytest.raises(TrackingError, match=rf"mlflow\.db: found .*{error}.*run the same command again"), tracker:
         raise MlflowException(str(cause)) from cause
+
+
+def test_a_run_of_somebody_else_that_may_not_be_ended_stops_no_command(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run in (tracker.begin("train", parent=None, values={}) for _ in range(2)):
+        run.log_tags({tags.PROCESS: "a-machine-that-is-gone 1 5", tags.SEEN: "0"})
+    asked: list[str] = []
+
+    def refuse(run_id: str, _status: str) -> None:
+        asked.append(run_id)
+        raise MlflowException("not yours", error_code=PERMISSION_DENIED)
+
+    monkeypatch.setattr(tracker.client, "set_terminated", refuse)
+    tracker.end_orphans()
+    assert len(asked) == 2
