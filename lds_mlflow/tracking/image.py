@@ -112,16 +112,21 @@ def version_of_engine() -> str:
 
 
 def _engine(seconds: int) -> Any:
+    silent = TrackingError(
+        "a container engine",
+        found="none that answers",
+        expected="Docker, or another engine with its interface, at DOCKER_HOST",
+        remedy="Start one, or serve the model without an image by the command serve.",
+    )
     try:
         engine = docker.from_env(timeout=seconds)
+    except DockerException:
+        raise silent from None
+    try:
         engine.ping()
     except DockerException:
-        raise TrackingError(
-            "a container engine",
-            found="none that answers",
-            expected="Docker, or another engine with its interface, at DOCKER_HOST",
-            remedy="Start one, or serve the model without an image by the command serve.",
-        ) from None
+        engine.close()
+        raise silent from None
     return engine
 
 

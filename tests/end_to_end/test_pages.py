@@ -39,7 +39,7 @@ def test_the_run_of_main_the_list_of_runs_and_the_report_say_who_has_won(
         expect(page.get_by_text(verdict).first).to_be_visible(timeout=_DRAWN_MS)
         _open(page, f"{tracker.tracking_uri}/{page_of_runs(tracker.experiment_id)}")
         expect(page.get_by_text("fid", exact=True).first).to_be_visible(timeout=_DRAWN_MS)
-        expect(page.get_by_text(re.compile("^evaluate ")).first).to_be_visible()
+        expect(page.get_by_text(re.compile("^main ")).first).to_be_visible()
         page.goto((tmp_path / "report.html").as_uri())
         expect(page.get_by_text(verdict).first).to_be_visible()
         table = page.locator("table").first.inner_text()

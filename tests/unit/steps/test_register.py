@@ -112,7 +112,7 @@ def test_a_model_whose_decoder_can_not_be_exported_is_registered_without_the_fil
     context, _ = surroundings(inputs)
     register.run(RegisterConfig(), context)
     assert DECODER not in registered["files"]
-    assert b"no file of it alone" in registered["files"]["README.md"]
+    assert b"There is no file of the decoder alone" in registered["files"]["README.md"]
 
 
 def test_what_is_drawn_around_training_latents_is_registered_with_their_classes(
