@@ -20,23 +20,28 @@ __all__ = ["require_graph"]
 _MEMBERS = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/[\w.-]+|\.format_version|\.storage_alignment"
     r"|models/[\w-]+\.json|data/weights/(weight_\d+|[\w-]+_config\.json|[\w-]+\.pt)"
-    r"|data/constants/(tensor_\d+|[\w-]+_config\.json|[\w-]+\.pt)|data/sample_inputs/[\w-]+\.pt|extra/[\w./-]*"
+    r"|data/constants/(tensor_\d+|[\w-]+_config\.json|[\w-]+\.pt)|data/sample_inputs/[\w-]+\.pt|extra/[\w./-]*",
+    re.ASCII,
 )
-_GRAPH = re.compile(r"models/[\w-]+\.json")
+_GRAPH = re.compile(r"models/[\w-]+\.json", re.ASCII)
 
 _OPERATORS = re.compile(
-    r"torch\.ops\.(aten|prims)\.(?!from_file\b)\w+\.\w+"
+    r"torch\.ops\.(aten|prims)\.(?!(?:from_file|save)\b)\w+\.\w+"
     r"|torch\.ops\.higher_order\.(cond|wrap_with_set_grad_enabled|wrap_with_autocast)"
     r"|torch\.sym_(int|float|max|min|not|sum|ite)|torch\._sym_\w+|math\.(ceil|floor|trunc|sqrt)"
     r"|_operator\.(add|sub|mul|floordiv|truediv|mod|pow|neg|getitem|eq|ne|lt|le|gt|ge|and_|or_|not_)"
 )
-"""Operators that compute. Of ATen's, `from_file` alone opens a file: no other has an argument that names one."""
+"""Operators that compute. Of ATen's, `from_file` and `save` open files: no other has an argument that names one."""
 
 _LENGTH = re.compile(r"L\['\w+'\](\[\d+\])*\.size\(\)\[\d+\]")
 """The length of an input, as conditions on the inputs name it."""
 
 _NAME = re.compile(r"[\w.+-]*")
 _STRUCTURES = ("builtins.tuple", "builtins.list", "builtins.dict", None)
+_NODES_AND_MODULES = ("nodes", "graph_module")
+_VALUES = "_values"
+"""How the keys end under which a graph describes its values, by names that its author chooses."""
+
 _KEYS = re.compile(r'null|\[("\w*"(, ?)?)*\]')
 _SYMBOL = re.compile(
     r"[suz]\d+|oo|int_oo|True|False|"
@@ -112,10 +117,9 @@ def _not_allowed(node: Any, key: str) -> Iterator[str]:
     """Yields the texts of a graph that are not what may stand under their keys."""
     if isinstance(node, dict):
         for name, value in node.items():
-            # What a node remembers of its origin is kept as text, and a text that an operator is given is a value.
-            if name in ("metadata", "as_string"):
+            if _is_free(name, node, key):
                 continue
-            if not _NAME.fullmatch(name):
+            if name in ("metadata", "as_string") or not _NAME.fullmatch(name):
                 yield name
             yield from _not_allowed(value, name)
     elif isinstance(node, list):
@@ -125,8 +129,17 @@ def _not_allowed(node: Any, key: str) -> Iterator[str]:
         yield node
 
 
+def _is_free(name: str, node: dict[str, Any], key: str) -> bool:
+    """Returns whether an entry of a dictionary, which stands under a key, is text that may be any."""
+    # What a node remembers of its origin is kept as text, and a text that an operator is given is a value.
+    if name == "metadata":
+        return key in _NODES_AND_MODULES
+    is_argument = len(node) == 1 and not key.endswith(_VALUES)
+    return name == "as_string" and is_argument and isinstance(node[name], str)
+
+
 def _is_allowed(text: str, key: str) -> bool:
-    if key == "target":
+    if key in ("target", "as_operator"):
         return _OPERATORS.fullmatch(text) is not None
     if key == "expr_str":
         return _is_arithmetic(text)

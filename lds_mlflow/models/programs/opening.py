@@ -13,6 +13,7 @@ from torch import nn
 from torch.export import ExportedProgram
 from torch.export.passes import move_to_device_pass
 
+from lds_mlflow.models.programs.archives import written_anew
 from lds_mlflow.models.programs.graphs import require_graph
 from lds_mlflow.models.programs.scripts import require_computation
 
@@ -43,11 +44,12 @@ def open_program(content: bytes, device: torch.device | str = "cpu") -> Program:
         device: Where to compute.
 
     Raises:
-        ValueError: It does more than compute, holds objects other than tensors, or is neither; see `graphs` and
-            `scripts`.
+        ValueError: It does more than compute, holds objects other than tensors, is neither, or has records of the same
+            name; see `graphs`, `scripts` and `archives`.
         zipfile.BadZipFile: It is no archive.
         RuntimeError: torch can't open it.
     """
+    content = written_anew(content)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         is_exported = any(name.partition("/")[2] == _EXPORTED for name in archive.namelist())
     return _exported(content, device) if is_exported else _torchscript(content, device)

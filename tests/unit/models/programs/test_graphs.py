@@ -47,10 +47,31 @@ def _named(name: str) -> Change:
     return change
 
 
+def _size_of(name: str) -> Change:
+    """Gives an input another name everywhere, and a size that is Python."""
+
+    def change(graph: dict[str, Any]) -> None:
+        _in_size("__import__('os').system('true')")(graph)
+        inner = graph["graph_module"]["graph"]
+        old = inner["inputs"][-1]["as_tensor"]["name"]
+        graph["graph_module"] = json.loads(json.dumps(graph["graph_module"]).replace(json.dumps(old), json.dumps(name)))
+
+    return change
+
+
+def _in_module(**changes: object) -> Change:
+    return lambda graph: graph["graph_module"]["graph"].update(changes)
+
+
+def _given(argument: object) -> Change:
+    return lambda graph: _first_node(graph)["inputs"][0].update(arg=argument)
+
+
 HOSTILE: dict[str, Change] = {
     "a function of the operating system": _target("torch.os.system"),
     "a function that torch imports": _target("torch.hub.load"),
     "an operator that opens files": _target("torch.ops.aten.from_file.default"),
+    "an operator that writes files": _target("torch.ops.aten.save.default"),
     "an operator of another library": _target("torch.ops.image.write_file.default"),
     "an extension": _target("#custom:op"),
     "a size that is Python": _in_size("__import__('os').system('true')"),
@@ -58,6 +79,13 @@ HOSTILE: dict[str, Change] = {
     "a size of another function": _in_size("open('s0')"),
     "a size that is no expression": _in_size("s0; s1"),
     "a name that is Python": _named("x=__import__('os').getpid()"),
+    "a value whose name is metadata": _size_of("metadata"),
+    "a value whose name is as_string": _size_of("as_string"),
+    "a number whose name is metadata": _in_module(sym_int_values={"metadata": {"as_expr": {"expr_str": "exit()"}}}),
+    "a number whose name is as_string": _in_module(sym_int_values={"as_string": "exit()"}),
+    "a text that is no argument": _given({"as_string": {"as_expr": {"expr_str": "exit()"}}}),
+    "a text beside another argument": _given({"as_string": "x x", "as_int": 1}),
+    "an argument that is a function": _given({"as_operator": "torch.os.system"}),
     "a structure that imports": _structure("builtins.dict", '[{"__enum__": true, "fqn": "antigravity:x"}]'),
     "a structure of another type": _structure("collections.defaultdict", "null"),
     "a condition that is Python": lambda graph: graph.update(guards_code=["__import__('os').system('true')"]),
@@ -70,8 +98,19 @@ def test_what_is_no_graph_is_refused(change: Change) -> None:
         require_graph(changed_graph(programs()[1], change))
 
 
+def test_a_text_that_an_operator_is_given_may_be_any() -> None:
+    require_graph(changed_graph(programs()[1], _given({"as_string": "bhwc, bhwc -> b"})))
+
+
 @pytest.mark.parametrize(
-    "record", ["data/constants/custom_obj_0", "data/constants/opaque_obj_0", "data/aotinductor/model/x.so", "setup.py"]
+    "record",
+    [
+        "data/constants/custom_obj_0",
+        "data/constants/opaque_obj_0",
+        "data/aotinductor/model/x.so",
+        "setup.py",
+        "models/M\N{LATIN SMALL LETTER LONG S}.json",
+    ],
 )
 def test_an_archive_with_other_objects_is_refused(record: str) -> None:
     with pytest.raises(ValueError, match="objects other than tensors and graphs"):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from lds_mlflow.models.programs import open_program, program_of
-from tests.own import DecoderNetwork, changed_graph, programs, scripted
+from tests.own import DecoderNetwork, changed_graph, programs, rewritten, scripted
 from tests.unit.models.programs.test_graphs import HOSTILE
 
 
@@ -43,6 +43,21 @@ def test_a_hostile_program_is_refused_before_torch_reads_it(monkeypatch: pytest.
     for change in HOSTILE.values():
         with pytest.raises(ValueError, match="something other than a graph"):
             open_program(changed_graph(programs()[1], change))
+
+
+@pytest.mark.parametrize("content", [programs()[1], scripted(DecoderNetwork())], ids=["graph", "script"])
+def test_records_of_the_same_name_are_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match="records of the same name"):
+        open_program(rewritten(content, {"BYTEORDER": lambda _: b"little"}))
+
+
+def test_what_is_checked_is_what_torch_opens() -> None:
+    """torch takes the list of records whose offset stands at the end of an archive, Python the one before the end."""
+    harmless = rewritten(scripted(DecoderNetwork()), {})
+    other = rewritten(harmless, {"tests/own.py": lambda code: code.replace(b"1, 8, 8", b"8, 8, 1")})
+    assert len(other) == len(harmless)
+    z = torch.randn(2, 64)
+    torch.testing.assert_close(open_program(other[:-22] + harmless).module(z), DecoderNetwork()(z))
 
 
 def test_a_file_that_is_no_archive_is_refused() -> None:

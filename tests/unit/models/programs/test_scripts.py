@@ -36,6 +36,14 @@ def test_a_program_that_writes_files_is_refused(network: nn.Module, found: str) 
         b"  x . save ('f')",
         b"  rpc_sync(x)",
         b"  q : __torch__.torch.classes.quantized.X",
+        b"  (torch.save # c\n   (x, 'f'))",
+        b"  (ops # c\n   .prim.NumToTensor(1))",
+        b"  y = torch.save",
+        b"  getattr(torch, 'save')(x, 'f')",
+        b"  getattr(torch, 'sa' 've')(x, 'f')",
+        b"  (getattr(torch, 'sa'\n  've'))(x, 'f')",
+        b"  getattr(torch, 'sa\\166e')(x, 'f')",
+        b"  x = (1",
     ],
 )
 def test_a_program_that_uses_other_libraries_is_refused_however_it_is_written(code: bytes) -> None:
@@ -44,9 +52,16 @@ def test_a_program_that_uses_other_libraries_is_refused_however_it_is_written(co
         require_computation(content)
 
 
-def test_an_object_of_a_class_of_a_library_is_refused() -> None:
-    content = rewritten(scripted(DecoderNetwork()), {"/data.pkl": lambda old: old + b"torch.classes.x"})
-    with pytest.raises(ValueError, match=r"torch\.classes"):
+@pytest.mark.parametrize("record", ["code/more.PY", "Code/more.py", "model.json", "bytecode.pkl", "code/m\xf6re.py"])
+def test_a_record_that_torchscript_does_not_have_is_refused(record: str) -> None:
+    with pytest.raises(ValueError, match="records that TorchScript doesn't have"):
+        require_computation(rewritten(scripted(DecoderNetwork()), {record: lambda _: b"x = 1"}))
+
+
+@pytest.mark.parametrize("name", [b"torch.classes.x", b"c__torch__.torch\nclasses.x.X\n"])
+def test_an_object_of_a_class_of_a_library_is_refused(name: bytes) -> None:
+    content = rewritten(scripted(DecoderNetwork()), {"/data.pkl": lambda old: old + name})
+    with pytest.raises(ValueError, match="classes"):
         require_computation(content)
 
 
@@ -57,5 +72,19 @@ def test_an_archive_without_code_is_no_program() -> None:
         require_computation(buffer.getvalue())
 
 
+class _Asserting(nn.Module):
+    """Has parts whose names are numbers, and a text with escapes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.GELU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert x.shape[1] == 1, "it's\na colour"
+        y: Tensor = self.parts(x)
+        return y
+
+
 def test_a_network_only_computes() -> None:
-    require_computation(scripted(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.GELU())))
+    require_computation(scripted(_Asserting()))
+    require_computation(scripted(_Asserting().parts))
