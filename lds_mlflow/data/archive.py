@@ -99,7 +99,7 @@ def _no_archive(path: Path, error: Exception) -> DataError:
         found=f"a zip archive that is cut short or damaged ({first_line(error)})"
         if is_begun
         else "a file that is not a zip archive",
-        expected="a folder or a zip of images",
+        expected="a folder or a zip of images or sound",
         remedy="Copy or download the archive again."
         if is_begun
         else "Check the path; a relative path starts at the project's folder.",

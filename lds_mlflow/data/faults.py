@@ -9,6 +9,7 @@ from lds_mlflow.errors import DataError
 __all__ = [
     "LEFT_OUT",
     "MOST_PIXELS",
+    "MOST_TOKENS",
     "UNREADABLE",
     "Fault",
     "FaultKind",
@@ -19,6 +20,9 @@ __all__ = [
 
 MOST_PIXELS = 2**26
 """Of a picture. A small file can hold one that takes all memory; more than this no camera's has."""
+
+MOST_TOKENS = 120
+"""Of a molecule. Longer ones are rare, and each would make all training steps longer."""
 
 UNREADABLE = (
     OSError,
@@ -133,7 +137,9 @@ LEFT_OUT: dict[FaultKind, _Words] = {
         "molecules that SELFIES can't write", "molecules whose bonds SELFIES allows", "Remove these molecules."
     ),
     "tokens": _Words(
-        "molecules with too many tokens", "shorter molecules", "Remove these molecules, or raise tolerated."
+        f"molecules with more than {MOST_TOKENS} tokens",
+        f"molecules of at most {MOST_TOKENS} tokens (about as many atoms and branches)",
+        "Remove these molecules, or raise tolerated.",
     ),
 }
 """The kinds of faults that are left out up to a share, and what is said of more."""

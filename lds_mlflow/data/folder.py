@@ -150,7 +150,7 @@ def _opened(path: Path, reading: Reading) -> Iterator[Files]:
         raise DataError(
             str(path),
             found="neither a file nor a folder",
-            expected="a folder or a zip of images",
+            expected="a folder or a zip of images or sound",
             remedy="Check the path; a relative path starts at the project's folder.",
         )
 

@@ -19,6 +19,7 @@ from lds_mlflow.config import (
 from lds_mlflow.entry.graph import COMPARE, EXPORT, REGISTER, STEPS
 from lds_mlflow.entry.points import ENTRY_POINTS, MAIN, PROMOTE
 from lds_mlflow.errors import ConfigError, quoted
+from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.models.own import FOLDER
@@ -164,17 +165,24 @@ class Pipeline:
 def _copy_programs(runner: Runner, exported: FinishedRun) -> None:
     folder = Path(runner.configs[ExportFolder].folder)
     with exported.folder(FOLDER) as content:
-        names = {path.name for path in content.iterdir()}
-        others = [path.name for path in folder.iterdir() if path.name not in names] if folder.is_dir() else []
+        others = _others(folder, content) if folder.is_dir() else []
         if others:
             raise ConfigError(
                 f"folder={folder}",
                 found=f"a folder that has {quoted(others)}",
                 expected="a folder for the exported model alone",
-                remedy="Give another folder.",
+                remedy="Give another folder, or remove these files.",
             )
         shutil.copytree(content, folder, dirs_exist_ok=True)
     runner.say(f"{EXPORT:<11}{folder.resolve()}: give it as model= to any command")
+
+
+def _others(folder: Path, content: Path) -> list[str]:
+    """Returns the names of what a folder has that is not, of the same name, in what is to be copied there."""
+    given = {path.name: digest_of_file(path) for path in content.iterdir()}
+    return [
+        path.name for path in folder.iterdir() if not path.is_file() or digest_of_file(path) != given.get(path.name)
+    ]
 
 
 def _register(runner: Runner, model: FinishedRun, parent: str) -> None:

@@ -57,7 +57,11 @@ class Opened:
 
 
 def digest_of_model(given: str) -> str:
-    """Returns the digest of the files that the parameter `model` names; a missing one is an error of `open_own`."""
+    """Returns the digest of the files that the parameter `model` names; a missing one is an error of `open_own`.
+
+    Raises:
+        ConfigError: Nothing is named, or there is nothing at an address.
+    """
     with local_places(given) as places:
         files = [(place, path) for place in places if place.is_dir() for path in sorted(place.rglob("*"))]
         return digest_of_bytes(
@@ -77,13 +81,6 @@ def open_own(given: str, select: ExampleSet, device: str) -> Opened:
         ConfigError: Nothing is named, nothing is there, or it is for examples of another shape.
         ArtifactError: It can't be opened, fails, or gives values that are not finite.
     """
-    if not given:
-        raise ConfigError(
-            "model",
-            found="no model",
-            expected="your own model",
-            remedy="Give its folder or address: model=generator.",
-        )
     shape = tuple(select.examples_N.shape[1:])
     with local_places(given) as places:
         weights = read_generator(places, shape)

@@ -22,14 +22,23 @@ def local_places(given: str) -> Iterator[list[Path]]:
     """Gives the local folders that a parameter names: paths, or addresses, whose content is copied for the time being.
 
     Args:
-        given: A path or a runs:/ or models:/ address, or several of them, with commas between.
+        given: A path or a runs:/ or models:/ address, or several of them, with commas between. What is empty between
+            commas names nothing.
 
     Raises:
-        ConfigError: There is nothing at an address.
+        ConfigError: Nothing is named, or there is nothing at an address.
         MlflowException: The store doesn't answer.
     """
+    named = [place for place in map(str.strip, given.split(",")) if place]
+    if not named:
+        raise ConfigError(
+            "model",
+            found="no model",
+            expected="your own model",
+            remedy="Give its folder or address: model=generator.",
+        )
     with TemporaryDirectory() as folder:
-        yield [_local(place.strip(), Path(folder) / str(number)) for number, place in enumerate(given.split(","))]
+        yield [_local(place, Path(folder) / str(number)) for number, place in enumerate(named)]
 
 
 def _local(place: str, folder: Path) -> Path:

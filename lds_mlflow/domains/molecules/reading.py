@@ -12,7 +12,7 @@ from rdkit.Chem import rdMolDescriptors
 from torch import Tensor
 
 from lds_mlflow.data import Fault, Reading
-from lds_mlflow.data.faults import require_few
+from lds_mlflow.data.faults import MOST_TOKENS, require_few
 from lds_mlflow.data.labels import is_no_class, tidy_classes
 from lds_mlflow.data.tables import parts_of, read_list, read_table
 from lds_mlflow.domains.molecules.smiles import canonical, largest_part, molecule, tokens_of
@@ -20,10 +20,7 @@ from lds_mlflow.domains.molecules.tokens import LONGEST_NAME, stored
 from lds_mlflow.errors import DataError, cut_short, quoted
 from lds_mlflow.values import ExampleSet
 
-__all__ = ["BUNDLED", "MOST_TOKENS", "load_molecules"]
-
-MOST_TOKENS = 120
-"""Tokens of a molecule. Longer ones are rare, and each would make all training steps longer."""
+__all__ = ["BUNDLED", "load_molecules"]
 
 BUNDLED = Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi"
 """The molecules that come with RDKit."""

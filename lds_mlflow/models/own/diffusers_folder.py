@@ -1,6 +1,5 @@
 """Reads a folder that diffusers has written: config.json and weights as safetensors."""
 
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from lds_mlflow.errors import ArtifactError, first_line
 from lds_mlflow.machine.packages import require_packages
 from lds_mlflow.models.own.facts import Facts
+from lds_mlflow.models.own.json_objects import json_object
 from lds_mlflow.models.own.pair import pair_weights
 from lds_mlflow.models.programs import program_of
 from lds_mlflow.values import ModelWeights
@@ -24,6 +24,7 @@ CLASSES = ("AutoencoderKL", "VQModel", "AutoencoderTiny")
 """The classes of diffusers that encode images into latents and decode them."""
 
 _CLASS = "_class_name"
+_REMEDY = "Save the model by save_pretrained(folder, safe_serialization=True); pickled weights are not read."
 
 
 class _Encoder(nn.Module):
@@ -61,14 +62,11 @@ def read_diffusers(folder: Path, example_shape: tuple[int, ...]) -> ModelWeights
 
     Raises:
         ConfigError: diffusers is not installed.
-        ArtifactError: The class is another, there are no safetensors, they don't fit, or the model takes no such
-            examples.
+        ArtifactError: config.json is damaged, the class is another, there are no safetensors, they don't fit, or the
+            model takes no such examples.
     """
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    network = _network(folder, str(config.get(_CLASS)))
-    shift, scale = (
-        float(network.config.get(name) or usual) for name, usual in (("shift_factor", 0), ("scaling_factor", 1))
-    )
+    config = json_object((folder / CONFIG).read_bytes(), str(folder / CONFIG), _REMEDY)
+    network, shift, scale = _network(folder, str(config.get(_CLASS)))
     encoder, decoder = _Encoder(network, shift, scale), _Decoder(network, shift, scale)
     example = torch.zeros(example_shape)
     try:
@@ -86,7 +84,8 @@ def read_diffusers(folder: Path, example_shape: tuple[int, ...]) -> ModelWeights
     return pair_weights(facts, *programs)
 
 
-def _network(folder: Path, name: str) -> Any:
+def _network(folder: Path, name: str) -> tuple[Any, float, float]:
+    """Returns the network, and what is taken from its latents and what they are multiplied by then."""
     if name not in CLASSES:
         raise ArtifactError(
             str(folder / CONFIG),
@@ -98,11 +97,12 @@ def _network(folder: Path, name: str) -> Any:
     kind: Any = getattr(import_module("diffusers"), name)
     try:
         network = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False)
-    except (OSError, RuntimeError, ValueError) as error:
+        shift, scale = network.config.get("shift_factor") or 0, network.config.get("scaling_factor") or 1
+        return network.eval(), float(shift), float(scale)
+    except Exception as error:
         raise ArtifactError.because(
             error,
             f"the weights in {folder}",
             expected="diffusion_pytorch_model.safetensors that fit config.json",
-            remedy="Save the model by save_pretrained(folder, safe_serialization=True); pickled weights are not read.",
+            remedy=_REMEDY,
         ) from error
-    return network.eval()

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from lds_mlflow.errors import ArtifactError
+from lds_mlflow.models.own.json_objects import json_object
 
 __all__ = ["GENERATOR", "Facts"]
 
@@ -44,12 +45,19 @@ class Facts:
         Raises:
             ArtifactError: It is no JSON object, or a fact is missing or impossible.
         """
-        try:
-            said = json.loads(text)
-            if not isinstance(said, dict):
-                raise ValueError("no object")
-        except ValueError as error:
-            raise ArtifactError.because(error, what, expected="a JSON object", remedy=_REMEDY) from error
+        return cls.of(json_object(text, what, _REMEDY), what)
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any], what: str) -> Self:
+        """Returns the facts that a mapping says; it may have further keys.
+
+        Args:
+            said: The mapping, of the values that JSON has.
+            what: Where it is from, for errors.
+
+        Raises:
+            ArtifactError: A fact is missing or impossible.
+        """
         return cls(
             example_shape=_shape(said, "example_shape", what),
             value_range=_range(said, what),

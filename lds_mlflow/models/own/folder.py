@@ -1,6 +1,5 @@
 """Reads an exported pair: a folder with generator.json and two programs."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from lds_mlflow.errors import ArtifactError
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.models.mixture import Mixture
 from lds_mlflow.models.own.facts import GENERATOR, Facts
+from lds_mlflow.models.own.json_objects import json_object
 from lds_mlflow.models.own.pair import DECODER, ENCODER, pair_weights
 from lds_mlflow.values import ModelWeights
 
@@ -34,11 +34,11 @@ def read_pair(folder: Path) -> ModelWeights:
         folder: generator.json, encoder.pt2 and decoder.pt2 (or .pt and .ts of TorchScript).
 
     Raises:
-        ArtifactError: A file is missing, or has another digest than generator.json says.
+        ArtifactError: generator.json is damaged, or a file is missing, or has another digest than generator.json says.
     """
-    text = (folder / GENERATOR).read_text(encoding="utf-8")
-    facts = Facts.from_json(text, str(folder / GENERATOR))
-    digests = json.loads(text).get(DIGESTS)
+    what = str(folder / GENERATOR)
+    said = json_object((folder / GENERATOR).read_bytes(), what, _REMEDY)
+    facts, digests = Facts.of(said, what), said.get(DIGESTS)
     encoder, decoder = (_content(_file(folder, name), digests) for name in (ENCODER, DECODER))
     prior = _prior(folder / PRIOR, digests) if (folder / PRIOR).is_file() else None
     return pair_weights(facts, encoder, decoder, prior)

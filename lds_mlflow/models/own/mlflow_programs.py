@@ -5,13 +5,11 @@ from typing import Any
 
 import torch
 import yaml
-from torch import Tensor
 
 from lds_mlflow.errors import ArtifactError
+from lds_mlflow.machine.plain_yaml import plain
 from lds_mlflow.models.own.facts import Facts
-from lds_mlflow.models.own.pair import pair_weights
-from lds_mlflow.models.own.rows import RowsProgram
-from lds_mlflow.models.programs import open_program
+from lds_mlflow.models.own.pair import pair_weights, rows_program
 from lds_mlflow.values import ModelWeights
 
 __all__ = ["MLMODEL", "read_mlflow"]
@@ -20,10 +18,12 @@ MLMODEL = "MLmodel"
 """The file that describes a model of MLflow."""
 
 _PROGRAM = "data/model.pt2"
-_USUAL_RANGE = (-1.0, 1.0)
+_USUAL_RANGE = [-1, 1]
+_EXPECTED = "a mapping in YAML, whose metadata are a mapping too"
 _REMEDY = "Log the network by mlflow.pytorch.log_model(..., serialization_format='pt2', input_example=...)."
 
 
+@torch.no_grad()
 def read_mlflow(encoder: Path, decoder: Path, example_shape: tuple[int, ...]) -> ModelWeights:
     """Returns an exported pair of two models of MLflow.
 
@@ -35,20 +35,15 @@ def read_mlflow(encoder: Path, decoder: Path, example_shape: tuple[int, ...]) ->
         example_shape: The shape of the examples that it is used with.
 
     Raises:
-        ArtifactError: A folder has no program, or the encoder takes no such examples.
+        ArtifactError: A folder has no program, MLmodel or a program is damaged, or the encoder takes no such examples.
     """
     encoding, decoding = _program(encoder), _program(decoder)
     said = _metadata(encoder)
-    low, high = said.get("value_range", _USUAL_RANGE)
-    latent = _latent(encoding, example_shape, encoder)
-    facts = Facts(
-        example_shape,
-        (float(low), float(high)),
-        tuple(latent.shape),
-        name=str(said.get("name", encoder.name)),
-        licence=str(said.get("licence", "")),
-    )
-    return pair_weights(facts, encoding, decoding)
+    example = torch.zeros(example_shape)
+    latents_BD = rows_program(encoding, example, f"the encoder in {encoder}")(example[None])[0]
+    usual = {"value_range": _USUAL_RANGE, "name": encoder.name}
+    shapes = {"example_shape": list(example_shape), "latent_shape": list(latents_BD.shape[1:])}
+    return pair_weights(Facts.of({**usual, **said, **shapes}, str(encoder / MLMODEL)), encoding, decoding)
 
 
 def _program(folder: Path) -> bytes:
@@ -61,15 +56,12 @@ def _program(folder: Path) -> bytes:
 
 
 def _metadata(folder: Path) -> dict[str, Any]:
-    found = yaml.safe_load((folder / MLMODEL).read_text(encoding="utf-8"))
-    return dict(found.get("metadata") or {})
-
-
-@torch.no_grad()
-def _latent(content: bytes, example_shape: tuple[int, ...], folder: Path) -> Tensor:
-    example = torch.zeros(example_shape)
+    path = folder / MLMODEL
     try:
-        latents_BD: Tensor = RowsProgram(open_program(content), example, f"the encoder in {folder}")(example[None])[0]
-    except (RuntimeError, ValueError) as error:
-        raise ArtifactError.because(error, f"the encoder in {folder}", expected="a graph", remedy=_REMEDY) from error
-    return latents_BD[0]
+        found = yaml.safe_load(plain(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValueError) as error:
+        raise ArtifactError.because(error, str(path), expected=_EXPECTED, remedy=_REMEDY) from error
+    said = (found.get("metadata") or {}) if isinstance(found, dict) else None
+    if not isinstance(said, dict):
+        raise ArtifactError(str(path), found="something else", expected=_EXPECTED, remedy=_REMEDY)
+    return said

@@ -13,10 +13,10 @@ from lds_mlflow.models.autoencoder import Posterior
 from lds_mlflow.models.mixture import Mixture
 from lds_mlflow.models.own.facts import Facts
 from lds_mlflow.models.own.rows import RowsProgram
-from lds_mlflow.models.programs import Program, open_program
+from lds_mlflow.models.programs import open_program
 from lds_mlflow.values import ModelWeights
 
-__all__ = ["DECODER", "ENCODER", "ExportedPair", "pair_weights"]
+__all__ = ["DECODER", "ENCODER", "ExportedPair", "pair_weights", "rows_program"]
 
 ENCODER, DECODER = "encoder", "decoder"
 _FACTS = "generator"
@@ -36,6 +36,29 @@ def pair_weights(facts: Facts, encoder: bytes, decoder: bytes, prior: Mixture | 
     if prior is not None:
         state |= {_MEAN: prior.mean_KD, _LOG_VARIANCE: prior.log_variance_KD}
     return ModelWeights({_FACTS: facts.to_json()}, state, ExportedPair.kind)
+
+
+def rows_program(content: bytes, row: Tensor, what: str) -> RowsProgram:
+    """Returns a program that is ready to be called with any number of rows.
+
+    Args:
+        content: The content of its file.
+        row: An example of what it maps, [...], on the device where it is to compute.
+        what: What it is, for errors.
+
+    Raises:
+        ArtifactError: It can't be opened, or fails for every number of rows that is tried.
+    """
+    try:
+        program = open_program(content, row.device)
+    except Exception as error:
+        raise ArtifactError(
+            what,
+            found="no archive" if isinstance(error, zipfile.BadZipFile) else first_line(error),
+            expected="a graph that torch.export.save has written, or TorchScript",
+            remedy="Export the network again (docs/how-to/own-model.md): nothing but a graph is executed.",
+        ) from error
+    return RowsProgram(program, row, what)
 
 
 class ExportedPair(nn.Module):
@@ -124,20 +147,9 @@ class ExportedPair(nn.Module):
         self._device = device
         shapes = {ENCODER: self.facts.example_shape, DECODER: self.facts.latent_shape}
         self.encoder, self.decoder = (
-            RowsProgram(self._program(name), torch.zeros(shape, device=device), f"the {name} of {self.facts.name}")
+            rows_program(self.content(name), torch.zeros(shape, device=device), f"the {name} of {self.facts.name}")
             for name, shape in shapes.items()
         )
-
-    def _program(self, name: str) -> Program:
-        try:
-            return open_program(self.content(name), self._device)
-        except Exception as error:
-            raise ArtifactError(
-                f"the {name} of {self.facts.name}",
-                found="no archive" if isinstance(error, zipfile.BadZipFile) else first_line(error),
-                expected="a graph that torch.export.save has written, or TorchScript",
-                remedy="Export the network again (docs/how-to/own-model.md): nothing but a graph is executed.",
-            ) from error
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
         # A program may name its device, so it is opened again where it is to compute.

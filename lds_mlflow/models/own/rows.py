@@ -51,6 +51,8 @@ class RowsProgram(nn.Module):
             results = self._call(filled)
         except Exception as error:
             raise self._refusal(f"for rows {list(filled.shape)} the error: {first_line(error)}") from error
+        if not results:
+            raise self._refusal(f"nothing for rows {list(filled.shape)}")
         wrong = [result for result in results if not isinstance(result, Tensor) or result.shape[:1] != filled.shape[:1]]
         if wrong:
             found = list(wrong[0].shape) if isinstance(wrong[0], Tensor) else f"a {type(wrong[0]).__name__}"

@@ -44,6 +44,12 @@ def test_what_has_no_rule_or_another_form_is_never_tolerated(fault: Fault, messa
         _require([fault], tolerated=1.0)
 
 
+def test_molecules_that_are_too_long_are_told_how_long_they_may_be() -> None:
+    words = LEFT_OUT["tokens"]
+    assert "more than 120 tokens" in words.found
+    assert words.expected == "molecules of at most 120 tokens (about as many atoms and branches)"
+
+
 def test_at_most_five_files_are_named() -> None:
     with pytest.raises(DataError, match="0, 1, 2, 3, 4 and 3 more"):
         _require([Fault(str(number), "corrupt") for number in range(8)])

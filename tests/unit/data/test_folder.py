@@ -94,7 +94,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     error = refusal(tmp_path / "nowhere")
     assert error.what == str(tmp_path / "nowhere")
     assert error.found == "neither a file nor a folder"
-    assert error.expected == "a folder or a zip of images"
+    assert error.expected == "a folder or a zip of images or sound"
     assert "Check the path" in error.remedy
 
 

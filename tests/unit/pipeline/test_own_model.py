@@ -74,10 +74,18 @@ def test_an_ablation_has_the_arms_that_remain(make_pipeline: MakePipeline, own: 
     assert evaluated == {"baseline", "control"}
 
 
-def test_a_folder_with_other_files_is_not_written_to(make_pipeline: MakePipeline, own: str, tmp_path: Path) -> None:
-    (tmp_path / "generator" / "notes.txt").write_text("mine")
-    with pytest.raises(ConfigError, match=r"notes\.txt"):
-        make_pipeline("export", model=own, folder=own).run("export")
+def test_files_of_the_user_s_are_not_written_over(make_pipeline: MakePipeline, own: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("notes.txt", "generator.json"):
+        (mine / name).write_text("mine")
+        with pytest.raises(ConfigError, match=f"has {name}; .* or remove these files"):
+            make_pipeline("export", model=own, folder=str(mine)).run("export")
+        assert [path.read_text() for path in mine.iterdir()] == ["mine"]
+        (mine / name).unlink()
+    for _ in range(2):
+        make_pipeline("export", model=own, folder=str(mine)).run("export")
+    assert (mine / "encoder.pt2").read_bytes() == (Path(own) / "encoder.pt2").read_bytes()
 
 
 def test_it_makes_an_augmentation_set(make_pipeline: MakePipeline, own: str) -> None:

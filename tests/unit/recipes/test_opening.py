@@ -215,9 +215,18 @@ def test_torchscript_is_used_too(tmp_path: Path) -> None:
     assert open_own(str(write_folder(tmp_path, files)), SELECT, "cpu").figures["explained"] == 1
 
 
-def test_no_model_is_an_error() -> None:
-    with pytest.raises(LdsError, match="no model"):
-        open_own("", SELECT, "cpu")
+@pytest.mark.parametrize("given", ["", ","])
+def test_no_model_is_an_error_before_anything_is_read(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lds_mlflow.recipes.opening.digest_of_file", lambda path: pytest.fail(f"{path} was read"))
+    for command in (digest_of_model, lambda given: open_own(given, SELECT, "cpu")):
+        with pytest.raises(LdsError, match="no model"):
+            command(given)
+
+
+def test_a_comma_at_the_end_names_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = exported_pair(tmp_path / "model")
+    assert digest_of_model(f"{model},") == digest_of_model(str(model))
 
 
 def test_the_digest_is_that_of_the_files_wherever_they_lie(tmp_path: Path) -> None:

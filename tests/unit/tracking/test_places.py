@@ -12,6 +12,17 @@ def test_paths_are_themselves(tmp_path: Path) -> None:
         assert places == [tmp_path / "one", tmp_path / "other"]
 
 
+def test_what_is_empty_between_commas_is_no_place(tmp_path: Path) -> None:
+    with local_places(f"{tmp_path}, ,") as places:
+        assert places == [tmp_path]
+
+
+@pytest.mark.parametrize("given", ["", " ", ","])
+def test_where_nothing_is_named_there_is_no_place(given: str) -> None:
+    with pytest.raises(ConfigError, match="no model"), local_places(given):
+        pass
+
+
 def test_an_address_of_a_run_is_a_copy_for_the_time_being(tracker: Tracker, tmp_path: Path) -> None:
     logged = tmp_path / "logged"
     logged.mkdir()

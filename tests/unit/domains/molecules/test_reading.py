@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from lds_mlflow.data import Fault, Reading
+from lds_mlflow.data.faults import MOST_TOKENS
 from lds_mlflow.domains.molecules.tokens import selfies_of
 from lds_mlflow.errors import DataError
 from lds_mlflow.values import ExampleSet
@@ -83,12 +84,12 @@ def test_empty_lines_are_passed_over_and_counted(tmp_path: Path) -> None:
 
 
 def test_a_molecule_that_is_too_long_or_that_selfies_can_not_write_is_left_out(tmp_path: Path) -> None:
-    chain, too_long, ring = ("C" * n for n in (reading.MOST_TOKENS, reading.MOST_TOKENS + 1, 1))
+    chain, too_long, ring = ("C" * n for n in (MOST_TOKENS, MOST_TOKENS + 1, 1))
     hypervalent = "c1ccc2c(c1)[I]c1ccccc1-2"
     read = _Read(tmp_path / "some.smi", "\n".join((chain, too_long, hypervalent, ring)))
-    assert read.load().examples_N.shape == (2, reading.MOST_TOKENS)
+    assert read.load().examples_N.shape == (2, MOST_TOKENS)
     assert read.faults == [
-        Fault("line-000002", "tokens", f"{reading.MOST_TOKENS + 1} tokens"),
+        Fault("line-000002", "tokens", f"{MOST_TOKENS + 1} tokens"),
         Fault("line-000003", "selfies", hypervalent),
     ]
 

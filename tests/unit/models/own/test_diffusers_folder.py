@@ -64,6 +64,25 @@ def test_another_class_is_refused(name: str | None, tmp_path: Path) -> None:
         read_diffusers(tmp_path, SHAPE)
 
 
+@pytest.mark.parametrize("content", [b'{"x": ', b"[]", b"\xff\xfe\x00", b"[" * 100_000])
+def test_a_damaged_description_is_an_error_in_a_sentence(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"config\.json: .*expected a JSON object"):
+        read_diffusers(tmp_path, SHAPE)
+
+
+@pytest.mark.parametrize("change", [{"scaling_factor": "abc"}, {"block_out_channels": 3}, {"norm_num_groups": 0}])
+def test_a_description_of_an_impossible_network_is_an_error_in_a_sentence(
+    change: dict[str, object], tmp_path: Path
+) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    diffusers.AutoencoderKL(**ARGUMENTS["AutoencoderKL"]).save_pretrained(tmp_path)
+    said = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(said | change))
+    with pytest.raises(ArtifactError, match="the weights in"):
+        read_diffusers(tmp_path, SHAPE)
+
+
 def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lds_mlflow.machine.packages.find_spec", lambda name: None)
     (tmp_path / "config.json").write_text('{"_class_name": "VQModel"}')

@@ -52,3 +52,10 @@ def test_a_file_without_its_digest_is_refused(tmp_path: Path, changes: dict[str,
 def test_each_program_is_one_file(tmp_path: Path, files: dict[str, bytes], found: str) -> None:
     with pytest.raises(ArtifactError, match=found):
         read_pair(write_folder(tmp_path, files))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"{", b"[]", b"[" * 100_000])
+def test_a_damaged_description_is_an_error_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    (write_folder(tmp_path, FILES) / "generator.json").write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"generator\.json: .*expected a JSON object"):
+        read_pair(tmp_path)

@@ -62,7 +62,15 @@ class _Text(nn.Module):
         return "x"
 
 
-@pytest.mark.parametrize(("network", "found"), [(_Mean(), r"\[1, 1\]"), (_Text(), "a str"), (Counting(50), "10 rows")])
+class _Nothing(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("network", "found"),
+    [(_Mean(), r"\[1, 1\]"), (_Text(), "a str"), (_Nothing(), "nothing for rows"), (Counting(50), "10 rows")],
+)
 def test_what_is_no_row_for_each_row_is_refused(network: nn.Module, found: str) -> None:
     program = RowsProgram(Program(network, (1, None)), torch.zeros(1), "the decoder")
     with pytest.raises(ArtifactError, match=found):
