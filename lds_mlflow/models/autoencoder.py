@@ -5,16 +5,20 @@ that know latents as rows of a matrix, [N, D], and gives the decoder its own sha
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, Self
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
+from lds_mlflow.errors import ArtifactError
 from lds_mlflow.models.mixture import Mixture
 from lds_mlflow.values import ModelWeights
 
 __all__ = ["Autoencoder", "Posterior", "Reconstruction", "Trainable"]
+
+_SHOWN_OF_AN_ERROR = 300
 
 
 class Posterior(NamedTuple):
@@ -124,7 +128,15 @@ class Critic(nn.Module, ABC):
 
 
 class Trainable(nn.Module, ABC):
-    """An autoencoder that the training room can fit: only that room and the steps train and finetune know of it."""
+    """An autoencoder that the training room can fit: only that room and the steps train and finetune know of it.
+
+    Attributes:
+        kind: The name of its kind in AUTOENCODERS.
+        spec: What determines the network: a dataclass.
+    """
+
+    kind: ClassVar[str]
+    spec: Any
 
     @property
     @abstractmethod
@@ -150,12 +162,40 @@ class Trainable(nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def from_weights(cls, weights: ModelWeights) -> Self:
-        """See Autoencoder."""
+    def of_spec(cls, spec: Mapping[str, Any]) -> Self:
+        """Returns a network of any weights.
 
-    @abstractmethod
+        Args:
+            spec: The fields of its spec, by name.
+
+        Raises:
+            TypeError: A field is missing, unknown, or of another type.
+            ValueError: A field has an impossible value.
+        """
+
+    @classmethod
+    def from_weights(cls, weights: ModelWeights) -> Self:
+        """Returns the network whose stored weights are given, in evaluation mode.
+
+        Raises:
+            ArtifactError: The tensors don't fit the spec.
+        """
+        try:
+            model = cls.of_spec(weights.spec)
+            model.load_state_dict(weights.state)
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise ArtifactError(
+                "model weights",
+                found=" ".join(str(error).split())[:_SHOWN_OF_AN_ERROR],
+                expected="the tensors of the network that their spec describes",
+                remedy="Train the model again, or restore the artifact.",
+            ) from error
+        return model.eval()
+
     def to_weights(self) -> ModelWeights:
-        """See Autoencoder."""
+        """Returns a copy of the network's weights, on the CPU."""
+        state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
+        return ModelWeights(spec=asdict(self.spec), state=state, kind=self.kind)
 
     @abstractmethod
     def forward(self, x: Tensor, noise_BD: Tensor) -> tuple[Tensor, Tensor, Posterior]:

@@ -8,9 +8,9 @@ A token is stored as a number that no other token has, and 0 follows the end of 
 of its training examples: its vocabulary, one of its tensors.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import ClassVar, Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -18,16 +18,14 @@ from torch.nn.functional import cross_entropy
 
 from lds_mlflow.choices.presets import SEQUENCES, SMALLEST_THAT_FITS
 from lds_mlflow.choices.priors import GAUSSIAN
-from lds_mlflow.errors import ArtifactError, ConfigError
+from lds_mlflow.errors import ConfigError
 from lds_mlflow.models.autoencoder import Critic, Posterior, Reconstruction, Trainable
 from lds_mlflow.models.precision import in_float32
 from lds_mlflow.models.sequence.networks import Decoder, Encoder, lengths_of
 from lds_mlflow.models.stylegan.losses import kl_divergence
-from lds_mlflow.values import ModelWeights
 
 __all__ = ["SequenceSpec", "SequenceVAE"]
 
-_SHOWN_OF_AN_ERROR = 300
 _LOG_VARIANCE_RANGE = (-10.0, 4.0)
 _RANDOM_FEATURES = 128
 
@@ -59,6 +57,7 @@ class SequenceVAE(Trainable):
     kind: ClassVar[str] = "sequence-vae"
     """The name of its kind in AUTOENCODERS."""
 
+    spec: SequenceSpec
     vocabulary: Tensor
 
     def __init__(self, spec: SequenceSpec) -> None:
@@ -108,28 +107,9 @@ class SequenceVAE(Trainable):
         return cls.initialised(spec, vocabulary, seed)
 
     @classmethod
-    def from_weights(cls, weights: ModelWeights) -> Self:
-        """Returns the network whose stored weights are given, in evaluation mode.
-
-        Raises:
-            ArtifactError: The tensors don't fit the spec.
-        """
-        try:
-            model = cls(SequenceSpec(**{name: int(value) for name, value in weights.spec.items()}))
-            model.load_state_dict(weights.state)
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise ArtifactError(
-                "model weights",
-                found=" ".join(str(error).split())[:_SHOWN_OF_AN_ERROR],
-                expected="the tensors of the network that their spec describes",
-                remedy="Train the model again, or restore the artifact.",
-            ) from error
-        return model.eval()
-
-    def to_weights(self) -> ModelWeights:
-        """Returns a copy of the network's weights, on the CPU."""
-        state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
-        return ModelWeights(spec=asdict(self.spec), state=state, kind=self.kind)
+    def of_spec(cls, spec: Mapping[str, Any]) -> Self:
+        """See Trainable."""
+        return cls(SequenceSpec(**{name: int(value) for name, value in spec.items()}))
 
     @property
     def latent_shape(self) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """The autoencoder as one module: encode(x) -> posterior, decode(z) -> x."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import torch
@@ -9,7 +9,6 @@ from torch import Tensor
 
 from lds_mlflow.choices import call
 from lds_mlflow.choices.priors import GAUSSIAN, PRIORS
-from lds_mlflow.errors import ArtifactError
 from lds_mlflow.models.autoencoder import Posterior, Reconstruction, Trainable
 from lds_mlflow.models.mixture import Mixture
 from lds_mlflow.models.stylegan.decoder import Decoder
@@ -17,11 +16,8 @@ from lds_mlflow.models.stylegan.discriminator import Discriminator
 from lds_mlflow.models.stylegan.encoder import Encoder
 from lds_mlflow.models.stylegan.losses import gaussian_nll
 from lds_mlflow.models.stylegan.priors import Prior
-from lds_mlflow.values import ModelWeights
 
 __all__ = ["VAE", "VaeSpec"]
-
-_SHOWN_OF_AN_ERROR = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +61,8 @@ class VAE(Trainable):
     kind: ClassVar[str] = "stylegan2-vae"
     """The name of its kind in AUTOENCODERS. (`stylegan-vae` stored weights before their equalized scale.)"""
 
+    spec: VaeSpec
+
     def __init__(self, spec: VaeSpec) -> None:
         super().__init__()
         self.spec = spec
@@ -88,23 +86,9 @@ class VAE(Trainable):
             return cls(spec)
 
     @classmethod
-    def from_weights(cls, weights: ModelWeights) -> Self:
-        """Returns the network whose stored weights are given, in evaluation mode.
-
-        Raises:
-            ArtifactError: The tensors don't fit the spec.
-        """
-        try:
-            model = cls(_spec_of(weights))
-            model.load_state_dict(weights.state)
-        except (RuntimeError, TypeError) as error:
-            raise ArtifactError(
-                "model weights",
-                found=" ".join(str(error).split())[:_SHOWN_OF_AN_ERROR],
-                expected="the tensors of the network that their spec describes",
-                remedy="Train the model again, or restore the artifact.",
-            ) from error
-        return model.eval()
+    def of_spec(cls, spec: Mapping[str, Any]) -> Self:
+        """See Trainable."""
+        return cls(_spec_of(spec))
 
     def with_prior(self, kind: str, *, exemplars: int, pseudo_inputs: Tensor) -> Self:
         """Returns a copy of the network with another prior.
@@ -121,11 +105,6 @@ class VAE(Trainable):
         model.decoder.load_state_dict(self.decoder.state_dict())
         model.prior.begin_at(pseudo_inputs)
         return model
-
-    def to_weights(self) -> ModelWeights:
-        """Returns a copy of the network's weights, on the CPU."""
-        state = {name: tensor.detach().cpu().clone() for name, tensor in self.state_dict().items()}
-        return ModelWeights(spec=asdict(self.spec), state=state, kind=self.kind)
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
@@ -214,8 +193,7 @@ class VAE(Trainable):
         return self.decode(z), z, posterior
 
 
-def _spec_of(weights: ModelWeights) -> VaeSpec:
-    spec: dict[str, Any] = {**weights.spec}
+def _spec_of(spec: Mapping[str, Any]) -> VaeSpec:
     if any(isinstance(value, str) != (name == "prior") for name, value in spec.items()):
         raise TypeError(f"a spec of other types: {spec}")
     if spec.get("prior", GAUSSIAN) not in PRIORS:
