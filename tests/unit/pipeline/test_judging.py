@@ -142,14 +142,15 @@ def test_features_are_computed_once_a_set(make_pipeline: MakePipeline, tmp_path:
     "step", [name for name, step in STEPS.items() if step.inputs and not step.judges(step.config())]
 )
 def test_a_step_that_fits_or_chooses_can_not_read_the_test_part(
-    make_pipeline: MakePipeline, tracker: Tracker, monkeypatch: pytest.MonkeyPatch, step: str
+    make_pipeline: MakePipeline, tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def peek(config: object, context: Context) -> str:
         return str(len(context.inputs["data"].load(ExampleSet, "test")))
 
     for run in tracker.client.search_runs([tracker.experiment_id], f"tags.`{tags.STEP}` = '{step}'"):
         tracker.client.delete_run(run.info.run_id)
-    pipeline = make_pipeline(step, **(QUIET if step in {"finetune"} else {}))
+    changes: dict[str, dict[str, Any]] = {"finetune": QUIET, "open": {"model": str(tmp_path)}}
+    pipeline = make_pipeline(step, **changes.get(step, {}))
     monkeypatch.setattr(f"{STEPS[step].module}.run", peek)
     with pytest.raises(ProtocolError, match="Use the part select for choices"):
         pipeline.run(step)
