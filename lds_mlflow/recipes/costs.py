@@ -1,6 +1,7 @@
 """What a training will cost, estimated from a short probe of each piece of work on this machine."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil
 from time import monotonic, perf_counter
 from typing import NamedTuple
@@ -22,7 +23,8 @@ from lds_mlflow.values import ExampleSet
 __all__ = ["Costs", "estimate_costs"]
 
 _PROBE_SECONDS = 5.0
-_LEAST_STEPS = 2
+_LEAST_STEPS, _ENOUGH_STEPS, _PATIENCE = 2, 5, 4
+"""Steps that are measured at least, and those that are waited for, up to so many times the time of a probe."""
 _WARM_UPS = {"cpu": 1, "cuda": 5}
 """Steps that aren't counted: on a GPU these compile the step and capture it as one launch."""
 _CODED, _SCORED = 32, 2000
@@ -135,7 +137,7 @@ class _Probe(NamedTuple):
 
     Attributes:
         steps: Their number.
-        seconds: What one of them takes.
+        seconds: What the fastest of them takes, warm-ups aside.
         n_curves: How many figures are logged of it.
     """
 
@@ -149,15 +151,17 @@ def _probe(task: FitTask, plan: FitPlan, ranks: Ranks, seconds: float) -> _Probe
 
     def is_enough() -> bool:
         moments.append(monotonic())
-        return len(moments) > warm_up + _LEAST_STEPS and moments[-1] - moments[warm_up] > seconds
+        steps, spent = len(moments) - 1 - warm_up, moments[-1] - moments[min(warm_up, len(moments) - 1)]
+        return spent > seconds * (1 if steps >= _ENOUGH_STEPS else _PATIENCE) and steps >= _LEAST_STEPS
 
     curves: dict[str, float] = {}
     # At the full learning rate to the end, since a fit that ends by itself never gets far enough to tell.
     plan = replace(plan, steps=max(plan.steps, warm_up + _LEAST_STEPS), log_every=1, rate_fall=0, until_done=False)
     hooks = FitHooks(on_metrics=lambda _, figures: curves.update(figures), stop=is_enough, description="probing")
     fit(replace(task, plan=plan), ranks=ranks, hooks=hooks)
-    steps = len(moments) - 1
-    return _Probe(steps, (moments[-1] - moments[warm_up]) / (steps - warm_up), len(curves))
+    # The fastest: threads that wait for a core which another process has make a step up to a hundred times slower.
+    fastest = min(end - start for start, end in pairwise(moments[warm_up:]))
+    return _Probe(len(moments) - 1, fastest, len(curves))
 
 
 def _coding_seconds(codec: Codec, examples: ExampleSet) -> tuple[float, float]:

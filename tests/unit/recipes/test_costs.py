@@ -2,9 +2,10 @@ import pytest
 
 from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig, parse
 from lds_mlflow.errors import ConfigError
-from lds_mlflow.machine.ranks import ALONE
+from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.recipes import costs
 from lds_mlflow.recipes.costs import Costs, estimate_costs
+from lds_mlflow.training import FitHooks, FitTask
 from lds_mlflow.values import ExampleSet
 from tests.tiny import random_images
 
@@ -55,6 +56,20 @@ def test_the_table_says_what_was_measured_and_what_follows() -> None:
     assert table.count("calculated") >= 4
     assert "train " in table
     assert "finetune" in table
+
+
+def test_a_step_that_another_process_holds_up_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = [0.0]
+
+    def fit_with_delays(task: FitTask, *, ranks: Ranks, hooks: FitHooks) -> None:
+        for seconds in (9.0, 5.0, 0.25, 7.0):
+            moments[0] += seconds
+            assert hooks.stop is not None
+            hooks.stop()
+
+    monkeypatch.setattr(costs, "fit", fit_with_delays)
+    monkeypatch.setattr(costs, "monotonic", lambda: moments[0])
+    assert _costs().measured["examples_per_second"] == 8 / 0.25
 
 
 def test_costs_of_a_network_for_other_images_are_refused() -> None:
