@@ -3,6 +3,9 @@
 MLflow lays a database out by dozens of migrations, which SQLite commits one by one. Two commands that do so at once
 fail, and one that is interrupted leaves tables that no later command can use. So the layout is made in memory, and
 copied in one transaction, which keeps other processes out from its beginning on.
+
+A store on a disk of this machine also gets a write-ahead journal, whoever has laid it out: `mlflow run` does so before
+the project begins.
 """
 
 import sqlite3
@@ -27,6 +30,7 @@ __all__ = ["database_of", "lay_out"]
 
 _LOCK_SECONDS, _PATIENCE_SECONDS = 1, 300
 _STILL_SECONDS = 3.0
+_JOURNAL = "wal"
 _MADE_BY_MIGRATIONS = {"alembic_version", "workspaces"}
 """The tables that have rows in a store without data."""
 
@@ -34,7 +38,7 @@ _MADE_BY_MIGRATIONS = {"alembic_version", "workspaces"}
 def lay_out(uri: str) -> None:
     """Lays out a SQLite store that is new, or whose first layout was interrupted; any other database is only opened.
 
-    A store that has a row of data stays as it is.
+    What is in a store that has a row of data stays as it is.
 
     Args:
         uri: Address of a tracking store; nothing is done for one that is no database.
@@ -51,18 +55,11 @@ def lay_out(uri: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = sqlalchemy.create_engine(uri, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
     with engine.connect() as store:
-        if path is None or _is_in_use(store):
+        if path is None:
             return
-        _wait_until_still(path, store)
-        _lock(store)
-        tables = sqlalchemy.inspect(store).get_table_names()
-        without_data = all(_is_empty(store, table) for table in tables if table not in _MADE_BY_MIGRATIONS)
-        is_new = without_data and not _is_laid_out(store)
-        if is_new:
-            for statement in [*(f'DROP TABLE "{table}"' for table in tables), *_layout()]:
-                store.exec_driver_sql(statement)
-        store.exec_driver_sql("COMMIT")
-        if is_new and is_on_this_machine(path):
+        if not _is_in_use(store):
+            _make_whole(path, store)
+        if is_on_this_machine(path):
             _keep_journal(store)
 
 
@@ -72,6 +69,17 @@ def database_of(uri: str) -> Path | None:
         return None
     database = make_url(uri).database
     return None if not database or database.startswith((":memory:", "file:")) else Path(database).absolute()
+
+
+def _make_whole(path: Path, store: Connection) -> None:
+    _wait_until_still(path, store)
+    _lock(store)
+    tables = sqlalchemy.inspect(store).get_table_names()
+    without_data = all(_is_empty(store, table) for table in tables if table not in _MADE_BY_MIGRATIONS)
+    if without_data and not _is_laid_out(store):
+        for statement in [*(f'DROP TABLE "{table}"' for table in tables), *_layout()]:
+            store.exec_driver_sql(statement)
+    store.exec_driver_sql("COMMIT")
 
 
 def _is_in_use(store: Connection) -> bool:
@@ -114,9 +122,12 @@ def _lock(store: Connection) -> None:
 
 def _keep_journal(store: Connection) -> None:
     """Has a store write each commit to the disk once, to a journal beside it, and not to a new file and to its own."""
+    kept = store.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+    if kept == _JOURNAL or not _is_laid_out(store):
+        return
     # Who reads the store at this moment keeps it as it is, which is slower and nothing else.
     with suppress(OperationalError):
-        store.exec_driver_sql("PRAGMA journal_mode = WAL")
+        store.exec_driver_sql(f"PRAGMA journal_mode = {_JOURNAL}")
 
 
 def _layout() -> list[str]:

@@ -93,6 +93,21 @@ def test_a_new_store_keeps_a_journal_beside_it(store: Path) -> None:
     assert _ask(store, "PRAGMA journal_mode") == [("wal",)]
 
 
+def test_a_store_that_mlflow_has_laid_out_gets_a_journal_too(store: Path, empty_database: Path) -> None:
+    store.parent.mkdir()
+    with closing(sqlite3.connect(store)) as made, closing(sqlite3.connect(empty_database)) as laid_out:
+        laid_out.backup(made)
+        made.execute("PRAGMA journal_mode = DELETE")
+    rows = _ask(store, "SELECT name FROM experiments")
+    assert rows
+    # The command that laid it out, such as `mlflow run`, keeps its connection.
+    with closing(sqlite3.connect(store)) as launcher:
+        launcher.execute("SELECT * FROM experiments").fetchall()
+        lay_out(_uri(store))
+    assert _ask(store, "PRAGMA journal_mode") == [("wal",)]
+    assert _ask(store, "SELECT name FROM experiments") == rows
+
+
 def test_a_store_that_other_machines_may_write_to_keeps_none(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "is_on_this_machine", lambda path: False)
     lay_out(_uri(store))
