@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
+from lds_mlflow.choices.figures import LEAST_NEAREST_RATIO, MOST_TAIL_SHARE
 from lds_mlflow.machine.files import digest_of_bytes, take_space
 
 __all__ = [
@@ -305,6 +306,8 @@ class Calibration(_Value):
         n_samples: How many samples of each multiple were measured, and as many held-out examples.
         extractor: Name and digest of the feature extractor.
         curve: Figures by name, one value for every multiple in the order of `multiple`, which is one of the names.
+        least_nearest_ratio: The least nearest-neighbour ratio that was allowed.
+        most_tail_share: The largest tail share that was allowed.
     """
 
     multiple: float
@@ -313,6 +316,8 @@ class Calibration(_Value):
     n_samples: int
     extractor: str
     curve: dict[str, tuple[float, ...]]
+    least_nearest_ratio: float = LEAST_NEAREST_RATIO
+    most_tail_share: float = MOST_TAIL_SHARE
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,8 +182,10 @@ class Bench:
                 calibration = calibrate(codec, posterior, basis.yardstick, kernel=config.sampler_kernel)
             generator = generator_as_configured(config, config.sampler, codec, posterior, calibration)
             samples = generator.samples(range(first, first + n))
+            reconstructions_N = codec.decode(codec.encode(basis.select.examples_N).mean)
         costs.sampling += monotonic() - started
-        return basis.yardstick.measure(samples, self.measured), samples
+        limiting = basis.yardstick.measure_reconstructions(reconstructions_N)
+        return basis.yardstick.measure(samples, self.measured) | limiting, samples
 
     def _config(self, kind: type[C], values: Mapping[str, Value | str]) -> C:
         return self.runner.config(kind, {name: value for name, value in values.items() if name in kind.model_fields})

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from lds_mlflow.choices.figures import COPIES, FIGURES
 from lds_mlflow.domains import domain_of
 from lds_mlflow.errors import ConfigError, DataError, Interrupted, LdsError, SelectionError, TrainingError
-from lds_mlflow.metrics.judgement.preference import beyond_limits
+from lds_mlflow.metrics.judgement.copies import beyond_limits, means_with_copies
 from lds_mlflow.tracking import Run, Tracker, tags
 from tuning.bench import PARTS, Costs, Figures, SeedOutcome, TrialBench
 from tuning.config import TuneConfig
@@ -189,9 +189,7 @@ class Worker:
                     "sampling_seconds": costs.sampling,
                 },
             )
-        means = {
-            name: sum(tried.figures[name] for tried in found) / len(found) for name in (*self.config.wanted, *COPIES)
-        }
+        means = means_with_copies([tried.figures for tried in found], self.config.wanted)
         run.curve(0, means)
         run.log_picture(domain_of(found[-1].weights.domain).grid(found[-1].samples_S[:_SHOWN]), "pictures/samples.png")
         _set_constraints(trial, beyond_limits(means, len(found[-1].samples_S)))

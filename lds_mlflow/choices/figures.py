@@ -15,9 +15,12 @@ __all__ = [
     "LEVEL",
     "LISTED",
     "LISTED_OF_DOMAINS",
+    "LOOSEST_NEAREST_RATIO",
+    "LOOSEST_TAIL_SHARE",
     "MARGIN",
     "MOST_TAIL_SHARE",
     "PROMOTABLE",
+    "RECONSTRUCTED",
     "SEARCHABLE",
     "SUMMARY",
     "TAIL",
@@ -48,6 +51,12 @@ MOST_TAIL_SHARE = 0.02
 
 COPIES = ("nearest_ratio", "tail_share")
 """The figures by which samples are found to be copies: of all of them in the mean, and of a few of them."""
+
+RECONSTRUCTED = "reconstructed_"
+"""Before the name of one of COPIES: the same figure of a model's reconstructions of the held-out examples."""
+
+LOOSEST_NEAREST_RATIO, LOOSEST_TAIL_SHARE = 0.75, 0.1
+"""Where reconstructions set the limits on copies, they set none that are looser: a decoder may have memorized."""
 
 Better = Literal["lower", "higher", "neither"]
 Family = Literal[

@@ -194,10 +194,10 @@ class PromoteConfig(StepConfig):
     """How much larger than the champion's the candidate's corrected class share gap may be."""
 
     least_nearest_ratio: Annotated[float, Field(ge=0)] = LEAST_NEAREST_RATIO
-    """Smallest nearest-neighbour ratio allowed; below 1, samples are nearer to training images than real ones are."""
+    """Smallest nearest-neighbour ratio allowed, unless reconstructions of unseen images have a smaller one."""
 
     most_tail_share: Annotated[float, Field(ge=0, le=1)] = MOST_TAIL_SHARE
-    """Largest share of samples allowed that are nearer to training images than 1 % of real ones, chance aside."""
+    """Largest tail share (of near-copies) allowed, unless reconstructions of unseen images have a larger one."""
 
     accept_alarms: bool = False
     """Whether a version may become the champion though its data, classifier or training has raised an alarm."""

@@ -49,9 +49,10 @@ from lds_mlflow.metrics.frechet import (
 )
 from lds_mlflow.metrics.further import FurtherFigures, RealExamples
 from lds_mlflow.metrics.intervals import intervals_of
+from lds_mlflow.metrics.judgement.copies import CopyLimits, copy_limits, is_too_near
 from lds_mlflow.metrics.judgement.gate import Decision, Limit, Limits, decide
 from lds_mlflow.metrics.judgement.over_seeds import MeanOverSeeds, compare_over_seeds, mean_of_values, mean_over_seeds
-from lds_mlflow.metrics.judgement.preference import is_too_near, preferred, preferred_over_seeds
+from lds_mlflow.metrics.judgement.preference import preferred, preferred_over_seeds
 from lds_mlflow.metrics.judgement.verdicts import (
     BETTER,
     NO_DIFFERENCE,
@@ -78,6 +79,7 @@ __all__ = [
     "Classifier",
     "ClassifierExtractor",
     "Comparison",
+    "CopyLimits",
     "CorrectedShares",
     "Deciles",
     "Decision",
@@ -107,6 +109,7 @@ __all__ = [
     "compare_evaluations",
     "compare_over_seeds",
     "confusion_counts",
+    "copy_limits",
     "corrected_shares",
     "data_copying",
     "decide",

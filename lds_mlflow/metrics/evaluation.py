@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lds_mlflow.choices.figures import COPIES, RECONSTRUCTED
 from lds_mlflow.errors import DataError
 from lds_mlflow.metrics.balance import Balance, ClassLabels, Features, JudgedLabels, measure_balance
 from lds_mlflow.metrics.balls import nearest
@@ -92,6 +93,7 @@ def evaluate_samples(
     judge: Judge | None = None,
     qualities: Mapping[str, QualityMeasure] | None = None,
     further: FurtherMeasure | None = None,
+    reconstructions_N: Tensor | None = None,
     settings: EvaluationSettings | None = None,
 ) -> SampleMeasurements:
     """Measures samples against as many held-out examples.
@@ -103,12 +105,15 @@ def evaluate_samples(
         judge: Tells the class of an example; None where there are no classes.
         qualities: Further qualities of an example by name; the mean of each is a figure. None is without.
         further: Measures figures that only this kind of examples has; None is without.
+        reconstructions_N: The model's reconstructions of the held-out examples that are used, [N, ...]; None where
+            there are none.
         settings: The part, the seed, the neighbours and the replicates; None takes the defaults.
 
     Returns:
         The figures of FIGURES and the qualities that could be measured, and the figures of measure_balance. With
         `floor_` before its name stands the same figure of as many training examples in place of samples, or of all of
-        them where they are fewer; for memorization, of the further examples.
+        them where they are fewer; for memorization, of the further examples. With RECONSTRUCTED before its name stands
+        the same figure of the reconstructions.
 
     Raises:
         DataError: There are too few examples for a figure, or a feature is not finite.
@@ -130,6 +135,7 @@ def evaluate_samples(
         of_further = extractor.features(real.further.spread(n).examples_N)
         floor |= memorization(of_further, features.train_TF, features.held_out_NF).figures
     extrapolation = _without_bias(features.held_out_NF, features.samples_SF)
+    reconstructed = {} if reconstructions_N is None else _copies_of(extractor.features(reconstructions_N), features)
     metrics = copied.figures | ({"fid_infinity": extrapolation.value} if extrapolation else {})
     balance = None
     if judge is not None and len(train.class_names_K) > 1:
@@ -156,7 +162,7 @@ def evaluate_samples(
                 "further real examples": "none" if real.further is None else real.further.digest,
                 "judge": "none" if judge is None else judge.name,
             },
-            metrics=metrics | {f"floor_{name}": value for name, value in floor.items()},
+            metrics=metrics | reconstructed | {f"floor_{name}": value for name, value in floor.items()},
             intervals=intervals_of(estimates, replicates=settings.replicates, seed=0) | _share_intervals(balance),
             by_real={name: estimate.by_real_N for name, estimate in estimates.items()},
             by_sample={name: estimate.by_sample_S for name, estimate in estimates.items()},
@@ -200,6 +206,11 @@ def _estimates(real_NF: Tensor, other_MF: Tensor, quality_M: Mapping[str, Tensor
         "vendi": vendi_score(other_MF, n_real=len(real_NF)),
         **{name: mean_estimate(values, len(real_NF)) for name, values in quality_M.items()},
     }
+
+
+def _copies_of(reconstructions_NF: Tensor, features: Features) -> dict[str, float]:
+    found = memorization(reconstructions_NF, features.train_TF, features.held_out_NF).figures
+    return {f"{RECONSTRUCTED}{name}": found[name] for name in COPIES}
 
 
 def _floor(

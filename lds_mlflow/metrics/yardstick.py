@@ -10,7 +10,7 @@ from typing import Self
 
 from torch import Tensor
 
-from lds_mlflow.choices.figures import FIGURES, Family
+from lds_mlflow.choices.figures import COPIES, FIGURES, RECONSTRUCTED, Family
 from lds_mlflow.metrics.balance import ClassLabels, Features, measure_balance
 from lds_mlflow.metrics.estimates import Estimate
 from lds_mlflow.metrics.evaluation import class_labels, require_finite
@@ -80,6 +80,17 @@ class Yardstick:
             if family in wanted:
                 found |= measured()
         return {name: found[name] for name in names if name in found}
+
+    def measure_reconstructions(self, reconstructions_N: Tensor) -> dict[str, float]:
+        """Returns the figures COPIES of a model's reconstructions of the held-out examples, [N, ...].
+
+        Their names begin with RECONSTRUCTED. They say how near to the training examples the decoder moves what is no
+        copy of one.
+
+        Raises:
+            DataError: A feature is not finite.
+        """
+        return {f"{RECONSTRUCTED}{name}": value for name, value in self.measure(reconstructions_N, COPIES).items()}
 
     def _families(self, samples_S: Tensor, features: Features) -> dict[Family, Callable[[], Mapping[str, float]]]:
         samples, held_out, train = features.samples_SF, features.held_out_NF, features.train_TF

@@ -18,7 +18,7 @@ from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config import NO_MODEL, PromoteConfig, SamplerSettings
 from lds_mlflow.entry.points import PROMOTE
 from lds_mlflow.errors import TrackingError
-from lds_mlflow.metrics import Decision, Limit, Limits, decide
+from lds_mlflow.metrics import CopyLimits, Decision, Limit, Limits, decide
 from lds_mlflow.pipeline.calibration_runs import can_be_judged
 from lds_mlflow.pipeline.evaluation_runs import evaluate_model
 from lds_mlflow.pipeline.records import Ending, log_parameters
@@ -158,8 +158,7 @@ def _judge(
     limits = Limits(
         coverage_loss=config.coverage_loss,
         share_gap_gain=config.share_gap_gain,
-        least_nearest_ratio=config.least_nearest_ratio,
-        most_tail_share=config.most_tail_share,
+        copies=CopyLimits(config.least_nearest_ratio, config.most_tail_share),
     )
     decision = decide(
         evaluations["candidate"],

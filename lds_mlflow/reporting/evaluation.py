@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
-from lds_mlflow.choices.figures import FIGURES, figure_named
+from lds_mlflow.choices.figures import COPIES, FIGURES, RECONSTRUCTED, figure_named
 from lds_mlflow.domains import domain_of, files_beside
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent import bandwidth, log_density
-from lds_mlflow.metrics import Deciles, SampleMeasurements, quality_by_decile
+from lds_mlflow.metrics import Deciles, SampleMeasurements, copy_limits, quality_by_decile
 from lds_mlflow.metrics.evaluation import DISTANCE_TO_HELD_OUT
 from lds_mlflow.pictures import (
     REAL_EXAMPLES,
@@ -70,6 +70,20 @@ def figures_table(evaluation: Evaluation) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["figure", "samples", "95 % interval", REAL_EXAMPLES, "better", "what it says"])
 
 
+def _reconstructions(evaluation: Evaluation) -> str:
+    """Returns how near the model's reconstructions of held-out examples are, in words, or "" where it has none."""
+    names = {name: f"{RECONSTRUCTED}{name}" for name in COPIES}
+    if not set(names.values()) <= evaluation.metrics.keys():
+        return ""
+    figures = " and ".join(f"{FIGURES[name].title} {evaluation.metrics[of]:.3g}" for name, of in names.items())
+    limits = copy_limits(evaluation.metrics)
+    return (
+        f"The model's reconstructions of the same held-out examples, which are no copies, have {figures}. Samples are "
+        f"taken for copies below a ratio of {limits.least_nearest_ratio:.3g}, or clearly above a tail share of "
+        f"{limits.most_tail_share:.3g}."
+    )
+
+
 def report_of(
     measured: SampleMeasurements,
     samples_S: Tensor,
@@ -97,6 +111,8 @@ def report_of(
         "another extractor, another number of samples or other held-out examples can't be compared with these."
     )
     report.table(figures_table(evaluation), _FLOORS)
+    if near := _reconstructions(evaluation):
+        report.paragraph(near)
     for caption, table in measured.tables.items():
         report.table(table, caption)
     for note in measured.notes:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
-from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO, MOST_TAIL_SHARE
+from lds_mlflow.choices.figures import FIGURES
 from lds_mlflow.choices.kernels import ISOTROPIC
 from lds_mlflow.config import CalibrateConfig
 from lds_mlflow.metrics import RealExamples
@@ -16,8 +16,6 @@ from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Calibration, ExampleSet, ModelWeights
 
 __all__ = ["outside", "run"]
-
-_LIMITS = f"nearest-neighbour ratio {LEAST_NEAREST_RATIO:g}, tail share {MOST_TAIL_SHARE:g}"
 
 
 def outside(config: CalibrateConfig) -> str:
@@ -61,7 +59,8 @@ def _sentence(found: Calibration, kernel: str) -> str:
     )
     shape = "" if kernel == ISOTROPIC else f", kernel {kernel}"
     chosen = f"sigma {found.sigma:.3g}, {found.multiple:g} x {DRAFTS_BANDWIDTH}{shape}: {figures}"
+    limits = f"nearest-neighbour ratio {found.least_nearest_ratio:.3g}, tail share {found.most_tail_share:.3g}"
     measured = f"by {found.n_samples:,} samples of each multiple against select, by {found.extractor}"
     if found.qualifies:
-        return f"{chosen}; the smallest multiple that keeps the limits on copies ({_LIMITS}), {measured}"
-    return f"{chosen}; this bandwidth stays, as no multiple keeps the limits on copies ({_LIMITS}), {measured}"
+        return f"{chosen}; the lowest FID among multiples that keep the limits on copies ({limits}), {measured}"
+    return f"{chosen}; this bandwidth stays, as no multiple keeps the limits on copies ({limits}), {measured}"

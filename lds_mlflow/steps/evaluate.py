@@ -71,6 +71,7 @@ def run(config: EvaluateConfig, context: Context) -> str:
     generator = Generator(codec, of_classes_as_configured(config, generator.distribution, train))
     z_SD = generator.latents(range(config.sample_seed, config.sample_seed + n))
     samples = codec.decode(z_SD, ranks=context.ranks)
+    unseen = codec.encode(held_out.spread(n).examples_N, ranks=context.ranks)
     instruments = Instruments(judge, _draw_class(config, generator, train), device, context.cache_path)
     measured = evaluate_samples(
         samples,
@@ -79,6 +80,7 @@ def run(config: EvaluateConfig, context: Context) -> str:
         judge=judge,
         qualities={name: quality.measure for name, quality in domain.qualities.items()},
         further=_further(domain, instruments),
+        reconstructions_N=codec.decode(unseen.mean, ranks=context.ranks),
         settings=EvaluationSettings(
             part=config.part,
             first_seed=config.sample_seed,

@@ -7,7 +7,8 @@ it: coverage, the distance to the training examples, and the balance of classes 
 from typing import NamedTuple
 
 from lds_mlflow.choices.figures import FIGURES, MARGIN
-from lds_mlflow.metrics.judgement.preference import allowed_tail_share, require_select
+from lds_mlflow.metrics.judgement.copies import CopyLimits, allowed_tail_share, copy_limits
+from lds_mlflow.metrics.judgement.preference import require_select
 from lds_mlflow.metrics.judgement.verdicts import BETTER, Comparison, compare_evaluations, verdict_of
 from lds_mlflow.values import Evaluation
 
@@ -22,16 +23,13 @@ class Limits(NamedTuple):
     Attributes:
         coverage_loss: How much lower than the champion's its Coverage may be.
         share_gap_gain: How much larger its corrected class share gap may be.
-        least_nearest_ratio: The least nearest-neighbour ratio: below 1 samples are nearer to the training examples than
-            other real examples are.
-        most_tail_share: The largest share of samples that are nearer to a training example than the nearest 1 % of real
-            examples are, beside what chance adds.
+        copies: How near its samples may be to the training examples, where its reconstructions of held-out examples
+            are not nearer.
     """
 
     coverage_loss: float
     share_gap_gain: float
-    least_nearest_ratio: float
-    most_tail_share: float
+    copies: CopyLimits = CopyLimits()
 
 
 class Limit(NamedTuple):
@@ -126,13 +124,19 @@ def _within(row: Comparison, loss: float, most: float, way: str) -> Limit:
 
 def _keeps_distance(candidate: Evaluation, limits: Limits) -> Limit:
     ratio, name = candidate.metrics["nearest_ratio"], "nearest_ratio"
-    says = f"{FIGURES[name].title} {ratio:.3g} (at least {limits.least_nearest_ratio:g} is asked for)"
-    return Limit(name, ratio >= limits.least_nearest_ratio, says)
+    asked, least = limits.copies.least_nearest_ratio, copy_limits(candidate.metrics, limits.copies).least_nearest_ratio
+    says = f"{FIGURES[name].title} {ratio:.3g} (at least {least:.3g} is asked for{_why(least, asked)})"
+    return Limit(name, ratio >= least, says)
 
 
 def _keeps_tail(candidate: Evaluation, limits: Limits) -> Limit:
     share, name, n = candidate.metrics["tail_share"], "tail_share", candidate.n_samples
-    most = allowed_tail_share(limits.most_tail_share, n)
-    allowed = f"at most {limits.most_tail_share:g} is allowed, {most:.3g} with chance"
+    asked, limit = limits.copies.most_tail_share, copy_limits(candidate.metrics, limits.copies).most_tail_share
+    most = allowed_tail_share(limit, n)
+    allowed = f"at most {limit:.3g} is allowed{_why(limit, asked)}, {most:.3g} with chance"
     says = f"{FIGURES[name].title} {share:.3g} of {n:,} samples ({allowed})"
     return Limit(name, share <= most, says)
+
+
+def _why(limit: float, asked: float) -> str:
+    return "" if limit == asked else ", as its reconstructions of unseen examples have it"

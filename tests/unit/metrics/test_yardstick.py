@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lds_mlflow.choices.figures import FIGURES
+from lds_mlflow.choices.figures import COPIES, FIGURES
 from lds_mlflow.data import load_digits
 from lds_mlflow.errors import DataError
 from lds_mlflow.metrics import (
@@ -52,6 +52,25 @@ def test_every_single_figure_is_that_of_an_evaluation(
 
 def test_figures_come_in_the_order_that_they_were_asked_for(parts: list[ExampleSet], yardstick: Yardstick) -> None:
     assert list(yardstick.measure(parts[2].examples_N, ["coverage", "fid"])) == ["coverage", "fid"]
+
+
+def test_reconstructions_are_measured_as_those_of_an_evaluation_are(
+    parts: list[ExampleSet], judge: ClassifierExtractor, yardstick: Yardstick
+) -> None:
+    # Examples of half the brightness stand for what a decoder makes of the held-out ones.
+    reconstructions = parts[1].examples_N // 2
+    whole = evaluate_samples(
+        parts[2].examples_N,
+        RealExamples(parts[0], parts[1]),
+        extractor=judge,
+        reconstructions_N=reconstructions,
+        settings=EvaluationSettings(replicates=100),
+    )
+    found = yardstick.measure_reconstructions(reconstructions)
+    assert set(found) == {"reconstructed_nearest_ratio", "reconstructed_tail_share"}
+    assert found.items() <= whole.evaluation.metrics.items()
+    assert found["reconstructed_nearest_ratio"] == yardstick.measure(reconstructions, COPIES)["nearest_ratio"]
+    assert found["reconstructed_nearest_ratio"] != whole.evaluation.metrics["nearest_ratio"]
 
 
 def test_what_examples_without_classes_do_not_have_is_left_out(

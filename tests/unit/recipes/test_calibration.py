@@ -1,10 +1,11 @@
 from collections.abc import Callable, Collection
+from typing import Protocol
 
 import pytest
 import torch
 from torch import Tensor
 
-from lds_mlflow.choices.figures import SUMMARY
+from lds_mlflow.choices.figures import RECONSTRUCTED, SUMMARY
 from lds_mlflow.latent import bandwidth
 from lds_mlflow.metrics import RealExamples
 from lds_mlflow.metrics.yardstick import Yardstick
@@ -38,42 +39,63 @@ YARDSTICK = Yardstick.of(PARTS, extractor=Brightness(), judge=None, k=3)
 Answer = Callable[[float], dict[str, float]]
 
 
+class Measured(Protocol):
+    """Calibrates with figures by the multiple, and with those of COPIES of reconstructions."""
+
+    def __call__(self, answer: Answer, **unseen: float) -> tuple[Calibration, list[Tensor]]: ...
+
+
 @pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], tuple[Calibration, list[Tensor]]]:
+def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
     """Calibrates with figures that are a function of the multiple, and keeps the samples that were measured."""
 
-    def calibrated(answer: Answer) -> tuple[Calibration, list[Tensor]]:
+    def calibrated(answer: Answer, **unseen: float) -> tuple[Calibration, list[Tensor]]:
         seen: list[Tensor] = []
 
         def measure(_yardstick: Yardstick, samples_S: Tensor, names: Collection[str]) -> dict[str, float]:
             seen.append(samples_S)
             return {name: (FINE | answer(MULTIPLES[len(seen) - 1]))[name] for name in names}
 
+        def measure_reconstructions(_yardstick: Yardstick, reconstructions_N: Tensor) -> dict[str, float]:
+            assert torch.equal(reconstructions_N, CODEC.decode(CODEC.encode(PARTS.held_out.examples_N).mean))
+            return {f"{RECONSTRUCTED}{name}": value for name, value in unseen.items()}
+
         monkeypatch.setattr(Yardstick, "measure", measure)
+        monkeypatch.setattr(Yardstick, "measure_reconstructions", measure_reconstructions)
         return calibrate(CODEC, Posterior(Z, None), YARDSTICK), seen
 
     return calibrated
 
 
-Measured = Callable[[Answer], tuple[Calibration, list[Tensor]]]
-
-
 @pytest.mark.parametrize(
     ("answer", "chosen"),
     [
-        (lambda multiple: {}, 0.2),
-        (lambda multiple: {"nearest_ratio": 0.6 + multiple}, 0.4),
-        (lambda multiple: {"tail_share": 0.065 - 0.1 * multiple}, 0.5),
+        (lambda multiple: {"fid": multiple}, 0.2),
+        (lambda multiple: {"fid": abs(multiple - 0.5)}, 0.5),
+        (lambda multiple: {"fid": multiple, "nearest_ratio": 0.6 + multiple}, 0.4),
+        (lambda multiple: {"fid": multiple, "tail_share": 0.065 - 0.1 * multiple}, 0.5),
         # A lower FID does not make up for copies.
         (lambda multiple: {"fid": multiple, "nearest_ratio": 1.0 if multiple > 0.7 else 0.99}, 0.8),
     ],
 )
-def test_the_smallest_multiple_whose_samples_are_no_copies_is_chosen(
+def test_the_lowest_fid_among_samples_that_are_no_copies_is_chosen(
     measured: Measured, answer: Answer, chosen: float
 ) -> None:
     found, _ = measured(answer)
     assert (found.multiple, found.qualifies) == (chosen, True)
     assert found.sigma == chosen * WIDTH
+
+
+def test_reconstructions_of_unseen_examples_set_the_limit_of_the_tail(measured: Measured) -> None:
+    found, _ = measured(lambda multiple: {"fid": multiple, "tail_share": 0.065 - 0.1 * multiple}, tail_share=0.038)
+    assert (found.multiple, found.least_nearest_ratio, found.most_tail_share) == (0.3, 1.0, 0.038)
+
+
+def test_they_set_that_of_the_mean_only_where_no_bandwidth_keeps_the_one_by_real_examples(measured: Measured) -> None:
+    found, _ = measured(lambda multiple: {"fid": multiple, "nearest_ratio": 0.6 + multiple}, nearest_ratio=0.85)
+    assert (found.multiple, found.least_nearest_ratio) == (0.4, 1.0)
+    found, _ = measured(lambda multiple: {"fid": multiple, "nearest_ratio": 0.5 + multiple / 4}, nearest_ratio=0.77)
+    assert (found.multiple, found.least_nearest_ratio, found.qualifies) == (1.25, 0.77, True)
 
 
 def test_where_all_are_copies_the_bandwidth_stays_and_that_is_known(measured: Measured) -> None:
@@ -104,6 +126,7 @@ def test_the_kernel_that_is_asked_for_is_calibrated(monkeypatch: pytest.MonkeyPa
         return {name: FINE[name] for name in names}
 
     monkeypatch.setattr(Yardstick, "measure", measure)
+    monkeypatch.setattr(Yardstick, "measure_reconstructions", lambda *_: {})
     calibrate(CODEC, Posterior(Z, None), YARDSTICK, kernel="neighbours")
     density = latent_density(Z, sigma=str(MULTIPLES[-1] * WIDTH), kernel="neighbours")
     assert torch.equal(seen[-1], CODEC.decode(draw_latents(density, list(range(2**32 - N, 2**32)))))

@@ -35,6 +35,7 @@ def measured(parts: list[ExampleSet], judge: ClassifierExtractor) -> SampleMeasu
         extractor=judge,
         judge=judge,
         qualities={"sharpness": sharpness},
+        reconstructions_N=parts[1].examples_N,
         settings=EvaluationSettings(replicates=100),
     )
 
@@ -63,6 +64,16 @@ def test_a_report_without_classes_deciles_or_extrapolation_is_whole(
         "samples.png", "real_test.png", "nearest_training.png", "closest_pairs.png", "tradeoff.png",
     )]  # fmt: skip
     assert "more than 128 samples" in report.markdown()
+    assert "reconstructions" not in report.markdown()
+
+
+def test_a_report_says_how_near_reconstructions_of_unseen_examples_are(
+    parts: list[ExampleSet], measured: SampleMeasurements
+) -> None:
+    report = report_of(measured, parts[2].examples_N, parts[0], {}, title="A model", sentence="Bad")
+    # The held-out examples stand for their reconstructions.
+    assert "have Nearest-neighbour ratio 1 and Tail share 0" in report.markdown()
+    assert "below a ratio of 1, or clearly above a tail share of 0.02." in report.markdown()
 
 
 def test_a_report_tells_how_good_the_classifier_is_and_what_it_could_not_tell(

@@ -29,7 +29,8 @@ def test_a_trial_measures_after_each_part_of_its_steps_and_every_trial_has_the_s
     costs = Costs()
     with_a = bench.try_out({"selection": "top"}, 0, costs, lambda part, figures: reported.append((part, figures)))
     assert [part for part, _ in reported] == [*range(1, PARTS)]
-    assert all(set(figures) == {"fid"} for _, figures in (*reported, (PARTS, with_a.figures)))
+    measured = {"fid", "reconstructed_nearest_ratio", "reconstructed_tail_share"}
+    assert all(set(figures) == measured for _, figures in (*reported, (PARTS, with_a.figures)))
     assert with_a.n_augmented > 0
     assert len(with_a.samples_S) == len(bench.basis(0).select)
     assert costs.finetuning > 0 < costs.sampling

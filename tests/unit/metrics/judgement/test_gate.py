@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from lds_mlflow.errors import DataError, ProtocolError
-from lds_mlflow.metrics import Limits, decide
+from lds_mlflow.metrics import CopyLimits, Limits, decide
 from lds_mlflow.values import Evaluation
 from tests.conftest import an_evaluation
 
-LIMITS = Limits(coverage_loss=0.02, share_gap_gain=0.02, least_nearest_ratio=1.0, most_tail_share=0.02)
+LIMITS = Limits(coverage_loss=0.02, share_gap_gain=0.02, copies=CopyLimits(1.0, 0.02))
 NAMES = ("fid", "coverage", "class_share_gap_corrected")
 N = 400
 
@@ -80,6 +80,16 @@ def test_the_tail_is_said_with_the_number_of_samples_and_with_what_chance_allows
     promotes, _, sentence = _decide(few, None)
     assert promotes
     assert sentence.endswith("Tail share 0.05 of 20 samples (at most 0.02 is allowed, 0.0829 with chance)")
+
+
+def test_reconstructions_of_unseen_examples_may_set_the_limits_and_that_is_said() -> None:
+    near = {"nearest_ratio": 0.9, "tail_share": 0.05}
+    assert not _decide(_evaluation(near), None)[0]
+    unseen = {"reconstructed_nearest_ratio": 0.85, "reconstructed_tail_share": 0.06}
+    promotes, _, sentence = _decide(_evaluation(near | unseen), None)
+    assert promotes
+    assert "at least 0.85 is asked for, as its reconstructions of unseen examples have it" in sentence
+    assert "at most 0.06 is allowed, as its reconstructions of unseen examples have it" in sentence
 
 
 def test_another_figure_may_be_asked_for() -> None:

@@ -1,10 +1,9 @@
-import numpy as np
+from dataclasses import replace
+
 import pytest
 
-from lds_mlflow.choices.figures import COPIES
 from lds_mlflow.errors import ProtocolError
-from lds_mlflow.metrics import is_too_near, preferred, preferred_over_seeds
-from lds_mlflow.metrics.judgement.preference import allowed_tail_share, beyond_limits
+from lds_mlflow.metrics import preferred, preferred_over_seeds
 from lds_mlflow.values import Evaluation
 from tests.conftest import an_evaluation
 
@@ -30,24 +29,6 @@ def test_a_few_near_copies_among_many_samples_are_too_many() -> None:
     assert preferred({"prior": _found(3), "as real ones": _found(1, tail=0.02)}) == "as real ones"
 
 
-@pytest.mark.parametrize(("tail", "n", "copies"), [(0.05, 20, False), (0.1, 20, True), (0.022, 20_000, True)])
-def test_the_more_samples_the_less_is_chance(tail: float, n: int, copies: bool) -> None:
-    assert is_too_near(_found(1, tail=tail, n=n)) is copies
-
-
-def test_the_chance_is_that_of_real_examples() -> None:
-    generator, n = np.random.default_rng(0), 1000
-    ranks = np.sort(generator.random((2000, n)), axis=1)
-    shares = generator.binomial(n, np.quantile(ranks, 0.01, axis=1, method="weibull")) / n
-    assert allowed_tail_share(0.01, n) == pytest.approx(0.01 + 2 * shares.std(), rel=0.05)
-
-
-def test_how_far_beyond_the_limits_is_said_by_figure() -> None:
-    beyond = beyond_limits({"nearest_ratio": 0.75, "tail_share": 0.0}, 1000)
-    assert beyond == {"nearest_ratio": 0.25, "tail_share": -allowed_tail_share(0.02, 1000)}
-    assert set(beyond) == set(COPIES)
-
-
 def test_of_copies_alone_the_farthest_are_preferred() -> None:
     assert preferred({"near": _found(1, ratio=0.5), "less near": _found(2, ratio=0.9)}) == "less near"
 
@@ -67,6 +48,14 @@ def test_an_arm_that_loses_coverage_or_copies_is_not_preferred(loses: dict[str, 
 def test_the_reference_is_in_question_even_if_it_copies() -> None:
     arms = {"control": [_found(3, ratio=0.5)] * 2, "arm": [_found(1, ratio=0.5)] * 2}
     assert preferred_over_seeds(arms, "control") == "control"
+
+
+def test_over_seeds_reconstructions_set_the_limits_where_all_seeds_have_them() -> None:
+    control, near = [_found(3), _found(3)], _found(1, ratio=0.9)
+    unseen = {"reconstructed_nearest_ratio": 0.85, "reconstructed_tail_share": 0.0}
+    smoothed = replace(near, metrics=near.metrics | unseen)
+    assert preferred_over_seeds({"control": control, "arm": [smoothed, smoothed]}, "control") == "arm"
+    assert preferred_over_seeds({"control": control, "arm": [smoothed, near]}, "control") == "control"
 
 
 def test_nothing_is_chosen_by_the_test_part() -> None:
