@@ -8,15 +8,12 @@ import click
 import cloup
 
 from lds_mlflow.config import (
-    NO_MODEL,
     Configs,
     DeliverConfig,
     DoctorConfig,
     DryRunConfig,
     ImageConfig,
     Options,
-    PromoteConfig,
-    RegisterConfig,
     ServeConfig,
 )
 from lds_mlflow.entry.console import say
@@ -59,10 +56,7 @@ def _run(entry_point: str, configs: Configs) -> None:
         run_id = whole[entry_point]().id if entry_point in whole else pipeline.run(entry_point).id
     ranks.dismiss()
     click.echo(f"\n{entry_point} finished in {monotonic() - started:.0f} s.")
-    registering = configs.get(RegisterConfig) or configs.get(PromoteConfig)
-    name = registering.registered_model if registering else NO_MODEL
-    model = None if name == NO_MODEL else name
-    for line in next_steps(tracker, run_id, model=model, version=pipeline.runner.registered):
+    for line in next_steps(tracker, run_id, pipeline.runner.registered):
         click.echo(line)
 
 

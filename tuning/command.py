@@ -24,7 +24,7 @@ def _run(configs: Configs) -> None:
         runner = Pipeline(configs, tracker, interruption, say).runner
         run_id = Search(runner).run()
     click.echo(f"\n{TUNE.name} finished in {monotonic() - started:.0f} s.")
-    for line in next_steps(tracker, run_id, model=None, version=runner.registered):
+    for line in next_steps(tracker, run_id, runner.registered):
         click.echo(line)
 
 

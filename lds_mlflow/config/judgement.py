@@ -166,8 +166,8 @@ class RegisterConfig(SamplerSettings):
     served_sampler: Annotated[str, ChoiceOf({AUTO: "the one that the select part prefers"} | phrases(SAMPLERS))] = AUTO
     """What the registered model draws from."""
 
-    registered_model: Declared[RegisteredModel] = "lds-vae"
-    """Name of the model in the model registry; none neither registers nor promotes one."""
+    registered_model: Declared[RegisteredModel] = AUTO
+    """Name in the model registry; auto: that of the data, or the only one to promote; none: nothing is registered."""
 
     kept_examples: Annotated[int, Field(ge=0, le=1000)] = 64
     """How many training examples the registered model keeps, for people to look at beside its samples."""
@@ -178,8 +178,8 @@ class PromoteConfig(StepConfig):
 
     topic: ClassVar[str] = "Register"
 
-    registered_model: Declared[RegisteredModel] = "lds-vae"
-    """Name of the model in the model registry; none neither registers nor promotes one."""
+    registered_model: Declared[RegisteredModel] = AUTO
+    """Name in the model registry; auto: that of the data, or the only one to promote; none: nothing is registered."""
 
     candidate: Declared[Annotated[str, Field(min_length=1)]] = "challenger"
     """Version to promote, by its alias or its number."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lds_mlflow.config.base import Declared, FromFile, WorkFolder
+from lds_mlflow.config.base import AUTO, Declared, FromFile, WorkFolder
 
 __all__ = ["DeliverConfig", "DoctorConfig", "ImageConfig", "ServeConfig"]
 
@@ -13,8 +13,8 @@ __all__ = ["DeliverConfig", "DoctorConfig", "ImageConfig", "ServeConfig"]
 class ServeConfig(FromFile):
     """Serve a registered model over HTTP: images by seed, and a gallery page to look at them."""
 
-    model: Declared[Annotated[str, Field(pattern=r"^(models|runs):/.+")]] = "models:/lds-vae@champion"
-    """Address of the model: models:/NAME@ALIAS, models:/NAME/VERSION, or runs:/RUN_ID/PATH."""
+    model: Declared[Annotated[str, Field(pattern=r"^(auto$|(models|runs):/.+)")]] = AUTO
+    """Address: models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID/PATH; auto: the only model's champion."""
 
     host: Declared[Annotated[str, Field(min_length=1)]] = "127.0.0.1"
     """Address to listen on; 0.0.0.0 listens on all addresses of the machine."""
@@ -37,16 +37,17 @@ class ServeConfig(FromFile):
     @field_validator("follow_alias")
     @classmethod
     def _has_an_alias(cls, value: bool, info: ValidationInfo) -> bool:
-        if value and "@" not in info.data.get("model", "@"):
-            raise ValueError("should be false where model is not models:/NAME@ALIAS")
+        model = info.data.get("model", AUTO)
+        if value and model != AUTO and "@" not in model:
+            raise ValueError("should be false where model is neither auto nor models:/NAME@ALIAS")
         return value
 
 
 class ImageConfig(FromFile):
     """Build a container image that serves a registered version, start it once, and check one of its samples."""
 
-    model: Declared[Annotated[str, Field(pattern=r"^models:/.+")]] = "models:/lds-vae@champion"
-    """Address of the version: models:/NAME@ALIAS or models:/NAME/VERSION."""
+    model: Declared[Annotated[str, Field(pattern=r"^(auto$|models:/.+)")]] = AUTO
+    """Address of the version: models:/NAME@ALIAS or models:/NAME/VERSION; auto: the only model's champion."""
 
     image: Declared[Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/-]*:[\w.-]+)?$")]] = ""
     """Name of the image, as NAME:TAG; empty takes those of the model and its version."""

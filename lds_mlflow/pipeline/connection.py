@@ -36,4 +36,6 @@ def subject_of(configs: Configs) -> Subject:
         return Subject(reference=named[0])
     if data is not None:
         return Subject(data=name_of(data.data))
-    return Subject(reference=f"models:/{promoted.registered_model}") if promoted is not None else Subject()
+    if promoted is None:
+        return Subject()
+    return Subject(reference=AUTO if promoted.registered_model == AUTO else f"models:/{promoted.registered_model}")

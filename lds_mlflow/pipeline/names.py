@@ -72,7 +72,7 @@ def _own(config: StepConfig, inputs: Mapping[str, FinishedRun], label: str) -> s
         case SampleConfig() | CalibrateConfig() | ExportConfig():
             own = label or _model(inputs)
         case RegisterConfig():
-            own = f"{config.registered_model} {label}".strip()
+            own = label if config.registered_model == AUTO else f"{config.registered_model} {label}".strip()
         case CompareConfig():
             own = ", ".join(inputs)
         case _:

@@ -15,7 +15,7 @@ from time import sleep
 from filelock import FileLock
 
 from lds_mlflow.choices.figures import MARGIN
-from lds_mlflow.config import NO_MODEL, PromoteConfig, SamplerSettings
+from lds_mlflow.config import AUTO, NO_MODEL, PromoteConfig, SamplerSettings
 from lds_mlflow.entry.points import PROMOTE
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.metrics import CopyLimits, Decision, Limit, Limits, decide
@@ -38,7 +38,7 @@ _REFUSAL, _PROMOTION, _ROLLBACK = "refusal", "promotion", "rollback to version "
 
 def promote_if_new(runner: Runner, parent: str) -> None:
     """Promotes the newest version, unless that has been decided already against the champion that there is."""
-    config = runner.configs[PromoteConfig]
+    config = _config_of(runner)
     registry, name = runner.tracker.registry, config.registered_model
     if name == NO_MODEL:
         return
@@ -68,9 +68,9 @@ def promote(runner: Runner, run: Run) -> None:
         run: The run of the command.
 
     Raises:
-        TrackingError: There is no such version; or none to restore.
+        TrackingError: There is no such version, none to restore, or more than one model and no name.
     """
-    config = runner.configs[PromoteConfig]
+    config = _config_of(runner)
     with _one_at_a_time(runner, config):
         log_parameters(run, config)
         completed = _complete(runner, config.registered_model)
@@ -79,6 +79,15 @@ def promote(runner: Runner, run: Run) -> None:
         run.log_tags({tags.SENTENCE: sentence})
         run.log_note(f"**{PROMOTE}**: {sentence}.")
         run.end("FINISHED")
+
+
+def _config_of(runner: Runner) -> PromoteConfig:
+    """Returns how to promote; in place of auto stands the name that the command has registered, or the only name."""
+    config = runner.configs[PromoteConfig]
+    if config.registered_model != AUTO:
+        return config
+    name = runner.registered.rpartition("/")[0] or runner.tracker.registry.only()
+    return config.model_copy(update={"registered_model": name})
 
 
 @contextmanager
@@ -117,6 +126,7 @@ def _next_champion(version: Version) -> str:
 def _decide(runner: Runner, config: PromoteConfig, run: Run, completed: Version | None) -> str:
     registry, name = runner.tracker.registry, config.registered_model
     candidate = registry.get(name, config.candidate)
+    runner.registered = f"{name}/{candidate.number}"
     while True:
         champion = registry.find(name, CHAMPION)
         if champion is not None and champion.number == candidate.number:
@@ -286,6 +296,7 @@ def _roll_back(runner: Runner, config: PromoteConfig, completed: Version | None)
             expected="a version that this champion has replaced",
             remedy="Promote another version with candidate=NUMBER.",
         )
+    runner.registered = f"{name}/{before.number}"
     registry.note(champion, {tags.PENDING: f"{_ROLLBACK}{before.number}"})
     registry.set_alias(before, CHAMPION)
     verdict = _note_rollback(runner, champion, before)

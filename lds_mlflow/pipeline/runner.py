@@ -65,6 +65,7 @@ class Runner:
         self._checked: set[str] = set()
         self.lines = StepLines(say)
         self.registered = ""
+        """The version that the command has registered or judged, as NAME/NUMBER."""
 
     @property
     def own_model(self) -> str:

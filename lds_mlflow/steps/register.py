@@ -1,5 +1,6 @@
 """Step `register`: choose the sampler that suits a model by the select part, and register both."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 from torch import Tensor
 
+from lds_mlflow.choices.data_sources import name_of
 from lds_mlflow.choices.figures import SUMMARY
 from lds_mlflow.choices.samplers import COMPARED
 from lds_mlflow.config import AUTO, NO_MODEL, RegisterConfig
@@ -23,7 +25,7 @@ from lds_mlflow.reporting.readme import DECODER, REAL, SAMPLES, ModelPage, readm
 from lds_mlflow.samplers import aggregate_gaussian, draw_latents, prior_of
 from lds_mlflow.samplers.classes import with_classes
 from lds_mlflow.serving.sampler import with_densities
-from lds_mlflow.tracking import register_sampler
+from lds_mlflow.tracking import FinishedRun, register_sampler
 from lds_mlflow.tracking.context import Context
 from lds_mlflow.values import Evaluation, ExampleSet, LatentDistribution, ModelWeights
 
@@ -74,9 +76,10 @@ def run(config: RegisterConfig, context: Context) -> str:
     context.run.log_text(card, "model_card.md")
     if config.registered_model == NO_MODEL:
         return f"{sentence}; not registered, since registered_model is {NO_MODEL}"
+    name = config.registered_model if config.registered_model != AUTO else _name_of(context.inputs["data"])
     kept = _kept(train, config.kept_examples)
     measured = evaluations.get(chosen)
-    page = ModelPage(config.registered_model, train.name, train.domain, codec.latent_dim, measured, card)
+    page = ModelPage(name, train.name, train.domain, codec.latent_dim, measured, card)
     if not is_trainable(weights):
         page = replace(page, tags=())
     version = register_sampler(
@@ -88,13 +91,18 @@ def run(config: RegisterConfig, context: Context) -> str:
             "aggregate": aggregate_gaussian(*posterior),
             "density": with_densities(drawn_by("density")),
         },
-        config.registered_model,
+        name,
         description=card,
         examples=kept,
         facts={"data": f"{train.name}: {domain_of(train.domain).describe(train)}", "sampler": distribution.name},
         files=_files(page, weights, codec.decode(draw_latents(distribution, list(range(_SHOWN)))), kept),
     )
-    return f"{sentence}; registered as {config.registered_model} version {version}"
+    return f"{sentence}; registered as {name} version {version}"
+
+
+def _name_of(data: FinishedRun) -> str:
+    """Returns the name of a model by that of its data, in which the registry allows neither / nor :."""
+    return re.sub("[/:]", "-", name_of(data.params["data"]))
 
 
 def _kept(train: ExampleSet, n: int) -> ExampleSet | None:

@@ -17,12 +17,14 @@ from mlflow.protos.databricks_pb2 import (
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
+from lds_mlflow.config import AUTO
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.handover import handed_over
 from lds_mlflow.tracking.layout import database_of
 from lds_mlflow.tracking.patience import is_outage, is_refusal
 from lds_mlflow.tracking.references import run_id_of
+from lds_mlflow.tracking.registry import MODELS_ADDRESS, Registry
 
 __all__ = ["Place", "Subject", "place_of", "require_in_place"]
 
@@ -36,7 +38,8 @@ class Subject:
 
     Attributes:
         data: What its data is called, which is the name of the experiment; "" where it isn't known.
-        reference: A run or a registered model that the command names, whose experiment counts first; "" for none.
+        reference: A run or a registered model that the command names, whose experiment counts first; auto is the only
+            registered model, and "" for none.
     """
 
     data: str = ""
@@ -85,7 +88,8 @@ def _of_reference(client: MlflowClient, subject: Subject) -> Experiment | None:
     if not subject.reference:
         return None
     try:
-        run = client.get_run(run_id_of(client, subject.reference))
+        model = f"{MODELS_ADDRESS}{Registry(client).only()}" if subject.reference == AUTO else ""
+        run = client.get_run(run_id_of(client, model or subject.reference))
         return client.get_experiment(run.info.experiment_id)
     except (TrackingError, MlflowException) as error:
         # What is wrong with it is said where the run is read.

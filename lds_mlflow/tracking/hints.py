@@ -9,20 +9,19 @@ from mlflow.exceptions import MlflowException
 
 from lds_mlflow.errors import first_line, without_passwords
 from lds_mlflow.tracking.pages import address_of_ui, page_of_run
-from lds_mlflow.tracking.registry import CHAMPION, MODELS_ADDRESS, NEWEST
+from lds_mlflow.tracking.registry import CHAMPION, MODELS_ADDRESS
 from lds_mlflow.tracking.tracker import Tracker
 
 __all__ = ["next_steps"]
 
 
-def next_steps(tracker: Tracker, run_id: str, *, model: str | None, version: str = "") -> list[str]:
+def next_steps(tracker: Tracker, run_id: str, version: str) -> list[str]:
     """Returns lines for the console.
 
     Args:
         tracker: The store.
         run_id: The run.
-        model: The name of a registered model, or None.
-        version: The version that the command has registered, as NAME/NUMBER, or "" where it has not.
+        version: The version that the command has registered or judged, as NAME/NUMBER; "" for none.
     """
     address, page = without_passwords(tracker.tracking_uri), page_of_run(tracker.experiment_id, run_id)
     if address.startswith("http"):
@@ -30,12 +29,12 @@ def next_steps(tracker: Tracker, run_id: str, *, model: str | None, version: str
     else:
         store = "" if _is_usual(address) else f" --backend-store-uri {address}"
         lines = [f"Look:   {_program()} ui{store}", f"  {address_of_ui(address)}/{page}"]
-    if model or version:
+    if version:
         # An address without its password would take the place of one that works.
         if not _is_usual(address) and address == tracker.tracking_uri:
             lines.append(f"export MLFLOW_TRACKING_URI={address}")
         try:
-            lines += _uses_of(tracker, version) if version else [_serving(tracker, str(model))]
+            lines += _uses_of(tracker, version)
         except MlflowException as error:
             lines.append(f"Serve:  the model registry doesn't answer now ({first_line(error)})")
     return lines
@@ -53,13 +52,6 @@ def _uses_of(tracker: Tracker, version: str) -> list[str]:
     if champion.number == number:
         return [*lines, f"        It is the champion of {name}."]
     return [*lines, f"        Version {number} of {name} is not the champion: version {champion.number} is."]
-
-
-def _serving(tracker: Tracker, model: str) -> str:
-    alias = next((alias for alias in (CHAMPION, NEWEST) if tracker.registry.find(model, alias)), None)
-    if alias is None:
-        return f"Serve:  no version of {model} is registered"
-    return _serve(f"{MODELS_ADDRESS}{model}@{alias}")
 
 
 def _serve(uri: str) -> str:

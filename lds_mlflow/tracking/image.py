@@ -83,7 +83,8 @@ def build_image(config: ImageConfig, say: Callable[[str], None]) -> str:
     """
     engine = _engine(_BUILD_SECONDS)
     show_bars_of_downloads_only()
-    version = Registry(MlflowClient()).of_address(config.model)
+    registry = Registry(MlflowClient())
+    version = registry.of_address(registry.address_of(config.model))
     uri = f"{MODELS_ADDRESS}{version.name}/{version.number}"
     name = config.image or _name_of(version)
     wanted = mlflow.pyfunc.load_model(uri).predict([0], {"format": "array"})["image"][0]

@@ -21,6 +21,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 import lds_mlflow
+from lds_mlflow.config import AUTO
 from lds_mlflow.domains import Domain, domain_of
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.serving.requests import defaults_of
@@ -62,6 +63,7 @@ _LATEST = "latest"
 """MLflow's own name for the version of the highest number."""
 
 _LONGEST_DESCRIPTION = 5000
+_NAMED = 10
 _HIGHEST_NUMBER = 2**31 - 1
 """A database has no room for the number of a higher version."""
 
@@ -281,6 +283,35 @@ class Registry:
         if not name:
             name, reference = address, ""
         return self.get(name, reference or _LATEST)
+
+    def only(self) -> str:
+        """Returns the name of the only registered model.
+
+        Raises:
+            TrackingError: There are none, or several.
+        """
+        names = sorted(model.name for model in self.client.search_registered_models())
+        if len(names) == 1:
+            return names[0]
+        expected = "one registered model in the store, where none is named"
+        if not names:
+            remedy = "Register a model with the command finetune, or set MLFLOW_TRACKING_URI to the store that has it."
+            raise TrackingError("the registered model", found="none", expected=expected, remedy=remedy)
+        raise TrackingError(
+            "the registered model",
+            found=f"{len(names)}: {', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}",
+            expected=expected,
+            remedy=f"Name one, such as {names[0]}: promote takes registered_model={names[0]}, and serve and image take "
+            f"model={MODELS_ADDRESS}{names[0]}@{CHAMPION}.",
+        )
+
+    def address_of(self, model: str) -> str:
+        """Returns the address of a version that a user names; of `auto`, that of the champion of the only model.
+
+        Raises:
+            TrackingError: It is `auto`, and there is not one registered model.
+        """
+        return f"{MODELS_ADDRESS}{self.only()}@{CHAMPION}" if model == AUTO else model
 
     def numbers(self, name: str) -> list[str]:
         """Returns the numbers of a model's versions, the newest last; none where the registry doesn't answer."""

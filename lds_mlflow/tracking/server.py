@@ -56,8 +56,9 @@ class Service:
     """
 
     def __init__(self, config: ServeConfig, say: Callable[[str], None]) -> None:
-        self.config, self.say = config, say
-        opened = _opened(config.model)
+        address = Registry(MlflowClient()).address_of(config.model)
+        self.config, self.say = config.model_copy(update={"model": address}), say
+        opened = _opened(address)
         self.version, self._app = opened.version, service_of(opened, config)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -110,7 +111,7 @@ def _opened(uri: str) -> OpenedModel:
         raise TrackingError.because(
             error,
             f"model {uri}",
-            expected="a registered model, such as models:/lds-vae@champion",
+            expected="a registered model, such as models:/NAME@champion",
             remedy=_remedy(uri),
         ) from error
 

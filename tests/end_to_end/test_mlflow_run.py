@@ -37,8 +37,8 @@ def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tra
     assert main.data.params["train_steps"] == "8"
     assert json.loads(main.data.tags[tags.OTHER_PARAMETERS])["tau"] == "0.28"
     assert f"/runs/{main.info.run_id}" in done.stdout
-    assert "-e serve --env-manager uv -P model=models:/lds-vae/1" in done.stdout
-    assert str(tracker.client.get_model_version_by_alias("lds-vae", "challenger").version) == "1"
+    assert "-e serve --env-manager uv -P model=models:/digits/1" in done.stdout
+    assert str(tracker.client.get_model_version_by_alias("digits", "challenger").version) == "1"
 
     again = mlflow_run("finetune")
     assert again.returncode == 0, again.stderr
@@ -83,7 +83,7 @@ def test_tune_by_two_workers_ends_in_a_registered_model_that_finetune_gives_agai
     assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {study.info.run_id}
     charts = Path(tracker.client.download_artifacts(study.info.run_id, "study/charts.html")).read_text()
     assert "Parallel coordinates" in charts
-    version = tracker.client.get_model_version_by_alias("lds-vae", "challenger")
+    version = tracker.client.get_model_version_by_alias("digits", "challenger")
     registered = tracker.open(str(version.run_id))
     assert "Study lds, " in str(version.description)
 

@@ -8,7 +8,7 @@ from tests.end_to_end.conftest import Start, on_the_server
 from tests.servers import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.end_to_end
-NAME = "lds-vae"
+NAME = "digits"
 
 
 @on_the_server

@@ -22,7 +22,7 @@ from tests.servers import PATIENCE_SECONDS, free_port, wait_until_it_answers
 pytestmark = pytest.mark.end_to_end
 
 CHROMIUM = shutil.which("chromium")
-URI = "models:/lds-vae@challenger"
+URI = "models:/digits@challenger"
 LOAD_AND_SAMPLE = f"""
 import pickle, sys
 def refuse(*args, **kwargs): raise AssertionError("unpickled")
@@ -107,7 +107,7 @@ def test_the_gallery_shows_samples_with_their_densities(make_pipeline: MakePipel
             server.terminate()
     assert page.count('class="thumb"') == 24 + 8
     assert page.count("of the training images") >= 24
-    assert '<h1 id="name">lds-vae</h1>' in page
+    assert '<h1 id="name">digits</h1>' in page
     assert "Trained on scikit-learn digits" in page
 
 

@@ -9,7 +9,7 @@ from tests.unit.config.problems import require_refused, require_taken
 @pytest.mark.parametrize(
     ("kind", "name", "value"),
     [
-        (ServeConfig, "model", "lds-vae"),
+        (ServeConfig, "model", "faces"),
         (ServeConfig, "model", "models:/"),
         (ServeConfig, "host", ""),
         (ServeConfig, "port", 0),

@@ -17,6 +17,7 @@ from tests.conftest import tiny_configs
         ("sample", {"model_run": "models:/faces/1"}, Subject(reference="models:/faces/1")),
         ("compare", {"runs": "a=1234abcd,b=5678abcd"}, Subject(reference="1234abcd")),
         ("promote", {"registered_model": "faces"}, Subject(reference="models:/faces")),
+        ("promote", {}, Subject(reference="auto")),
     ],
 )
 def test_a_command_is_about_the_run_that_it_names_or_else_its_data(

@@ -22,7 +22,7 @@ def _names(tracker: Tracker, step: str) -> list[str]:
 
 
 def _version(tracker: Tracker) -> Any:
-    return tracker.client.get_model_version_by_alias("lds-vae", "challenger")
+    return tracker.client.get_model_version_by_alias("digits", "challenger")
 
 
 def test_the_sampler_is_chosen_by_the_select_part_and_registered_with_the_model(
@@ -89,7 +89,7 @@ def test_main_shows_the_model_as_it_is_registered_beside_the_others(
     labels = ("baseline", "control", "finetuned", "finetuned by density")
     assert {f"fid/{label}" for label in labels} <= set(metrics)
     note = tracker.client.get_run(run.id).data.tags["mlflow.note.content"]
-    version = "[lds-vae version 1](#/models/lds-vae/versions/1?workflowType=machine_learning)"
+    version = "[digits version 1](#/models/digits/versions/1?workflowType=machine_learning)"
     assert version in note.splitlines()[0]
     _require_few_columns(tracker)
     of_model = [

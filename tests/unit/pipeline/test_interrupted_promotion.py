@@ -18,7 +18,7 @@ from lds_mlflow.pipeline.promotion import promote, promote_if_new
 from lds_mlflow.tracking import CHAMPION, NEWEST, tags
 from lds_mlflow.tracking.registry import Registry
 
-NAME = "lds-vae"
+NAME = "digits"
 
 
 class KilledError(BaseException):
@@ -123,8 +123,12 @@ def command(tmp_path: Path, said: list[str], verdicts: dict[str, bool]) -> Calla
         tracker = SimpleNamespace(
             registry=Registry(client), tracking_uri="sqlite:", begin=lambda *args, **named: Record()
         )
-        options, configs = SimpleNamespace(work_dir=tmp_path), {PromoteConfig: PromoteConfig(**settings)}
-        runner: Any = SimpleNamespace(tracker=tracker, options=options, configs=configs, say=said.append)
+        options, configs = (
+            SimpleNamespace(work_dir=tmp_path),
+            {PromoteConfig: PromoteConfig(registered_model=NAME, **settings)},
+        )
+        named: dict[str, Any] = {"tracker": tracker, "options": options, "configs": configs, "registered": ""}
+        runner: Any = SimpleNamespace(**named, say=said.append)
         record: Any = Record()
         if ends_a_command:
             promote_if_new(runner, "parent")

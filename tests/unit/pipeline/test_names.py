@@ -46,7 +46,7 @@ def _name(step: str, inputs: Mapping[str, Any], label: str = "", **changes: Any)
         ("evaluate", {"data": FACES, "model": BASELINE}, "", "evaluate faces64 baseline test"),
         ("evaluate", {"data": FACES, "model": FINETUNED}, "lds 0 test", "evaluate faces64 lds 0 test"),
         ("sample", {"data": FACES, "model": FINETUNED}, "", "sample faces64 finetuned"),
-        ("register", {"data": FACES, "model": FINETUNED}, "", "register faces64 lds-vae"),
+        ("register", {"data": FACES, "model": FINETUNED}, "", "register faces64"),
         ("compare", {"baseline": FINETUNED, "control": FINETUNED}, "", "compare digits baseline, control"),
         ("ablate", {"data": FACES}, "", "ablate faces64"),
     ],

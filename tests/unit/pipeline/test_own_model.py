@@ -33,7 +33,7 @@ def test_the_whole_pipeline_compares_its_samplers_and_registers_it(
     assert set(tracker.open(compared.info.run_id).inputs) >= {"prior", "gaussian", "density"}
     registered = tracker.results.upstream(tracker.open(compared.info.run_id), "density")
     assert tracker.open(registered.inputs["model"]).step == "open"
-    version = tracker.registry.get("lds-vae", "1")
+    version = tracker.registry.get("digits", "1")
     assert version is not None
     # The registered model is exported again, and given by its run's address.
     opened = registered.inputs["model"]

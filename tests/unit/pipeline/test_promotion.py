@@ -8,7 +8,7 @@ from lds_mlflow.metrics import Decision, Limit
 from lds_mlflow.tracking import CHAMPION, Tracker, tags
 from tests.conftest import MakePipeline
 
-NAME = "lds-vae"
+NAME = "digits"
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_candidate_that_fails_stays_a_challenger_and_is_asked_about_once(
     assert tags.REPLACED not in version.tags
     said.clear()
     _register(make_pipeline, 1)
-    assert any("version 2 of lds-vae: stays a challenger" in line for line in said)
+    assert any("version 2 of digits: stays a challenger" in line for line in said)
     assert not decisions
 
 
@@ -123,8 +123,25 @@ def test_of_two_promotions_at_once_the_second_is_compared_with_the_first(
 
 
 def test_a_version_that_is_not_there_is_told(make_pipeline: MakePipeline) -> None:
-    with pytest.raises(TrackingError, match="version 7 of the registered model lds-vae"):
-        make_pipeline("promote", candidate="7").promote()
+    with pytest.raises(TrackingError, match="version 7 of the registered model digits"):
+        make_pipeline("promote", registered_model=NAME, candidate="7").promote()
+
+
+def test_a_model_that_is_not_named_has_to_be_the_only_one(
+    make_pipeline: MakePipeline, tracker: Tracker, decisions: list[bool]
+) -> None:
+    with pytest.raises(TrackingError, match="the registered model: found none"):
+        make_pipeline("promote").promote()
+    decisions += [True, True]
+    _register(make_pipeline, 0)
+    tracker.client.delete_registered_model_alias(NAME, CHAMPION)
+    pipeline = make_pipeline("promote")
+    pipeline.promote()
+    assert pipeline.runner.registered == f"{NAME}/1"
+    assert _champion(tracker) == "1"
+    tracker.client.create_registered_model("faces")
+    with pytest.raises(TrackingError, match=r"found 2: digits, faces.*registered_model=digits"):
+        make_pipeline("promote").promote()
 
 
 def test_models_of_other_images_are_not_compared(

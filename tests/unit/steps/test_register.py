@@ -67,7 +67,7 @@ def test_the_model_has_four_distributions_and_its_card_as_description(
     context, own = surroundings(inputs)
     register.run(RegisterConfig(), context)
     assert registered["weights"] is WEIGHTS
-    assert registered["name"] == RegisterConfig().registered_model
+    assert registered["name"] == "digits"
     assert registered["description"] == own.texts["model_card.md"]
     distributions = registered["distributions"]
     assert distributions["chosen"] is own.values["distribution"]
@@ -75,6 +75,24 @@ def test_the_model_has_four_distributions_and_its_card_as_description(
     assert others == {"prior": "prior", "aggregate": "gaussian", "density": "density"}
     sorted_densities = [tensor for tensor in distributions["density"].tensors.values() if tensor.shape == (72,)]
     assert any(torch.equal(tensor, tensor.sort().values) for tensor in sorted_densities)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("/pictures/my faces/", "my faces"),
+        ("clips.zip", "clips"),
+        ("/pictures/a:b", "a-b"),
+        ("fashion-mnist", "fashion-mnist"),
+    ],
+)
+def test_a_model_without_a_name_has_that_of_its_data(
+    data: str, name: str, parts: dict[str, ExampleSet], inputs: dict[str, GivenRun], registered: Registered
+) -> None:
+    inputs["data"] = GivenRun("data", parts, params={"data": data})
+    context, _ = surroundings(inputs)
+    assert register.run(RegisterConfig(), context).endswith(f"; registered as {name} version 7")
+    assert registered["name"] == name
 
 
 def test_the_model_keeps_some_training_examples_without_their_names_and_files_for_people(

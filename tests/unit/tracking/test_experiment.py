@@ -158,6 +158,16 @@ def test_a_command_that_names_a_run_belongs_where_that_run_is(client: MlflowClie
     assert client.get_experiment_by_name("digits") is None
 
 
+def test_a_command_that_promotes_without_a_name_belongs_where_the_only_model_was_registered(
+    client: MlflowClient, unchosen: None
+) -> None:
+    assert place_of(client, Subject(reference="auto")).experiment.name == "Default"
+    run = client.create_run(client.create_experiment("faces64"))
+    client.create_registered_model("faces64")
+    client.create_model_version("faces64", "file:///nowhere", run.info.run_id)
+    assert place_of(client, Subject(reference="auto")).experiment.name == "faces64"
+
+
 @pytest.mark.parametrize("reference", ["0" * 32, "01234567", "models:/faces/1", "models:/m-" + "0" * 32])
 def test_a_reference_to_nothing_is_for_whoever_reads_it_to_complain_of(
     client: MlflowClient, unchosen: None, reference: str

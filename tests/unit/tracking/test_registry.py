@@ -198,6 +198,18 @@ def test_an_address_of_no_version_is_told(tracker: Tracker, address: str) -> Non
         tracker.registry.of_address(f"models:/{address}")
 
 
+def test_the_champion_of_the_only_model_need_not_be_named(tracker: Tracker) -> None:
+    with pytest.raises(TrackingError, match="the registered model: found none"):
+        tracker.registry.address_of("auto")
+    tracker.client.create_registered_model("faces")
+    assert tracker.registry.address_of("auto") == "models:/faces@champion"
+    for n in range(11):
+        tracker.client.create_registered_model(f"digits {n:02}")
+    with pytest.raises(TrackingError, match=r"found 12: digits 00, .*09, \.\.\.; .*model=models:/digits 00@champion"):
+        tracker.registry.address_of("auto")
+    assert tracker.registry.address_of("models:/faces/3") == "models:/faces/3"
+
+
 def test_what_is_pending_is_found_whatever_the_model_is_called(tracker: Tracker) -> None:
     for name in ("digits", "it's"):
         tracker.client.create_registered_model(name)
