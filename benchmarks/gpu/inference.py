@@ -21,6 +21,8 @@ from torch import Tensor, nn
 
 from benchmarks.gpu.command import command
 from benchmarks.product import seconds_of
+from lds_mlflow.choices import load
+from lds_mlflow.choices.extractors import EXTRACTORS
 from lds_mlflow.models import Codec
 from lds_mlflow.models.stylegan import VAE, VaeSpec, spec_of
 
@@ -112,9 +114,9 @@ def _extractors(spec: VaeSpec, device: str) -> Iterator[tuple[str, Extract]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "weights.pth")
         torch.save(import_module("torchvision.models").squeezenet1_0().state_dict(), path)
-        yield "squeezenet", metrics.SqueezeNetExtractor(path, device).features
+        yield "squeezenet", load(EXTRACTORS["squeezenet"].at)(path, device).features
         torch.save(_inception().state_dict(), path)
-        yield "inception", metrics.InceptionExtractor(path, device).features
+        yield "inception", load(EXTRACTORS["inception"].at)(path, device).features
 
 
 def _inception() -> nn.Module:

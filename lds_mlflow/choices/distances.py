@@ -33,21 +33,21 @@ DISTANCES = {
     "laplacian": DistanceChoice("Laplacian pyramids, without weights", "lds_mlflow.training.perceptual:Laplacian"),
     "squeezenet": DistanceChoice(
         "SqueezeNet with torchvision's weights",
-        "lds_mlflow.training.perceptual:torchvision_squeezenet",
+        "lds_mlflow.training.perceptual_networks:torchvision_squeezenet",
         {"weights": "weights"},
         needs_file=True,
         least_side=_LEAST_SIDE_OF_NETWORKS,
     ),
     "squeezenet-caffe": DistanceChoice(
         "SqueezeNet with Caffe's weights",
-        "lds_mlflow.training.perceptual:caffe_squeezenet",
+        "lds_mlflow.training.perceptual_networks:caffe_squeezenet",
         {"weights": "weights"},
         needs_file=True,
         least_side=_LEAST_SIDE_OF_NETWORKS,
     ),
     "lpips": DistanceChoice(
         "LPIPS, whose weights are downloaded",
-        "lds_mlflow.training.perceptual:Lpips",
+        "lds_mlflow.training.perceptual_networks:Lpips",
         least_side=_LEAST_SIDE_OF_NETWORKS,
     ),
 }

@@ -19,10 +19,10 @@ SOURCES = {
         "training latents with Gaussian noise, decoded, a control", "lds_mlflow.recipes.controls:latents_with_noise"
     ),
     "transforms": Choice(
-        "random affine transforms of training images, a control", "lds_mlflow.recipes.controls:affine_transforms"
+        "random affine transforms of training images, a control", "lds_mlflow.recipes.pixel_controls:affine_transforms"
     ),
-    "mixup": Choice("MixUp of training images, a control", "lds_mlflow.recipes.controls:mixed_up"),
-    "cutmix": Choice("CutMix of training images, a control", "lds_mlflow.recipes.controls:cut_and_mixed"),
+    "mixup": Choice("MixUp of training images, a control", "lds_mlflow.recipes.pixel_controls:mixed_up"),
+    "cutmix": Choice("CutMix of training images, a control", "lds_mlflow.recipes.pixel_controls:cut_and_mixed"),
     "real": Choice("real images that were kept aside, an oracle", "lds_mlflow.recipes.controls:real_examples"),
 }
 """The sources by name."""

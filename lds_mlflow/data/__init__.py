@@ -8,13 +8,11 @@ from lds_mlflow.data.file_kinds import PICTURES, FileKind
 from lds_mlflow.data.folder import Reading, is_mostly, load_files, load_folder
 from lds_mlflow.data.layout import Layout
 from lds_mlflow.data.packing import PackedPictures, pack_pictures
-from lds_mlflow.data.pixel_augmentation import augment_pixels, change_affinely, cut_and_mix, mix_up
 from lds_mlflow.data.pixels import Picture, describe_preparation
 from lds_mlflow.data.sources import describe_source, load_images
 from lds_mlflow.data.sparse_classes import sparse_classes
 from lds_mlflow.data.splits import declare_parts, exact_copies, limit_examples, split_examples
 from lds_mlflow.data.tables import read_parts
-from lds_mlflow.data.torchvision_sets import load_torchvision
 
 __all__ = [
     "LEFT_OUT",
@@ -29,9 +27,6 @@ __all__ = [
     "Picture",
     "Reading",
     "UnusableError",
-    "augment_pixels",
-    "change_affinely",
-    "cut_and_mix",
     "declare_parts",
     "describe_preparation",
     "describe_source",
@@ -43,8 +38,6 @@ __all__ = [
     "load_files",
     "load_folder",
     "load_images",
-    "load_torchvision",
-    "mix_up",
     "near_duplicates",
     "pack_pictures",
     "read_parts",

@@ -34,12 +34,10 @@ from lds_mlflow.metrics.evaluation import EvaluationSettings, SampleMeasurements
 from lds_mlflow.metrics.features.cache import CachedExtractor
 from lds_mlflow.metrics.features.classifier import Classifier, accuracy_by_chance, train_classifier
 from lds_mlflow.metrics.features.extractors import ClassifierExtractor
-from lds_mlflow.metrics.features.inception import InceptionExtractor
 from lds_mlflow.metrics.features.programs import ProgramExtractor
 from lds_mlflow.metrics.features.protocols import Extractor, FeatureClassifier, Judge
 from lds_mlflow.metrics.features.scaled import ScaledExtractor
 from lds_mlflow.metrics.features.sharpness import sharpness
-from lds_mlflow.metrics.features.squeezenet import SqueezeNetExtractor
 from lds_mlflow.metrics.frechet import (
     Extrapolation,
     frechet_distance,
@@ -90,7 +88,6 @@ __all__ = [
     "FeatureClassifier",
     "Features",
     "FurtherFigures",
-    "InceptionExtractor",
     "Judge",
     "JudgedLabels",
     "Limit",
@@ -101,7 +98,6 @@ __all__ = [
     "RealExamples",
     "SampleMeasurements",
     "ScaledExtractor",
-    "SqueezeNetExtractor",
     "Yardstick",
     "accuracy_by_chance",
     "bootstrap_deviations",

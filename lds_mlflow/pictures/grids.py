@@ -6,13 +6,15 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
-from torchvision.utils import make_grid
+from torch.nn import functional
 
 from lds_mlflow.values import evenly_spread
 
 __all__ = ["image_grid", "paired_grid", "score_bands"]
 
 _TILE_PIXELS = 64
+_BORDER_PIXELS = 2
+_WHITE = 255
 _BAND_COLUMNS = 5
 
 
@@ -20,17 +22,26 @@ def image_grid(images_NCHW: Tensor, *, columns: int = 8) -> Image.Image:
     """Returns images, uint8 [N, C, H, W], as one picture, row by row."""
     factor = max(1, _TILE_PIXELS // images_NCHW.shape[-1])
     enlarged = images_NCHW.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-    grid = make_grid(enlarged, nrow=columns, padding=2, pad_value=255)
-    return Image.fromarray(grid.permute(1, 2, 0).numpy())
+    # Each image has a border above it and to its left; the whole has one below it and to its right.
+    framed = functional.pad(enlarged.expand(-1, 3, -1, -1), (_BORDER_PIXELS, 0, _BORDER_PIXELS, 0), value=_WHITE)
+    columns = min(columns, len(framed))
+    rows = _in_whole_rows(framed, columns).unflatten(0, (-1, columns))
+    grid = rows.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
+    whole = functional.pad(grid, (0, _BORDER_PIXELS, 0, _BORDER_PIXELS), value=_WHITE)
+    return Image.fromarray(whole.permute(1, 2, 0).numpy())
 
 
 def paired_grid(above_NCHW: Tensor, below_NCHW: Tensor, *, columns: int = 8) -> Image.Image:
     """Returns rows of images with their counterparts right below, each uint8 [N, C, H, W]."""
-    n_blank = -len(above_NCHW) % columns
-    blank = torch.full((n_blank, *above_NCHW.shape[1:]), 255, dtype=torch.uint8)
-    above, below = (torch.cat([images, blank]).split(columns) for images in (above_NCHW, below_NCHW))
+    above, below = (_in_whole_rows(images_NCHW, columns).split(columns) for images_NCHW in (above_NCHW, below_NCHW))
     rows = [row for pair in zip(above, below, strict=True) for row in pair]
     return image_grid(torch.cat(rows), columns=columns)
+
+
+def _in_whole_rows(images_NCHW: Tensor, columns: int) -> Tensor:
+    """Returns images, uint8 [N, C, H, W], and white ones behind them that fill the last row."""
+    n_blank = -len(images_NCHW) % columns
+    return torch.cat([images_NCHW, images_NCHW.new_full((n_blank, *images_NCHW.shape[1:]), _WHITE)])
 
 
 def score_bands(images_NCHW: Tensor, log_lds_N: Tensor, *, bands: int = 5, per_band: int = 25) -> Figure:

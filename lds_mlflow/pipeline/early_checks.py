@@ -37,9 +37,11 @@ def require_division(configs: Configs, division: Division, device: str) -> None:
         LdsError: A step would fail.
     """
     for step in STEPS.values():
-        check: Check | None = getattr(import_module(step.module), "check", None)
         config = configs.get(step.config)
-        if check is None or config is None:
+        if config is None:
+            continue
+        check: Check | None = getattr(import_module(step.module), "check", None)
+        if check is None:
             continue
         planned = _evaluations(configs, config, division) if isinstance(config, EvaluateConfig) else (config,)
         for one in planned:

@@ -1,25 +1,20 @@
 """Other sources of A than selected interpolants: controls, and an oracle. Each is called as `make_augmentation` is."""
 
-from collections.abc import Callable
 from math import ceil
 
 import torch
 from torch import Tensor
 
 from lds_mlflow.config import AugmentConfig
-from lds_mlflow.data import augment_pixels, change_affinely, cut_and_mix, mix_up
 from lds_mlflow.errors import DataError
 from lds_mlflow.latent import bandwidth
 from lds_mlflow.recipes.augmentation import Augmentation, Ingredients
 from lds_mlflow.recipes.scoring import wanted_of
 from lds_mlflow.samplers import draw_latents, prior_of
-from lds_mlflow.values import IMAGES, AugmentationSet
+from lds_mlflow.values import AugmentationSet
 
 __all__ = [
-    "affine_transforms",
-    "cut_and_mixed",
     "latents_with_noise",
-    "mixed_up",
     "real_examples",
     "reconstructions",
     "require_reserve",
@@ -48,21 +43,6 @@ def latents_with_noise(config: AugmentConfig, ingredients: Ingredients) -> Augme
     z_AD = _training_latents(config, ingredients, generator)
     width = bandwidth(ingredients.latents.z_ND, config.sigma, multiplier=config.sigma_multiplier)
     return _decoded(z_AD + width.sigma * torch.randn(z_AD.shape, generator=generator), ingredients)
-
-
-def affine_transforms(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
-    """Returns random affine transforms of training images."""
-    return _of_pixels(change_affinely, config, ingredients)
-
-
-def mixed_up(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
-    """Returns mixtures of two training images each."""
-    return _of_pixels(mix_up, config, ingredients)
-
-
-def cut_and_mixed(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
-    """Returns training images with a rectangle of another in each."""
-    return _of_pixels(cut_and_mix, config, ingredients)
 
 
 def real_examples(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
@@ -101,16 +81,3 @@ def _training_latents(config: AugmentConfig, ingredients: Ingredients, generator
 
 def _decoded(z_AD: Tensor, ingredients: Ingredients) -> Augmentation:
     return Augmentation(AugmentationSet(ingredients.codec.decode(z_AD), z_AD))
-
-
-def _of_pixels(change: Callable[[Tensor], Tensor], config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
-    if ingredients.train.domain != IMAGES:
-        raise DataError(
-            f"source={config.source}",
-            found=f"examples that are {ingredients.train.domain}",
-            expected="images, whose pixels this source changes",
-            remedy="Give another source.",
-        )
-    n = wanted_of(config, len(ingredients.train))
-    changed = augment_pixels(ingredients.train.examples_N, change, n, seed=config.augment_seed)
-    return Augmentation(AugmentationSet(changed))

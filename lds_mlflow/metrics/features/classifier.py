@@ -8,7 +8,6 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import Conv2dNormActivation
 
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.progress import progress_bar
@@ -63,7 +62,9 @@ class Classifier(nn.Module):
         strides = [1] + [2] * n_halvings
         self.body = nn.Sequential(
             *(
-                Conv2dNormActivation(a, b, 3, stride=stride)
+                nn.Sequential(
+                    nn.Conv2d(a, b, 3, stride, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True)
+                )
                 for (a, b), stride in zip(pairwise(widths), strides, strict=True)
             ),
             nn.Flatten(),

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from lds_mlflow.data import augment_pixels, change_affinely, cut_and_mix, mix_up
+from lds_mlflow.data.pixel_augmentation import augment_pixels, change_affinely, cut_and_mix, mix_up
 
 Change = Callable[[torch.Tensor], torch.Tensor]
 

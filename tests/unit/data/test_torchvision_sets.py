@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torchvision import datasets
 
-from lds_mlflow.data import Reading, load_images, load_torchvision, split_examples
+from lds_mlflow.data import Reading, load_images, split_examples
+from lds_mlflow.data.torchvision_sets import load_torchvision
 from lds_mlflow.errors import DataError
 from tests.places import SHARED
 
