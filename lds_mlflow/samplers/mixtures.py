@@ -36,6 +36,9 @@ __all__ = [
 
 _DRAWS_OF_A_POSTERIOR = 4
 _LEAST_VARIANCE = 1e-4
+_MOST_CORRELATED = 512
+"""The longest latents of which a component of a fitted mixture has a whole covariance: one of 4,096 numbers would have
+eight million parameters, and take hours to fit."""
 
 
 def mixture_of(
@@ -87,6 +90,8 @@ def aggregate_gaussian(z_ND: Tensor, log_variance_ND: Tensor | None) -> LatentDi
 def aggregate_mixture(z_ND: Tensor, log_variance_ND: Tensor | None, *, components: int) -> LatentDistribution:
     """Returns a mixture of Gaussians fitted to draws of the aggregate posterior by scikit-learn.
 
+    The components have whole covariances, and diagonal ones where a latent has more than 512 numbers.
+
     Source: Ghosh et al., From Variational to Deterministic Autoencoders, 2020, section 4 (ex-post density estimation).
 
     Raises:
@@ -96,15 +101,19 @@ def aggregate_mixture(z_ND: Tensor, log_variance_ND: Tensor | None, *, component
     generator = torch.Generator().manual_seed(0)
     posterior = Posterior(z_ND, log_variance_ND)
     draws = [posterior.sample(generator) for _ in range(_DRAWS_OF_A_POSTERIOR)]
-    fitted = GaussianMixture(components, reg_covar=_LEAST_VARIANCE, random_state=0).fit(
-        torch.cat(draws).double().numpy()
+    is_whole = z_ND.shape[1] <= _MOST_CORRELATED
+    fitted = GaussianMixture(
+        components, covariance_type="full" if is_whole else "diag", reg_covar=_LEAST_VARIANCE, random_state=0
+    ).fit(torch.cat(draws).double().numpy())
+    widths = (
+        {"factors": np.linalg.cholesky(fitted.covariances_)} if is_whole else {"scales": np.sqrt(fitted.covariances_)}
     )
     return mixture_of(
         "mixture",
-        f"a mixture of {components} Gaussians of the aggregate posterior",
+        f"a mixture of {components} Gaussians of the aggregate posterior{'' if is_whole else ', diagonal'}",
         torch.from_numpy(fitted.means_),
         torch.from_numpy(fitted.weights_),
-        factors=torch.from_numpy(np.linalg.cholesky(fitted.covariances_)).float(),
+        **{name: torch.from_numpy(width).float() for name, width in widths.items()},
     )
 
 

@@ -4,6 +4,7 @@ import io
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 __all__ = ["program_of"]
 
@@ -30,10 +31,22 @@ def program_of(network: nn.Module, row: Tensor, *, strict: bool = True) -> bytes
     rows = row.expand(_ROWS, *row.shape).contiguous()
     with torch.no_grad():
         program = torch.export.export(network, (rows,), dynamic_shapes=({0: torch.export.Dim.AUTO},), strict=strict)
-    signature = program.graph_signature
-    used = {*signature.inputs_to_parameters.values(), *signature.inputs_to_buffers.values()}
-    for name in program.state_dict.keys() - used:
-        del program.state_dict[name]
+    _drop_unused_weights(program)
     buffer = io.BytesIO()
     torch.export.save(program, buffer)
     return buffer.getvalue()
+
+
+def _drop_unused_weights(program: ExportedProgram) -> None:
+    """Takes from a program what nothing in it uses, such as the decoder of a network whose encoder is exported."""
+    signature = program.graph_signature
+    weights = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    nodes = program.graph.find_nodes(op="placeholder")
+    unused = {node.name: node for node in nodes if node.name in weights and not node.users}
+    for node in unused.values():
+        program.graph.erase_node(node)
+    program.graph_module.recompile()
+    signature.input_specs[:] = [spec for spec in signature.input_specs if spec.arg.name not in unused]
+    used = {name for node, name in weights.items() if node not in unused}
+    for name in program.state_dict.keys() - used:
+        del program.state_dict[name]

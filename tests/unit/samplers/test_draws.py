@@ -134,6 +134,16 @@ def test_a_mixture_finds_the_clusters_and_their_shares() -> None:
     assert ((z[:, 0].abs() - 9).abs() < 2).all()
 
 
+def test_a_mixture_of_long_latents_has_diagonal_covariances() -> None:
+    z_ND = _random(30, 600) * torch.linspace(0.5, 2, 600)
+    fitted = aggregate_mixture(z_ND, None, components=2)
+    assert fitted.tensors["scales"].shape == (2, 600)
+    assert "diagonal" in fitted.name
+    z = draw_latents(fitted, list(range(400)))
+    torch.testing.assert_close(z[:, -100:].std(), z_ND[:, -100:].std(), rtol=0.1, atol=0)
+    assert z[:, :100].std() < 0.5 * z[:, -100:].std()
+
+
 def test_the_latent_density_draws_a_training_latent_and_noise_of_its_bandwidth() -> None:
     far = torch.tensor([[0.0, 0.0], [100.0, 0.0], [0.0, 100.0]])
     z = draw_latents(latent_density(far, sigma="0.5"), list(range(3000)))
