@@ -5,6 +5,7 @@ import json
 import warnings
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = [
     "changed_graph",
     "exported_pair",
     "maps_weights",
+    "noisy_weights",
     "own_weights",
     "programs",
     "rewritten",
@@ -56,6 +58,13 @@ class DecoderNetwork(nn.Module):
         return (z @ self.order).view(-1, 1, 8, 8)
 
 
+class NoisyNetwork(DecoderNetwork):
+    """Adds noise that it is given beside the latents."""
+
+    def forward(self, z: Tensor, noise: Tensor) -> Tensor:
+        return super().forward(z) + 0.1 * noise
+
+
 @cache
 def programs() -> tuple[bytes, bytes]:
     """Returns the contents of the encoder's and the decoder's .pt2 file."""
@@ -83,6 +92,13 @@ def maps_weights() -> ModelWeights:
     """Returns a generator whose latents are the images themselves, as it is stored."""
     program = program_of(nn.Identity(), torch.zeros(SHAPE), strict=False)
     return pair_weights(Facts(SHAPE, (-1.0, 1.0), SHAPE), program, program)
+
+
+def noisy_weights(noise_seed: int = 0) -> ModelWeights:
+    """Returns a generator whose decoder takes noise, as it is stored."""
+    decoder = program_of(NoisyNetwork(), torch.zeros(64), torch.zeros(SHAPE), strict=False)
+    facts = replace(FACTS, noise_shape=SHAPE, noise_seed=noise_seed)
+    return pair_weights(facts, programs()[0], decoder)
 
 
 def exported_pair(folder: Path) -> Path:

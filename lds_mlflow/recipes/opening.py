@@ -201,6 +201,7 @@ def _findings(
         ("model", f"{pair.facts.name or 'without a name'}, licence {pair.facts.licence or 'not said'}"),
         ("examples", f"{_in_words(pair.facts.example_shape)}, values {_bounds(pair)}"),
         ("latents", _latents_in_words(pair.latent_shape, codec.latent_dim)),
+        *_noise(pair),
         ("parameters", f"{pair.n_parameters:,}"),
         ("rows at once", f"encoder {_rows(pair.encoder)}, decoder {_rows(pair.decoder)}"),
         (
@@ -212,6 +213,13 @@ def _findings(
         ("alone", f"differs by {figures['change_by_batch']:.1g} of the range"),
         ("speed", f"{figures['encoded_per_second']:.0f} encoded, {figures['decoded_per_second']:.0f} decoded a second"),
     ]
+
+
+def _noise(pair: ExportedPair) -> list[tuple[str, str]]:
+    facts = pair.facts
+    if not facts.noise_shape:
+        return []
+    return [("noise", f"{_in_words(facts.noise_shape)}, by the latent and the seed {facts.noise_seed}")]
 
 
 def _licensed(pair: ExportedPair) -> str:

@@ -26,6 +26,8 @@ class Facts:
         latent_shape: The shape of one latent.
         name: What it is called.
         licence: The licence of its weights; "" where nothing is said.
+        noise_shape: The shape of the noise of one latent, which its decoder takes beside the latents; () for none.
+        noise_seed: Decides, with a latent, on that noise.
     """
 
     example_shape: tuple[int, ...]
@@ -33,6 +35,8 @@ class Facts:
     latent_shape: tuple[int, ...]
     name: str = ""
     licence: str = ""
+    noise_shape: tuple[int, ...] = ()
+    noise_seed: int = 0
 
     @classmethod
     def from_json(cls, text: str, what: str) -> Self:
@@ -64,6 +68,8 @@ class Facts:
             latent_shape=_shape(said, "latent_shape", what),
             name=str(said.get("name", "")),
             licence=str(said.get("licence", "")),
+            noise_shape=_shape(said, "noise_shape", what) if said.get("noise_shape", []) != [] else (),
+            noise_seed=_seed(said, what),
         )
 
     def to_json(self) -> str:
@@ -85,6 +91,13 @@ def _range(said: Mapping[str, Any], what: str) -> tuple[float, float]:
         if low < high:
             return float(low), float(high)
     raise _wrong(said, "value_range", what, "two numbers, what black and white are to the network, such as [-1, 1]")
+
+
+def _seed(said: Mapping[str, Any], what: str) -> int:
+    found = said.get("noise_seed", 0)
+    if type(found) is int and 0 <= found < 2**32:
+        return found
+    raise _wrong(said, "noise_seed", what, "an integer, 0 to 2^32 - 1")
 
 
 def _wrong(said: Mapping[str, Any], key: str, what: str, expected: str) -> ArtifactError:

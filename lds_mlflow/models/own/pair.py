@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 from typing import Any, Self
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from lds_mlflow.errors import ArtifactError, first_line
 from lds_mlflow.models.autoencoder import Posterior
 from lds_mlflow.models.mixture import Mixture
+from lds_mlflow.models.noise import NormalNoise
 from lds_mlflow.models.own.facts import Facts
 from lds_mlflow.models.own.rows import RowsProgram
 from lds_mlflow.models.programs import open_program
@@ -38,13 +40,14 @@ def pair_weights(facts: Facts, encoder: bytes, decoder: bytes, prior: Mixture | 
     return ModelWeights({_FACTS: facts.to_json()}, state, ExportedPair.kind)
 
 
-def rows_program(content: bytes, row: Tensor, what: str) -> RowsProgram:
+def rows_program(content: bytes, row: Tensor, what: str, noise: NormalNoise | None = None) -> RowsProgram:
     """Returns a program that is ready to be called with any number of rows.
 
     Args:
         content: The content of its file.
         row: An example of what it maps, [...], on the device where it is to compute.
         what: What it is, for errors.
+        noise: What it is given beside rows, or None where it takes them alone.
 
     Raises:
         ArtifactError: It can't be opened, or fails for every number of rows that is tried.
@@ -58,14 +61,15 @@ def rows_program(content: bytes, row: Tensor, what: str) -> RowsProgram:
             expected="a graph that torch.export.save has written, or TorchScript",
             remedy="Export the network again (docs/how-to/own-model.md): nothing but a graph is executed.",
         ) from error
-    return RowsProgram(program, row, what)
+    return RowsProgram(program, row, what, noise)
 
 
 class ExportedPair(nn.Module):
     """An autoencoder made of two programs; see Autoencoder.
 
     The encoder maps examples in the generator's own range, float32 [B, ...], to latents, [B, *latent_shape], or to a
-    pair of their means and log variances. The decoder maps latents to examples.
+    pair of their means and log variances. The decoder maps latents to examples; where the facts say a shape of noise,
+    it maps latents and noise, which the latents and the facts decide on.
 
     Args:
         weights: The pair, by `pair_weights`.
@@ -95,7 +99,8 @@ class ExportedPair(nn.Module):
     @property
     def n_parameters(self) -> int:
         """Number of scalars among the tensors of both programs."""
-        tensors = {tensor.data_ptr(): tensor for tensor in (*self.parameters(), *self.buffers())}
+        programs = nn.ModuleList([self.encoder.module, self.decoder.module])
+        tensors = {tensor.data_ptr(): tensor for tensor in (*programs.parameters(), *programs.buffers())}
         return sum(tensor.numel() for tensor in tensors.values())
 
     def encode(self, x: Tensor) -> Posterior:
@@ -145,11 +150,13 @@ class ExportedPair(nn.Module):
 
     def _open(self, device: torch.device) -> None:
         self._device = device
-        shapes = {ENCODER: self.facts.example_shape, DECODER: self.facts.latent_shape}
-        self.encoder, self.decoder = (
-            rows_program(self.content(name), torch.zeros(shape, device=device), f"the {name} of {self.facts.name}")
-            for name, shape in shapes.items()
-        )
+        facts = self.facts
+        example, latent = (torch.zeros(shape, device=device) for shape in (facts.example_shape, facts.latent_shape))
+        noise = None
+        if facts.noise_shape:
+            noise = NormalNoise(prod(facts.latent_shape), facts.noise_shape, facts.noise_seed).to(device)
+        self.encoder = rows_program(self.content(ENCODER), example, f"the {ENCODER} of {facts.name}")
+        self.decoder = rows_program(self.content(DECODER), latent, f"the {DECODER} of {facts.name}", noise)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
         # A program may name its device, so it is opened again where it is to compute.

@@ -21,14 +21,15 @@ class RowsProgram(nn.Module):
         program: The program.
         row: An example of what it maps, [...], by which it is tried out where it says nothing of its rows.
         what: What it is, for errors.
+        noise: Maps rows to what the program is given beside them, or None where it takes them alone.
 
     Raises:
         ArtifactError: It fails for every number of rows that is tried.
     """
 
-    def __init__(self, program: Program, row: Tensor, what: str) -> None:
+    def __init__(self, program: Program, row: Tensor, what: str, noise: nn.Module | None = None) -> None:
         super().__init__()
-        self.module, self.what = program.module, what
+        self.module, self.what, self.noise = program.module, what, noise
         self.least, self.most = program.rows or self._probed(row)
 
     @property
@@ -60,7 +61,7 @@ class RowsProgram(nn.Module):
         return tuple(result[: len(x)].float() for result in results)
 
     def _call(self, x: Tensor) -> tuple[Tensor, ...]:
-        found = self.module(x)
+        found = self.module(x) if self.noise is None else self.module(x, self.noise(x))
         return tuple(found) if isinstance(found, tuple | list) else (found,)
 
     @torch.no_grad()
@@ -81,5 +82,5 @@ class RowsProgram(nn.Module):
             self.what,
             found=found,
             expected="a program that maps float32 rows [B, ...] of the shapes that generator.json says to as many rows",
-            remedy="Correct the shapes, or export the program again with a dynamic batch dimension.",
+            remedy="Correct the shapes, noise_shape too, or export the program again with a dynamic batch dimension.",
         )

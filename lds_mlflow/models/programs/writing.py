@@ -12,14 +12,14 @@ _ROWS = 2
 """Rows of the batch that is traced: a batch of one would be taken for a number that never changes."""
 
 
-def program_of(network: nn.Module, row: Tensor, *, strict: bool = True) -> bytes:
+def program_of(network: nn.Module, *row: Tensor, strict: bool = True) -> bytes:
     """Returns a network as the content of a .pt2 file, with the weights that it uses alone.
 
     The program takes as many rows at once as the network can: any number, unless its code says otherwise.
 
     Args:
         network: Maps rows, [B, ...], to one or more results, on the CPU, in evaluation mode.
-        row: An example of a row, [...].
+        row: An example of a row, [...]; where the network takes several inputs, one of each.
         strict: Whether torch reads the network's code instead of running it; it otherwise takes the length of a batch
             for a constant in some networks, and is quicker.
 
@@ -28,9 +28,10 @@ def program_of(network: nn.Module, row: Tensor, *, strict: bool = True) -> bytes
     """
     # torch.export warns of weights in another format, which its files have no word for.
     network = network.to(memory_format=torch.contiguous_format)
-    rows = row.expand(_ROWS, *row.shape).contiguous()
+    rows = tuple(one.expand(_ROWS, *one.shape).contiguous() for one in row)
+    shapes = tuple({0: torch.export.Dim.AUTO} for _ in row)
     with torch.no_grad():
-        program = torch.export.export(network, (rows,), dynamic_shapes=({0: torch.export.Dim.AUTO},), strict=strict)
+        program = torch.export.export(network, rows, dynamic_shapes=shapes, strict=strict)
     _drop_unused_weights(program)
     buffer = io.BytesIO()
     torch.export.save(program, buffer)

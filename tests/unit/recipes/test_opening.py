@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from lds_mlflow.errors import ArtifactError, LdsError
+from lds_mlflow.models.own import ExportedPair, write_pair
 from lds_mlflow.models.programs import program_of
 from lds_mlflow.recipes.opening import digest_of_model, open_own
 from lds_mlflow.values import ExampleSet
 from tests.own import (
+    FACTS,
     SHAPE,
     DecoderNetwork,
     EncoderNetwork,
     changed_graph,
     exported_pair,
+    noisy_weights,
     programs,
     scripted,
     write_folder,
@@ -52,6 +56,14 @@ def test_what_is_found_of_a_model_is_a_table(tmp_path: Path) -> None:
     assert opened.figures["change_by_repetition"] == opened.figures["change_by_batch"] == 0
     assert opened.alarms == []
     assert opened.sentence.startswith("somebody's (licence MIT) of 1x8x8, 0.00 M parameters, latents 64; on the select")
+
+
+def test_a_decoder_that_takes_noise_is_deterministic(tmp_path: Path) -> None:
+    write_pair(ExportedPair(noisy_weights()), replace(FACTS, noise_shape=SHAPE), tmp_path)
+    opened = open_own(str(tmp_path), SELECT, "cpu")
+    assert "           noise                 1x8x8, by the latent and the seed 0" in opened.table().splitlines()
+    assert opened.figures["change_by_repetition"] == 0
+    assert opened.alarms == []
 
 
 class _Blind(nn.Module):

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from lds_mlflow.choices.kernels import KERNELS
 from lds_mlflow.domains import domain_of
@@ -42,15 +42,25 @@ def model(request: pytest.FixtureRequest) -> Autoencoder:
     return ExportedPair(_own_weights())
 
 
+class _Noisy(nn.Module):
+    """A decoder that takes noise beside the latents."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 64)
+
+    def forward(self, z: Tensor, noise: Tensor) -> Tensor:
+        return torch.tanh(self.layer(z).view(-1, 1, 8, 8) + 0.1 * noise)
+
+
 @cache
 def _own_weights() -> ModelWeights:
-    decoder = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Unflatten(1, (1, 8, 8)))
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
     programs = (
         program_of(encoder, torch.zeros(1, 8, 8), strict=False),
-        program_of(decoder, torch.zeros(4), strict=False),
+        program_of(_Noisy(), torch.zeros(4), torch.zeros(1, 8, 8), strict=False),
     )
-    return pair_weights(Facts((1, 8, 8), (-1.0, 1.0), (4,)), *programs)
+    return pair_weights(Facts((1, 8, 8), (-1.0, 1.0), (4,), noise_shape=(1, 8, 8)), *programs)
 
 
 @pytest.fixture

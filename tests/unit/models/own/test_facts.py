@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,12 @@ def test_a_name_and_a_licence_may_be_left_out() -> None:
     assert Facts.from_json(json.dumps(said), "generator.json") == Facts((1, 8, 8), (0.0, 1.0), (4, 2, 2))
 
 
+def test_a_decoder_may_take_noise() -> None:
+    facts = replace(FACTS, noise_shape=(3, 4), noise_seed=7)
+    assert Facts.from_json(facts.to_json(), "generator.json") == facts
+    assert FACTS.noise_shape == ()
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -30,6 +37,11 @@ def test_a_name_and_a_licence_may_be_left_out() -> None:
         ("value_range", [0]),
         ("value_range", [0, float("nan")]),
         ("value_range", ["0", "1"]),
+        ("noise_shape", "4x4"),
+        ("noise_shape", [0]),
+        ("noise_shape", None),
+        ("noise_seed", -1),
+        ("noise_seed", 1.5),
     ],
 )
 def test_an_impossible_fact_is_named(key: str, value: Any) -> None:

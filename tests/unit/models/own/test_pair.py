@@ -7,7 +7,7 @@ from lds_mlflow.errors import ArtifactError
 from lds_mlflow.models import Codec, Mixture, open_model
 from lds_mlflow.models.own.facts import Facts
 from lds_mlflow.models.own.pair import ExportedPair, pair_weights
-from tests.own import FACTS, programs
+from tests.own import FACTS, noisy_weights, programs
 from tests.tiny import random_images
 
 
@@ -77,3 +77,23 @@ def test_another_shape_than_the_facts_say_is_named(pair: ExportedPair, facts: Fa
 def test_a_file_that_is_no_program_is_refused() -> None:
     with pytest.raises(ArtifactError, match="the decoder of somebody's: found no archive"):
         ExportedPair(pair_weights(FACTS, programs()[0], b"\x80\x04K\x01."))
+
+
+def test_a_decoder_that_takes_noise_is_a_function_of_the_latent_and_a_seed() -> None:
+    z_SD = torch.randn(9, 64, generator=torch.Generator().manual_seed(0))
+    one, again, other = (ExportedPair(noisy_weights(seed)) for seed in (0, 0, 1))
+    decoded = Codec(one).decode(z_SD)
+    assert torch.equal(decoded, Codec(again).decode(z_SD))
+    # Bit for bit, whatever is decoded with it.
+    assert torch.equal(decoded[4:6], Codec(one).decode(z_SD[4:6]))
+    assert not torch.equal(decoded, Codec(other).decode(z_SD))
+    noise = one.decode(z_SD) - ExportedPair(pair_weights(FACTS, *programs())).decode(z_SD)
+    assert noise.std().item() == pytest.approx(0.1, rel=0.1)
+    assert one.n_parameters == 64 * 64
+
+
+def test_a_decoder_that_takes_noise_which_nothing_is_said_of_is_refused() -> None:
+    weights = noisy_weights()
+    silent = pair_weights(FACTS, programs()[0], weights.state["decoder"].numpy().tobytes())
+    with pytest.raises(ArtifactError, match="noise_shape too"):
+        ExportedPair(silent).decode(torch.zeros(1, 64))

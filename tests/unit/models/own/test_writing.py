@@ -14,7 +14,9 @@ from tests.tiny import SPEC, random_images
 
 
 def test_a_model_of_the_project_comes_back_with_its_latents_images_and_prior(tmp_path: Path) -> None:
-    model = VAE.initialised(replace(SPEC, prior="vamp", components=3), 0).eval()
+    model = VAE.initialised(replace(SPEC, prior="vamp", components=3, noise_inputs=True), 0).eval()
+    assert model.decoder.noise is not None
+    torch.nn.init.ones_(model.decoder.noise.strengths)
     write_pair(model, Facts((1, 8, 8), (-1.0, 1.0), (4,), "ours"), tmp_path)
     back = ExportedPair(read_pair(tmp_path))
     images = random_images(7)
