@@ -44,7 +44,9 @@ def local_places(given: str) -> Iterator[list[Path]]:
 def _local(place: str, folder: Path) -> Path:
     if not place.startswith(_ADDRESSES):
         return Path(place)
-    folder.mkdir()
+    # What is copied is called as its address is, since a model may be named by its folder.
+    folder = folder / place.split("/")[1]
+    folder.mkdir(parents=True)
     try:
         return Path(download_artifacts(artifact_uri=place, dst_path=str(folder)))
     except (MlflowException, OSError) as error:

@@ -6,9 +6,13 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import mlflow
+import numpy as np
 import pytest
 import torch
+from mlflow.models import infer_signature
 from torch import Tensor, nn
 
 from lds_mlflow.errors import ArtifactError, LdsError
@@ -248,3 +252,30 @@ def test_the_digest_is_that_of_the_files_wherever_they_lie(tmp_path: Path) -> No
     assert digest_of_model(str(one)) != digest_of_model(str(other)) != digest_of_model(str(tmp_path / "nowhere"))
     with pytest.raises(ArtifactError):
         open_own(str(other), SELECT, "cpu")
+
+
+def test_models_that_mlflow_has_logged_as_pt2_are_used_by_every_address(local_store: str) -> None:
+    x, z = (np.zeros((2, *shape), np.float32) for shape in (SHAPE, (64,)))
+    # Looking up what a network needs takes MLflow ten seconds.
+    usual: dict[str, Any] = {"serialization_format": "pt2", "pip_requirements": []}
+    with mlflow.start_run() as run:
+        for name, network, example in (("enc", EncoderNetwork(), x), ("dec", DecoderNetwork(), z)):
+            signature = infer_signature(example)
+            mlflow.pytorch.log_model(
+                network,
+                name=name,
+                input_example=example,
+                signature=signature,
+                registered_model_name=name,
+                metadata={"licence": "MIT"},
+                **usual,
+            )
+    id_ = run.info.run_id
+    for given, name in {
+        f"runs:/{id_}/enc,runs:/{id_}/dec": "enc",
+        "models:/enc/1,models:/dec/1": "enc",
+    }.items():
+        opened = open_own(given, SELECT, "cpu")
+        assert opened.table().startswith(f"open       model                 {name}, licence MIT")
+        assert opened.figures["explained"] == 1
+        assert opened.alarms == []
