@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _USER = r"://[^:/\s@\[]*"
-_NO_PORT = r"""(?!\d*(?:[\s,;.)'"]|$"""
+_NO_PORT = r"""(?!\d+(?:\s|[,;.)'"](?![^\s@]*@)|$"""
 _WEB_PASSWORD = re.compile(rf"(\bhttps?{_USER}):{_NO_PORT}|[/?#]))[^@\n]{{0,2000}}@(?:[^\s/@]*@)*", re.I)
 """As urllib reads addresses, except that a password may contain what should be escaped in it: a slash, blank or @."""
 

@@ -14,8 +14,9 @@ from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from lds_mlflow.config.place import handed_over
+from lds_mlflow.entry.secrets import secret_in
 from lds_mlflow.errors import ConfigError, names_a_secret, without_passwords
-from lds_mlflow.tracking.handover import handed_over
 from tuning.retries import RUN, try_again
 
 __all__ = ["open_storage", "swap_attribute"]
@@ -85,24 +86,7 @@ def _require_no_password(address: str) -> None:
         names_a_secret(name) or str(value) != without_passwords(str(value)) for name, value in url.query.items()
     )
     if url.password is not None or in_query:
-        raise ConfigError(
-            "storage",
-            found="an address with a password",
-            expected="an address without a password, since parameters are logged",
-            remedy=f"Put the password in ~/.pgpass or in the environment variable PGPASSWORD.{_logged_already()}",
-        )
-
-
-def _logged_already() -> str:
-    """Says how to remove a password that `mlflow run` has logged: it logs parameters before it starts a command."""
-    run_id = handed_over()
-    return (
-        f" Change this password: `mlflow run` has already logged it as a parameter of run {run_id}. To remove it, "
-        f"`mlflow runs delete --run-id {run_id}`, then `mlflow gc --run-ids {run_id}` with the options "
-        "--backend-store-uri and --tracking-uri of your store."
-        if run_id
-        else ""
-    )
+        raise secret_in("storage", logged_by=handed_over())
 
 
 def _open(address: str, stale: Callable[[Study, FrozenTrial], None], heartbeat_seconds: int) -> RDBStorage:

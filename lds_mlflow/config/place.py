@@ -12,7 +12,10 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_state_path
 
-__all__ = ["is_launched", "kept", "lasting_place"]
+__all__ = ["LAUNCHED_RUN", "handed_over", "is_launched", "kept", "lasting_place"]
+
+LAUNCHED_RUN = "MLFLOW_RUN_ID"
+"""The environment variable by which MLflow's launcher names the run that it has begun."""
 
 _TEMPORARY_NAME = re.compile(r"tmp[a-z0-9_]{8}")
 """How Python's tempfile.mkdtemp names folders."""
@@ -20,9 +23,14 @@ _TEMPORARY_NAME = re.compile(r"tmp[a-z0-9_]{8}")
 _SQLITE = "sqlite"
 
 
+def handed_over() -> str:
+    """Returns the id of the run that MLflow's launcher has handed over to this command; "" where there is none."""
+    return os.environ.get(LAUNCHED_RUN, "")
+
+
 def is_launched() -> bool:
     """Says whether MLflow's launcher has started this command."""
-    return bool(os.environ.get("MLFLOW_RUN_ID"))
+    return bool(handed_over())
 
 
 def kept(path: Path) -> Path:

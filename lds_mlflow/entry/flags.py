@@ -14,10 +14,11 @@ from cloup import HelpFormatter
 from pydantic.fields import FieldInfo
 
 from lds_mlflow.config import Configs, choices_of, help_of, kind_of, parse_all, range_of
-from lds_mlflow.config.place import is_launched
+from lds_mlflow.config.place import handed_over, is_launched
 from lds_mlflow.entry.mlproject import IN_A_CONTAINER
 from lds_mlflow.entry.parameter_files import read_parameters, written_parameters
 from lds_mlflow.entry.points import ESSENTIALS, EntryPoint
+from lds_mlflow.entry.secrets import require_no_secrets
 from lds_mlflow.errors import ConfigError, FileAccessError, Interrupted, LdsError
 
 __all__ = ["STYLE", "by_topic", "command"]
@@ -80,10 +81,12 @@ def _configs(point: EntryPoint, values: Mapping[str, str], context: click.Contex
     """Returns the configurations of a command, and the values that were given by flags or in a file."""
     flags = {name: value for name, value in values.items() if _is_given(name, value, context)}
     flags |= _named(context.args)
+    require_no_secrets(flags, logged_by=handed_over())
     file, siblings = flags.get("config", ""), context.parent and context.parent.command
     others = siblings.commands.values() if isinstance(siblings, click.Group) else ()
     of_others = {str(param.name) for other in others for param in other.params if not _is_flag(param)}
     in_file = read_parameters(Path(file), point.parameters, of_others) if file else {}
+    require_no_secrets(in_file)
     given = in_file | flags
     origins = {name: "flag" if name in flags else file for name in given}
     return replace(parse_all(point.configs, given, known=point.parameters), origins=origins), given

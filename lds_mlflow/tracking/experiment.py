@@ -18,9 +18,9 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from lds_mlflow.config import AUTO
+from lds_mlflow.config.place import handed_over
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.tracking import tags
-from lds_mlflow.tracking.handover import handed_over
 from lds_mlflow.tracking.layout import database_of
 from lds_mlflow.tracking.patience import is_outage, is_refusal
 from lds_mlflow.tracking.references import run_id_of

@@ -11,25 +11,20 @@ from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.name_utils import _GENERATOR_NOUNS, _GENERATOR_PREDICATES
 
+from lds_mlflow.config.place import LAUNCHED_RUN
 from lds_mlflow.errors import TrackingError
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.patience import is_outage
 from lds_mlflow.tracking.processes import is_alive
 
-__all__ = ["forget_run", "handed_over", "take_over"]
+__all__ = ["forget_run", "take_over"]
 
-_VARIABLE = "MLFLOW_RUN_ID"
 _PREDICATES, _NOUNS = ({word.lower() for word in words} for words in (_GENERATOR_PREDICATES, _GENERATOR_NOUNS))
-
-
-def handed_over() -> str:
-    """Returns the id of the run that was handed over to this command; "" where there is none."""
-    return os.environ.get(_VARIABLE, "")
 
 
 def forget_run() -> None:
     """Makes what this process starts later begin runs of its own."""
-    os.environ.pop(_VARIABLE, None)
+    os.environ.pop(LAUNCHED_RUN, None)
 
 
 def take_over(client: MlflowClient, run_id: str, name: str, values: Mapping[str, str], locks: Path) -> str:
@@ -60,9 +55,9 @@ def take_over(client: MlflowClient, run_id: str, name: str, values: Mapping[str,
                 raise
             raise TrackingError.because(
                 error,
-                f"run {run_id}, which {_VARIABLE} names",
+                f"run {run_id}, which {LAUNCHED_RUN} names",
                 expected="an active run of the tracking store, which `mlflow run` has begun",
-                remedy=f"Unset {_VARIABLE}, so that the command begins a run of its own, or restore the run.",
+                remedy=f"Unset {LAUNCHED_RUN}, so that the command begins a run of its own, or restore the run.",
             ) from error
     return named
 

@@ -16,12 +16,12 @@ from mlflow.utils.uri import is_local_uri
 from sqlalchemy.exc import SQLAlchemyError
 
 from lds_mlflow.config import Options
-from lds_mlflow.config.place import lasting_place
+from lds_mlflow.config.place import handed_over, lasting_place
 from lds_mlflow.errors import LdsError, TrackingError, without_passwords
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.address import show_bars_of_downloads_only
 from lds_mlflow.tracking.experiment import Subject, place_of, require_in_place
-from lds_mlflow.tracking.handover import handed_over, take_over
+from lds_mlflow.tracking.handover import take_over
 from lds_mlflow.tracking.heartbeat import Heartbeat, now
 from lds_mlflow.tracking.layout import lay_out
 from lds_mlflow.tracking.lineage import FinishedRun

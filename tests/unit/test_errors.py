@@ -64,6 +64,10 @@ def test_a_request_to_stop_is_no_error_of_the_user() -> None:
         ("git+https://secret@host/repo.git", "git+https://***@host/repo.git"),
         ("http://[::1]:5000/a@b and http://host:5000.", "http://[::1]:5000/a@b and http://host:5000."),
         ("http://host:5000 and http://me:secret@host", "http://host:5000 and http://me:***@host"),
+        ("postgresql://me:.secret@host", "postgresql://me:***@host"),
+        ("https://me:'secret@host and s3://k: secret@b", "https://me:***@host and s3://k:***@b"),
+        ("postgresql://me:12.secret@host", "postgresql://me:***@host"),
+        ("postgresql://host:5432, and ask a@b", "postgresql://host:5432, and ask a@b"),
         ("design=3, sigma=4, passfile=~/.pgpass", "design=3, sigma=4, passfile=~/.pgpass"),
     ],
 )

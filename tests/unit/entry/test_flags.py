@@ -183,6 +183,30 @@ def test_in_a_container_the_launchers_own_defaults_do_not_count_before_a_file(
     assert calls.configs[0].origins["work_dir"] == str(tmp_path / "a.yaml")
 
 
+SECRET = "https://me:hunter2@host"
+
+
+@pytest.mark.parametrize("words", [(f"--model={SECRET}",), ("--prot", SECRET), (f"--config={SECRET}",)])
+def test_a_secret_that_was_typed_is_refused_and_said_to_be_logged_by_the_launcher(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", "12ab")
+    done, calls = _invoke(*words)
+    assert (done.exit_code, calls.configs) == (1, [])
+    assert "mlflow runs delete --run-id 12ab" in done.stderr
+    assert "hunter2" not in done.output
+
+
+def test_a_secret_in_a_file_is_refused_and_nobody_has_logged_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", "12ab")
+    done, calls = _invoke(_file(tmp_path, f"model: {SECRET}"))
+    assert (done.exit_code, calls.configs) == (1, [])
+    assert "model: found an address with a password, token or signature" in done.stderr
+    assert "mlflow run" not in done.stderr
+
+
 def test_a_flag_without_a_value_is_no_parameter_of_another_command(tmp_path: Path) -> None:
     both = click.Group("both", {"serve": command(POINT, _Calls()), "do": command(POINT, _Calls())})
     done = CliRunner().invoke(both, ["serve", _file(tmp_path, "print_config: 1\n")])
