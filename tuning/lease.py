@@ -9,7 +9,7 @@ commands never have the lead at once.
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from time import monotonic, sleep
 
@@ -69,7 +69,9 @@ class Lease:
         finally:
             done.set()
             thread.join()
-            self._swap(self._own, FREE)
+            # Without an answer, the lead is free once its heartbeat has stopped for long.
+            with suppress(SQLAlchemyError):
+                self._swap(self._own, FREE)
 
     @property
     def _own(self) -> str:

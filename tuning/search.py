@@ -27,6 +27,7 @@ from tuning.lease import Lease
 from tuning.report import importances, log_study
 from tuning.retries import RUN
 from tuning.space import Space, read_space
+from tuning.storage import answering
 from tuning.study import READY, budget_of, finished, open_study, wait_for
 from tuning.work import Worker
 
@@ -64,7 +65,7 @@ class Search:
             parent=None,
             values={tags.STEP: _LABEL, tags.STUDY: self.config.study},
         )
-        with Ending(own):
+        with Ending(own), answering(self.config.storage):
             study = self._open(own)
             run_id, lease = str(study.user_attrs[RUN]), Lease(study, self.config.storage, own.id, self.say)
             if run_id != own.id:
@@ -75,7 +76,7 @@ class Search:
                 leads = lease.take()
             if leads:
                 lead = own if run_id == own.id else self.tracker.reopen(run_id)
-                with lease.kept(), Ending(lead):
+                with lease.kept(), Ending(lead), answering(self.config.storage):
                     self._lead(study, lead)
             if run_id != own.id:
                 own.end("FINISHED")
@@ -210,7 +211,7 @@ def _work_on(config: TuneConfig, parent: str, runner: Runner, number: int) -> di
     study = _open(config, runner, lambda: parent, number)
     space = read_space(config.space, config.ranges)
     shown = runner.tracker.beside(parent)
-    Worker(
+    worker = Worker(
         study,
         space=space,
         config=config,
@@ -219,7 +220,10 @@ def _work_on(config: TuneConfig, parent: str, runner: Runner, number: int) -> di
         say=runner.say,
         # One of them is enough.
         refresh=partial(_show, study, shown, config) if number == 0 else lambda: None,
-    ).work()
+    )
+    # The cause of an error doesn't leave a process.
+    with answering(config.storage):
+        worker.work()
     return {}
 
 

@@ -1,7 +1,8 @@
 """The databases that hold studies."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from time import sleep
 from typing import Any
 
@@ -16,10 +17,10 @@ from sqlalchemy.pool import NullPool
 
 from lds_mlflow.config.place import handed_over
 from lds_mlflow.entry.secrets import secret_in
-from lds_mlflow.errors import ConfigError, names_a_secret, without_passwords
+from lds_mlflow.errors import ConfigError, LdsError, TrackingError, names_a_secret, without_passwords
 from tuning.retries import RUN, try_again
 
-__all__ = ["open_storage", "swap_attribute"]
+__all__ = ["answering", "open_storage", "swap_attribute"]
 
 _LOCK_SECONDS = 20
 _TRIES, _PAUSE_SECONDS = 3, 1.0
@@ -63,6 +64,30 @@ def open_storage(address: str, on_stale: Callable[[str], None], heartbeat_second
     return storage
 
 
+@contextmanager
+def answering(address: str) -> Iterator[None]:
+    """Makes errors of a study's database in the middle of work, which is locked, full or gone, a sentence.
+
+    Raises:
+        TrackingError: The database doesn't answer, or refuses what is to be written.
+    """
+    try:
+        yield
+    except LdsError:
+        raise
+    except Exception as error:
+        cause = _cause_in_database(error)
+        if cause is None:
+            raise
+        raise TrackingError.because(
+            cause,
+            f"storage {address}",
+            expected="a database that takes what is written to it",
+            remedy="Correct what is said here, and run the same command again: finished trials are kept, and the one "
+            "that was interrupted is tried again.",
+        ) from error
+
+
 def swap_attribute(address: str, study: str, name: str, before: str, after: str) -> bool:
     """Sets a user attribute of a study in one statement, if its value is `before`. Returns whether it was."""
     of_study = sqlalchemy.select(_STUDIES.c.study_id).where(_STUDIES.c.study_name == study).scalar_subquery()
@@ -75,6 +100,25 @@ def swap_attribute(address: str, study: str, name: str, before: str, after: str)
     engine = sqlalchemy.create_engine(address, poolclass=NullPool, connect_args=_waiting(address))
     with engine.begin() as connection:
         return connection.execute(update).rowcount == 1
+
+
+def _cause_in_database(error: BaseException | None) -> BaseException | None:
+    """Returns what the database has said, if an error comes from that of a study; MLflow's errors aren't of it."""
+    if isinstance(error, SQLAlchemyError):
+        return error
+    while error is not None and not isinstance(error, StorageInternalError):
+        error = error.__cause__ or error.__context__
+    # Optuna's own message guesses at the cause.
+    return None if error is None else error.__cause__ or error
+
+
+class _Storage(RDBStorage):
+    """A storage whose heartbeat goes on after one that the database did not take."""
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Records a heartbeat; a database that stays away fails the trial elsewhere."""
+        with suppress(StorageInternalError):
+            super().record_heartbeat(trial_id)
 
 
 def _require_no_password(address: str) -> None:
@@ -90,7 +134,7 @@ def _require_no_password(address: str) -> None:
 
 
 def _open(address: str, stale: Callable[[Study, FrozenTrial], None], heartbeat_seconds: int) -> RDBStorage:
-    return RDBStorage(
+    return _Storage(
         address,
         heartbeat_interval=heartbeat_seconds,
         grace_period=4 * heartbeat_seconds,

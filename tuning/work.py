@@ -105,13 +105,18 @@ class Worker:
         finally:
             if self._lost is not None:
                 number, counted = self._lost
-                try_again(self.study, self._trial(number), counted=counted)
+                trial = self._trial(number)
+                # One that goes on as running, since its end couldn't be stored, is found by its missing heartbeat.
+                if trial.state == TrialState.FAIL:
+                    try_again(self.study, trial, counted=counted)
 
     def _trial(self, number: int) -> FrozenTrial:
         return next(one for one in self.study.get_trials(deepcopy=False) if one.number == number)
 
     def _objective(self, trial: Trial) -> tuple[float, ...]:
         self._require_needed(trial)
+        # Whatever stops this trial from here on, be it the tracking store, the same parameters are tried again.
+        self._lost = trial.number, True
         values = self.space.suggest(trial)
         run = self.tracker.begin(
             f"trial {trial.number}", parent=self.study.user_attrs[RUN], values={tags.STUDY: self.study.study_name}
@@ -123,14 +128,16 @@ class Worker:
             found = self._answer(trial, values, run)
         except TrialPruned as error:
             self._end(run, trial, "KILLED", "pruned", str(error))
+            self._lost = None
             raise
         except Interrupted as error:
-            self._end(run, trial, "KILLED", "stopped", "It is tried again when the study is continued.")
             self._lost = trial.number, False
+            self._end(run, trial, "KILLED", "stopped", "It is tried again when the study is continued.")
             raise KeyboardInterrupt from error
         except Exception as error:
             own = self._trial(trial.number)
             if own.state != TrialState.RUNNING:
+                self._lost = None
                 self._end(
                     run, trial, "KILLED", "taken over", "It showed no sign of life, so other workers try it again."
                 )
@@ -138,9 +145,9 @@ class Worker:
             self._end(run, trial, "FAILED", "failed", f"{type(error).__name__}: {error}")
             if isinstance(error, LdsError) or tries_of(own) >= MOST_TRIES:
                 raise
-            self._lost = trial.number, True
             raise _FailedError from error
         self._end(run, trial, "FINISHED", "complete", self._sentence(found))
+        self._lost = None
         return found
 
     def _require_needed(self, trial: Trial) -> None:

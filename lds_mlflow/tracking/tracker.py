@@ -41,6 +41,7 @@ from lds_mlflow.tracking.references import run_id_of
 from lds_mlflow.tracking.registry import Registry
 from lds_mlflow.tracking.results import Results
 from lds_mlflow.tracking.runs import Run
+from lds_mlflow.tracking.vanished import refuse_vanished_files
 
 __all__ = ["Tracker"]
 
@@ -114,6 +115,7 @@ class Tracker:
         # What MLflow checks when a model is logged is of no concern to who runs a command.
         logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+        refuse_vanished_files()
         uri = mlflow.get_tracking_uri()
         MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
         show_bars_of_downloads_only()

@@ -72,3 +72,12 @@ def test_who_lost_the_lead_while_it_slept_ends(
     assert signals == [signal.SIGTERM]
     assert any("another command has taken the lead" in line for line in said)
     assert study.user_attrs[BEAT] == "faster 7"
+
+
+def test_a_lead_whose_storage_is_gone_ends_without_an_error_of_its_own(
+    lease_of: Callable[[str], Lease], tmp_path: Path
+) -> None:
+    lease = lease_of("first")
+    assert lease.take()
+    with lease.kept():
+        (tmp_path / "tuning.db").unlink()

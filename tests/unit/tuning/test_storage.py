@@ -1,10 +1,21 @@
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from optuna.study import Study, StudyDirection
+from optuna.trial import Trial
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
-from lds_mlflow.errors import ConfigError
-from tuning.storage import open_storage, swap_attribute
+from lds_mlflow.errors import ConfigError, DataError, TrackingError
+from lds_mlflow.tracking.vanished import refuse_vanished_files
+from tuning.storage import answering, open_storage, swap_attribute
 
 
 @pytest.fixture
@@ -67,3 +78,78 @@ def test_an_attribute_of_another_study_stays_as_it_is(address: str) -> None:
         optuna.create_study(study_name=name, storage=address).set_user_attr("lead", "one")
     assert swap_attribute(address, "lds", "lead", "one", "two")
     assert optuna.load_study(study_name="other", storage=address).user_attrs["lead"] == "one"
+
+
+@pytest.fixture
+def storage(address: str, monkeypatch: pytest.MonkeyPatch) -> RDBStorage:
+    refuse_vanished_files()
+    monkeypatch.setattr("tuning.storage._LOCK_SECONDS", 0.2)
+    return open_storage(address, _nobody, 60)
+
+
+@pytest.fixture(params=["locked", "full", "read-only", "removed", "damaged"])
+def failing(request: pytest.FixtureRequest, storage: RDBStorage, tmp_path: Path) -> Iterator[tuple[Study, str]]:
+    """A study whose database fails after it was opened, and what the database says."""
+    file, study = tmp_path / "tuning.db", optuna.create_study(study_name="lds", storage=storage)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        match request.param:
+            case "locked":
+                other.execute("BEGIN EXCLUSIVE")
+                yield study, "database is locked"
+            case "full":
+                _on_connections(storage, "PRAGMA max_page_count = 1")
+                yield study, "database or disk is full"
+            case "read-only":
+                _on_connections(storage, "PRAGMA query_only = ON")
+                yield study, "attempt to write a readonly database"
+            case "removed":
+                shutil.rmtree(tmp_path)
+                tmp_path.mkdir()
+                yield study, "was moved, removed or replaced"
+            case _:
+                file.write_bytes(b"garbage" * 10_000)
+                yield study, "file is not a database|malformed"
+
+
+def _on_connections(storage: RDBStorage, statement: str) -> None:
+    event.listen(storage.engine, "connect", lambda connection, _record: connection.execute(statement))
+    storage.engine.dispose()
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_database_that_fails_in_the_middle_of_work_is_a_sentence(failing: tuple[Study, str], address: str) -> None:
+    study, said = failing
+
+    def objective(trial: Trial) -> float:
+        return trial.suggest_float("x", 0, 1, step=0.001)
+
+    with (
+        pytest.raises(TrackingError, match=rf"storage sqlite:.*({said}).*run the same command again"),
+        answering(address),
+    ):
+        # A page has room for some trials.
+        study.optimize(objective, n_trials=200)
+
+
+def test_other_errors_stay_what_they_are_even_while_a_database_fails(address: str) -> None:
+    said = StorageInternalError("locked")
+    with pytest.raises(KeyError), answering(address):
+        raise KeyError("x")
+    with pytest.raises(DataError), answering(address):
+        raise DataError("images", found="none", expected="some", remedy="Bring them.") from said
+
+
+def test_errors_of_mlflows_database_are_not_of_the_studys(address: str) -> None:
+    with pytest.raises(RuntimeError, match="of MLflow"), answering(address):
+        raise RuntimeError("of MLflow") from OperationalError(None, None, sqlite3.OperationalError("locked"))
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_heartbeat_that_is_not_taken_does_not_end_those_that_follow(storage: RDBStorage, tmp_path: Path) -> None:
+    trial = storage.create_new_trial(storage.create_new_study([StudyDirection.MINIMIZE], "lds"))
+    with closing(sqlite3.connect(tmp_path / "tuning.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        storage.record_heartbeat(trial)
+        other.execute("COMMIT")
+        storage.record_heartbeat(trial)
+        assert other.execute("SELECT count(*) FROM trial_heartbeats").fetchone() == (1,)

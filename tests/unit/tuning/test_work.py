@@ -1,11 +1,12 @@
 from collections.abc import Callable, Mapping
 
 import pytest
+from mlflow.exceptions import MlflowException
 from optuna.study import Study
 from optuna.trial import TrialState
 
 from lds_mlflow.errors import ConfigError, DataError, Interrupted, SelectionError
-from lds_mlflow.tracking import Tracker
+from lds_mlflow.tracking import Run, Tracker
 from tests.unit.tuning.conftest import MakeWorker
 from tests.unit.tuning.made_up import MadeUpBench
 from tuning.bench import PARTS
@@ -144,7 +145,33 @@ def test_what_the_user_can_mend_stops_the_study_at_once(make_worker: MakeWorker,
     worker = make_worker(study_config, error=wrong)
     with pytest.raises(DataError, match="Bring them"):
         worker.work()
-    assert len(worker.study.get_trials(states=(TrialState.FAIL,))) == 1
+    (failed,) = worker.study.get_trials(states=(TrialState.FAIL,))
+    again = make_worker(study_config)
+    again.work()
+    assert any(trial.params == failed.params for trial in finished(again.study))
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise MlflowException("(sqlite3.OperationalError) database is locked")
+
+
+@pytest.mark.parametrize("of", ["begin", "log_params", "log_picture", "end"])
+def test_a_tracking_store_that_refuses_a_trial_costs_neither_the_draft_nor_the_control(
+    of: str, make_worker: MakeWorker, study_config: TuneConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = study_config.model_copy(update={"trials": 3})
+    worker = make_worker(config)
+    with monkeypatch.context() as patch:
+        patch.setattr(Tracker if of == "begin" else Run, of, _refuse)
+        with pytest.raises(MlflowException):
+            worker.work()
+    again = make_worker(config)
+    again.work()
+    found = [trial.params for trial in finished(again.study)]
+    assert len(found) == 3
+    assert {"augment_run": "none"} in found
+    assert any(params.get("sigma") == "norm/5" for params in found)
+    assert not again.study.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
 
 
 def test_a_stopped_trial_is_tried_again_by_who_goes_on(
