@@ -12,8 +12,8 @@ from torch_fidelity import feature_extractor_inceptionv3 as torch_fidelity_incep
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from lds_mlflow.errors import ArtifactError
-from lds_mlflow.metrics.features.inception import InceptionExtractor
 from lds_mlflow.metrics.features import inception as inception_module
+from lds_mlflow.metrics.features.inception import InceptionExtractor
 from lds_mlflow.metrics.features.resizing import resize_images
 
 SUFFIXES = (".pth", ".safetensors")
