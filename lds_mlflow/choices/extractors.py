@@ -4,7 +4,8 @@ An argument is given by what `lds_mlflow.recipes.extractors` knows: the file of 
 that share the work, the judge (the classifier that the project trains) or None, and the parameter program_resolution.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from lds_mlflow.choices.choice import Choice
@@ -25,6 +26,8 @@ class ExtractorChoice(Choice):
         is_scaled: Whether its features are divided by a constant that the training examples give.
         needs_judge: Whether it is the classifier that the project trains.
         takes_resolution: Whether it can be told the side in pixels at which it takes images.
+        figures: Figures that are defined by its features alone, and where each is: a function that maps features of
+            real examples and of samples, [N, F] and [M, F], to an `lds_mlflow.metrics.Estimate`.
     """
 
     domain: str = "images"
@@ -32,6 +35,7 @@ class ExtractorChoice(Choice):
     is_scaled: bool = True
     needs_judge: bool = False
     takes_resolution: bool = False
+    figures: Mapping[str, str] = field(default_factory=dict)
 
     def fits(self, domain: str) -> bool:
         """Returns whether the extractor takes examples of a kind."""
@@ -64,6 +68,26 @@ EXTRACTORS = {
     ),
     "squeezenet-caffe": ExtractorChoice(
         "SqueezeNet 1.0 with Caffe's weights", "lds_mlflow.metrics.features.squeezenet:caffe_squeezenet", _NETWORK
+    ),
+    # Published distances are of the features of these as they are.
+    "dinov2": ExtractorChoice(
+        "DINOv2, by which FID is FD-DINOv2",
+        "lds_mlflow.metrics.features.dinov2:DinoV2Extractor",
+        _NETWORK,
+        is_scaled=False,
+    ),
+    "clip": ExtractorChoice(
+        "CLIP, which gives CMMD too",
+        "lds_mlflow.metrics.features.vision:ClipExtractor",
+        _NETWORK,
+        is_scaled=False,
+        figures={"cmmd": "lds_mlflow.metrics.kernel:clip_distance"},
+    ),
+    "vgg16": ExtractorChoice(
+        "VGG16 with torchvision's weights",
+        "lds_mlflow.metrics.features.vision:Vgg16Extractor",
+        _NETWORK,
+        is_scaled=False,
     ),
     # Its features have the length 1, and published distances are of them as they are.
     "speaker": ExtractorChoice(

@@ -14,7 +14,7 @@ __all__ = [
     "LEAST_NEAREST_RATIO",
     "LEVEL",
     "LISTED",
-    "LISTED_OF_DOMAINS",
+    "LISTED_WHERE_THEY_ARE",
     "LOOSEST_NEAREST_RATIO",
     "LOOSEST_TAIL_SHARE",
     "MARGIN",
@@ -60,7 +60,7 @@ LOOSEST_NEAREST_RATIO, LOOSEST_TAIL_SHARE = 0.75, 0.1
 
 Better = Literal["lower", "higher", "neither"]
 Family = Literal[
-    "frechet", "extrapolation", "kernel", "neighbours", "variety", "quality", "copies", "classes", "domain"
+    "frechet", "extrapolation", "kernel", "neighbours", "variety", "quality", "copies", "classes", "extractor", "domain"
 ]
 
 
@@ -70,7 +70,8 @@ class Figure(NamedTuple):
     Attributes:
         title: What people call it.
         family: What it is computed by; figures of one family are computed together. Those of the family "domain" are
-            of one kind of examples, which measures them itself.
+            of one kind of examples, which measures them itself; those of "extractor" are defined by the features of
+            one extractor.
         better: Which way is better; "neither" where a model can be wrong on both sides.
         says: What it says, in a sentence.
         least: The lowest value that it can have.
@@ -111,6 +112,13 @@ FIGURES: dict[str, Figure] = {
         "lower",
         "Kernel distance to the held-out examples. It has no bias, and is 0 in the mean where both are alike.",
         least=-inf,
+        is_compared=True,
+    ),
+    "cmmd": Figure(
+        "CMMD",
+        "extractor",
+        "lower",
+        "Kernel distance of CLIP's embeddings to those of the held-out examples, times 1,000. It takes features=clip.",
         is_compared=True,
     ),
     "precision": Figure(
@@ -289,7 +297,7 @@ COMPARED = tuple(name for name, figure in FIGURES.items() if figure.is_compared)
 SEARCHABLE = tuple(
     name
     for name, figure in FIGURES.items()
-    if figure.better != "neither" and figure.family not in ("extrapolation", "domain")
+    if figure.better != "neither" and figure.family not in ("extrapolation", "extractor", "domain")
 )
 """What a search may optimize: one way is better, and it can be measured by itself, of examples of every kind."""
 
@@ -305,8 +313,8 @@ LISTED = (
 )
 """What a list of runs has room for, and the FID of real examples to read it by."""
 
-LISTED_OF_DOMAINS = tuple(name for name in COMPARED if FIGURES[name].family == "domain")
-"""What a list of runs shows besides, of the kinds of examples that have it."""
+LISTED_WHERE_THEY_ARE = tuple(name for name in COMPARED if FIGURES[name].family in ("domain", "extractor"))
+"""What a list of runs shows besides, of the kinds of examples and by the extractors that have it."""
 
 SUMMARY = ("fid", "coverage", "density", *COPIES)
 """What a small table has room for: quality, and whether samples are copies."""

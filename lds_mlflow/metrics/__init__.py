@@ -60,7 +60,7 @@ from lds_mlflow.metrics.judgement.verdicts import (
     compare_evaluations,
     holm,
 )
-from lds_mlflow.metrics.kernel import kernel_distance
+from lds_mlflow.metrics.kernel import clip_distance, kernel_distance
 from lds_mlflow.metrics.memorization import Memorization, data_copying, memorization
 from lds_mlflow.metrics.neighbours import density_and_coverage, neighbour_estimates, precision_and_recall
 from lds_mlflow.metrics.vendi import vendi_score
@@ -102,6 +102,7 @@ __all__ = [
     "accuracy_by_chance",
     "bootstrap_deviations",
     "class_shares",
+    "clip_distance",
     "compare_evaluations",
     "compare_over_seeds",
     "confusion_counts",

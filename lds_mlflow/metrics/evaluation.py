@@ -25,6 +25,7 @@ from lds_mlflow.values import Evaluation, ExampleSet, evenly_spread
 __all__ = [
     "DISTANCE_TO_HELD_OUT",
     "EvaluationSettings",
+    "FeatureMeasure",
     "QualityMeasure",
     "SampleMeasurements",
     "class_labels",
@@ -37,6 +38,10 @@ DISTANCE_TO_HELD_OUT = "distance_to_held_out"
 
 QualityMeasure = Callable[[Tensor], Tensor]
 """Maps examples, [N, ...], to the quality of each, float64 [N]."""
+
+
+FeatureMeasure = Callable[[Tensor, Tensor], Estimate]
+"""Maps features of real examples and of others, [N, F] and [M, F], to a figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ def evaluate_samples(
     extractor: Extractor,
     judge: Judge | None = None,
     qualities: Mapping[str, QualityMeasure] | None = None,
+    of_features: Mapping[str, FeatureMeasure] | None = None,
     further: FurtherMeasure | None = None,
     reconstructions_N: Tensor | None = None,
     settings: EvaluationSettings | None = None,
@@ -104,6 +110,7 @@ def evaluate_samples(
         extractor: Turns examples into features.
         judge: Tells the class of an example; None where there are no classes.
         qualities: Further qualities of an example by name; the mean of each is a figure. None is without.
+        of_features: Figures that only features by this extractor have, by name; None is without.
         further: Measures figures that only this kind of examples has; None is without.
         reconstructions_N: The model's reconstructions of the held-out examples that are used, [N, ...]; None where
             there are none.
@@ -118,7 +125,7 @@ def evaluate_samples(
     Raises:
         DataError: There are too few examples for a figure, or a feature is not finite.
     """
-    settings, qualities = settings or EvaluationSettings(), qualities or {}
+    settings, qualities, of_features = settings or EvaluationSettings(), qualities or {}, of_features or {}
     n = min(len(samples_S), len(real.held_out))
     samples, held_out, train, k = samples_S[:n], real.held_out.spread(n), real.train, settings.k
     features = Features(
@@ -129,8 +136,8 @@ def evaluate_samples(
     require_finite(features, extractor.name)
     copied = memorization(features.samples_SF, features.train_TF, features.held_out_NF)
     quality_S = {name: quality(samples) for name, quality in qualities.items()}
-    estimates = _estimates(features.held_out_NF, features.samples_SF, quality_S, k) | copied.estimates
-    floor = _floor(features, train, evenly_spread(len(train), min(n, len(train))), qualities, k)
+    estimates = _estimates(features.held_out_NF, features.samples_SF, quality_S, of_features, k) | copied.estimates
+    floor = _floor(features, train, evenly_spread(len(train), min(n, len(train))), qualities, of_features, k=k)
     if real.further is not None:
         of_further = extractor.features(real.further.spread(n).examples_N)
         floor |= memorization(of_further, features.train_TF, features.held_out_NF).figures
@@ -197,13 +204,20 @@ def _judged(examples: ExampleSet, judge: Judge) -> JudgedLabels:
     return JudgedLabels(examples.labels_N, judge.classes(examples.examples_N))
 
 
-def _estimates(real_NF: Tensor, other_MF: Tensor, quality_M: Mapping[str, Tensor], k: int) -> dict[str, Estimate]:
+def _estimates(
+    real_NF: Tensor,
+    other_MF: Tensor,
+    quality_M: Mapping[str, Tensor],
+    of_features: Mapping[str, FeatureMeasure],
+    k: int,
+) -> dict[str, Estimate]:
     """Returns what can be measured of any set of examples beside real ones."""
     return {
         "fid": frechet_estimate(real_NF, other_MF),
         "kid": kernel_distance(real_NF, other_MF),
         **neighbour_estimates(real_NF, other_MF, k=k),
         "vendi": vendi_score(other_MF, n_real=len(real_NF)),
+        **{name: measure(real_NF, other_MF) for name, measure in of_features.items()},
         **{name: mean_estimate(values, len(real_NF)) for name, values in quality_M.items()},
     }
 
@@ -214,12 +228,18 @@ def _copies_of(reconstructions_NF: Tensor, features: Features) -> dict[str, floa
 
 
 def _floor(
-    features: Features, train: ExampleSet, rows_M: Tensor, qualities: Mapping[str, QualityMeasure], k: int
+    features: Features,
+    train: ExampleSet,
+    rows_M: Tensor,
+    qualities: Mapping[str, QualityMeasure],
+    of_features: Mapping[str, FeatureMeasure],
+    *,
+    k: int,
 ) -> dict[str, float]:
     """Returns the figures of some training examples in place of samples."""
     alike, examples = features.train_TF[rows_M], train.examples_N[rows_M]
     quality_M = {name: quality(examples) for name, quality in qualities.items()}
-    estimates = _estimates(features.held_out_NF, alike, quality_M, k)
+    estimates = _estimates(features.held_out_NF, alike, quality_M, of_features, k)
     extrapolation = _without_bias(features.held_out_NF, alike)
     floor = {name: estimate.value for name, estimate in estimates.items()}
     return floor | ({"fid_infinity": extrapolation.value} if extrapolation else {})

@@ -6,18 +6,29 @@ r"""The kernel distance (KID) between two sets of features.
 the unbiased estimate of the squared maximum mean discrepancy: Binkowski et al., Demystifying MMD GANs, 2018. Being
 unbiased it may be below 0, and figures of different numbers of examples can be compared. It depends on the scale of the
 features and on their origin. All pairs are used, where torch-fidelity averages over random subsets.
+
+CMMD (Jayasumana et al., Rethinking FID: Towards a Better Evaluation Metric for Image Generation, 2024) is the same
+distance of CLIP's embeddings, brought to the length 1, by a Gaussian kernel, k(a, b) = exp(-|a - b|^2 / 200), times
+1,000. Its authors take the estimate that has the pairs of an example and itself, and with it a bias of about 1/N.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lds_mlflow.errors import DataError
 from lds_mlflow.machine.arrays import taking_arrays
 from lds_mlflow.metrics.estimates import Estimate
 
-__all__ = ["kernel_distance"]
+__all__ = ["clip_distance", "kernel_distance"]
 
 _TILE_ENTRIES = 2**22
+_CLIP_BANDWIDTH, _CLIP_SCALE = 10, 1000
+
+Kernel = Callable[[Tensor, Tensor], Tensor]
+"""Maps rows [N, F] and [M, F] to their kernels, [N, M]."""
 
 
 @taking_arrays
@@ -31,27 +42,66 @@ def kernel_distance(real_NF: Tensor, fake_MF: Tensor) -> Estimate:
     Raises:
         DataError: A set has fewer than two rows, or a feature is not finite.
     """
+    real, fake = _finite(real_NF, fake_MF, "the kernel distance")
+    within_real, within_fake = (
+        (_row_sums(x_NF, x_NF, _cubic) - (x_NF.square().sum(1) / x_NF.shape[1] + 1).pow(3)) / (len(x_NF) - 1)
+        for x_NF in (real, fake)
+    )
+    return _discrepancy(real, fake, _cubic, within_real, within_fake)
+
+
+@taking_arrays
+def clip_distance(real_NF: Tensor, fake_MF: Tensor) -> Estimate:
+    """Returns the CMMD of two sets of CLIP's embeddings with the influence of every example.
+
+    Args:
+        real_NF: Embeddings of real examples, float [N, F], of any length above 0.
+        fake_MF: Embeddings of samples, float [M, F].
+
+    Raises:
+        DataError: A set has fewer than two rows, or an embedding is not finite.
+    """
+    real, fake = _finite(real_NF, fake_MF, "the CMMD")
+    real, fake = functional.normalize(real), functional.normalize(fake)
+    within_real, within_fake = (_row_sums(x_NF, x_NF, _gaussian) / len(x_NF) for x_NF in (real, fake))
+    found = _discrepancy(real, fake, _gaussian, within_real, within_fake)
+    return Estimate(*(_CLIP_SCALE * part for part in (found.value, found.by_real_N, found.by_sample_S)))
+
+
+def _finite(real_NF: Tensor, fake_MF: Tensor, what: str) -> tuple[Tensor, Tensor]:
+    """Returns two sets of features in float64, in which there are enough rows."""
     if min(len(real_NF), len(fake_MF)) < 2 or not (real_NF.isfinite().all() and fake_MF.isfinite().all()):
         raise DataError(
-            "the kernel distance",
+            what,
             found=f"{len(real_NF)} real examples and {len(fake_MF)} samples, or features that are not finite",
             expected="at least 2 of each, of finite numbers",
             remedy="Evaluate more samples, of a model whose training has not diverged.",
         )
-    real, fake = real_NF.double(), fake_MF.double()
-    within_real, within_fake = _row_means(real, real, own=True), _row_means(fake, fake, own=True)
-    across_real, across_fake = _row_means(real, fake), _row_means(fake, real)
+    return real_NF.double(), fake_MF.double()
+
+
+def _cubic(x_NF: Tensor, y_MF: Tensor) -> Tensor:
+    return (x_NF @ y_MF.T / x_NF.shape[1] + 1).pow(3)
+
+
+def _gaussian(x_NF: Tensor, y_MF: Tensor) -> Tensor:
+    return torch.exp(-torch.cdist(x_NF, y_MF).square() / (2 * _CLIP_BANDWIDTH**2))
+
+
+def _discrepancy(
+    real_NF: Tensor, fake_MF: Tensor, kernel: Kernel, within_real_N: Tensor, within_fake_M: Tensor
+) -> Estimate:
+    """Returns the squared maximum mean discrepancy, by the mean kernels of each row and its own set."""
+    across_real = _row_sums(real_NF, fake_MF, kernel) / len(fake_MF)
+    across_fake = _row_sums(fake_MF, real_NF, kernel) / len(real_NF)
     by_real, by_fake = (
-        2 * (within - across) for within, across in ((within_real, across_real), (within_fake, across_fake))
+        2 * (within - across) for within, across in ((within_real_N, across_real), (within_fake_M, across_fake))
     )
-    value = within_real.mean() + within_fake.mean() - 2 * across_real.mean()
+    value = within_real_N.mean() + within_fake_M.mean() - 2 * across_real.mean()
     return Estimate(value.item(), (by_real - by_real.mean()).cpu(), (by_fake - by_fake.mean()).cpu())
 
 
-def _row_means(x_NF: Tensor, y_MF: Tensor, *, own: bool = False) -> Tensor:
-    """Returns the mean kernel of each x with all y, [N]; where y is x itself, with all others."""
+def _row_sums(x_NF: Tensor, y_MF: Tensor, kernel: Kernel) -> Tensor:
+    """Returns the sum of the kernels of each x with all y, [N]."""
     some = max(1, _TILE_ENTRIES // len(y_MF))
-    sums = torch.cat([(x @ y_MF.T / x.shape[1] + 1).pow(3).sum(1) for x in x_NF.split(some)])
-    if own:
-        return (sums - (x_NF.square().sum(1) / x_NF.shape[1] + 1).pow(3)) / (len(y_MF) - 1)
-    return sums / len(y_MF)
+    return torch.cat([kernel(x, y_MF).sum(1) for x in x_NF.split(some)])

@@ -7,7 +7,7 @@ from torch import Tensor
 from lds_mlflow.choices import load
 from lds_mlflow.choices.domain_figures import DOMAIN_FIGURES
 from lds_mlflow.choices.extractors import EXTRACTORS
-from lds_mlflow.choices.figures import FIGURES, HEADLINES, LISTED, LISTED_OF_DOMAINS
+from lds_mlflow.choices.figures import FIGURES, HEADLINES, LISTED, LISTED_WHERE_THEY_ARE
 from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.domains import Domain, DrawClass, Instruments, domain_of
@@ -79,6 +79,7 @@ def run(config: EvaluateConfig, context: Context) -> str:
         extractor=extractor,
         judge=judge,
         qualities={name: quality.measure for name, quality in domain.qualities.items()},
+        of_features={name: load(at) for name, at in EXTRACTORS[config.features].figures.items()},
         further=_further(domain, instruments),
         reconstructions_N=codec.decode(unseen.mean, ranks=context.ranks),
         settings=EvaluationSettings(
@@ -95,7 +96,7 @@ def run(config: EvaluateConfig, context: Context) -> str:
     convergence = converged(has_converged(context.inputs["model"]))
     context.run.log_params({"extractor": evaluation.extractor})
     context.run.log_tags({tags.PART: evaluation.part})
-    listed = (*LISTED, *LISTED_OF_DOMAINS, *convergence)
+    listed = (*LISTED, *LISTED_WHERE_THEY_ARE, *convergence)
     context.run.log_figures(evaluation.named() | correlations | convergence, listed=listed)
     sentence = _sentence(evaluation, context.inputs["model"], generator.distribution)
     title = f"Evaluation of {context.inputs['model'].step} {context.inputs['model'].id[:8]}"

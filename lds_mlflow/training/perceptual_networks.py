@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch_fidelity.sample_similarity_lpips import SampleSimilarityLPIPS
 
 from lds_mlflow.errors import ArtifactError
-from lds_mlflow.models.pretrained import in_short, three_channels
-from lds_mlflow.models.squeezenet import Convention, as_trained_on, load_squeezenet
+from lds_mlflow.models.pretrained import Convention, as_trained_on, in_short, three_channels
+from lds_mlflow.models.squeezenet import load_squeezenet
 
 __all__ = ["Lpips", "caffe_squeezenet", "torchvision_squeezenet"]
 

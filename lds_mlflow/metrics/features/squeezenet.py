@@ -13,7 +13,8 @@ from lds_mlflow.machine.batches import in_batches
 from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.metrics.features.resizing import describe_resize, resize_images
-from lds_mlflow.models.squeezenet import Convention, as_trained_on, load_squeezenet, side_of
+from lds_mlflow.models.pretrained import Convention, as_trained_on, side_of
+from lds_mlflow.models.squeezenet import load_squeezenet
 
 __all__ = ["SqueezeNetExtractor", "caffe_squeezenet", "torchvision_squeezenet"]
 

@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from math import prod
 from typing import Any, Self
 
@@ -22,7 +23,12 @@ __all__ = ["DECODER", "ENCODER", "ExportedPair", "pair_weights", "rows_program"]
 
 ENCODER, DECODER = "encoder", "decoder"
 _FACTS = "generator"
+_KEPT = 4
+"""Programs that stay open: torch takes seconds to open one, and each step of a command opens the same."""
+
 _MEAN, _LOG_VARIANCE = "prior.mean_KD", "prior.log_variance_KD"
+
+_opened = lru_cache(_KEPT)(open_program)
 
 
 def pair_weights(facts: Facts, encoder: bytes, decoder: bytes, prior: Mixture | None = None) -> ModelWeights:
@@ -53,7 +59,7 @@ def rows_program(content: bytes, row: Tensor, what: str, noise: NormalNoise | No
         ArtifactError: It can't be opened, or fails for every number of rows that is tried.
     """
     try:
-        program = open_program(content, row.device)
+        program = _opened(content, row.device)
     except Exception as error:
         raise ArtifactError(
             what,

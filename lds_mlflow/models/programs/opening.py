@@ -6,7 +6,6 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -22,8 +21,6 @@ __all__ = ["Program", "open_program"]
 
 _TENSORS_ALONE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 _EXPORTED = "archive_format"
-_KEPT = 4
-"""Programs that stay open: torch takes seconds to open one, and each step of a command opens the same."""
 
 
 class Program(NamedTuple):
@@ -39,11 +36,8 @@ class Program(NamedTuple):
     rows: tuple[int, int | None] | None
 
 
-@lru_cache(_KEPT)
 def open_program(content: bytes, device: torch.device | str = "cpu") -> Program:
-    """Opens a program, or returns the one that was opened of the same content.
-
-    Nothing is unpickled, and nothing is executed but torch's operators on tensors.
+    """Opens a program. Nothing is unpickled, and nothing is executed but torch's operators on tensors.
 
     Args:
         content: The content of a file that torch.export.save or torch.jit.save has written.

@@ -22,7 +22,7 @@ def test_a_biased_figure_has_a_counterpart_without_bias() -> None:
 
 def test_models_are_compared_by_few_figures_in_the_order_of_all() -> None:
     assert (
-        *("fid", "kid", "precision", "recall", "density", "coverage"),
+        *("fid", "kid", "cmmd", "precision", "recall", "density", "coverage"),
         *("authenticity", "class_share_gap_corrected"),
         *("fad", "kad"),
     ) == COMPARED

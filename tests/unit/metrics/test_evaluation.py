@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lds_mlflow.choices.figures import COMPARED, FIGURES, LISTED_OF_DOMAINS
+from lds_mlflow.choices.figures import COMPARED, FIGURES, LISTED_WHERE_THEY_ARE
 from lds_mlflow.data import load_digits
 from lds_mlflow.errors import DataError
 from lds_mlflow.metrics import (
@@ -65,7 +65,7 @@ def _measure(
 
 def test_every_figure_has_its_floor(parts: list[ExampleSet], judge: ClassifierExtractor) -> None:
     metrics = _measure(parts[2].examples_N, parts, judge, further=parts[2]).evaluation.metrics
-    every = {name for name, figure in FIGURES.items() if figure.family != "domain"} - {"qed"}
+    every = {name for name, figure in FIGURES.items() if figure.family not in ("domain", "extractor")} - {"qed"}
     assert every | {f"floor_{name}" for name in every} <= set(metrics)
 
 
@@ -73,7 +73,7 @@ def test_what_is_compared_has_influences_and_an_interval_around_it(
     parts: list[ExampleSet], judge: ClassifierExtractor
 ) -> None:
     found = _measure(parts[2].examples_N, parts, judge).evaluation
-    assert set(COMPARED) - set(LISTED_OF_DOMAINS) <= set(found.by_real) == set(found.by_sample)
+    assert set(COMPARED) - set(LISTED_WHERE_THEY_ARE) <= set(found.by_real) == set(found.by_sample)
     shares = {f"class_share_corrected/{label}" for label in range(10)}
     assert set(found.intervals) == set(found.by_real) | shares
     for name, (low, high) in found.intervals.items():

@@ -17,7 +17,7 @@ from lds_mlflow.metrics import (
 from lds_mlflow.values import ExampleSet
 
 N = 150
-OF_ALL_KINDS = [name for name, figure in FIGURES.items() if figure.family != "domain"]
+OF_ALL_KINDS = [name for name, figure in FIGURES.items() if figure.family not in ("domain", "extractor")]
 NAMES = [name for name in OF_ALL_KINDS if name not in ("fid_infinity", "vendi", "sharpness", "qed")]
 
 

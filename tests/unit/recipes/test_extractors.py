@@ -8,6 +8,7 @@ from torchvision.models import squeezenet1_0
 
 from lds_mlflow.choices import load
 from lds_mlflow.choices.extractors import EXTRACTORS
+from lds_mlflow.choices.figures import FIGURES
 from lds_mlflow.config import EvaluateConfig, parse
 from lds_mlflow.data import load_digits
 from lds_mlflow.metrics import ClassifierExtractor, train_classifier
@@ -70,6 +71,9 @@ def test_a_program_sees_images_at_the_resolution_that_is_asked_for(parts: list[E
 @pytest.mark.parametrize("name", EXTRACTORS)
 def test_every_extractor_is_where_the_table_says(name: str) -> None:
     assert callable(load(EXTRACTORS[name].at))
+    for figure, at in EXTRACTORS[name].figures.items():
+        assert FIGURES[figure].family == "extractor"
+        assert callable(load(at))
 
 
 def test_the_classifier_is_needed_where_it_is_the_extractor(judge: ClassifierExtractor) -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
 
 from lds_mlflow.config import EvaluateConfig
 from lds_mlflow.data import load_digits
@@ -10,6 +11,7 @@ from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.metrics import EvaluationSettings, RealExamples, train_classifier
 from lds_mlflow.steps import evaluate
 from lds_mlflow.tracking import tags
+from tests.clip import clip_state
 from tests.unit.steps.surroundings import WEIGHTS, GivenRun, KeptRun, digit_parts, surroundings
 
 
@@ -38,6 +40,20 @@ def test_as_many_samples_as_held_out_images_are_measured(evaluated: tuple[str, K
     assert "; 24 samples of train train000, drawn from the prior" in sentence
     assert sentence.endswith(f"against test by {stored.extractor}")
     assert f"real examples {stored.metrics['floor_fid']:.3g})" in sentence
+
+
+def test_by_clip_there_is_cmmd_beside_its_floor(inputs: dict[str, GivenRun], tmp_path: Path) -> None:
+    save_file(clip_state(), tmp_path / "clip.safetensors")
+    context, own = surroundings(inputs)
+    config = EvaluateConfig(
+        bootstrap_replicates=100, sampler="prior", features="clip", feature_weights=str(tmp_path / "clip.safetensors")
+    )
+    evaluate.run(config, context)
+    stored = own.values["evaluation_test"]
+    assert stored.extractor.startswith("clip-")
+    assert stored.metrics["cmmd"] > stored.metrics["floor_cmmd"] > 0
+    assert stored.intervals["cmmd"][0] <= stored.metrics["cmmd"] <= stored.intervals["cmmd"][1]
+    assert "cmmd" in own.metrics
 
 
 def test_the_figures_are_logged_with_how_quality_follows_the_density(evaluated: tuple[str, KeptRun]) -> None:

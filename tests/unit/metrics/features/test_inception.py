@@ -12,7 +12,7 @@ from torch_fidelity import feature_extractor_inceptionv3 as torch_fidelity_incep
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from lds_mlflow.errors import ArtifactError
-from lds_mlflow.metrics.features import inception as inception_module
+from lds_mlflow.metrics.features import network as network_module
 from lds_mlflow.metrics.features.inception import InceptionExtractor
 from lds_mlflow.metrics.features.resizing import resize_images
 
@@ -102,7 +102,7 @@ def test_neither_order_nor_batch_matters_to_inception(
 ) -> None:
     images = _images(3)
     whole = inception.features(images)
-    monkeypatch.setattr(inception_module, "_BATCH", 2)
+    monkeypatch.setattr(network_module, "_BATCH", 2)
     torch.testing.assert_close(inception.features(images.flip(0)).flip(0), whole, rtol=1e-4, atol=1e-5)
 
 

@@ -12,7 +12,7 @@ from lds_mlflow.errors import ArtifactError
 from lds_mlflow.metrics.features import squeezenet
 from lds_mlflow.metrics.features.resizing import resize_images
 from lds_mlflow.metrics.features.squeezenet import SqueezeNetExtractor
-from lds_mlflow.models.squeezenet import Convention
+from lds_mlflow.models.pretrained import Convention
 from tests.places import SHARED
 
 REAL = SHARED / "data" / "weights" / "squeezenet1_0-imagenet-caffe.safetensors"

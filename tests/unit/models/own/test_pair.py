@@ -43,6 +43,12 @@ def test_its_weights_are_the_contents_of_its_files(pair: ExportedPair) -> None:
     assert weights.digest == pair_weights(FACTS, *programs()).digest
 
 
+def test_a_program_stays_open_and_is_not_opened_again(pair: ExportedPair) -> None:
+    again = ExportedPair(pair.to_weights())
+    assert again.encoder.module is pair.encoder.module
+    assert again.decoder.module is pair.decoder.module
+
+
 def test_a_prior_may_be_a_mixture(pair: ExportedPair) -> None:
     assert pair.prior_mixture() is None
     prior = Mixture(torch.randn(3, 64), torch.zeros(3, 64))

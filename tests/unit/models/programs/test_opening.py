@@ -16,12 +16,6 @@ def test_a_program_computes_what_its_network_does() -> None:
         torch.testing.assert_close(open_program(content).module(z), DecoderNetwork()(z))
 
 
-def test_a_program_stays_open_and_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = open_program(programs()[1])
-    monkeypatch.setattr("lds_mlflow.models.programs.opening.written_anew", lambda _: pytest.fail("it was read again"))
-    assert open_program(programs()[1]) is first
-
-
 def test_an_exported_program_says_how_many_rows_it_takes() -> None:
     assert open_program(programs()[1]).rows == (2, None)
     assert open_program(scripted(DecoderNetwork())).rows is None
