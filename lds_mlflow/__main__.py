@@ -20,6 +20,7 @@ from lds_mlflow.entry.console import say
 from lds_mlflow.entry.flags import STYLE, command
 from lds_mlflow.entry.graph import STEPS
 from lds_mlflow.entry.points import DELIVER, DOCTOR, ENTRY_POINTS, IMAGE, MAIN, PROMOTE, SERVE
+from lds_mlflow.machine.garbage import importing
 from tuning.command import tune
 
 __all__ = ["cli"]
@@ -36,10 +37,11 @@ def cli() -> None:
 def _run(entry_point: str, configs: Configs) -> None:
     started = monotonic()
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
-    from lds_mlflow.machine.interrupts import Interruption
-    from lds_mlflow.machine.ranks import device_of, follow, lead
-    from lds_mlflow.pipeline import Pipeline, connect
-    from lds_mlflow.tracking import next_steps
+    with importing():
+        from lds_mlflow.machine.interrupts import Interruption
+        from lds_mlflow.machine.ranks import device_of, follow, lead
+        from lds_mlflow.pipeline import Pipeline, connect
+        from lds_mlflow.tracking import next_steps
 
     options = configs[Options]
     ranks = lead(device_of(options.device))

@@ -7,6 +7,7 @@ import click
 from lds_mlflow.config import Configs
 from lds_mlflow.entry.console import say
 from lds_mlflow.entry.flags import command
+from lds_mlflow.machine.garbage import importing
 from tuning.entry import TUNE
 
 __all__ = ["tune"]
@@ -15,10 +16,11 @@ __all__ = ["tune"]
 def _run(configs: Configs) -> None:
     started = monotonic()
     # A help text or a wrong parameter shouldn't wait for torch and mlflow to load.
-    from lds_mlflow.machine.interrupts import Interruption
-    from lds_mlflow.pipeline import Pipeline, connect
-    from lds_mlflow.tracking import next_steps
-    from tuning.search import Search
+    with importing():
+        from lds_mlflow.machine.interrupts import Interruption
+        from lds_mlflow.pipeline import Pipeline, connect
+        from lds_mlflow.tracking import next_steps
+        from tuning.search import Search
 
     with Interruption() as interruption, connect(configs, say) as tracker:
         runner = Pipeline(configs, tracker, interruption, say).runner

@@ -1,6 +1,5 @@
 """Fingerprints: equal ones stand for equal results."""
 
-import ast
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -8,6 +7,7 @@ from functools import cache
 from lds_mlflow.config import StepConfig
 from lds_mlflow.entry.graph import Step
 from lds_mlflow.entry.imports import Package
+from lds_mlflow.entry.source import read_source
 from lds_mlflow.machine.files import digest_of_bytes
 
 __all__ = ["digest_of_code", "digest_of_feature_code", "digest_of_step_code", "fingerprint_of", "modules_behind"]
@@ -54,7 +54,9 @@ def digest_of_feature_code() -> str:
 def digest_of_code(package: Package, modules: Iterable[str]) -> str:
     """Returns the digest of what modules and all that they import do; comments and docstrings don't count."""
     behind = modules_behind(package, modules)
-    return digest_of_bytes(*(f"{module} {_meaning(package.sources[module])}".encode() for module in behind))
+    return digest_of_bytes(
+        *(f"{module} {read_source(package.sources[module], module).meaning}".encode() for module in behind)
+    )
 
 
 def modules_behind(package: Package, modules: Iterable[str]) -> list[str]:
@@ -70,21 +72,3 @@ def modules_behind(package: Package, modules: Iterable[str]) -> list[str]:
 def _package() -> Package:
     # Read once: a process runs the code that it began with, whatever happens to the files.
     return Package.read()
-
-
-@cache
-def _meaning(source: str) -> str:
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [statement for statement in node.body if not _is_text(statement)]
-    return ast.dump(tree)
-
-
-def _is_text(statement: ast.stmt) -> bool:
-    # The docstring of a module, class, function or attribute.
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )

@@ -1,12 +1,11 @@
 """Which modules of a package a module imports, directly or through others, read from the source alone."""
 
-import ast
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Self
+
+from lds_mlflow.entry.source import read_source
 
 __all__ = ["THIS_PACKAGE", "Package"]
 
@@ -14,7 +13,6 @@ THIS_PACKAGE = Path(__file__).parents[1]
 """The folder of the package that this module is in."""
 
 _INIT = "__init__"
-_DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(:[A-Za-z_]\w*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class Package:
             if module in reached or any(module == name or module.startswith(f"{name}.") for name in leaving_out):
                 continue
             reached.add(module)
-            for name in _names_in(self.sources[module], module):
+            for name in read_source(self.sources[module], module).names:
                 waiting += self._defining(name)
         return sorted(reached)
 
@@ -77,7 +75,7 @@ class Package:
         elif f"{name}.{_INIT}" in self.sources:
             yield f"{name}.{_INIT}"
         elif init in self.sources:
-            passed_on = _passed_on(self.sources[init], init)
+            passed_on = read_source(self.sources[init], init).passed_on
             if last in passed_on:
                 yield from self._defining(passed_on[last], seen | {name})
             else:
@@ -85,34 +83,3 @@ class Package:
         elif room:
             # A class or a constant of a module, or an attribute of one.
             yield from self._defining(room, seen | {name})
-
-
-@cache
-def _names_in(source: str, module: str) -> tuple[str, ...]:
-    """Returns the dotted names of what a module may import: of modules, and of what it takes from them."""
-    found: dict[str, None] = {}
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom):
-            found |= dict.fromkeys(f"{_origin(node, module)}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            found |= dict.fromkeys(alias.name for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _DOTTED_NAME.fullmatch(node.value):
-            found[node.value.replace(":", ".")] = None
-    return tuple(found)
-
-
-@cache
-def _passed_on(source: str, module: str) -> dict[str, str]:
-    """Returns the names that an `__init__` imports, each with the dotted name that it stands for."""
-    return {
-        alias.asname or alias.name: f"{_origin(node, module)}.{alias.name}"
-        for node in ast.parse(source).body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-
-
-def _origin(node: ast.ImportFrom, module: str) -> str:
-    """Returns the full name of the module that a `from` imports from, written out where it is relative."""
-    above = module.split(".")[: -node.level] if node.level else []
-    return ".".join([*above, *([node.module] if node.module else [])])

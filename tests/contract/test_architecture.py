@@ -38,19 +38,6 @@ def test_the_latent_room_runs_where_only_torch_and_numpy_are() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_command_loads_torchvision_only_where_something_of_it_is_chosen() -> None:
-    # With it comes torch's compiler; both take longer to import than torch.
-    code = (
-        "import sys; from importlib import import_module; import lds_mlflow.pipeline; "
-        "from lds_mlflow.entry.graph import STEPS; "
-        "[import_module(step.module) for step in STEPS.values()]; "
-        "heavy = {'torchvision', 'torch._dynamo'} & set(sys.modules); "
-        "sys.exit(repr(heavy) if heavy else 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 def _decides_something(module: Path) -> bool:
     """Whether a module has a function, or a class that is more than a protocol or a tuple of fields."""
     return any(
