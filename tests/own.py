@@ -58,11 +58,16 @@ class DecoderNetwork(nn.Module):
         return (z @ self.order).view(-1, 1, 8, 8)
 
 
-class NoisyNetwork(DecoderNetwork):
-    """Adds noise that it is given beside the latents."""
+class NoisyNetwork(nn.Module):
+    """Decodes likewise, and adds noise that it is given beside the latents."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decoder = DecoderNetwork()
 
     def forward(self, z: Tensor, noise: Tensor) -> Tensor:
-        return super().forward(z) + 0.1 * noise
+        x: Tensor = self.decoder(z)
+        return x + 0.1 * noise
 
 
 @cache

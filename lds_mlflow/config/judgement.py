@@ -94,7 +94,7 @@ class FeatureSettings(StepConfig):
     """Number of nearest neighbours for precision, recall, density and coverage."""
 
     features: Declared[Annotated[str, ChoiceOf(phrases(EXTRACTORS))]] = CLASSIFIER
-    """Feature extractor: the classifier, Inception v3, SqueezeNet by torchvision's or Caffe's weights, or a program."""
+    """Feature extractor: the classifier, a network that others have trained, or a program."""
 
     feature_weights: FileOrEmpty = ""
     """File of the extractor's weights or program (TorchScript, .pt2); empty lets Inception download its weights."""

@@ -65,7 +65,7 @@ def clip_distance(real_NF: Tensor, fake_MF: Tensor) -> Estimate:
     real, fake = functional.normalize(real), functional.normalize(fake)
     within_real, within_fake = (_row_sums(x_NF, x_NF, _gaussian) / len(x_NF) for x_NF in (real, fake))
     found = _discrepancy(real, fake, _gaussian, within_real, within_fake)
-    return Estimate(*(_CLIP_SCALE * part for part in (found.value, found.by_real_N, found.by_sample_S)))
+    return Estimate(_CLIP_SCALE * found.value, _CLIP_SCALE * found.by_real_N, _CLIP_SCALE * found.by_sample_S)
 
 
 def _finite(real_NF: Tensor, fake_MF: Tensor, what: str) -> tuple[Tensor, Tensor]:

@@ -68,4 +68,5 @@ class NormalNoise(Waves):
         """Returns the noise of latents, [B, ...], float32 [B, *shape]."""
         with in_float32(z):
             triangle = 2 / pi * self.angles(z.flatten(1)).sin().asin()
-            return (sqrt(2) * triangle.clamp(-_MOST, _MOST).erfinv()).unflatten(1, self.shape)
+            noise: Tensor = sqrt(2) * triangle.clamp(-_MOST, _MOST).erfinv().unflatten(1, self.shape)
+            return noise
