@@ -148,6 +148,9 @@ class Tracker:
                 f"Tracking data that the server has not received is kept in {self.outboxes}; "
                 "`python -m lds_mlflow deliver` delivers it."
             )
+        if isinstance(error, LdsError):
+            # It is a sentence already, and may be about another database.
+            return
         if error is not None and _is_local(self.tracking_uri) and is_of_a_database(error):
             remedy = (
                 "Correct what is said here, and run the same command again, which goes on from its last checkpoint."

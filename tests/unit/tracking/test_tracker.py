@@ -134,6 +134,12 @@ def test_a_database_that_fails_in_the_middle_of_work_is_a_sentence(tracker: Trac
         raise MlflowException(str(cause)) from cause
 
 
+def test_an_error_that_is_a_sentence_already_is_not_told_of_the_tracking_store(tracker: Tracker) -> None:
+    told = TrackingError("storage tuning.db", found="locked", expected="an answer", remedy="Wait.")
+    with pytest.raises(TrackingError, match=r"^storage tuning\.db: found locked"), tracker:
+        raise told from DatabaseError("INSERT", {}, sqlite3.OperationalError("database is locked"))
+
+
 def test_a_run_of_somebody_else_that_may_not_be_ended_stops_no_command(
     tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
