@@ -2,6 +2,7 @@
 
 import json
 import re
+from configparser import ConfigParser
 from typing import Any
 
 import kubernetes_validate
@@ -85,7 +86,24 @@ def test_neither_workers_nor_sampler_have_the_passwords_of_the_administrator_or_
         given = services[name]["environment"]
         assert given["MLFLOW_TRACKING_USERNAME"] == name
         assert not {SECRETS["MLFLOW_PASSWORD"], SECRETS["POSTGRES_PASSWORD"]} & set(given.values())
-    assert "default_permission = NO_PERMISSIONS" in composed()["configs"]["auth"]["content"]
+
+
+def test_the_server_gives_no_right_by_itself(services: dict[str, Any]) -> None:
+    server = services["mlflow"]
+    (mount,) = server["volumes"]
+    file, place, mode = mount.split(":")
+    assert (place, mode) == (server["environment"]["MLFLOW_AUTH_CONFIG_PATH"], "ro")
+    # MLflow reads it by the same parser.
+    found = ConfigParser()
+    found.read(ROOT / file)
+    assert found["mlflow"]["default_permission"] == "NO_PERMISSIONS"
+    assert make_url(found["mlflow"]["database_uri"]).password is None
+    assert "admin_password" not in found["mlflow"]
+
+
+def test_the_database_is_not_ready_before_its_image_has_made_the_databases(services: dict[str, Any]) -> None:
+    # Until then, PostgreSQL's image answers by its socket alone.
+    assert "--host=127.0.0.1" in services["postgres"]["healthcheck"]["test"]
 
 
 def test_no_secret_is_written_in_compose_or_in_a_command(services: dict[str, Any]) -> None:

@@ -18,10 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import optuna
 import pytest
 import sqlalchemy
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
+from optuna.storages import RDBStorage
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from lds_mlflow.tracking import Tracker, tags
 from tests.compose import SECRETS, composed
@@ -31,6 +35,7 @@ from tests.places import ROOT
 from tests.postgres import find_postgres, running_postgres
 from tests.servers import free_port, wait_until_it_answers
 from tests.tracking_server import PASSWORD, USER, running_s3
+from tuning.storage import open_storage, swap_attribute
 
 pytestmark = pytest.mark.end_to_end
 IMAGE = "lds-mlflow"
@@ -133,39 +138,80 @@ def test_mlflow_run_with_a_docker_environment(engine: docker.DockerClient, track
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """compose.yaml's services with the addresses of this machine's database and store in place of their names."""
+def databases() -> Iterator[int]:
+    """The port of a PostgreSQL of this machine with the databases and the role that compose.yaml's has."""
     programs = find_postgres()
     if programs is None:
         pytest.skip("PostgreSQL isn't installed (Debian: apt install postgresql)")
-    ports = {"postgres": free_port(), "mlflow": free_port()}
-    with (
-        running_postgres(
-            programs, user="mlflow", password=SECRETS["POSTGRES_PASSWORD"], port=ports["postgres"]
-        ) as base,
-        running_s3() as s3,
-    ):
-        text = json.dumps(composed())
-        for name, there in {
-            "@postgres/": f"@127.0.0.1:{ports['postgres']}/",
-            "http://s3:8333": s3,
-            "http://mlflow:5000": f"http://127.0.0.1:{ports['mlflow']}",
-            "--port=5000": f"--port={ports['mlflow']}",
-            "127.0.0.1:5000": f"127.0.0.1:{ports['mlflow']}",
-        }.items():
-            assert name in text
-            text = text.replace(name, there)
-        found = json.loads(text)
+    port, password = free_port(), SECRETS["POSTGRES_PASSWORD"]
+    with running_postgres(programs, user="mlflow", password=password, port=port) as base:
         engine = sqlalchemy.create_engine(base, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(sqlalchemy.text("CREATE DATABASE mlflow"))
         engine.dispose()
-        place = {"PGHOST": "127.0.0.1", "PGPORT": str(ports["postgres"]), "PGPASSWORD": SECRETS["POSTGRES_PASSWORD"]}
-        variables = {**os.environ, **place, **found["services"]["postgres"]["environment"]}
+        place = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGPASSWORD": password}
+        variables = {**os.environ, **place, **composed()["services"]["postgres"]["environment"]}
         variables["PATH"] = f"{programs}:{variables['PATH']}"
         subprocess.run(["bash", str(ROOT / "containers" / "databases.sh")], env=variables, check=True)
-        (tmp_path / "auth.ini").write_text(found["configs"]["auth"]["content"])
-        yield {**found["services"], "uri": f"http://127.0.0.1:{ports['mlflow']}"}
+        yield port
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_the_role_of_the_workers_works_on_studies_and_changes_nothing_else(
+    databases: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", SECRETS["POSTGRES_PASSWORD"])
+    RDBStorage(f"postgresql+psycopg://mlflow@127.0.0.1:{databases}/tuning", engine_kwargs={"poolclass": NullPool})
+    monkeypatch.setenv("PGPASSWORD", SECRETS["WORKER_DATABASE_PASSWORD"])
+    address = f"postgresql+psycopg://worker@127.0.0.1:{databases}/tuning"
+    storage = open_storage(address, print, 10)
+    study = optuna.create_study(study_name="lds", storage=storage)
+    study.enqueue_trial({"x": 0.5})
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    study.set_user_attr("lead", "one")
+    assert swap_attribute(address, "lds", "lead", "one", "two")
+    storage.engine.dispose()
+    for statement in (
+        "DROP TABLE trials",
+        "ALTER TABLE trials ADD COLUMN x int",
+        "TRUNCATE trials",
+        "CREATE TABLE mine (x int)",
+        "CREATE TEMPORARY TABLE mine (x int)",
+        "CREATE SCHEMA mine",
+        "SET ROLE mlflow",
+        "SELECT pg_read_file('/etc/passwd')",
+    ):
+        with pytest.raises(DBAPIError, match="InsufficientPrivilege"):
+            _ask_database(address, statement)
+    for other in ("mlflow", "auth", "postgres", "template1"):
+        with pytest.raises(DBAPIError, match="permission denied for database"):
+            _ask_database(f"{address.removesuffix('tuning')}{other}", "SELECT 1")
+
+
+def _ask_database(address: str, statement: str) -> None:
+    with sqlalchemy.create_engine(address, poolclass=NullPool).begin() as connection:
+        connection.execute(sqlalchemy.text(statement))
+
+
+@pytest.fixture
+def services(databases: int, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """compose.yaml's services with the addresses of this machine's database and store in place of their names."""
+    mlflow = free_port()
+    with running_s3() as s3:
+        text = json.dumps(composed()["services"])
+        for name, there in {
+            "@postgres/": f"@127.0.0.1:{databases}/",
+            "http://s3:8333": s3,
+            "http://mlflow:5000": f"http://127.0.0.1:{mlflow}",
+            "--port=5000": f"--port={mlflow}",
+            "127.0.0.1:5000": f"127.0.0.1:{mlflow}",
+        }.items():
+            assert name in text
+            text = text.replace(name, there)
+        found = json.loads(text)
+        rights = (ROOT / "containers" / "auth.ini").read_text()
+        (tmp_path / "auth.ini").write_text(rights.replace("@postgres/", f"@127.0.0.1:{databases}/"))
+        yield {**found, "uri": f"http://127.0.0.1:{mlflow}"}
 
 
 def test_the_services_of_compose_work_together(
