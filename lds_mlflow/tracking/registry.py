@@ -290,7 +290,7 @@ class Registry:
         Raises:
             TrackingError: There are none, or several.
         """
-        names = sorted(model.name for model in self.client.search_registered_models())
+        names = sorted(str(model.name) for model in self.client.search_registered_models())
         if len(names) == 1:
             return names[0]
         expected = "one registered model in the store, where none is named"
