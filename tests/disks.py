@@ -1,9 +1,8 @@
 """SQLite files of tests, which needn't outlive a machine that stops."""
 
 import sqlite3
-
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlite3 import dbapi2
+from typing import Any
 
 __all__ = ["do_not_wait_for_disks"]
 
@@ -14,8 +13,13 @@ def do_not_wait_for_disks() -> None:
     A commit waits for tens of milliseconds, and a tiny pipeline makes hundreds. What a killed process has committed is
     there either way.
     """
+    connect = sqlite3.connect
 
-    @event.listens_for(Engine, "connect")
-    def leave_writing_to_the_system(connection: object, _record: object) -> None:
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute("PRAGMA synchronous = OFF")
+    def connect_and_leave_writing_to_the_system(*args: Any, **settings: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*args, **settings)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    # SQLAlchemy looks it up in the second.
+    for module in (sqlite3, dbapi2):
+        vars(module)["connect"] = connect_and_leave_writing_to_the_system

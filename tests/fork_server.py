@@ -26,6 +26,8 @@ _PRELOADED = (
     "lds_mlflow.latent.scoring.fused",
     "lds_mlflow.tracking.server",
     "tuning.search",
+    # What torch imports with the first optimizer.
+    "torch._dynamo",
     # What MLflow imports when it is first used.
     "alembic.command",
     "git",

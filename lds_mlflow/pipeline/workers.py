@@ -57,7 +57,8 @@ def share_tasks(
     os.environ.setdefault("TQDM_DISABLE", "1")
     # A server that has imported everything once forks them, and has never computed anything.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *(step.module for step in STEPS.values())])
+    # torch imports its compiler with the first optimizer.
+    context.set_forkserver_preload([__name__, "torch._dynamo", *(step.module for step in STEPS.values())])
     pool = ProcessPoolExecutor(
         min(n_workers, len(tasks)),
         mp_context=context,

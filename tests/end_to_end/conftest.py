@@ -55,7 +55,7 @@ def environment() -> dict[str, str]:
     return {
         **os.environ,
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT / 'tests' / 'startup'}{os.pathsep}{ROOT}",
         "OMP_NUM_THREADS": "1",
     }
 

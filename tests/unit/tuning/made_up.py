@@ -11,6 +11,7 @@ from optuna.study import Study
 
 from lds_mlflow.tracking import Tracker
 from lds_mlflow.values import ModelWeights
+from tuning import retries
 from tuning.bench import PARTS, Costs, Figures, SeedOutcome
 from tuning.config import TuneConfig
 from tuning.space import Value, read_space
@@ -63,6 +64,8 @@ def open_made_up(config: TuneConfig, tracker: Tracker, *, same: str = "made up",
 
 def main() -> None:
     """A worker in a process of its own: STORAGE TRIALS."""
+    # After so many seconds, and not after a minute, a trial without a run is taken for one whose worker was killed.
+    vars(retries)["_SECONDS_TO_BEGIN"] = 10.0
     config = TuneConfig(storage=sys.argv[1], trials=int(sys.argv[2]), seeds=2)
     tracker = Tracker.connect()
     study = open_made_up(config, tracker)
