@@ -7,11 +7,19 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-__all__ = ["needs_chromium", "running_browser"]
+__all__ = ["needs_chromium", "require_chromium", "running_browser"]
 
 _CHROMIUM = shutil.which("chromium")
 
-needs_chromium = pytest.mark.skipif(_CHROMIUM is None, reason="chromium isn't installed (Debian: apt install chromium)")
+_MISSING = "chromium isn't installed (Debian: apt install chromium)"
+
+needs_chromium = pytest.mark.skipif(_CHROMIUM is None, reason=_MISSING)
+
+
+def require_chromium() -> None:
+    """Skips the rest of a test where there is no chromium."""
+    if _CHROMIUM is None:
+        pytest.skip(_MISSING)
 
 
 @contextmanager

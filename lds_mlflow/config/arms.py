@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lds_mlflow.choices.selections import RANDOM, TOP
 
-__all__ = ["ARMS", "BASELINE", "CONTROL", "LDS", "LDS_AND_SHARPNESS", "Arm"]
+__all__ = ["ARMS", "BASELINE", "CONTROL", "LDS", "LDS_AND_SHARPNESS", "SAMPLE_DENSITY", "Arm"]
 
 Changes = Mapping[str, str | float | bool]
 
@@ -42,6 +42,7 @@ class Arm:
 
 
 BASELINE, CONTROL, LDS, LDS_AND_SHARPNESS = "baseline", "control", "lds", "lds-sharpness"
+SAMPLE_DENSITY = "sample-density"
 """Arms that the draft's claims are about, and the control, which the draft lacks."""
 
 _TOP: Changes = {"selection": TOP}
@@ -79,7 +80,7 @@ ARMS: dict[str, Arm] = {
         Arm("vamp", "without A; VampPrior", None, {"finetune_prior": "vamp"}),
         Arm("sample-gaussian", "control, sampled from a Gaussian", sampler="gaussian"),
         Arm("sample-mixture", "control, sampled from a mixture", sampler="mixture"),
-        Arm("sample-density", "control, sampled from the latent density", sampler="density"),
+        Arm(SAMPLE_DENSITY, "control, sampled from the latent density", sampler="density"),
         Arm("sample-interpolants", "control, sampled from dense interpolants", sampler="interpolants"),
         Arm("sample-flow", "control, sampled from a flow-matching prior", sampler="flow"),
         Arm("sample-ncp", "control, sampled from a noise contrastive prior", sampler="ncp"),

@@ -6,15 +6,19 @@ import pytest
 from lds_mlflow.entry.points import ENTRY_POINTS
 from lds_mlflow.tracking import Tracker, tags
 from lds_mlflow.values import ModelWeights
+from tests.browsers import require_chromium
 from tests.conftest import MakePipeline
-from tests.end_to_end.conftest import Run, Start, on_both_stores, on_the_server
+from tests.end_to_end.conftest import Run, Start, on_the_server
+from tests.end_to_end.pages import require_pages_that_say_who_has_won
+from tests.end_to_end.sampling import require_served
 from tests.servers import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.end_to_end
 
 
-@on_both_stores
-def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tracker) -> None:
+@on_the_server
+def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tracker, tmp_path: Path) -> None:
+    # .ci/run has them on a store of this machine.
     done = mlflow_run("main")
     assert done.returncode == 0, done.stderr
     runs = tracker.client.search_runs([tracker.experiment_id])
@@ -45,6 +49,10 @@ def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tra
     assert again.returncode == 0, again.stderr
     assert again.stdout.count(" reused") >= 5
     assert " done in " not in again.stdout
+
+    require_served(tmp_path)
+    require_chromium()
+    require_pages_that_say_who_has_won(tracker, done.stdout, tmp_path)
 
 
 def test_ablate_by_two_workers_ends_in_the_papers_tables(start: Start, tracker: Tracker) -> None:

@@ -12,7 +12,7 @@ from lds_mlflow.reporting.ablation.charts import chart_of_generations, fidelity_
 from lds_mlflow.reporting.ablation.claims import ledger
 from lds_mlflow.reporting.ablation.documents import Document
 from lds_mlflow.reporting.ablation.results import AblationResults
-from lds_mlflow.reporting.ablation.tables import arms_table, finetuning_table
+from lds_mlflow.reporting.ablation.tables import arms_table, finetuning_table, kind_table
 from lds_mlflow.reporting.evaluation import DENSITY_CAVEAT
 
 __all__ = ["documents_of", "report_of_ablation", "sentence_of"]
@@ -33,6 +33,8 @@ def documents_of(results: AblationResults, lineage: Mapping[str, str], bands: Im
         Document("table2_finetuning", "Table 2: baseline against finetuned", finetuning_table(results)),
         Document("table3_arms", "Table 3: all arms, each against the control", arms_table(results, list(results.test))),
     ]
+    if results.figures_of_kind:
+        tables.append(Document("table4_kind", "Table 4: figures of this kind of data", kind_table(results)))
     pictures: dict[tuple[str, str], Picture | None] = {
         ("figure3_fid", "Figure 3: FID of each arm against the control"): forest_chart(results, "fid"),
         ("figure4_coverage", "Figure 4: Coverage of each arm against the control"): forest_chart(results, "coverage"),

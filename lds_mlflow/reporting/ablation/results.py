@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from lds_mlflow.choices.figures import MARGIN
+from lds_mlflow.choices.figures import FIGURES, MARGIN
 from lds_mlflow.choices.sources import INTERPOLANTS
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL
 from lds_mlflow.metrics import (
@@ -64,6 +64,13 @@ class AblationResults:
     def first(self) -> Evaluation:
         """The control's evaluation of the first seed, for what all evaluations have in common."""
         return self.test[CONTROL][0]
+
+    @cached_property
+    def figures_of_kind(self) -> tuple[str, ...]:
+        """The figures that only this kind of examples has, where they were measured; none of images."""
+        return tuple(
+            name for name, figure in FIGURES.items() if figure.family == "domain" and name in self.first.metrics
+        )
 
     @cached_property
     def against_control(self) -> dict[tuple[str, str], Comparison]:

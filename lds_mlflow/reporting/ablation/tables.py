@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from lds_mlflow.choices.figures import FIGURES
 from lds_mlflow.config.arms import ARMS, BASELINE, CONTROL, LDS
 from lds_mlflow.metrics import Comparison, MeanOverSeeds, mean_of_values
 from lds_mlflow.pictures import REAL_EXAMPLES
 from lds_mlflow.reporting.ablation.results import AblationResults
 
-__all__ = ["arms_table", "finetuning_table"]
+__all__ = ["arms_table", "finetuning_table", "kind_table"]
 
 _OF_A = "women in A, by the nearer parent"
 _WOMEN = "women, corrected"
@@ -27,6 +28,27 @@ def finetuning_table(results: AblationResults) -> pd.DataFrame:
     table = arms_table(results, arms)
     marks = {ARMS[results.chosen].title: " [preferred by the part select]"}
     return table.assign(arm=[f"{title}{marks.get(title, '')}" for title in table["arm"]])
+
+
+def kind_table(results: AblationResults) -> pd.DataFrame:
+    """Returns the figures that only this kind of examples has, of every arm, one in each row."""
+    rows = [_figure_row(results, arm, name) for name in results.figures_of_kind for arm in results.test]
+    return pd.DataFrame(rows)
+
+
+def _figure_row(results: AblationResults, arm: str, name: str) -> dict[str, str]:
+    figure, row = FIGURES[name], results.against_control.get((arm, name))
+    real = results.first.metrics.get(f"floor_{name}")
+    return {
+        "figure": figure.title,
+        "better": "" if figure.better == "neither" else figure.better,
+        "arm": ARMS[arm].title,
+        "value": _in_words(results.mean(arm, name)),
+        REAL_EXAMPLES: "" if real is None else f"{real:.3g}",
+        "minus control": "" if row is None else f"{row.difference:+.3g} ({row.low:+.3g} to {row.high:+.3g})",
+        "p, Holm": "" if row is None else f"{row.p_corrected:.2g}",
+        "is": _verdict_of(row),
+    }
 
 
 def _row(results: AblationResults, arm: str) -> dict[str, str]:

@@ -56,10 +56,7 @@ def test_a_given_parameter_that_the_space_does_not_search_holds(make_runner: Mak
     assert Search(make_runner(space="finetuning", ranges="", sigma="loo"))
 
 
-def test_nothing_is_made_twice_even_where_nothing_is_to_be_reused(
-    make_runner: MakeRunner, tracker: Tracker, said: list[str]
-) -> None:
-    study = Search(make_runner(reuse=False, registered_model="none")).run()
+def _require_that_nothing_was_made_twice(study: str, tracker: Tracker, said: list[str]) -> None:
     runs = tracker.client.search_runs([tracker.experiment_id], f"tags.`mlflow.parentRunId` = '{study}'")
     fingerprints = [run.data.tags[tags.FINGERPRINT] for run in runs if tags.FINGERPRINT in run.data.tags]
     assert len(set(fingerprints)) == len(fingerprints)
@@ -75,11 +72,12 @@ def test_nothing_is_made_twice_even_where_nothing_is_to_be_reused(
     assert [run.data.tags.get(tags.STEP) for run in runs].count("train") == 3
 
 
-def test_a_study_whose_leader_is_lost_is_led_by_the_next_command(
+def test_a_study_makes_nothing_twice_without_reuse_and_is_led_by_the_next_command_if_its_leader_is_lost(
     make_runner: MakeRunner, tracker: Tracker, storage: str, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tuning.search.Lease", partial(Lease, seconds=0.2))
-    first = Search(make_runner(registered_model="none")).run()
+    first = Search(make_runner(reuse=False, registered_model="none")).run()
+    _require_that_nothing_was_made_twice(first, tracker, said)
     study = optuna.load_study(study_name="lds", storage=storage)
     assert study.user_attrs[BEAT] == FREE
     # As if its machine had gone, and nobody had told MLflow.

@@ -5,7 +5,7 @@ import pytest
 
 from lds_mlflow.reporting.ablation import ledger
 from lds_mlflow.reporting.ablation.claims import NOT_REPRODUCED, NOT_TESTABLE, OPPOSITE, REPRODUCED
-from tests.unit.reporting.ablation.conftest import ablation_results, arm, shuffled
+from tests.unit.reporting.ablation.conftest import ablation_results, arm, of_sound, shuffled
 
 
 def _verdict(table: pd.DataFrame, claim: str) -> str:
@@ -69,3 +69,26 @@ def test_beside_each_claim_about_finetuning_stands_that_the_baseline_had_not_con
     table = ledger(ablation_results(unconverged=(0, 2)))
     beside = table[table["why"].str.contains("Baseline not converged: in 2 of 5 seeds", regex=False)]
     assert set(table[table["claim"].str.contains(r"FID \(table 2\)|D&C", regex=True)]["claim"]) <= set(beside["claim"])
+
+
+def test_whether_the_method_works_beyond_images_is_told_by_data_that_are_none() -> None:
+    assert _verdict(ledger(ablation_results()), "beyond images") == NOT_TESTABLE
+    heard = of_sound(ablation_results(), {"baseline": 0.5, "control": 0.5, "lds": 0.7, "sample-density": 0.2})
+    table = ledger(heard)
+    assert _verdict(table, "beyond images (section 6.1): the set A") == OPPOSITE
+    assert _verdict(table, "beyond images (section 6.1): samples of the density") == REPRODUCED
+    row = table[table["claim"].str.endswith("samples of the density")].iloc[0]
+    assert row["ours"] == "0.5 to 0.2 (-0.3)"
+    assert row["why"].startswith("Frechet audio distance, compared with the control.")
+
+
+def test_a_kind_of_data_without_a_distance_of_its_own_is_told_by_fid() -> None:
+    results = ablation_results()
+    valid = {
+        name: tuple(replace(found, metrics=found.metrics | {"validity": 1.0}) for found in seeds)
+        for name, seeds in results.test.items()
+    }
+    table = ledger(replace(results, test=valid))
+    row = table[table["claim"].str.endswith("samples of the density")].iloc[0]
+    assert (row["verdict"], row["ours"]) == (REPRODUCED, "4 to 2 (-2)")
+    assert row["why"].startswith("FID, compared with the control.")

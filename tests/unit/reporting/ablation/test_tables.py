@@ -1,5 +1,5 @@
-from lds_mlflow.reporting.ablation.tables import arms_table, finetuning_table
-from tests.unit.reporting.ablation.conftest import ablation_results
+from lds_mlflow.reporting.ablation.tables import arms_table, finetuning_table, kind_table
+from tests.unit.reporting.ablation.conftest import ablation_results, of_sound
 
 
 def test_real_examples_the_baseline_and_the_control_come_first_and_once() -> None:
@@ -28,3 +28,13 @@ def test_women_in_a_are_shown_where_they_are_known() -> None:
 def test_the_arm_that_the_part_select_prefers_is_marked() -> None:
     marked = [arm for arm in finetuning_table(ablation_results())["arm"] if "[preferred by the part select]" in arm]
     assert marked == ["control, sampled from the latent density [preferred by the part select]"]
+
+
+def test_figures_of_the_kind_of_data_have_a_table_of_their_own() -> None:
+    table = kind_table(of_sound(ablation_results(), {"baseline": 0.5, "control": 0.5, "sample-density": 0.2}))
+    assert table["figure"].tolist() == 3 * ["Frechet audio distance"] + 3 * ["Accuracy of classes"]
+    density = table.iloc[2]
+    assert (density["arm"], density["is"]) == ("control, sampled from the latent density", "better")
+    assert density["minus control"].startswith("-0.3 (")
+    assert density["real examples"] == "0.03"
+    assert set(table.iloc[3:]["minus control"]) == {""}

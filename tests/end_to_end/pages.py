@@ -3,34 +3,32 @@
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import HttpCredentials, Page, expect
 
 from lds_mlflow.tracking import Tracker, page_of_runs
 from lds_mlflow.tracking.pages import page_of_run
-from tests.browsers import needs_chromium, running_browser
-from tests.end_to_end.conftest import Start, on_the_server
-from tests.servers import PATIENCE_SECONDS
+from tests.browsers import running_browser
 from tests.tracking_server import PASSWORD, USER
 
-pytestmark = [pytest.mark.end_to_end, needs_chromium]
+__all__ = ["require_pages_that_say_who_has_won"]
 
 _DRAWN_MS = 60_000
 
 
-@on_the_server
-def test_the_run_of_main_the_list_of_runs_and_the_report_say_who_has_won(
-    start: Start, tracker: Tracker, tmp_path: Path
-) -> None:
-    process = start("main")
-    output, errors = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 0, errors
+def require_pages_that_say_who_has_won(tracker: Tracker, said: str, folder: Path) -> None:
+    """Looks at the run of main, the list of runs and the report.
+
+    Args:
+        tracker: A store in which main has run, of the tests' server.
+        said: What main has printed.
+        folder: Where the report may be put.
+    """
     runs = [tracker.open(run.info.run_id) for run in tracker.client.search_runs([tracker.experiment_id])]
     (main,) = [run for run in runs if run.step == "main"]
     verdict, _, _ = main.sentence.partition("\n")
-    assert f"{verdict}." in " ".join(output.split())
+    assert f"{verdict}." in " ".join(said.split())
     fids = {f"{run.metrics['fid']:.3g}" for run in runs if run.step == "evaluate"}
-    tracker.client.download_artifacts(main.id, "report.html", str(tmp_path))
+    tracker.client.download_artifacts(main.id, "report.html", str(folder))
     with running_browser() as browser:
         page = browser.new_context(
             http_credentials=HttpCredentials(username=USER, password=PASSWORD), viewport={"width": 1280, "height": 900}
@@ -40,7 +38,7 @@ def test_the_run_of_main_the_list_of_runs_and_the_report_say_who_has_won(
         _open(page, f"{tracker.tracking_uri}/{page_of_runs(tracker.experiment_id)}")
         expect(page.get_by_text("fid", exact=True).first).to_be_visible(timeout=_DRAWN_MS)
         expect(page.get_by_text(re.compile("^main ")).first).to_be_visible()
-        page.goto((tmp_path / "report.html").as_uri())
+        page.goto((folder / "report.html").as_uri())
         expect(page.get_by_text(verdict).first).to_be_visible()
         table = page.locator("table").first.inner_text()
         assert {fid for fid in fids if fid in table}
