@@ -71,9 +71,10 @@ def _charts(study: Study, config: TuneConfig) -> dict[str, Figure]:
     title = FIGURES[config.wanted[0]].title
     target: Callable[[FrozenTrial], float] | None = _first if len(config.wanted) > 1 else None
     found = {"History": _figure(show.plot_optimization_history(study, target=target, target_name=title), 9, 4)}
-    if target is None:
+    steps = {step for trial in study.get_trials(deepcopy=False) for step in trial.intermediate_values}
+    if target is None and len(steps) > 1:
         found["Intermediate values"] = _figure(show.plot_intermediate_values(study), 9, 4)
-    elif len(config.wanted) == _AXES:
+    if len(config.wanted) == _AXES:
         names = [FIGURES[name].title for name in config.wanted]
         found["Pareto front"] = _figure(show.plot_pareto_front(study, target_names=names), 7, 5)
     mattered = importances(study)

@@ -21,7 +21,7 @@ def study() -> optuna.Study:
     return _study(24)
 
 
-def _study(n: int) -> optuna.Study:
+def _study(n: int, steps: int = 2) -> optuna.Study:
     """Returns a study of n trials: the figure depends on sigma_multiplier alone; every fourth trial is the control."""
     study = optuna.create_study()
     unit = FloatDistribution(0, 1)
@@ -35,7 +35,7 @@ def _study(n: int) -> optuna.Study:
                 value=10 * float(str(params.get("sigma_multiplier", 0.5))),
                 params=params,
                 distributions={name: kinds.get(name, unit) for name in params},
-                intermediate_values={0: 1.0},
+                intermediate_values=dict.fromkeys(range(steps), 1.0),
             )
         )
     study.add_trial(create_trial(state=TrialState.FAIL))
@@ -63,6 +63,10 @@ def test_the_page_has_all_charts_is_small_and_asks_for_nothing_from_elsewhere(n:
     assert len(page) < 1_000_000
     widths = [Image.open(BytesIO(b64decode(png))).width for png in re.findall(r"base64,([^\"]+)", page)]
     assert max(widths) < 1500
+
+
+def test_values_on_the_way_are_drawn_where_trials_have_several() -> None:
+    assert "<h2>Intermediate values</h2>" not in charts_page(_study(8, steps=1), CONFIG)
 
 
 def test_charts_leave_the_style_of_others_and_no_figure_behind() -> None:
