@@ -1,7 +1,6 @@
 """What several rooms' tests share: a tracking store of their own, and a pipeline small enough to run in a second."""
 
 import resource
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -85,7 +84,9 @@ def trained_store(trained_database: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
 def copied(database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Copies a database of runs, and returns the address of the copy."""
-    shutil.copy(database, folder / "mlflow.db")
+    # A write-ahead journal may hold what the file itself does not have yet.
+    with closing(sqlite3.connect(database)) as made, closing(sqlite3.connect(folder / "mlflow.db")) as copy:
+        made.backup(copy)
     place = ((folder / "artifacts").as_uri(),)
     with closing(sqlite3.connect(folder / "mlflow.db")) as connection, connection:
         connection.execute("UPDATE experiments SET artifact_location = ? WHERE name = 'tests'", place)

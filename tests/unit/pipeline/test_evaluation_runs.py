@@ -21,8 +21,8 @@ def _names(tracker: Tracker, step: str) -> list[str]:
     return sorted(str(run.info.run_name) for run in runs)
 
 
-def _version(tracker: Tracker) -> Any:
-    return tracker.client.get_model_version_by_alias("digits", "challenger")
+def _version(tracker: Tracker, name: str = "digits") -> Any:
+    return tracker.client.get_model_version_by_alias(name, "challenger")
 
 
 def test_the_sampler_is_chosen_by_the_select_part_and_registered_with_the_model(
@@ -77,8 +77,9 @@ def test_images_without_classes_are_served_from_the_latent_density_and_that_is_s
     make_pipeline: MakePipeline, unlabelled_folder: Path, tracker: Tracker
 ) -> None:
     make_pipeline("finetune", data=str(unlabelled_folder), limit=0).run("finetune")
-    assert "samples drawn from the latent density" in _version(tracker).description
-    assert "the default: without classes" in _version(tracker).description
+    description = _version(tracker, unlabelled_folder.name).description
+    assert "samples drawn from the latent density" in description
+    assert "the default: without classes" in description
 
 
 def test_main_shows_the_model_as_it_is_registered_beside_the_others(
