@@ -73,7 +73,7 @@ def test_ablate_by_two_workers_ends_in_the_papers_tables(start: Start, tracker: 
 
 @on_the_server
 def test_tune_by_two_workers_ends_in_a_registered_model_that_finetune_gives_again(
-    start: Start, mlflow_run: Run, tracker: Tracker, tmp_path: Path
+    start: Start, tracker: Tracker, tmp_path: Path
 ) -> None:
     settings = {
         "storage": f"sqlite:///{tmp_path / 'tuning.db'}",
@@ -98,8 +98,9 @@ def test_tune_by_two_workers_ends_in_a_registered_model_that_finetune_gives_agai
 
     (line,) = [line for line in output.splitlines() if line.startswith("This command makes the same weights: ")]
     given = dict(word.split("=", 1) for word in line.split() if "=" in word)
-    again = mlflow_run("finetune", **given, reuse="false")
-    assert again.returncode == 0, again.stderr
+    again = start("finetune", **given, reuse="false")
+    _, errors = again.communicate(timeout=PATIENCE_SECONDS)
+    assert again.returncode == 0, errors
     runs = tracker.client.search_runs([tracker.experiment_id], order_by=["attributes.start_time DESC"])
     newest = tracker.open(next(run.info.run_id for run in runs if run.data.tags.get(tags.STEP) == "finetune"))
     confirmed = tracker.open(registered.inputs["model"])
