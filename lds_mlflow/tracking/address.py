@@ -1,5 +1,7 @@
 """The tracking store of a command, before anything is read from it or written to it."""
 
+import sys
+
 import mlflow
 from mlflow import MlflowClient
 from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
@@ -27,6 +29,6 @@ def store_and_problem() -> tuple[str, str]:
 
 
 def show_bars_of_downloads_only() -> None:
-    """Has MLflow show no bar for what it reads in place, from the folder of a store on this machine."""
-    if not mlflow.get_tracking_uri().startswith("http"):
+    """Has MLflow show bars of downloads from a server alone, and only in a terminal, where people see them move."""
+    if not mlflow.get_tracking_uri().startswith("http") or not sys.stderr.isatty():
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)

@@ -21,8 +21,14 @@ def test_a_server_that_does_not_answer_is_a_problem_without_its_password(monkeyp
     assert "secret" not in address + problem
 
 
-@pytest.mark.parametrize(("address", "are_shown"), [("sqlite:///x.db", False), ("http://127.0.0.1:1", True)])
-def test_only_downloads_from_a_server_show_bars(monkeypatch: pytest.MonkeyPatch, address: str, are_shown: bool) -> None:
+@pytest.mark.parametrize(
+    ("address", "is_terminal", "are_shown"),
+    [("sqlite:///x.db", True, False), ("http://127.0.0.1:1", True, True), ("http://127.0.0.1:1", False, False)],
+)
+def test_only_downloads_from_a_server_show_bars_and_only_in_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, address: str, is_terminal: bool, are_shown: bool
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "true")
     show_bars_of_downloads_only()
