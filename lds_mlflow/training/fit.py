@@ -252,7 +252,7 @@ def _take_steps(state: _Fit, ranks: Ranks, checkpoints: CheckpointFile | None, h
 
 def _budget(plan: FitPlan, description: str, seconds: float) -> str:
     """Returns how long a fit that ends by itself may take, by the seconds of one of its steps."""
-    later = " (steps with the discriminator, at the end, take longer)" if plan.has_adversary else ""
+    later = " (steps with the discriminator take longer)" if plan.has_adversary else ""
     pace = f"about {in_words(plan.steps * seconds)} at the speed so far{later}"
     return (
         f"{description}: at most {plan.steps:,} steps of {plan.batch_size:,} examples, {pace}; it ends earlier when "
