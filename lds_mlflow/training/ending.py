@@ -42,13 +42,16 @@ class Ending(NamedTuple):
 def ending_of(plan: FitPlan, history: Iterable[tuple[int, Mapping[str, float]]]) -> Ending:
     """Returns where a training ends, as far as its figures so far say.
 
+    A discriminator that joins makes the figures worse at first, so where one has, figures of before do not count.
+
     Args:
         plan: How to fit: `steps` is the number of steps, or the largest where `until_done`.
         history: The steps that figures were measured at, with the figures; those without HELD_OUT don't matter.
     """
     last_fall = plan.steps - round(plan.rate_fall * plan.steps)
     checks = [(step, [figures[name] for name in HELD_OUT]) for step, figures in history if HELD_OUT[0] in figures]
-    before = [(step, found) for step, found in checks if step <= last_fall]
+    joined = plan.adversary_joins_at(last_fall)
+    before = [(step, found) for step, found in checks if joined < step <= last_fall]
     for n in range(1, len(before) + 1 if plan.until_done else 0):
         if has_converged([found for _, found in before[:n]]):
             fall = before[n - 1][0]

@@ -94,6 +94,11 @@ class FitPlan:
         joins = step >= self.adversary_after if self.adversary_after is not None else not self.rate_fall
         return self.has_adversary and (rate < 1 or joins)
 
+    def adversary_joins_at(self, fall: int) -> int:
+        """Returns the steps before a discriminator joins ahead of the fall of the learning rate, or 0 if none does."""
+        after = self.adversary_after if self.has_adversary else None
+        return after if after is not None and after < fall else 0
+
     def kl_weight_at(self, step: int) -> float:
         """Returns the factor on the KL term in a step, counted from 0."""
         return self.kl_weight * min(1.0, (step + 1) / self.kl_warmup) if self.kl_warmup else self.kl_weight

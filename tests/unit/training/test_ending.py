@@ -57,6 +57,20 @@ def test_training_goes_on_while_a_figure_gains_or_few_are_known(losses: list[flo
     assert not ending.converged
 
 
+def test_what_a_discriminator_makes_worse_when_it_joins_is_no_sign_that_training_is_done() -> None:
+    plan = replace(UNTIL_DONE, adversarial_weight=1.0, adversary_after=250)
+    # Without a discriminator these figures have stood still since step 250; with it they gain.
+    history = _history([*FALLING, 60.0, 40.0, 20.0], [*FALLING, 60.0, 40.0, 20.0])
+    assert ending_of(replace(plan, adversarial_weight=0.0), history).converged
+    assert not ending_of(plan, history).converged
+    assert ending_of(plan, _history([*FALLING, *STANDING], [*FALLING, *STANDING])) == Ending(550, 733, True)
+
+
+def test_figures_count_from_the_first_where_a_discriminator_joins_as_the_rate_falls() -> None:
+    plan = replace(UNTIL_DONE, adversarial_weight=1.0, adversary_after=900)
+    assert ending_of(plan, _history(STANDING, STANDING)) == Ending(300, 400, True)
+
+
 def test_what_is_measured_later_does_not_move_an_end_that_was_decided() -> None:
     decided = ending_of(UNTIL_DONE, _history(STANDING, STANDING))
     later = _history([*STANDING, 10.0, 1.0], [*STANDING, 10.0, 1.0])
