@@ -6,13 +6,21 @@ from lds_mlflow.choices import call
 from lds_mlflow.choices.extractors import EXTRACTORS
 from lds_mlflow.config import FeatureSettings
 from lds_mlflow.domains import domain_of
-from lds_mlflow.errors import ConfigError
+from lds_mlflow.errors import ConfigError, DataError
 from lds_mlflow.machine.files import digest_of_file
 from lds_mlflow.machine.ranks import ALONE, Ranks
 from lds_mlflow.metrics import CachedExtractor, Extractor, FeatureClassifier, ScaledExtractor
+from lds_mlflow.recipes.division import Division
 from lds_mlflow.values import ExampleSet, ModelWeights
 
-__all__ = ["extractor_as_configured", "judge_as_extractor", "judge_of", "outside_of", "require_weights"]
+__all__ = [
+    "extractor_as_configured",
+    "judge_as_extractor",
+    "judge_of",
+    "outside_of",
+    "require_classes_for_a_classifier",
+    "require_weights",
+]
 
 
 def outside_of(config: FeatureSettings) -> str:
@@ -48,6 +56,24 @@ def extractor_as_configured(
     plain = _plain(config, judge, device, ranks)
     kept = CachedExtractor(plain, cache) if cache else plain
     return ScaledExtractor.fitted(kept, train.examples_N) if EXTRACTORS[config.features].is_scaled else kept
+
+
+def require_classes_for_a_classifier(division: Division) -> None:
+    """Checks that there are classes, which the classifier is trained on whose features judge samples.
+
+    Raises:
+        DataError: There are none; the error names the features that need none.
+    """
+    if division.has_classes:
+        return
+    others = [name for name, one in EXTRACTORS.items() if one.fits(division.domain) and not one.needs_judge]
+    raise DataError(
+        f"the {division.domain}",
+        found="no classes",
+        expected="a class for every example, since features=classifier trains a classifier on them",
+        remedy=f"Put the files into one folder for each class, or name their classes in a table (docs/layouts.md); or "
+        f"choose other features: {', '.join(others)}.",
+    )
 
 
 def require_weights(config: FeatureSettings, domain: str, device: str) -> None:

@@ -9,7 +9,7 @@ from lds_mlflow.choices.domain_figures import DOMAIN_FIGURES
 from lds_mlflow.choices.extractors import EXTRACTORS
 from lds_mlflow.choices.figures import FIGURES, HEADLINES, LISTED, LISTED_WHERE_THEY_ARE
 from lds_mlflow.choices.samplers import SAMPLERS
-from lds_mlflow.config import EvaluateConfig
+from lds_mlflow.config import AUTO, EvaluateConfig
 from lds_mlflow.domains import Domain, DrawClass, Instruments, domain_of
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.metrics import EvaluationSettings, FeatureClassifier, RealExamples, evaluate_samples
@@ -18,7 +18,13 @@ from lds_mlflow.pictures import REAL_EXAMPLES
 from lds_mlflow.recipes.classes import of_classes_as_configured, require_classes_as_configured
 from lds_mlflow.recipes.convergence import converged, has_converged
 from lds_mlflow.recipes.division import Division
-from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of, outside_of, require_weights
+from lds_mlflow.recipes.extractors import (
+    extractor_as_configured,
+    judge_of,
+    outside_of,
+    require_classes_for_a_classifier,
+    require_weights,
+)
 from lds_mlflow.recipes.models import open_codec
 from lds_mlflow.recipes.samplers import calibration_in, generator_as_configured, require_latents
 from lds_mlflow.reporting.evaluation import deciles_of_samples, report_of
@@ -38,9 +44,8 @@ def outside(config: EvaluateConfig) -> str:
 
 def check(config: EvaluateConfig, division: Division, device: str) -> None:
     """Raises LdsError where the division of the data or the weights show that nothing can be measured."""
-    if EXTRACTORS[config.features].needs_judge and not division.has_classes:
-        # The step classifier, which comes before, says that there are no classes.
-        return
+    if EXTRACTORS[config.features].needs_judge and config.classifier_run == AUTO:
+        require_classes_for_a_classifier(division)
     n = _samples_wanted(config, division.held_out(config.part))
     if config.k_neighbours >= n:
         raise ConfigError(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,17 @@ def test_classes_are_asked_for_where_a_selection_keeps_their_shares() -> None:
         _check("augment", unlabelled, stratify="class")
     # Without classes and without other features, no sampler is chosen, so nothing is measured.
     _check("finetune", unlabelled)
+
+
+def test_classes_are_asked_for_where_a_classifier_is_to_be_trained_on_them() -> None:
+    unlabelled = Division(train=30, select=9, test=9, reserve=0, has_classes=False, domain="images")
+    for entry_point in ("main", "evaluate", "ablate"):
+        with pytest.raises(LdsError, match=r"no classes; expected .* other features: inception, squeezenet"):
+            _check(entry_point, unlabelled)
+    _check("evaluate", unlabelled, classifier_run="1a2b3c4d")
+    molecules = replace(unlabelled, domain="molecules")
+    with pytest.raises(LdsError, match="other features: chemnet"):
+        _check("evaluate", molecules)
 
 
 def test_classes_are_asked_for_where_samples_are_of_some() -> None:

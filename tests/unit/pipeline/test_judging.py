@@ -166,6 +166,6 @@ def test_only_evaluate_compare_and_ablate_judge() -> None:
 def test_images_without_labels_stop_an_evaluation_before_training(
     make_pipeline: MakePipeline, tmp_path: Path, said: list[str], unlabelled_folder: Path
 ) -> None:
-    with pytest.raises(DataError, match=r"no labels.*features=inception"):
+    with pytest.raises(DataError, match=r"no classes.*other features: inception"):
         make_pipeline("evaluate", data=str(unlabelled_folder), limit=0).run("evaluate")
     assert not any(line.startswith("train ") for line in said)
