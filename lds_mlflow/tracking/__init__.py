@@ -13,7 +13,8 @@ from lds_mlflow.tracking.pages import (
     page_of_version,
 )
 from lds_mlflow.tracking.planned import NotMadeYetError, PlannedRun
-from lds_mlflow.tracking.registry import CHAMPION, NEWEST, NONE, Version, register_sampler
+from lds_mlflow.tracking.registration import register_sampler
+from lds_mlflow.tracking.registry import CHAMPION, NEWEST, NONE, Version
 from lds_mlflow.tracking.runs import Run
 from lds_mlflow.tracking.tracker import Tracker
 

@@ -20,7 +20,8 @@ from lds_mlflow.errors import TrackingError
 from lds_mlflow.serving.sampler import digest_of_sampler
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.pyfunc_model import ServedSampler
-from lds_mlflow.tracking.registry import CHAMPION, LOADER, MODELS_ADDRESS, Registry, Version, signature_of
+from lds_mlflow.tracking.registration import LOADER, signature_of
+from lds_mlflow.tracking.registry import CHAMPION, MODELS_ADDRESS, Registry, Version
 
 __all__ = ["OpenedModel", "open_registered"]
 

@@ -10,7 +10,7 @@ from lds_mlflow.samplers import latent_density
 from lds_mlflow.samplers.classes import with_classes
 from lds_mlflow.serving.requests import DISTRIBUTIONS
 from lds_mlflow.serving.sampler import save_sampler, with_densities
-from lds_mlflow.tracking.registry import LOADER, signature_of
+from lds_mlflow.tracking.registration import LOADER, signature_of
 from tests.tiny import SPEC
 
 

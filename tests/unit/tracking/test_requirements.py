@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from lds_mlflow.tracking.registry import REQUIRED
+from lds_mlflow.tracking.registration import REQUIRED
 
 LOADED = """
 import sys
