@@ -135,6 +135,7 @@ def finetuning_as_configured(
         plan,
         scale=domain_of(train.domain).scale,
         z_AD=z_AD,
+        n_made=0 if augmentation is None or augmentation.z_AD is None else len(augmentation.examples_A),
         discriminator=None if discriminator is None else discriminator.state,
         perceptual=_perceptual(config, train),
     )

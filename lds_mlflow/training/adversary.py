@@ -39,11 +39,13 @@ class Judged(NamedTuple):
         x: Training images, [B, C, H, W] in -1..1.
         made: As many images of the decoder, likewise: samples, with or without reconstructions before them.
         chances: Uniform on 0..1, [B, N_CHANCES], by which an image and what is made beside it are changed alike.
+        real: As many images that no model has made, from which those of the decoder are told: often `x` itself.
     """
 
     x: Tensor
     made: Tensor
     chances: Tensor
+    real: Tensor
 
 
 def balanced(reconstructed: Tensor, made: Tensor, weight: float) -> tuple[Tensor, Tensor]:
@@ -152,10 +154,10 @@ class Adversary:
             augmentation.
         """
         self.discriminator.requires_grad_(True)
-        x, made = (self.augmentation(images, judged.chances) for images in (judged.x, judged.made))
-        loss, sign = self._judgement(x, made)
+        real, made = (self.augmentation(images, judged.chances) for images in (judged.real, judged.made))
+        loss, sign = self._judgement(real, made)
         if is_regularised:
-            loss = loss + self._penalty(x)
+            loss = loss + self._penalty(real)
         gradients = self.parameters.gradients.zero_()
         loss.backward()
         self.ranks.average_(gradients)

@@ -38,11 +38,14 @@ class StepDraws(NamedTuple):
         noise: Standard normal, [B, D].
         kernel: Normal numbers of several standard deviations from 0 to 1, [B, D]; None where there is no adversary.
         chances: Uniform numbers by which images are changed, [B, N_CHANCES], likewise.
+        real: Examples as they are stored, [B, ...], that an adversary takes for real; None where it takes those of the
+            batch.
     """
 
     noise: Tensor
     kernel: Tensor | None = None
     chances: Tensor | None = None
+    real: Tensor | None = None
 
 
 class Objective(nn.Module):
@@ -100,7 +103,7 @@ class Objective(nn.Module):
         judged = None
         if self.adversarial is not None and draws.kernel is not None and draws.chances is not None:
             y, made = self._made(y, posterior.mean.detach(), draws.kernel)
-            judged = Judged(x, made, draws.chances)
+            judged = Judged(x, made, draws.chances, x if draws.real is None else self.scale.to_model(draws.real))
         if self.training:
             self.model.remember(self.ranks.all_rows(rows), self.ranks.all_rows(posterior.mean.detach()))
         kl = self.model.divergence(z, posterior, rows).mean()

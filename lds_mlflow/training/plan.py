@@ -121,12 +121,14 @@ class ExampleForm(NamedTuple):
         n_decoded: Number of latents that the encoder is trained to find; the last examples were decoded from them.
         shape: The shape of one example.
         dtype: The type of the stored examples.
+        n_made: Number of examples, the last ones, that a model has made, and that a discriminator never takes for real.
     """
 
     n: int
     n_decoded: int
     shape: tuple[int, ...]
     dtype: torch.dtype
+    n_made: int = 0
 
 
 class Batch(NamedTuple):
@@ -139,6 +141,8 @@ class Batch(NamedTuple):
         kernel: Where a fit has an adversary: normal numbers, float32 [., D], each row of a standard deviation that is
             uniform on 0..1. They lead from latents of images to latents of samples.
         chances: Where a fit has an adversary: uniform on 0..1, float32 [., N_CHANCES], by which images are changed.
+        real: Where a fit has an adversary and some of `rows` were made by a model: rows of examples that were not,
+            int64, which the discriminator takes for real in their place.
     """
 
     rows: Tensor
@@ -146,6 +150,7 @@ class Batch(NamedTuple):
     decoded: Tensor
     kernel: Tensor
     chances: Tensor
+    real: Tensor
 
     def share(self, rank: int, size: int) -> "Batch":
         """Returns what one of `size` processes computes."""
@@ -167,12 +172,14 @@ def draw_batch(plan: FitPlan, step: int, form: ExampleForm, *, latent_dim: int, 
     of_decoded = plan.batch_size * n_decoded // n // size * size
     of_images = plan.batch_size - of_decoded
     judged = of_images if plan.has_adversary else 0
+    chosen = judged if form.n_made > n_decoded else 0
     return Batch(
         torch.randint(n - n_decoded, (of_images,), generator=generator),
         torch.randn(of_images, latent_dim, generator=generator),
         torch.randint(max(n_decoded, 1), (of_decoded,), generator=generator),
         torch.randn(judged, latent_dim, generator=generator) * torch.rand(judged, 1, generator=generator),
         torch.rand(judged, N_CHANCES, generator=generator),
+        torch.randint(n - form.n_made, (chosen,), generator=generator),
     )
 
 

@@ -25,6 +25,8 @@ class FitTask:
             Algorithm, 1995.
         perceptual: A distance of two batches in the model's range, which is added to the loss, or None.
         discriminator: The state of a discriminator to begin with, or None for a new one.
+        n_made: Number of examples, the last ones, that a model has made. A discriminator never takes them for real,
+            since it would teach the model to leave out what a decoder has left out of them.
         held_out_N: Examples that the model is not fitted on, as they are stored, to measure it on during the fit.
     """
 
@@ -35,13 +37,15 @@ class FitTask:
     z_AD: Tensor | None = None
     perceptual: nn.Module | None = None
     discriminator: dict[str, Tensor] | None = None
+    n_made: int = 0
     held_out_N: Tensor | None = None
 
     @property
     def form(self) -> ExampleForm:
         """What every process knows of the examples."""
         n_decoded = 0 if self.z_AD is None else len(self.z_AD)
-        return ExampleForm(len(self.examples_N), n_decoded, tuple(self.examples_N.shape[1:]), self.examples_N.dtype)
+        shape, dtype = tuple(self.examples_N.shape[1:]), self.examples_N.dtype
+        return ExampleForm(len(self.examples_N), n_decoded, shape, dtype, self.n_made)
 
 
 @dataclass(frozen=True, slots=True)

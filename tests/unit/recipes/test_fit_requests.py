@@ -64,6 +64,12 @@ def test_finetuning_is_of_the_model_on_train_and_a() -> None:
     assert request.words == "all of it on train (24) + A (6)"
 
 
+def test_only_what_was_decoded_is_made_by_a_model() -> None:
+    given = [A, AugmentationSet(A.examples_A), None]
+    assert [_finetuning(a).task.form.n_made for a in given] == [6, 0, 0]
+    assert _training().task.form.n_made == 0
+
+
 def test_finetuning_without_a_is_on_train_alone() -> None:
     request = _finetuning(None)
     assert request.task.examples_N is TRAIN.examples_N

@@ -31,7 +31,7 @@ def _adversary(plan: FitPlan = PLAN) -> Adversary:
 def _judged(n: int = 8) -> Judged:
     generator = torch.Generator().manual_seed(1)
     x, made = torch.rand(n, 1, 8, 8, generator=generator), -torch.rand(n, 1, 8, 8, generator=generator)
-    return Judged(x, made, torch.rand(n, N_CHANCES, generator=generator))
+    return Judged(x, made, torch.rand(n, N_CHANCES, generator=generator), x)
 
 
 def test_it_learns_to_tell_and_what_it_tells_costs() -> None:
@@ -45,6 +45,33 @@ def test_it_learns_to_tell_and_what_it_tells_costs() -> None:
     assert found[-1]["discriminator_loss"] < 0.5 * found[0]["discriminator_loss"]
     assert found[-1]["discriminator_sign"] == 1
     assert costs[1] > costs[0]
+
+
+def test_it_tells_from_what_is_real_and_not_from_all_that_is_trained_on() -> None:
+    judged = _judged()
+    other = torch.zeros_like(judged.x)
+    learned = [
+        _adversary().learn(one, is_regularised=True)["discriminator_loss"]
+        for one in (judged, judged._replace(x=other), judged._replace(real=other))
+    ]
+    assert torch.equal(learned[0], learned[1])
+    assert not torch.equal(learned[0], learned[2])
+
+
+def test_what_a_model_has_made_is_trained_on_and_never_taken_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    white = torch.full_like(random_images(8), 255)
+    examples_N, seen = torch.cat([random_images(24)[:16], white]), list[Judged]()
+    learn = Adversary.learn
+
+    def record(adversary: Adversary, judged: Judged, *, is_regularised: bool) -> dict[str, torch.Tensor]:
+        seen.append(judged)
+        return learn(adversary, judged, is_regularised=is_regularised)
+
+    monkeypatch.setattr(Adversary, "learn", record)
+    fit(FitTask(VAE.initialised(SPEC, 0), examples_N, replace(PLAN, steps=6), n_made=8))
+    trained_on, real = (torch.cat([getattr(judged, name) for judged in seen]) for name in ("x", "real"))
+    assert (trained_on == 1).flatten(1).all(1).any()
+    assert not (real == 1).flatten(1).all(1).any()
 
 
 def test_its_terms_have_a_gradient_for_the_images_and_none_for_it() -> None:

@@ -37,6 +37,19 @@ def test_decoded_images_have_their_share_of_a_batch() -> None:
     assert all(_batch(step, n_decoded=8).decoded.max() < 8 for step in range(20))
 
 
+def test_a_discriminator_gets_examples_that_no_model_has_made_where_a_batch_may_have_others() -> None:
+    judged = replace(PLAN, adversarial_weight=1.0)
+    made = [draw_batch(judged, step, FORM._replace(n_made=8), latent_dim=4, size=1) for step in range(20)]
+    assert all(len(batch.real) == len(batch.rows) for batch in made)
+    real, rows = (torch.cat([batch[place] for batch in made]) for place in (Batch._fields.index("real"), 0))
+    assert real.max() < FORM.n - 8 <= rows.max()
+    without = draw_batch(judged, 0, FORM, latent_dim=4, size=1)
+    assert _same(without, made[0]._replace(real=without.real))
+    # Without a discriminator, or where only the encoder sees what was made, the batch is real enough.
+    for plan, form in ((PLAN, FORM._replace(n_made=8)), (judged, FORM._replace(n_made=8, n_decoded=8))):
+        assert not len(draw_batch(plan, 0, form, latent_dim=4, size=1).real)
+
+
 @pytest.mark.parametrize("size", [2, 3])
 def test_processes_share_one_batch_without_rest(size: int) -> None:
     whole = _batch(size=size)
