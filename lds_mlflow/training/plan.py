@@ -130,6 +130,11 @@ class ExampleForm(NamedTuple):
     dtype: torch.dtype
     n_made: int = 0
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether batches for the evidence bound may hold examples that a model has made."""
+        return self.n_made > self.n_decoded
+
 
 class Batch(NamedTuple):
     """What a step draws, or one process's share of it.
@@ -172,7 +177,7 @@ def draw_batch(plan: FitPlan, step: int, form: ExampleForm, *, latent_dim: int, 
     of_decoded = plan.batch_size * n_decoded // n // size * size
     of_images = plan.batch_size - of_decoded
     judged = of_images if plan.has_adversary else 0
-    chosen = judged if form.n_made > n_decoded else 0
+    chosen = judged if form.is_mixed else 0
     return Batch(
         torch.randint(n - n_decoded, (of_images,), generator=generator),
         torch.randn(of_images, latent_dim, generator=generator),

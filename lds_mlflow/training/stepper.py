@@ -101,7 +101,7 @@ class Stepper:
         is_judged = self.plan.has_adversary_at(step, rate)
         if is_judged:
             inputs += [to_device(own.kernel, device), to_device(own.chances, device)]
-            if len(batch.real):
+            if self.form.is_mixed:
                 inputs.append(self._share_of(examples_N, batch.real))
         if len(batch.decoded):
             inputs += self._decoded(examples_N, z_AD, batch.decoded)
@@ -167,7 +167,7 @@ class Stepper:
     ) -> Tensor:
         """Returns the figures of a step, a vector, and changes the weights."""
         kl_weight, rate, average_weight = schedule
-        n_judged = (3 if self.form.n_made > self.form.n_decoded else 2) if kind.is_judged else 0
+        n_judged = (3 if self.form.is_mixed else 2) if kind.is_judged else 0
         draws, decoded = StepDraws(noise, *others[:n_judged]), others[n_judged:]
         pairs = DecodedPairs(*decoded) if decoded else None
         found: tuple[Tensor, dict[str, Tensor], Judged | None]
