@@ -40,8 +40,10 @@ from tuning.study import BEYOND, finished
 __all__ = ["CONTROL", "confirm", "leaders"]
 
 CONTROL = "control"
+_BASELINE = "baseline"
 
 Task = tuple[str, dict[str, Value], int]
+"""What is done at once: a candidate, or the baseline that all of a seed begin with; its parameters; and the seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +114,10 @@ def _runs_of(
 ) -> _Confirmation:
     fresh = range(config.seeds, config.seeds + config.fresh_seeds)
     n = number_of_workers(config.workers, runner.device)
-    # What all candidates of a seed begin with comes first: two workers would else wait for one another.
-    for _ in share_tasks(runner, partial(_run_baseline, run.id), list(fresh), n):
-        pass
-    tasks: list[Task] = [(label, dict(values), seed) for seed in fresh for label, values in candidates.items()]
+    of_seed = {_BASELINE: {}, **candidates}
+    tasks: list[Task] = [(label, dict(values), seed) for seed in fresh for label, values in of_seed.items()]
     made: dict[str, str] = {}
-    for result in share_tasks(runner, partial(_run_task, run.id), tasks, n):
+    for result in share_tasks(runner, partial(_run_task, run.id), tasks, n, after=_baseline_of):
         made |= result
     opened = {name: runner.tracker.open(run_id) for name, run_id in made.items()}
     whole = [label for label in candidates if all(f"{label} {seed} model" in opened for seed in fresh)]
@@ -132,15 +132,18 @@ def _runs_of(
     )
 
 
-def _run_baseline(parent: str, runner: Runner, seed: int) -> dict[str, str]:
-    SeedRuns(runner, shared_runs(runner, {}, parent), seed, parent).baseline()
-    return {}
+def _baseline_of(task: Task) -> Task | None:
+    """Returns the task whose result all candidates of a seed begin with, or None for that one."""
+    label, _, seed = task
+    return None if label == _BASELINE else (_BASELINE, {}, seed)
 
 
 def _run_task(parent: str, runner: Runner, task: Task) -> dict[str, str]:
     label, values, seed = task
     runs = SeedRuns(runner, shared_runs(runner, {}, parent), seed, parent)
     known = runs.baseline()
+    if label == _BASELINE:
+        return {}
     name = f"{label} seed {seed}"
     try:
         if values.get("augment_run") != NO_RUN:

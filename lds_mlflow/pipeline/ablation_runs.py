@@ -33,24 +33,26 @@ def inputs_of_ablate(runner: Runner, config: AblateConfig, known: Runs, parent: 
         runner.say(f"{'':<11}the model as it is")
     wanted = [name for name in config.wanted if name != BASELINE and (fits or not ARMS[name].needs_finetuning)]
     arms = [name for name in wanted if _is_possible(ARMS[name], shared["data"])]
-    stages = [[BASELINE], arms, *([[_GENERATIONS]] if config.generations and fits else [])]
+    names = [BASELINE, *arms, *([_GENERATIONS] if config.generations and fits else [])]
+    tasks = [(name, seed) for seed in range(config.seeds) for name in names]
     n_workers = number_of_workers(config.workers, runner.device)
     work = partial(_run_task, parent, config.generations)
     if n_workers > 1:
         # Workers make runs that this process doesn't hear of one by one.
         runner.lines.plan = None
-    found, n_done, n_tasks = dict(shared), 0, sum(map(len, stages)) * config.seeds
-    started = monotonic()
-    # What all arms of a seed begin with comes first: two workers would else wait for one another.
-    for names in stages:
-        tasks = [(name, seed) for seed in range(config.seeds) for name in names]
-        for made in share_tasks(runner, work, tasks, n_workers):
-            found |= {label: runner.finished(run_id) for label, run_id in made.items()}
-            n_done += 1
-            left = in_words((monotonic() - started) / n_done * (n_tasks - n_done))
-            what = f"{n_done} of {n_tasks} done{f', about {left} left' if n_done < n_tasks else ''}"
-            runner.say(f"{'ablate':<11}{what}: {', '.join(sorted(made)) or 'an arm is left out'}")
+    found, started = dict(shared), monotonic()
+    for n_done, made in enumerate(share_tasks(runner, work, tasks, n_workers, after=_baseline_of), start=1):
+        found |= {label: runner.finished(run_id) for label, run_id in made.items()}
+        left = in_words((monotonic() - started) / n_done * (len(tasks) - n_done))
+        what = f"{n_done} of {len(tasks)} done{f', about {left} left' if n_done < len(tasks) else ''}"
+        runner.say(f"{'ablate':<11}{what}: {', '.join(sorted(made)) or 'an arm is left out'}")
     return found
+
+
+def _baseline_of(task: Task) -> Task | None:
+    """Returns the task whose result all others of a seed begin with, or None for that one."""
+    name, seed = task
+    return None if name == BASELINE else (BASELINE, seed)
 
 
 def _shared(runner: Runner, known: Runs, parent: str) -> dict[str, FinishedRun]:

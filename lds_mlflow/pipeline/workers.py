@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from threading import Thread
 from time import sleep
@@ -36,16 +36,29 @@ def number_of_workers(wanted: int, device: str) -> int:
     return 1 if device != "cpu" else min(_MOST, len(os.sched_getaffinity(0)))
 
 
+def _nothing(_task: Any) -> None:
+    return None
+
+
 def share_tasks(
-    runner: Runner, work: Callable[[Runner, Any], Result], tasks: Sequence[Any], n_workers: int
+    runner: Runner,
+    work: Callable[[Runner, Any], Result],
+    tasks: Sequence[Any],
+    n_workers: int,
+    *,
+    after: Callable[[Any], Any] = _nothing,
 ) -> Iterator[Result]:
     """Does tasks, in worker processes if there are several of both, and yields each result as it is ready.
+
+    One worker does the tasks in their order. Several begin with those that wait for no other.
 
     Args:
         runner: The runner of the command; each worker makes a similar one.
         work: Function that does one task; it must be a function of a module, which a new process can import.
         tasks: The tasks, which must be picklable.
         n_workers: Number of processes.
+        after: Function that names the task that has to be done before another one, and that stands before it among
+            the tasks, or None where there is none.
 
     Raises:
         WorkerError: A process ended before its task was done.
@@ -66,8 +79,12 @@ def share_tasks(
         initargs=(runner.configs, runner.gather, dict(os.environ), n_workers),
     )
     try:
-        for done in as_completed([pool.submit(_do, work, task) for task in tasks]):
-            yield done.result()
+        begun = {pool.submit(_do, work, task): task for task in tasks if after(task) is None}
+        while begun:
+            for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                done, result = begun.pop(future), future.result()
+                begun |= {pool.submit(_do, work, task): task for task in tasks if after(task) == done}
+                yield result
         # Workers that have nothing left to do end by themselves, and clean up.
         pool.shutdown(wait=True)
     except BrokenProcessPool as error:

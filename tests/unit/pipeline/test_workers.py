@@ -28,6 +28,17 @@ def _leave_a_mark(_runner: Runner, folder: Path) -> Result:
     return {"": ""}
 
 
+def _say_when(_runner: Runner, task: str) -> Result:
+    begun = time.monotonic()
+    # The first of the firsts takes long, so that the other worker has done what it may by then.
+    time.sleep(2 if task == "a1" else 0.2)
+    return {task: f"{begun} {time.monotonic()}"}
+
+
+def _first_of_its_letter(task: str) -> str | None:
+    return None if task.endswith("1") else f"{task[0]}1"
+
+
 def _fail(_runner: Runner, task: str) -> Result:
     raise DataError(task, found="nothing", expected="something", remedy="Bring it.")
 
@@ -58,6 +69,18 @@ def test_several_workers_do_every_task_once_each_with_the_commands_settings(runn
     (one, _) = share_tasks(runner, _see, ["a", "b"], 2)
     assert one["batch"] == str(runner.configs)
     assert runner.tracker.tracking_uri in one.values()
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_task_begins_when_the_one_that_it_waits_for_is_done_and_waits_for_no_other(
+    runner: Runner, n_workers: int
+) -> None:
+    tasks = ["a1", "a2", "b1", "b2", "b3"]
+    found = share_tasks(runner, _say_when, tasks, n_workers, after=_first_of_its_letter)
+    times = {task: [float(time) for time in when.split()] for result in found for task, when in result.items()}
+    assert sorted(times) == tasks
+    assert all(times[task][0] >= times[f"{task[0]}1"][1] for task in tasks if not task.endswith("1"))
+    assert (times["b3"][1] < times["a1"][1]) == (n_workers == 2)
 
 
 def test_the_error_of_a_task_is_the_commands(runner: Runner) -> None:
