@@ -47,6 +47,11 @@ class DataSource(Choice):
     outside: str = "lds_mlflow.data.outside:digest_of_listing"
     is_bundled: bool = False
 
+    @property
+    def takes_reading(self) -> bool:
+        """Whether it is read as the parameters of the step `data` say, and not always in the same way."""
+        return "reading" in self.takes.values()
+
 
 DATA_SOURCES = {
     DIGITS: DataSource(

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lds_mlflow.choices.data_sources import DIGITS, forms
+from lds_mlflow.choices.data_sources import DIGITS, data_source_of, forms
 from lds_mlflow.config.base import CountOrAll, Declared, FileOrEmpty, Fraction, Pixels, Seed, StepConfig
 
 __all__ = ["DataConfig"]
@@ -64,6 +64,17 @@ class DataConfig(StepConfig):
         if value + sum(taken.values()) >= 1:
             names = " + ".join((*taken, str(info.field_name)))
             raise ValueError(f"should leave images to train on: {names} must be below 1")
+        return value
+
+    @field_validator("channels", "label", "attributes")
+    @classmethod
+    def _is_something_that_the_source_takes(cls, value: int | str, info: ValidationInfo) -> int | str:
+        data = info.data.get("data", "")
+        if value and not data_source_of(data)[0].takes_reading:
+            raise ValueError(
+                f"should be left out with data={data}, whose channels and classes are fixed; to draw samples of one "
+                "class, give sample_label"
+            )
         return value
 
     @field_validator("channels", mode="before")

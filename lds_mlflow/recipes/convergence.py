@@ -33,6 +33,7 @@ def convergence_in_words(runs: Mapping[str, FinishedRun]) -> str:
     if not names:
         return ""
     return (
-        f"{NOT_CONVERGED} ({', '.join(names)}): its training ended while more steps still gained something, so a "
-        "difference between models may be one of steps. Give more of them by most_train_steps or train_steps."
+        f"{NOT_CONVERGED} ({', '.join(names)}): its training ended before it was seen that more steps gain "
+        "nothing, so a difference between models may be one of steps. Give more of them by most_train_steps or "
+        "train_steps."
     )

@@ -174,7 +174,7 @@ def _in_words(ending: Ending) -> str:
     """Returns what ended a training, where that is known."""
     if ending.converged is None:
         return ""
-    return " (converged)" if ending.converged else " (not converged: more steps still gained something)"
+    return " (converged)" if ending.converged else " (not converged: it was not seen that more steps gain nothing)"
 
 
 def alarms_of(converged: bool | None, active_units: float) -> list[str]:
@@ -187,8 +187,8 @@ def alarms_of(converged: bool | None, active_units: float) -> list[str]:
     found = []
     if converged is False:
         found.append(
-            "The training has used up its steps while more of them still gained something, so a difference between "
-            "models may be one of steps. Give more of them by most_train_steps."
+            "The training ended before it was seen that more steps gain nothing, so a difference between models may be "
+            "one of steps. Give more of them by most_train_steps or train_steps."
         )
     if active_units < _FEWEST_ACTIVE:
         found.append(

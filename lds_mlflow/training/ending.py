@@ -27,7 +27,7 @@ class Ending(NamedTuple):
         fall: Steps done when the learning rate begins to fall.
         end: Steps in all.
         converged: Whether held-out examples showed, before the learning rate began to fall, that more steps gain
-            nothing; None where too few figures of them were measured to say so.
+            nothing, which a few figures of them never do; None where none are asked for.
     """
 
     fall: int
@@ -56,8 +56,7 @@ def ending_of(plan: FitPlan, history: Iterable[tuple[int, Mapping[str, float]]])
         if has_converged([found for _, found in before[:n]]):
             fall = before[n - 1][0]
             return Ending(fall, fall + round(fall * plan.rate_fall / (1 - plan.rate_fall)), True)
-    found = [figures for _, figures in before]
-    return Ending(last_fall, plan.steps, has_converged(found) if len(found) > _PATIENCE + 1 else None)
+    return Ending(last_fall, plan.steps, has_converged([found for _, found in before]) if plan.check_every else None)
 
 
 def has_converged(checks: Sequence[Sequence[float]]) -> bool:

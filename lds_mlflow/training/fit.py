@@ -8,7 +8,7 @@ only how sums are rounded.
 import copy
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import torch
@@ -92,17 +92,17 @@ class _Fit:
     """A fit, as the process that leads it sees it."""
 
     def __init__(self, task: FitTask, ranks: Ranks) -> None:
-        self.task, self.model, self.plan = task, task.model, task.plan
+        self.task, self.model = task, task.model
+        self.plan = replace(task.plan, check_every=0) if task.held_out_N is None else task.plan
         self.at_hand = at_hand(task.examples_N, task.model.device)
         self.model.renew_prior(self._first_means(self.model))
         self._averaged = copy.deepcopy(self.model).eval()
         self.stepper = Stepper(
             task.model, task.plan, task.form, ranks=ranks, scale=task.scale, perceptual=task.perceptual
         )
-        held_out_N = task.held_out_N if self.plan.check_every else None
         if task.discriminator is not None:
             self.stepper.begin_discriminator_at(task.discriminator)
-        self.watch = None if held_out_N is None else Watch(task, held_out_N)
+        self.watch = Watch(task, task.held_out_N) if task.held_out_N is not None and self.plan.check_every else None
         self.step = 0
         self.history: History = []
         self.ending = ending_of(self.plan, self.history)

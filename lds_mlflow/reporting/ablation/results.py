@@ -46,7 +46,7 @@ class AblationResults:
             samples, one for each seed.
         generations: Evaluations by the part test of each generation of finetuning on a model's own samples, from 1 on.
         margin: The difference that matters, as a share of a figure.
-        unconverged: The seeds whose baseline was still gaining by more steps when its training ended.
+        unconverged: The seeds whose baseline was not seen to gain nothing by more steps before its training ended.
     """
 
     seeds: int
@@ -94,8 +94,8 @@ class AblationResults:
         """Why the baseline had not converged, in words; "" where nothing shows that it had not."""
         if self.unconverged:
             return (
-                f"{NOT_CONVERGED}: in {len(self.unconverged)} of {self.seeds} seeds its training ended while more "
-                "steps still gained something."
+                f"{NOT_CONVERGED}: in {len(self.unconverged)} of {self.seeds} seeds its training ended before it was "
+                "seen that more steps gain nothing."
             )
         if BASELINE not in self.test:
             return ""

@@ -65,6 +65,17 @@ def test_a_table_that_is_not_there_is_refused(name: str) -> None:
     assert "there is no file at /no/such/file" in problem
 
 
+@pytest.mark.parametrize("data", ["digits", "torchvision:FashionMNIST:folder"])
+@pytest.mark.parametrize("given", [{"label": "3"}, {"channels": "3"}])
+def test_what_a_source_does_not_take_is_refused(data: str, given: dict[str, str]) -> None:
+    (problem,) = problems((DataConfig,), {"data": data, **given})
+    ((name, value),) = given.items()
+    assert problem.startswith(f"{name}={value}: ")
+    assert f"should be left out with data={data}" in problem
+    assert "give sample_label" in problem
+    assert parse(DataConfig, {"data": "folder", **given}).data == "folder"
+
+
 def test_the_help_of_data_lists_every_source() -> None:
     description = str(DataConfig.model_fields["data"].description)
     assert all(source.says in description for source in DATA_SOURCES.values())

@@ -39,7 +39,7 @@ def test_text_is_read_as_what_it_stands_for() -> None:
     assert (options.reuse, options.work_dir, options.checkpoint_every) == (False, Path("some/where"), 7)
     augment = parse(AugmentConfig, {"leave_endpoints_out": "True", "tau": "1e-3", "sigma": "0.5"})
     assert (augment.leave_endpoints_out, augment.tau, augment.sigma) == (True, 0.001, "0.5")
-    data = parse(DataConfig, {"resolution": "32", "channels": "3", "select_fraction": "0.25"})
+    data = parse(DataConfig, {"data": "photos", "resolution": "32", "channels": "3", "select_fraction": "0.25"})
     assert (data.resolution, data.channels, data.select_fraction) == (32, 3, 0.25)
 
 

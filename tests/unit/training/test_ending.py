@@ -9,7 +9,7 @@ from lds_mlflow.training.checkpoint import History
 from lds_mlflow.training.ending import Ending, ending_of, has_converged
 from tests.tiny import PLAN
 
-UNTIL_DONE = replace(PLAN, steps=1000, until_done=True, rate_fall=0.25)
+UNTIL_DONE = replace(PLAN, steps=1000, until_done=True, rate_fall=0.25, check_every=50)
 FALLING = [100.0, 50.0, 20.0, 5.0, 1.0]
 STANDING = [100.0, 50.0, 20.0, 20.0, 20.1, 19.9]
 
@@ -78,13 +78,23 @@ def test_what_is_measured_later_does_not_move_an_end_that_was_decided() -> None:
 
 
 def test_what_the_falling_rate_gains_is_no_sign_that_training_had_not_converged() -> None:
-    plan: FitPlan = replace(PLAN, steps=400, rate_fall=0.25)
+    plan: FitPlan = replace(PLAN, steps=400, rate_fall=0.25, check_every=50)
     history = _history([*STANDING, 5.0], [*STANDING, 5.0])
     assert ending_of(plan, history) == Ending(300, 400, True)
 
 
 def test_a_training_that_still_gains_when_its_steps_are_over_has_not_converged() -> None:
-    assert ending_of(replace(PLAN, steps=400), _history([*FALLING, 0.0], [*FALLING, 0.0])) == Ending(300, 400, False)
+    plan = replace(PLAN, steps=400, check_every=50)
+    assert ending_of(plan, _history([*FALLING, 0.0], [*FALLING, 0.0])) == Ending(300, 400, False)
+
+
+@pytest.mark.parametrize(("check_every", "converged"), [(50, False), (0, None)])
+def test_a_training_with_too_few_figures_has_not_converged_and_without_any_it_is_not_known(
+    check_every: int, converged: bool | None
+) -> None:
+    plan = replace(PLAN, steps=400, check_every=check_every)
+    found = _history(STANDING[2:5], STANDING[2:5]) if check_every else []
+    assert ending_of(plan, found) == Ending(300, 400, converged)
 
 
 def test_other_figures_of_the_history_do_not_matter() -> None:

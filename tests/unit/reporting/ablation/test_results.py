@@ -115,7 +115,7 @@ def test_the_seeds_whose_baseline_had_not_converged_are_known() -> None:
     runs |= {"baseline-0-test": FakeRun(1, converged=True), "baseline-1-test": FakeRun(1, converged=False)}
     results = _read(runs, "baseline", "control")
     assert results.unconverged == (1,)
-    assert "in 1 of 2 seeds its training ended while" in results.convergence
+    assert "in 1 of 2 seeds its training ended before it was seen" in results.convergence
 
 
 def test_a_control_that_is_better_by_its_steps_alone_shows_that_the_baseline_had_not_converged() -> None:
