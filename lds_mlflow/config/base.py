@@ -1,7 +1,7 @@
 """What the configurations share: the types of their parameters, and the options of every command."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -39,8 +39,8 @@ __all__ = [
     "Settings",
     "StepConfig",
     "WorkFolder",
-    "count_or_auto",
     "is_declared",
+    "or_auto",
 ]
 
 AUTO = "auto"
@@ -67,20 +67,20 @@ Count = Annotated[int, Field(ge=1, le=MOST)]
 CountOrAll = Annotated[int, Field(ge=0, le=MOST)]
 
 
-def count_or_auto(most: int) -> PlainValidator:
-    """Returns the check of a parameter that is auto or a number of something, at least 1."""
-    counts = TypeAdapter[int](Annotated[int, Field(ge=1, le=most)])
+def or_auto(number: Any) -> PlainValidator:
+    """Returns the check of a parameter that is auto or a number of a type."""
+    numbers = TypeAdapter[float](number)
 
-    def checked(value: object) -> int | str:
+    def checked(value: object) -> float | str:
         try:
-            return AUTO if value == AUTO else counts.validate_python(value)
+            return AUTO if value == AUTO else numbers.validate_python(value)
         except ValidationError as error:
             raise ValueError(f"{error.errors()[0]['msg'].removeprefix('Input ')}, or be {AUTO}") from error
 
     return PlainValidator(checked)
 
 
-CountOrAuto = Annotated[int | Literal["auto"], count_or_auto(MOST), Kind("auto|INTEGER")]
+CountOrAuto = Annotated[int | Literal["auto"], or_auto(Count), Kind("auto|INTEGER")]
 Pixels = Annotated[int, Field(ge=0, le=2048)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Replicates = Annotated[int, Field(ge=100, le=1_000_000)]

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from lds_mlflow.choices import phrases
 from lds_mlflow.choices.bandwidths import CALIBRATED
 from lds_mlflow.choices.extractors import CLASSIFIER, EXTRACTORS
-from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO, MOST_TAIL_SHARE, PROMOTABLE
+from lds_mlflow.choices.figures import FIGURES, PROMOTABLE
 from lds_mlflow.choices.kernels import ISOTROPIC, KERNELS
 from lds_mlflow.choices.samplers import SAMPLERS
 from lds_mlflow.config.balance import AS_IN_DATA, Balance
@@ -18,14 +18,17 @@ from lds_mlflow.config.base import (
     CountOrAll,
     Declared,
     FileOrEmpty,
+    NotNegative,
     OptionalRunReference,
     Pixels,
     Replicates,
     RunReference,
     Seed,
     StepConfig,
+    or_auto,
 )
 from lds_mlflow.config.choice import ChoiceOf
+from lds_mlflow.config.kinds import Kind
 from lds_mlflow.config.sigma import SamplerSigma
 
 __all__ = [
@@ -193,11 +196,13 @@ class PromoteConfig(StepConfig):
     share_gap_gain: Annotated[float, Field(ge=0, le=1)] = 0.02
     """How much larger than the champion's the candidate's corrected class share gap may be."""
 
-    least_nearest_ratio: Annotated[float, Field(ge=0)] = LEAST_NEAREST_RATIO
-    """Smallest nearest-neighbour ratio allowed, unless reconstructions of unseen images have a smaller one."""
+    least_nearest_ratio: Annotated[float | Literal["auto"], or_auto(NotNegative), Kind("auto|NUMBER")] = "auto"
+    """Smallest nearest-neighbour ratio allowed; auto: 1, or less if reconstructions of unseen images have less."""
 
-    most_tail_share: Annotated[float, Field(ge=0, le=1)] = MOST_TAIL_SHARE
-    """Largest tail share (of near-copies) allowed, unless reconstructions of unseen images have a larger one."""
+    most_tail_share: Annotated[
+        float | Literal["auto"], or_auto(Annotated[float, Field(ge=0, le=1)]), Kind("auto|NUMBER")
+    ] = "auto"
+    """Largest tail share (near-copies) allowed; auto: 0.02, or more if reconstructions of unseen images have more."""
 
     accept_alarms: bool = False
     """Whether a version may become the champion though its data, classifier or training has raised an alarm."""

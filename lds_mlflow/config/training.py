@@ -25,7 +25,7 @@ from lds_mlflow.config.base import (
     Seed,
     Settings,
     StepConfig,
-    count_or_auto,
+    or_auto,
 )
 from lds_mlflow.config.choice import ChoiceOf
 from lds_mlflow.config.kinds import Kind
@@ -48,7 +48,9 @@ class FitConfig(StepConfig):
 
     topic: ClassVar[str] = "Train"
 
-    batch_size: Annotated[int | Literal["auto"], count_or_auto(16_384), Kind("auto|INTEGER")] = "auto"
+    batch_size: Annotated[
+        int | Literal["auto"], or_auto(Annotated[int, Field(ge=1, le=16_384)]), Kind("auto|INTEGER")
+    ] = "auto"
     """Number of images in a batch, over all processes together; auto takes what suits the resolution."""
 
     recipe: Annotated[str, ChoiceOf({name: recipe.says for name, recipe in RECIPES.items()})] = ADVERSARIAL

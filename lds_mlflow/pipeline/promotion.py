@@ -18,7 +18,7 @@ from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config import AUTO, NO_MODEL, PromoteConfig, SamplerSettings
 from lds_mlflow.entry.points import PROMOTE
 from lds_mlflow.errors import TrackingError
-from lds_mlflow.metrics import CopyLimits, Decision, Limit, Limits, decide
+from lds_mlflow.metrics import Decision, Limit, Limits, decide
 from lds_mlflow.pipeline.calibration_runs import can_be_judged
 from lds_mlflow.pipeline.evaluation_runs import evaluate_model
 from lds_mlflow.pipeline.records import Ending, log_parameters
@@ -168,7 +168,8 @@ def _judge(
     limits = Limits(
         coverage_loss=config.coverage_loss,
         share_gap_gain=config.share_gap_gain,
-        copies=CopyLimits(config.least_nearest_ratio, config.most_tail_share),
+        least_nearest_ratio=_unless_auto(config.least_nearest_ratio),
+        most_tail_share=_unless_auto(config.most_tail_share),
     )
     decision = decide(
         evaluations["candidate"],
@@ -183,6 +184,10 @@ def _judge(
         run.log_table(comparison_table(decision.comparisons), "comparison.csv")
         run.log_report(comparison_report(evaluations, decision.comparisons, MARGIN))
     return decision, runs
+
+
+def _unless_auto(limit: float | str) -> float | None:
+    return None if isinstance(limit, str) else limit
 
 
 def _evaluate(runner: Runner, label: str, version: Version, classifier: Runs, parent: str) -> FinishedRun:

@@ -41,7 +41,7 @@ from lds_mlflow.domains import domain_of
 from lds_mlflow.entry.points import ENTRY_POINTS
 from lds_mlflow.errors import ConfigError, LdsError
 from lds_mlflow.machine.ranks import ALONE
-from lds_mlflow.metrics import CopyLimits, Limits, compare_evaluations, decide
+from lds_mlflow.metrics import Limits, compare_evaluations, decide
 from lds_mlflow.models.stylegan import VAE
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.recipes.fit_requests import batch_size_of, finetuning_as_configured, training_as_configured
@@ -137,8 +137,9 @@ def _promote(config: PromoteConfig) -> None:
     found = an_evaluation(
         part="select", metrics={"fid": 1.25, "coverage": 0.5, "nearest_ratio": 1.0, "tail_share": 0.0}
     )
-    copies = CopyLimits(config.least_nearest_ratio, config.most_tail_share)
-    limits = Limits(config.coverage_loss, config.share_gap_gain, copies)
+    asked = (config.least_nearest_ratio, config.most_tail_share)
+    least, most = (None if isinstance(limit, str) else limit for limit in asked)
+    limits = Limits(config.coverage_loss, config.share_gap_gain, least, most)
     decide(found, None, figure="fid", limits=limits, replicates=config.bootstrap_replicates)
 
 

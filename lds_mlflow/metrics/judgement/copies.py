@@ -40,24 +40,22 @@ class CopyLimits(NamedTuple):
         most_tail_share: The largest tail share of infinitely many samples and held-out examples.
     """
 
-    least_nearest_ratio: float = LEAST_NEAREST_RATIO
-    most_tail_share: float = MOST_TAIL_SHARE
+    least_nearest_ratio: float
+    most_tail_share: float
 
 
-def copy_limits(figures: Mapping[str, float], asked: CopyLimits | None = None) -> CopyLimits:
+def copy_limits(figures: Mapping[str, float]) -> CopyLimits:
     """Returns the limits on samples of a model.
 
     Args:
         figures: Figures of the samples; those of COPIES with RECONSTRUCTED before their names, where they are there,
             are of the model's reconstructions of the held-out examples.
-        asked: The limits by real examples; None takes those that hold unless others are asked for.
     """
-    asked = asked or CopyLimits()
     ratio = figures.get(f"{RECONSTRUCTED}nearest_ratio", inf)
     share = figures.get(f"{RECONSTRUCTED}tail_share", 0.0)
     return CopyLimits(
-        least_nearest_ratio=min(asked.least_nearest_ratio, max(ratio, LOOSEST_NEAREST_RATIO)),
-        most_tail_share=max(asked.most_tail_share, min(share, LOOSEST_TAIL_SHARE)),
+        least_nearest_ratio=min(LEAST_NEAREST_RATIO, max(ratio, LOOSEST_NEAREST_RATIO)),
+        most_tail_share=max(MOST_TAIL_SHARE, min(share, LOOSEST_TAIL_SHARE)),
     )
 
 

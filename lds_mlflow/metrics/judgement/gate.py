@@ -6,8 +6,8 @@ it: coverage, the distance to the training examples, and the balance of classes 
 
 from typing import NamedTuple
 
-from lds_mlflow.choices.figures import FIGURES, MARGIN
-from lds_mlflow.metrics.judgement.copies import CopyLimits, allowed_tail_share, copy_limits
+from lds_mlflow.choices.figures import FIGURES, LEAST_NEAREST_RATIO, MARGIN, MOST_TAIL_SHARE
+from lds_mlflow.metrics.judgement.copies import allowed_tail_share, copy_limits
 from lds_mlflow.metrics.judgement.preference import require_select
 from lds_mlflow.metrics.judgement.verdicts import BETTER, Comparison, compare_evaluations, verdict_of
 from lds_mlflow.values import Evaluation
@@ -23,13 +23,14 @@ class Limits(NamedTuple):
     Attributes:
         coverage_loss: How much lower than the champion's its Coverage may be.
         share_gap_gain: How much larger its corrected class share gap may be.
-        copies: How near its samples may be to the training examples, where its reconstructions of held-out examples
-            are not nearer.
+        least_nearest_ratio: The least nearest-neighbour ratio of its samples; None: that of `copy_limits`.
+        most_tail_share: The largest tail share of its samples; None: that of `copy_limits`.
     """
 
     coverage_loss: float
     share_gap_gain: float
-    copies: CopyLimits = CopyLimits()
+    least_nearest_ratio: float | None = None
+    most_tail_share: float | None = None
 
 
 class Limit(NamedTuple):
@@ -124,19 +125,22 @@ def _within(row: Comparison, loss: float, most: float, way: str) -> Limit:
 
 def _keeps_distance(candidate: Evaluation, limits: Limits) -> Limit:
     ratio, name = candidate.metrics["nearest_ratio"], "nearest_ratio"
-    asked, least = limits.copies.least_nearest_ratio, copy_limits(candidate.metrics, limits.copies).least_nearest_ratio
-    says = f"{FIGURES[name].title} {ratio:.3g} (at least {least:.3g} is asked for{_why(least, asked)})"
+    usual, asked = copy_limits(candidate.metrics).least_nearest_ratio, limits.least_nearest_ratio
+    least = usual if asked is None else asked
+    why = _why(asked is None and usual != LEAST_NEAREST_RATIO)
+    says = f"{FIGURES[name].title} {ratio:.3g} (at least {least:.3g} is asked for{why})"
     return Limit(name, ratio >= least, says)
 
 
 def _keeps_tail(candidate: Evaluation, limits: Limits) -> Limit:
     share, name, n = candidate.metrics["tail_share"], "tail_share", candidate.n_samples
-    asked, limit = limits.copies.most_tail_share, copy_limits(candidate.metrics, limits.copies).most_tail_share
-    most = allowed_tail_share(limit, n)
-    allowed = f"at most {limit:.3g} is allowed{_why(limit, asked)}, {most:.3g} with chance"
+    usual, asked = copy_limits(candidate.metrics).most_tail_share, limits.most_tail_share
+    limit = usual if asked is None else asked
+    most, why = allowed_tail_share(limit, n), _why(asked is None and usual != MOST_TAIL_SHARE)
+    allowed = f"at most {limit:.3g} is allowed{why}, {most:.3g} with chance"
     says = f"{FIGURES[name].title} {share:.3g} of {n:,} samples ({allowed})"
     return Limit(name, share <= most, says)
 
 
-def _why(limit: float, asked: float) -> str:
-    return "" if limit == asked else ", as its reconstructions of unseen examples have it"
+def _why(is_of_reconstructions: bool) -> str:
+    return ", as its reconstructions of unseen examples have it" if is_of_reconstructions else ""

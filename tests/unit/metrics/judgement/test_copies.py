@@ -54,10 +54,6 @@ def test_without_reconstructions_real_examples_set_the_limits() -> None:
     assert copy_limits({"nearest_ratio": 0.1, "tail_share": 0.9}) == CopyLimits(1.0, 0.02)
 
 
-def test_milder_limits_that_are_asked_for_stay() -> None:
-    assert copy_limits(_of_unseen(0.9, 0.05), CopyLimits(0.0, 0.5)) == CopyLimits(0.0, 0.5)
-
-
 def test_samples_as_near_as_reconstructions_of_unseen_examples_are_no_copies() -> None:
     near = {"nearest_ratio": 0.91, "tail_share": 0.05}
     assert are_copies(near, 100_000)

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from lds_mlflow.errors import DataError, ProtocolError
-from lds_mlflow.metrics import CopyLimits, Limits, decide
+from lds_mlflow.metrics import Limits, decide
 from lds_mlflow.values import Evaluation
 from tests.conftest import an_evaluation
 
-LIMITS = Limits(coverage_loss=0.02, share_gap_gain=0.02, copies=CopyLimits(1.0, 0.02))
+LIMITS = Limits(coverage_loss=0.02, share_gap_gain=0.02)
 NAMES = ("fid", "coverage", "class_share_gap_corrected")
 N = 400
 
@@ -90,6 +90,18 @@ def test_reconstructions_of_unseen_examples_may_set_the_limits_and_that_is_said(
     assert promotes
     assert "at least 0.85 is asked for, as its reconstructions of unseen examples have it" in sentence
     assert "at most 0.06 is allowed, as its reconstructions of unseen examples have it" in sentence
+
+
+def test_limits_that_are_asked_for_hold_whatever_reconstructions_have() -> None:
+    near = {"nearest_ratio": 0.9, "tail_share": 0.05, "reconstructed_nearest_ratio": 0.8}
+    candidate = _evaluation(near | {"reconstructed_tail_share": 0.06})
+    for limits, failed in (
+        (LIMITS._replace(least_nearest_ratio=1.0, most_tail_share=0.02), {"nearest_ratio", "tail_share"}),
+        (LIMITS._replace(most_tail_share=0.02), {"tail_share"}),
+        (LIMITS._replace(least_nearest_ratio=0.0, most_tail_share=0.5), set()),
+    ):
+        decision = decide(candidate, None, figure="fid", limits=limits)
+        assert {limit.name for limit in decision.limits if not limit.holds} == failed
 
 
 def test_another_figure_may_be_asked_for() -> None:
