@@ -1,7 +1,7 @@
 """What a command is going to run, and how long that may take."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lds_mlflow.machine.durations import in_words
 
@@ -15,13 +15,15 @@ class Plan:
     Attributes:
         waiting: How many runs of each step are left, by the step's name, in the order in which they begin.
         seconds: The seconds that one run of a step takes, by its name; a step is missing whose time is not known yet.
-        at_most: Steps that may end earlier than their seconds say.
+        most_steps: The most training steps of each step that ends by itself, by name.
+        at_most: Steps of these whose seconds are those of so many training steps, and not of an earlier run.
         reused: How many finished runs are there already.
         open_ended: Whether the results of these steps decide on further ones.
     """
 
     waiting: Counter[str]
     seconds: dict[str, float]
+    most_steps: dict[str, int] = field(default_factory=dict)
     at_most: frozenset[str] = frozenset()
     reused: int = 0
     open_ended: bool = False
@@ -65,10 +67,12 @@ class Plan:
         return known, all(step in self.seconds for step in self.waiting)
 
     def _time_of(self, step: str, n: int) -> str:
-        if step not in self.seconds:
-            return "not known yet"
-        word = "at most" if step in self.at_most else "about"
-        return f"{word} {in_words(self.seconds[step])}{' each' if n > 1 else ''}"
+        each = " each" if n > 1 else ""
+        steps = f"{self.most_steps[step]:,} steps" if step in self.most_steps else ""
+        if step in self.at_most:
+            return f"at most {in_words(self.seconds[step])} ({steps}){each}"
+        time = f"about {in_words(self.seconds[step])}{each}" if step in self.seconds else "not known yet"
+        return f"{time}, at most {steps}" if steps else time
 
 
 def _runs(n: int) -> str:

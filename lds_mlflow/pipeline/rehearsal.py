@@ -46,10 +46,14 @@ def rehearse(runner: Runner, command: Callable[[Runner], object], parent: str) -
     }
     if rehearsal.data is not None and plan.waiting:
         runner.check(rehearsal.data)
-        probed = _probed(runner, rehearsal.data) if any(step in plan.waiting for step in _FITS) else {}
-        plan.seconds |= probed
-        if _TRAIN in probed and runner.configs[TrainConfig].train_steps == AUTO:
-            plan.at_most = frozenset({_TRAIN})
+        train = runner.configs.get(TrainConfig)
+        if train is not None and any(step in plan.waiting for step in _FITS):
+            examples = rehearsal.data.load(ExampleSet, "train")
+            probed = _probed(runner, train, examples)
+            plan.seconds |= probed
+            if train.train_steps == AUTO:
+                plan.most_steps = {_TRAIN: steps_at_most(train, examples)}
+                plan.at_most = frozenset(probed.keys() & {_TRAIN})
     return plan
 
 
@@ -59,14 +63,10 @@ def say_plan(runner: Runner, plan: Plan, *more: str) -> None:
         runner.say(f"{'' if place else 'plan':<11}{line}")
 
 
-def _probed(runner: Runner, data: FinishedRun) -> dict[str, float]:
+def _probed(runner: Runner, train: TrainConfig, examples: ExampleSet) -> dict[str, float]:
     """Returns the seconds of the steps that train, where it is worth it to find out by training a little."""
-    train = runner.configs.get(TrainConfig)
     # A GPU would compile the step first, which takes longer than the answer is worth.
-    if train is None or runner.device != "cpu":
-        return {}
-    examples = data.load(ExampleSet, "train")
-    if steps_at_most(train, examples) < _WORTH_PROBING:
+    if runner.device != "cpu" or steps_at_most(train, examples) < _WORTH_PROBING:
         return {}
     costs = estimate_costs(
         train,

@@ -13,9 +13,9 @@ def _a_plan(**changes: Any) -> Plan:
 
 
 def test_a_plan_says_what_will_run_where_and_how_long_each_run_takes() -> None:
-    assert _a_plan(at_most=frozenset({"train"}), reused=3).lines("cpu") == [
+    assert _a_plan(at_most=frozenset({"train"}), most_steps={"train": 5000}, reused=3).lines("cpu") == [
         "3 runs on cpu, about 6 min, reusing 3 runs of earlier commands",
-        "  1 x train      at most 5 min",
+        "  1 x train      at most 5 min (5,000 steps)",
         "  2 x finetune   about 30 s each",
     ]
 
@@ -24,6 +24,12 @@ def test_a_step_whose_time_is_not_known_makes_the_whole_a_lower_bound() -> None:
     head, *steps = _a_plan(seconds={"finetune": 30.0}).lines("cuda")
     assert head == "3 runs on cuda, at least 60 s"
     assert steps[0].endswith("not known yet")
+
+
+def test_a_training_that_ends_by_itself_has_the_most_steps_it_takes_whether_or_not_its_time_is_known() -> None:
+    most = {"train": 20_000}
+    assert _a_plan(most_steps=most).lines("cuda")[1] == "  1 x train      about 5 min, at most 20,000 steps"
+    assert _a_plan(seconds={}, most_steps=most).lines("cuda")[1].endswith("not known yet, at most 20,000 steps")
 
 
 def test_a_plan_of_which_nothing_is_known_names_no_time() -> None:

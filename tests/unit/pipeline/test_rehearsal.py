@@ -72,6 +72,7 @@ def test_a_training_of_many_steps_is_probed_and_said_to_end_earlier(make_pipelin
     plan = rehearse(runner, lambda one: one.resolve("train", {}, parent=PARENT), PARENT)
     assert plan.seconds["train"] > 0
     assert plan.at_most == {"train"}
+    assert plan.most_steps == {"train": 1000}
 
 
 def test_the_command_that_reads_the_data_has_the_result_on_its_own_run(
