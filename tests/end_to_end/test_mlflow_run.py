@@ -5,7 +5,7 @@ import pytest
 
 from lds_mlflow.entry.points import ENTRY_POINTS
 from lds_mlflow.tracking import Tracker, tags
-from lds_mlflow.values import ModelWeights
+from lds_mlflow.values import ExampleSet, ModelWeights
 from tests.browsers import require_chromium
 from tests.conftest import MakePipeline
 from tests.end_to_end.conftest import Run, Start, on_the_server
@@ -118,18 +118,23 @@ def test_wrong_parameters_are_named_together_and_nothing_is_computed(mlflow_run:
 
 
 def test_a_parameter_that_mlproject_does_not_declare_reaches_the_step_and_its_run(
-    mlflow_run: Run, make_pipeline: MakePipeline, tracker: Tracker
+    mlflow_run: Run, make_pipeline: MakePipeline, tracker: Tracker, unlabelled_folder: Path
 ) -> None:
-    others = {"label": "it's a; $HOME", "tolerated": "0.5", "split_seed": "3"}
+    column = "it's a; $HOME"
+    rows = [f"{number:02d}.png,{'even' if number % 2 else 'odd'}" for number in range(20)]
+    (unlabelled_folder / "labels.csv").write_text("\n".join([f"file,{column}", *rows]))
+    others = {"label": column, "tolerated": "0.5", "split_seed": "3"}
     assert not set(others) & set(ENTRY_POINTS["data"].declared)
-    done = mlflow_run("data", **others)
+    folder = str(unlabelled_folder)
+    done = mlflow_run("data", data=folder, **others)
     assert done.returncode == 0, done.stderr
     (run,) = tracker.client.search_runs([tracker.experiment_id])
     assert run.info.status == "FINISHED"
     assert (run.data.params["split_seed"], run.data.params["tolerated"]) == ("3", "0.5")
     (data,) = [found for found in (tracker.open(run.info.run_id),) if found.step == "data"]
-    with_default_seed = make_pipeline("data", **{name: others[name] for name in ("label", "tolerated")}).run("data")
-    assert with_default_seed.digest != data.digest
+    assert data.load(ExampleSet, "train").class_names_K == ("even", "odd")
+    with_default_seed = make_pipeline("data", data=folder, **{name: others[name] for name in ("label", "tolerated")})
+    assert with_default_seed.run("data").digest != data.digest
 
 
 def test_a_misspelt_parameter_is_refused_with_the_nearest_and_nothing_is_computed(
