@@ -3,6 +3,7 @@
 from lds_mlflow.choices.bandwidths import CALIBRATED
 from lds_mlflow.choices.samplers import COMPARED, PRIOR
 from lds_mlflow.config import AUTO, NO_MODEL, NO_RUN, CompareConfig, RegisterConfig, named_runs
+from lds_mlflow.config.arms import BASELINE, CONTROL
 from lds_mlflow.entry.graph import MODELS, OPEN, REGISTER
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.pipeline.calibration_runs import calibration_of, can_be_judged, takes_classifier
@@ -45,9 +46,9 @@ def _evaluations_of_main(runner: Runner, known: dict[str, FinishedRun], parent: 
     # Examples without labels stop it before anything is trained.
     for name in ("classifier", "train") if takes_classifier(runner, known["data"]) else ("train",):
         known[name] = runner.resolve(name, known, parent=parent)
-    control = runner.resolve("finetune", known, parent=parent, label="control", changes={"augment_run": NO_RUN})
+    control = runner.resolve("finetune", known, parent=parent, label=CONTROL, changes={"augment_run": NO_RUN})
     finetuned = runner.resolve("finetune", known, parent=parent)
-    models = {"baseline": known.pop("train"), "control": control, "finetuned": finetuned}
+    models = {BASELINE: known.pop("train"), CONTROL: control, "finetuned": finetuned}
     evaluations = {
         label: evaluate_model(runner, label, model, known, parent, sampler=PRIOR) for label, model in models.items()
     }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from lds_mlflow.tracking import FinishedRun
 
-__all__ = ["NOT_CONVERGED", "converged", "convergence_in_words", "has_converged"]
+__all__ = ["NOT_CONVERGED", "converged", "convergence_in_words", "gain_in_words", "has_converged"]
 
 NOT_CONVERGED = "baseline not converged"
 """What is said beside a figure of a model whose training had not converged."""
@@ -37,3 +37,12 @@ def convergence_in_words(runs: Mapping[str, FinishedRun]) -> str:
         "nothing, so a difference between models may be one of steps. Give more of them by most_train_steps or "
         "train_steps."
     )
+
+
+def gain_in_words(difference: float) -> str:
+    """Returns a sentence on a baseline beside which the control, which only has more steps, is better.
+
+    Args:
+        difference: The control's FID minus the baseline's.
+    """
+    return f"{NOT_CONVERGED}: more steps without A still lower its FID ({difference:+.3g})."

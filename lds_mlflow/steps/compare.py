@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from lds_mlflow.config import CompareConfig
-from lds_mlflow.metrics import Comparison, compare_evaluations
-from lds_mlflow.recipes.convergence import convergence_in_words
+from lds_mlflow.config.arms import BASELINE, CONTROL
+from lds_mlflow.metrics import BETTER, Comparison, compare_evaluations
+from lds_mlflow.recipes.convergence import convergence_in_words, gain_in_words
 from lds_mlflow.reporting.comparison import (
     SUMMARY,
     comparison_report,
@@ -28,7 +29,7 @@ def run(config: CompareConfig, context: Context) -> str:
     }
     comparisons = compare_evaluations(evaluations, margin=config.margin, replicates=config.bootstrap_replicates)
     table = comparison_table(comparisons)
-    convergence = convergence_in_words(context.inputs)
+    convergence = convergence_in_words(context.inputs) or _gain_by_more_steps(comparisons)
     context.run.log_text(f"{summary_for_console(evaluations, comparisons)}\n", SUMMARY)
     context.run.log_table(table, "comparison.csv")
     first = next(iter(evaluations.values()))
@@ -38,6 +39,13 @@ def run(config: CompareConfig, context: Context) -> str:
     context.run.log_figures(listed | _figures(evaluations, comparisons), listed=listed)
     context.run.log_report(comparison_report(evaluations, comparisons, config.margin, convergence))
     return "\n".join(filter(None, (winner_in_words(evaluations, comparisons), convergence)))
+
+
+def _gain_by_more_steps(comparisons: Sequence[Comparison]) -> str:
+    """Returns a sentence where the control, which only has more steps than the baseline, is better, otherwise ""."""
+    wanted = (CONTROL, BASELINE, "fid", BETTER)
+    gains = (row.difference for row in comparisons if (row.model, row.reference, row.name, row.verdict) == wanted)
+    return next(map(gain_in_words, gains), "")
 
 
 def _figures(evaluations: Mapping[str, Evaluation], comparisons: Sequence[Comparison]) -> dict[str, float]:

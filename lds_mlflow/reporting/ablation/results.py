@@ -18,7 +18,7 @@ from lds_mlflow.metrics import (
     preferred_over_seeds,
 )
 from lds_mlflow.metrics.evaluation import DISTANCE_TO_HELD_OUT
-from lds_mlflow.recipes.convergence import NOT_CONVERGED, has_converged
+from lds_mlflow.recipes.convergence import NOT_CONVERGED, gain_in_words, has_converged
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import Evaluation
 
@@ -100,9 +100,7 @@ class AblationResults:
         if BASELINE not in self.test:
             return ""
         fid = self.compared(CONTROL, BASELINE)["fid"]
-        if fid.verdict != BETTER:
-            return ""
-        return f"{NOT_CONVERGED}: more steps without A still lower its FID ({fid.difference:+.3g})."
+        return gain_in_words(fid.difference) if fid.verdict == BETTER else ""
 
     def mean(self, arm: str, name: str) -> MeanOverSeeds | None:
         """Returns an arm's mean of a figure by the part test, or None where it wasn't measured for every seed."""

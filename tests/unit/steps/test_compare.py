@@ -5,6 +5,7 @@ import pytest
 from lds_mlflow.choices.figures import HEADLINES
 from lds_mlflow.config import CompareConfig
 from lds_mlflow.errors import DataError
+from lds_mlflow.metrics import BETTER, WORSE, Comparison, compare_evaluations
 from lds_mlflow.pictures.report import Report
 from lds_mlflow.steps import compare
 from lds_mlflow.tracking import tags
@@ -85,3 +86,18 @@ def test_a_model_that_had_not_converged_is_named_before_the_verdicts() -> None:
     winner, convergence = compare.run(CONFIG, context).splitlines()
     assert winner.startswith("new has the lowest FID")
     assert convergence.startswith("baseline not converged (old): its training ended")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "model", "said"), [(BETTER, "control", True), (WORSE, "control", False), (BETTER, "finetuned", False)]
+)
+def test_a_control_that_is_better_by_more_steps_alone_shows_that_the_baseline_had_not_converged(
+    verdict: str, model: str, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judged(*given: Any, **options: Any) -> list[Comparison]:
+        return [row._replace(verdict=verdict) for row in compare_evaluations(*given, **options)]
+
+    monkeypatch.setattr(compare, "compare_evaluations", judged)
+    context, _ = surroundings({"baseline": _evaluated(1.25), model: _evaluated(1.0)})
+    sentence = compare.run(CONFIG, context)
+    assert sentence.endswith("baseline not converged: more steps without A still lower its FID (-0.25).") == said
