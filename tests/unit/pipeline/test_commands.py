@@ -107,7 +107,8 @@ def test_main_evaluates_the_baseline_the_control_and_the_finetuned_model(
     assert metrics["fid"] == min(fids.values())
     assert {"coverage", "floor_fid"} <= set(metrics)
     sentence = tracker.client.get_run(run.id).data.tags[tags.SENTENCE]
-    (winner,) = sentence.splitlines()
+    winner, too_short = sentence.splitlines()
+    assert too_short.startswith("baseline not converged (baseline, control, finetuned): ")
     others = {"baseline", "control", "finetuned"} - {winner.split(" has the lowest FID")[0]}
     assert len(others) == 2
     assert all(f"{other} (" in winner for other in others)
