@@ -117,8 +117,8 @@ def _runs_of(
     of_seed = {_BASELINE: {}, **candidates}
     tasks: list[Task] = [(label, dict(values), seed) for seed in fresh for label, values in of_seed.items()]
     made: dict[str, str] = {}
-    for result in share_tasks(runner, partial(_run_task, run.id), tasks, n, after=_baseline_of):
-        made |= result
+    for done in share_tasks(runner, partial(_run_task, run.id), tasks, n, after=_baseline_of):
+        made |= done.result
     opened = {name: runner.tracker.open(run_id) for name, run_id in made.items()}
     whole = [label for label in candidates if all(f"{label} {seed} model" in opened for seed in fresh)]
 

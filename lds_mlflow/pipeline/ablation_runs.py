@@ -1,7 +1,9 @@
 """The runs that `ablate` reads: every arm by every seed, evaluated by the parts select and test."""
 
+from collections import Counter
+from collections.abc import Sequence
 from functools import partial
-from time import monotonic
+from statistics import fmean
 
 from lds_mlflow.choices.samplers import PRIOR
 from lds_mlflow.config import AUTO, AblateConfig
@@ -13,7 +15,7 @@ from lds_mlflow.models import is_trainable
 from lds_mlflow.pipeline.request import Runs
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
-from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
+from lds_mlflow.pipeline.workers import Done, number_of_workers, share_tasks
 from lds_mlflow.tracking import FinishedRun
 from lds_mlflow.values import ModelWeights
 
@@ -40,13 +42,27 @@ def inputs_of_ablate(runner: Runner, config: AblateConfig, known: Runs, parent: 
     if n_workers > 1:
         # Workers make runs that this process doesn't hear of one by one.
         runner.lines.plan = None
-    found, started = dict(shared), monotonic()
-    for n_done, made in enumerate(share_tasks(runner, work, tasks, n_workers, after=_baseline_of), start=1):
-        found |= {label: runner.finished(run_id) for label, run_id in made.items()}
-        left = in_words((monotonic() - started) / n_done * (len(tasks) - n_done))
-        what = f"{n_done} of {len(tasks)} done{f', about {left} left' if n_done < len(tasks) else ''}"
-        runner.say(f"{'ablate':<11}{what}: {', '.join(sorted(made)) or 'an arm is left out'}")
+    found, finished = dict(shared), list[Done]()
+    for done in share_tasks(runner, work, tasks, n_workers, after=_baseline_of):
+        found |= {label: runner.finished(run_id) for label, run_id in done.result.items()}
+        finished.append(done)
+        seconds = _seconds_left(tasks, finished)
+        left = f", about {in_words(seconds / n_workers)} left" if seconds else ""
+        what = ", ".join(sorted(done.result)) or "an arm is left out"
+        runner.say(f"{'ablate':<11}{len(finished)} of {len(tasks)} done{left}: {what}")
     return found
+
+
+def _seconds_left(tasks: Sequence[Task], finished: Sequence[Done]) -> float | None:
+    """Returns the seconds that the other tasks take if they take as long as those of their kind, or None."""
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    for done in finished:
+        seconds[_baseline_of(done.task) is None].append(done.seconds)
+    left = Counter(_baseline_of(task) is None for task in tasks)
+    left -= Counter({kind: len(taken) for kind, taken in seconds.items()})
+    if any(not seconds[kind] for kind in left):
+        return None
+    return sum(n * fmean(seconds[kind]) for kind, n in left.items())
 
 
 def _baseline_of(task: Task) -> Task | None:

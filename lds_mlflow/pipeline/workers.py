@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from threading import Thread
-from time import sleep
-from typing import Any
+from time import monotonic, sleep
+from typing import Any, NamedTuple
 
 import torch
 
@@ -20,13 +20,27 @@ from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.pipeline.connection import connect
 from lds_mlflow.pipeline.runner import Gather, Runner
 
-__all__ = ["number_of_workers", "share_tasks"]
+__all__ = ["Done", "number_of_workers", "share_tasks"]
 
 _MOST = 4
 _GRACE_SECONDS = 30.0
 
 Result = dict[str, str]
 _runners: list[Runner] = []
+
+
+class Done(NamedTuple):
+    """A task that has been done.
+
+    Attributes:
+        task: The task.
+        result: What came out.
+        seconds: How long it took.
+    """
+
+    task: Any
+    result: Result
+    seconds: float
 
 
 def number_of_workers(wanted: int, device: str) -> int:
@@ -47,8 +61,8 @@ def share_tasks(
     n_workers: int,
     *,
     after: Callable[[Any], Any] = _nothing,
-) -> Iterator[Result]:
-    """Does tasks, in worker processes if there are several of both, and yields each result as it is ready.
+) -> Iterator[Done]:
+    """Does tasks, in worker processes if there are several of both, and yields each as it is done.
 
     One worker does the tasks in their order. Several begin with those that wait for no other.
 
@@ -64,7 +78,7 @@ def share_tasks(
         WorkerError: A process ended before its task was done.
     """
     if n_workers == 1 or len(tasks) < 2:
-        yield from (work(runner, task) for task in tasks)
+        yield from (_timed(work, runner, task) for task in tasks)
         return
     # The bars of several processes would overwrite one another.
     os.environ.setdefault("TQDM_DISABLE", "1")
@@ -79,12 +93,13 @@ def share_tasks(
         initargs=(runner.configs, runner.gather, dict(os.environ), n_workers),
     )
     try:
-        begun = {pool.submit(_do, work, task): task for task in tasks if after(task) is None}
+        begun = {pool.submit(_do, work, task) for task in tasks if after(task) is None}
         while begun:
-            for future in wait(begun, return_when=FIRST_COMPLETED).done:
-                done, result = begun.pop(future), future.result()
-                begun |= {pool.submit(_do, work, task): task for task in tasks if after(task) == done}
-                yield result
+            ended, begun = wait(begun, return_when=FIRST_COMPLETED)
+            for future in ended:
+                done = future.result()
+                begun |= {pool.submit(_do, work, task) for task in tasks if after(task) == done.task}
+                yield done
         # Workers that have nothing left to do end by themselves, and clean up.
         pool.shutdown(wait=True)
     except BrokenProcessPool as error:
@@ -125,12 +140,17 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _do(work: Callable[[Runner, Any], Result], task: Any) -> Result:
+def _timed(work: Callable[[Runner, Any], Result], runner: Runner, task: Any) -> Done:
+    started = monotonic()
+    return Done(task, work(runner, task), monotonic() - started)
+
+
+def _do(work: Callable[[Runner, Any], Result], task: Any) -> Done:
     (runner,) = _runners
     runner.interruption = Interruption()
     try:
         with runner.interruption:
-            return runner.healing(lambda: work(runner, task))
+            return runner.healing(lambda: _timed(work, runner, task))
     except Interrupted as error:
         # The pool would take it for the task's own error, and go on with the next task.
         os._exit(128 + error.signum)

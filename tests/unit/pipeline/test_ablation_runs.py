@@ -35,6 +35,10 @@ def test_every_arm_has_every_seed_judged_by_both_parts_and_an_ablation_goes_on_f
     assert first.first_seed == second.first_seed != 0
     assert run.sentence.startswith("4 arms over 2 seeds\n")
     _require_paper(run, tracker)
+    done = [line for line in said if " of 10 done" in line]
+    assert (len(done), done[-1].startswith("ablate     10 of 10 done: ")) == (10, True)
+    # How long an arm takes is not known from a baseline, nor is it asked of the last one.
+    assert [", about " in line for line in done] == [False, *[True] * 8, False]
     said.clear()
     again = make_pipeline("ablate", **settings | {"arms": f"{FEW['arms']},random"}).run("ablate")
     ran = [line.split()[0] for line in said if " done in " in line]

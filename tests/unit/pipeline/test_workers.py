@@ -10,7 +10,7 @@ import pytest
 
 from lds_mlflow.errors import DataError, WorkerError
 from lds_mlflow.pipeline.runner import Runner
-from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
+from lds_mlflow.pipeline.workers import Done, number_of_workers, share_tasks
 from tests.conftest import MakePipeline
 
 Result = dict[str, str]
@@ -59,16 +59,18 @@ def runner(make_pipeline: MakePipeline) -> Runner:
 
 def test_one_worker_is_the_command_itself(runner: Runner) -> None:
     done = list(share_tasks(runner, _who, ["a", "b"], 1))
-    assert done == [{"a": str(os.getpid())}, {"b": str(os.getpid())}]
+    assert [one.result for one in done] == [{"a": str(os.getpid())}, {"b": str(os.getpid())}]
+    assert [one.task for one in done] == ["a", "b"]
+    assert all(0.5 <= one.seconds < 5 for one in done)
 
 
 def test_several_workers_do_every_task_once_each_with_the_commands_settings(runner: Runner) -> None:
-    done = [found for result in share_tasks(runner, _who, list("abcd"), 2) for found in result.items()]
+    done = [found for one in share_tasks(runner, _who, list("abcd"), 2) for found in one.result.items()]
     assert sorted(task for task, _ in done) == list("abcd")
     assert str(os.getpid()) not in {process for _, process in done}
     (one, _) = share_tasks(runner, _see, ["a", "b"], 2)
-    assert one["batch"] == str(runner.configs)
-    assert runner.tracker.tracking_uri in one.values()
+    assert one.result["batch"] == str(runner.configs)
+    assert runner.tracker.tracking_uri in one.result.values()
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])
@@ -77,7 +79,7 @@ def test_a_task_begins_when_the_one_that_it_waits_for_is_done_and_waits_for_no_o
 ) -> None:
     tasks = ["a1", "a2", "b1", "b2", "b3"]
     found = share_tasks(runner, _say_when, tasks, n_workers, after=_first_of_its_letter)
-    times = {task: [float(time) for time in when.split()] for result in found for task, when in result.items()}
+    times = {task: [float(time) for time in when.split()] for one in found for task, when in one.result.items()}
     assert sorted(times) == tasks
     assert all(times[task][0] >= times[f"{task[0]}1"][1] for task in tasks if not task.endswith("1"))
     assert (times["b3"][1] < times["a1"][1]) == (n_workers == 2)
@@ -94,8 +96,8 @@ def test_a_worker_that_is_killed_ends_the_command_and_is_told(runner: Runner) ->
 
 
 def test_workers_end_with_a_command_that_stops_early(runner: Runner) -> None:
-    with closing(cast("Generator[Result, None, None]", share_tasks(runner, _who, list("abcdef"), 2))) as tasks:
-        process = int(next(iter(next(tasks).values())))
+    with closing(cast("Generator[Done, None, None]", share_tasks(runner, _who, list("abcdef"), 2))) as tasks:
+        process = int(next(iter(next(tasks).result.values())))
     deadline = time.monotonic() + 20
     while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -105,7 +107,7 @@ def test_workers_end_with_a_command_that_stops_early(runner: Runner) -> None:
 def test_workers_of_a_command_that_stops_begin_nothing_more(runner: Runner, tmp_path: Path) -> None:
     (tmp_path / "marks").mkdir()
     tasks = share_tasks(runner, _leave_a_mark, [tmp_path / "marks"] * 12, 2)
-    with closing(cast("Generator[Result, None, None]", tasks)):
+    with closing(cast("Generator[Done, None, None]", tasks)):
         next(tasks)
         time.sleep(0.5)
     begun = len(list((tmp_path / "marks").iterdir()))
