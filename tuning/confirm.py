@@ -23,6 +23,7 @@ from lds_mlflow.config import (
     TrainConfig,
     has_default,
 )
+from lds_mlflow.config.arms import BASELINE, CONTROL
 from lds_mlflow.entry.graph import REGISTER
 from lds_mlflow.errors import DataError, SelectionError, TrainingError
 from lds_mlflow.metrics import Comparison, compare_over_seeds, mean_over_seeds, preferred_over_seeds
@@ -37,10 +38,7 @@ from tuning.config import TuneConfig
 from tuning.space import Value
 from tuning.study import BEYOND, finished
 
-__all__ = ["CONTROL", "confirm", "leaders"]
-
-CONTROL = "control"
-_BASELINE = "baseline"
+__all__ = ["confirm", "leaders"]
 
 Task = tuple[str, dict[str, Value], int]
 """What is done at once: a candidate, or the baseline that all of a seed begin with; its parameters; and the seed."""
@@ -114,7 +112,7 @@ def _runs_of(
 ) -> _Confirmation:
     fresh = range(config.seeds, config.seeds + config.fresh_seeds)
     n = number_of_workers(config.workers, runner.device)
-    of_seed = {_BASELINE: {}, **candidates}
+    of_seed = {BASELINE: {}, **candidates}
     tasks: list[Task] = [(label, dict(values), seed) for seed in fresh for label, values in of_seed.items()]
     made: dict[str, str] = {}
     for done in share_tasks(runner, partial(_run_task, run.id), tasks, n, after=_baseline_of):
@@ -135,14 +133,14 @@ def _runs_of(
 def _baseline_of(task: Task) -> Task | None:
     """Returns the task whose result all candidates of a seed begin with, or None for that one."""
     label, _, seed = task
-    return None if label == _BASELINE else (_BASELINE, {}, seed)
+    return None if label == BASELINE else (BASELINE, {}, seed)
 
 
 def _run_task(parent: str, runner: Runner, task: Task) -> dict[str, str]:
     label, values, seed = task
     runs = SeedRuns(runner, shared_runs(runner, {}, parent), seed, parent)
     known = runs.baseline()
-    if label == _BASELINE:
+    if label == BASELINE:
         return {}
     name = f"{label} seed {seed}"
     try:
