@@ -96,9 +96,10 @@ class Search:
         lines = [*confirmed, _what_mattered(study)]
         for line in lines:
             self.say(line)
-        lead.log_tags({tags.SENTENCE: lines[0]})
-        lead.log_note("**tune**: " + "\n\n".join(lines))
-        lead.end("FINISHED")
+        with lead.together():
+            lead.log_tags({tags.SENTENCE: lines[0]})
+            lead.log_note("**tune**: " + "\n\n".join(lines))
+            lead.end("FINISHED")
 
     def _say_plan(self, study: Study, parent: str) -> None:
         def baselines(runner: Runner) -> None:

@@ -122,8 +122,9 @@ class Worker:
             f"trial {trial.number}", parent=self.study.user_attrs[RUN], values={tags.STUDY: self.study.study_name}
         )
         trial.set_user_attr(RUN, run.id)
-        run.log_params(values)
-        run.log_tags({tags.PART: "select"})
+        with run.together():
+            run.log_params(values)
+            run.log_tags({tags.PART: "select"})
         try:
             found = self._answer(trial, values, run)
         except TrialPruned as error:
@@ -231,9 +232,10 @@ class Worker:
         run.curve(seed, {**figures, "seed/images_of_A": tried.n_augmented})
 
     def _end(self, run: Run, trial: Trial, status: str, state: str, sentence: str) -> None:
-        run.log_tags({tags.STATE: state, tags.SENTENCE: sentence[:5000]})
-        run.log_note(f"**{state}**: {sentence}"[:5000])
-        run.end(status)
+        with run.together():
+            run.log_tags({tags.STATE: state, tags.SENTENCE: sentence[:5000]})
+            run.log_note(f"**{state}**: {sentence}"[:5000])
+            run.end(status)
         self._last = f"trial {trial.number} {state}: {sentence.splitlines()[0]}"
 
     def _sentence(self, found: tuple[float, ...]) -> str:

@@ -76,9 +76,10 @@ def promote(runner: Runner, run: Run) -> None:
         completed = _complete(runner, config.registered_model)
         sentence = _roll_back(runner, config, completed) if config.rollback else _decide(runner, config, run, completed)
         runner.say(f"{PROMOTE:<11}{sentence}")
-        run.log_tags({tags.SENTENCE: sentence})
-        run.log_note(f"**{PROMOTE}**: {sentence}.")
-        run.end("FINISHED")
+        with run.together():
+            run.log_tags({tags.SENTENCE: sentence})
+            run.log_note(f"**{PROMOTE}**: {sentence}.")
+            run.end("FINISHED")
 
 
 def _config_of(runner: Runner) -> PromoteConfig:

@@ -27,21 +27,25 @@ class Ending:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None or self.run.has_ended:
             return
-        if not isinstance(error, Interrupted | KeyboardInterrupt):
-            said = without_passwords(str(error))
+        if isinstance(error, Interrupted | KeyboardInterrupt):
+            self.run.end("KILLED")
+            return
+        said = without_passwords(str(error))
+        with self.run.together():
             self.run.log_tags({tags.ERROR: f"{type(error).__name__}: {said}"[:5000]})
             self.run.log_note(f"**Failed.** {said}"[:5000])
-        self.run.end("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
+            self.run.end("FAILED")
 
 
 def stand_for(own: Run, found: FinishedRun) -> None:
     """Ends a run that has nothing to do, since a finished one has its result."""
-    own.log_metrics(figures_in(found))
-    own.log_tags(
-        {tags.REUSED: found.id, tags.SENTENCE: found.sentence} | ({tags.PART: found.part} if found.part else {})
-    )
-    own.log_note(f"This run had nothing to do: {found.link} already has the result. {found.sentence}.")
-    own.end("FINISHED")
+    with own.together():
+        own.log_metrics(figures_in(found))
+        own.log_tags({tags.REUSED: found.id, tags.SENTENCE: found.sentence})
+        if found.part:
+            own.log_tags({tags.PART: found.part})
+        own.log_note(f"This run had nothing to do: {found.link} already has the result. {found.sentence}.")
+        own.end("FINISHED")
 
 
 def figures_in(found: FinishedRun) -> dict[str, float]:

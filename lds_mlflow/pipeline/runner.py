@@ -1,9 +1,7 @@
 """Finds or makes the run of a step: what it needs first, then what is there already, else by running it."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -14,13 +12,13 @@ from lds_mlflow.config import AUTO, NO_RUN, Configs, OpenConfig, Options, Settin
 from lds_mlflow.entry.fingerprint import digest_of_feature_code
 from lds_mlflow.entry.graph import OPEN, REGISTER, STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.errors import ArtifactError, ConfigError, GoneError
-from lds_mlflow.machine.files import remove
 from lds_mlflow.machine.interrupts import Interruption
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
 from lds_mlflow.pipeline.early_checks import require_division
+from lds_mlflow.pipeline.execution import execute
 from lds_mlflow.pipeline.lines import StepLines
 from lds_mlflow.pipeline.names import name_of_run
-from lds_mlflow.pipeline.records import Ending, alarm_notes, in_lines, log_data, log_parameters, note_version, stand_for
+from lds_mlflow.pipeline.records import Ending, note_version, stand_for
 from lds_mlflow.pipeline.request import Request, Runs, request
 from lds_mlflow.recipes.division import Division
 from lds_mlflow.tracking import FinishedRun, Run, Tracker, tags
@@ -108,8 +106,6 @@ class Runner:
             if "data" in needed.inputs:
                 self.check(needed.inputs["data"])
             run = own or self.tracker.begin(title, parent=parent, values={})
-            run.log_tags({tags.STEP: name, tags.FINGERPRINT: needed.fingerprint})
-            run.log_inputs({stem: (upstream.id, upstream.digest) for stem, upstream in needed.inputs.items()})
             if own:
                 return self._execute(needed, run, title, whole=True)
             with Ending(run):
@@ -292,40 +288,32 @@ class Runner:
         found[needed.parameter.removesuffix("_run")] = run
 
     def _execute(self, needed: Request, run: Run, title: str, *, whole: bool) -> FinishedRun:
-        step, config, inputs, fingerprint = needed.step, needed.config, needed.inputs, needed.fingerprint
-        checkpoint_path = self.options.work_dir / "checkpoints" / f"{step.name}-{fingerprint[:16]}.pt"
-        if checkpoint_path.exists():
-            self._say(step.name, f"going on from the checkpoint of an earlier command (run {run.id[:8]})")
-        context = Context(
+        started = monotonic()
+        execute(needed, self._context(needed, run))
+        seconds = monotonic() - started
+        finished = self.tracker.open(run.id)
+        if finished.version:
+            note_version(self.tracker, (finished, needed.inputs["model"]), finished.version)
+        self.lines.done(finished, title, seconds, whole=whole)
+        self.registered = finished.version or self.registered
+        return finished
+
+    def _context(self, needed: Request, run: Run) -> Context:
+        inputs, unfinished = needed.inputs, f"{needed.step.name}-{needed.fingerprint[:16]}.pt"
+        if not needed.step.judges(needed.config):
+            inputs = {stem: upstream.without(*TEST_PARTS) for stem, upstream in inputs.items()}
+        return Context(
             run=run,
-            inputs=inputs if step.judges(config) else {stem: run.without(*TEST_PARTS) for stem, run in inputs.items()},
+            inputs=inputs,
             device=self.device,
             ranks=self.ranks,
-            fingerprint=fingerprint,
-            checkpoint_path=checkpoint_path,
+            fingerprint=needed.fingerprint,
+            checkpoint_path=self.options.work_dir / "checkpoints" / unfinished,
             cache_path=self._cache_path(),
             checkpoint_every=self.options.checkpoint_every,
             interruption=self.interruption,
             say=self.say,
         )
-        started = monotonic()
-        log_parameters(run, config)
-        log_data(run, inputs)
-        run.watch_system()
-        sentence = import_module(step.module).run(config, context)
-        run.log_metrics({tags.COST: monotonic() - started})
-        run.log_tags({tags.SENTENCE: sentence} | ({tags.ALARMS: json.dumps(context.alarms)} if context.alarms else {}))
-        said = f"**{step.name}**: {in_lines(sentence)}."
-        run.log_note("\n\n".join([*alarm_notes(context.alarms), said, context.lineage]))
-        run.end("FINISHED")
-        remove(checkpoint_path)
-        seconds = monotonic() - started
-        finished = self.tracker.open(run.id)
-        if finished.version:
-            note_version(self.tracker, (finished, inputs["model"]), finished.version)
-        self.lines.done(finished, title, seconds, whole=whole)
-        self.registered = finished.version or self.registered
-        return finished
 
     @contextmanager
     def _lock(self, name: str, fingerprint: str) -> Iterator[None]:

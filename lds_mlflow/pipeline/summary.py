@@ -30,9 +30,10 @@ _REPORT = "report.html"
 def show_comparison(runner: Runner, run: Run, compared: FinishedRun) -> WholePipeline:
     """Shows what was compared on the run of the whole pipeline, and returns what the pipeline has made."""
     made = _made_by(runner, run, compared)
-    run.log_metrics(figures_in(compared))
-    run.log_params({"extractor": compared.params["extractor"]})
-    run.log_tags({tags.SENTENCE: compared.sentence, tags.PART: compared.part})
+    with run.together():
+        run.log_metrics(figures_in(compared))
+        run.log_params({"extractor": compared.params["extractor"]})
+        run.log_tags({tags.SENTENCE: compared.sentence, tags.PART: compared.part})
     run.log_picture(models_chart(made.evaluations), "pictures/comparison.png")
     links = [f"[Report]({page_of_artifact(run.experiment_id, run.id, _REPORT)})"]
     links += [link_to_version(runner.registered)] if runner.registered else []

@@ -4,7 +4,8 @@ import json
 import math
 import re
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from time import monotonic, time
@@ -33,8 +34,9 @@ from lds_mlflow.tracking.patience import PatientClient
 __all__ = ["Run"]
 
 _FLUSH_SECONDS = 5.0
-_BATCH = 1000
-_TAGS_AT_ONCE = 100
+_AT_ONCE, _METRICS_AT_ONCE = 100, 800
+"""The most parameters and the most tags, and the most metrics beside them, that MLflow takes in one request."""
+
 _INPUTS_IN_A_TAG = 20
 """A tag holds 8,000 characters."""
 
@@ -70,11 +72,24 @@ class Run:
         self.id, self.experiment_id = run_id, experiment_id
         self.launched, self.is_named = launched, is_named
         self.has_ended = False
+        self._params: list[Param] = []
+        self._tags: dict[str, str] = {}
         self._waiting: list[Metric] = []
+        self._is_held = False
         self._flushed = monotonic()
         self._outputs: list[str] = []
         self._stored: dict[str, int | None] = {}
         self._monitor: SystemMonitor | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Holds back parameters, tags and figures that its block logs, and sends them in one request at its end."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+            self.flush()
 
     def log_params(self, params: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> None:
         """Logs parameters, without passwords; one that `mlflow run` has logged already stays as it is.
@@ -84,17 +99,16 @@ class Run:
             others: Those that it has no room for; they are noted in a tag.
         """
         there = self.client.get_run(self.id).data.params
-        new = [Param(name, without_passwords(str(value))) for name, value in params.items() if name not in there]
-        self.client.log_batch(self.id, params=new)
-        if others:
-            noted = {name: without_passwords(str(value)) for name, value in others.items()}
-            self.log_tags({tags.OTHER_PARAMETERS: json.dumps(noted)})
+        self._params += [
+            Param(name, without_passwords(str(value))) for name, value in params.items() if name not in there
+        ]
+        noted = {name: without_passwords(str(value)) for name, value in (others or {}).items()}
+        self.log_tags({tags.OTHER_PARAMETERS: json.dumps(noted)} if noted else {})
 
     def log_tags(self, values: Mapping[str, str]) -> None:
         """Sets tags."""
-        run_tags = [RunTag(name, value) for name, value in values.items()]
-        for first in range(0, len(run_tags), _TAGS_AT_ONCE):
-            self.client.log_batch(self.id, tags=run_tags[first : first + _TAGS_AT_ONCE])
+        self._tags.update(values)
+        self._send()
 
     def log_note(self, markdown: str) -> None:
         """Sets the description that the UI shows."""
@@ -102,13 +116,13 @@ class Run:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Logs figures at once, those that are finite numbers."""
-        self.curve(step, metrics)
-        self.flush()
+        self._take(step, metrics)
+        self._send()
 
     def curve(self, step: int, metrics: Mapping[str, float]) -> None:
         """Takes points of curves, and sends them every few seconds in one batch."""
         self._take(step, metrics)
-        if len(self._waiting) >= _BATCH or monotonic() - self._flushed > _FLUSH_SECONDS:
+        if len(self._waiting) >= _METRICS_AT_ONCE or monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
 
     def log_figures(self, figures: Mapping[str, float], listed: Collection[str]) -> None:
@@ -136,12 +150,23 @@ class Run:
             self.log_tags({MLFLOW_RUN_NAME: name})
 
     def flush(self) -> None:
-        """Sends the points that wait."""
-        while self._waiting:
-            sent = self._waiting[:_BATCH]
-            self.client.log_batch(self.id, metrics=sent)
-            del self._waiting[: len(sent)]
+        """Sends what waits."""
+        while self._params or self._tags or self._waiting:
+            params, names, metrics = (
+                self._params[:_AT_ONCE],
+                list(self._tags)[:_AT_ONCE],
+                self._waiting[:_METRICS_AT_ONCE],
+            )
+            # What the store refuses is not sent again, so that the run can still be ended, and say why.
+            del self._params[: len(params)]
+            del self._waiting[: len(metrics)]
+            run_tags = [RunTag(name, self._tags.pop(name)) for name in names]
+            self.client.log_batch(self.id, metrics, params, run_tags)
         self._flushed = monotonic()
+
+    def _send(self) -> None:
+        if not self._is_held:
+            self.flush()
 
     def _take(self, step: int, metrics: Mapping[str, float]) -> None:
         now = int(time() * 1000)
@@ -238,11 +263,11 @@ class Run:
         """
         if self._monitor is not None:
             self._monitor.finish()
-        self.flush()
         if status == "FINISHED" and self._outputs:
-            self.log_tags({tags.OUTPUT: digest_of_bytes(*(output.encode() for output in sorted(self._outputs)))})
+            self._tags[tags.OUTPUT] = digest_of_bytes(*(output.encode() for output in sorted(self._outputs)))
         if status == "FINISHED" and self._stored:
-            self.log_tags({tags.STORED: json.dumps(self._stored)})
+            self._tags[tags.STORED] = json.dumps(self._stored)
+        self.flush()
         self.client.set_terminated(self.id, status)
         self.has_ended = True
         if status == "FINISHED" and isinstance(self.client, PatientClient):

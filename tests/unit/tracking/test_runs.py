@@ -5,6 +5,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from lds_mlflow.pictures.report import Report
@@ -35,6 +36,58 @@ def test_points_of_a_curve_wait_and_are_sent_together(tracker: Tracker, run: Run
     assert _metrics(tracker, run, "loss") == []
     run.flush()
     assert _metrics(tracker, run, "loss") == [(1, 2.0), (2, 1.0)]
+
+
+def test_what_is_logged_together_is_one_request(tracker: Tracker, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = []
+    send = tracker.client.log_batch
+    monkeypatch.setattr(tracker.client, "log_batch", lambda *args: sent.append(args) or send(*args))
+    with run.together():
+        run.log_tags({"a": "1"})
+        run.log_params({"sigma": 0.001}, {"tau": 0.28})
+        run.log_metrics({"fid": 3.0}, step=2)
+        run.log_note("Said.")
+        run.log_tags({"a": "2"})
+        assert not sent
+    assert len(sent) == 1
+    data = tracker.client.get_run(run.id).data
+    assert (data.params, data.metrics) == ({"sigma": "0.001"}, {"fid": 3.0})
+    assert {"a": "2", "mlflow.note.content": "Said."}.items() <= data.tags.items()
+    assert tags.OTHER_PARAMETERS in data.tags
+    run.log_tags({"b": "3"})
+    assert len(sent) == 2
+
+
+def test_what_is_logged_before_an_exception_is_sent(tracker: Tracker, run: Run) -> None:
+    def work() -> None:
+        with run.together():
+            run.log_tags({"a": "1"})
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        work()
+    assert tracker.client.get_run(run.id).data.tags["a"] == "1"
+
+
+def test_more_tags_and_parameters_than_one_request_holds_all_arrive(tracker: Tracker, run: Run) -> None:
+    named = {f"n{number}": str(number) for number in range(250)}
+    with run.together():
+        run.log_params(named)
+        run.log_tags(named)
+        run.log_metrics({name: float(value) for name, value in named.items()})
+    data = tracker.client.get_run(run.id).data
+    assert data.params == named
+    assert named.items() <= data.tags.items()
+    assert len(data.metrics) == 250
+
+
+def test_a_run_of_which_the_store_refuses_a_tag_can_still_be_ended(tracker: Tracker, run: Run) -> None:
+    with pytest.raises(MlflowException, match="exceeds"):
+        run.log_tags({"a" * 300: "1"})
+    run.log_tags({"b": "2"})
+    run.end("FAILED")
+    entity = tracker.client.get_run(run.id)
+    assert (entity.info.status, entity.data.tags["b"]) == ("FAILED", "2")
 
 
 def test_more_points_than_one_request_holds_all_arrive(tracker: Tracker, run: Run) -> None:
