@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -19,17 +20,17 @@ __all__ = ["Finding", "examine", "in_lines"]
 _GIB = 2**30
 _WIDTH, _NAME = 80, 18
 _LITTLE_ROOM = 5
-_REQUIRED = "the commands: pip install -r requirements.txt"
+_REQUIRED = "the commands: uv pip install --python PYTHON -r requirements.txt"
 _ENGINE = "images of served models, and the server for a team: install and start docker, or set DOCKER_HOST"
 _PACKAGES = {
     **dict.fromkeys(
         ("mlflow", "torch", "torchvision", "optuna", "numpy", "torch-fidelity", "scikit-learn", "click"), _REQUIRED
     ),
-    "numba": "scores several times as fast on a CPU: pip install numba",
-    "faiss-cpu": "scorer=neighbours, for very many latents: pip install faiss-cpu",
-    "diffusers": "models in folders of diffusers (model): pip install diffusers",
-    "psycopg": "studies on several machines by PostgreSQL: pip install 'psycopg[binary]'",
-    "boto3": "artifacts in an S3-compatible store: pip install boto3",
+    "numba": "scores several times as fast on a CPU: uv pip install --python PYTHON numba",
+    "faiss-cpu": "scorer=neighbours, for very many latents: uv pip install --python PYTHON faiss-cpu",
+    "diffusers": "models in folders of diffusers (model): uv pip install --python PYTHON diffusers",
+    "psycopg": "studies on several machines by PostgreSQL: uv pip install --python PYTHON 'psycopg[binary]'",
+    "boto3": "artifacts in an S3-compatible store: uv pip install --python PYTHON boto3",
 }
 _PROGRAMS = {
     ("cc", "gcc", "clang"): ("a C compiler", "compiled=true, and torch.compile on a GPU: install gcc"),
@@ -76,11 +77,16 @@ def in_lines(findings: list[Finding]) -> Iterator[str]:
 
 
 def _wrapped(start: str, text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent=start, subsequent_indent=" " * (_NAME + 5))
+    # A path or a command is copied, so it isn't broken.
+    later = " " * (_NAME + 5)
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=start, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _packages() -> Iterator[Finding]:
     yield Finding("Versions", "Python", platform.python_version())
+    yield Finding("Versions", "PYTHON", sys.executable)
     for package, gives in _PACKAGES.items():
         found = _version_of(package)
         yield Finding("Versions", package, found, "" if found else gives)

@@ -94,6 +94,7 @@ def run(config: RegisterConfig, context: Context) -> str:
         name,
         description=card,
         examples=kept,
+        sampler=chosen,
         facts={"data": f"{train.name}: {domain_of(train.domain).describe(train)}", "sampler": distribution.name},
         files=_files(page, weights, codec.decode(draw_latents(distribution, list(range(_SHOWN)))), kept),
     )

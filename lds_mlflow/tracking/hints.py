@@ -8,6 +8,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from lds_mlflow.errors import first_line, without_passwords
+from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.pages import address_of_ui, page_of_run
 from lds_mlflow.tracking.registry import CHAMPION, MODELS_ADDRESS
 from lds_mlflow.tracking.tracker import Tracker
@@ -43,8 +44,12 @@ def next_steps(tracker: Tracker, run_id: str, version: str) -> list[str]:
 def _uses_of(tracker: Tracker, version: str) -> list[str]:
     name, _, number = version.rpartition("/")
     uri, champion = f"{MODELS_ADDRESS}{version}", tracker.registry.find(name, CHAMPION)
+    # `sample` draws by the latent density unless it is told otherwise.
+    there = tracker.registry.find(name, number)
+    sampler = there.tags.get(tags.SAMPLER) if there else None
+    drawn = f" -P sampler={sampler}" if sampler else ""
     lines = [
-        f"Sample: {_program()} run . -e sample --env-manager uv -P model_run={uri}",
+        f"Sample: {_program()} run . -e sample --env-manager uv -P model_run={uri}{drawn}",
         _serve(uri),
     ]
     if champion is None:

@@ -74,6 +74,7 @@ def register_sampler(
     *,
     description: str,
     examples: ExampleSet | None = None,
+    sampler: str = "",
     facts: Mapping[str, str] | None = None,
     files: Mapping[str, bytes] | None = None,
 ) -> int:
@@ -86,6 +87,7 @@ def register_sampler(
         name: Its name in the registry.
         description: What the UI shows of this version, in Markdown.
         examples: Training examples that it keeps, to look at beside its samples.
+        sampler: The name of the sampler that it draws with, as the parameter `sampler` takes it; "" for none of them.
         facts: What the gallery says of it, by name.
         files: What else lies in its folder, such as its card: contents by path.
 
@@ -114,6 +116,8 @@ def register_sampler(
     number = int(info.registered_model_version)
     run.log_tags({tags.VERSION: f"{name}/{number}"})
     run.client.set_model_version_tag(name, str(number), tags.VALUES, digest)
+    if sampler:
+        run.client.set_model_version_tag(name, str(number), tags.SAMPLER, sampler)
     run.client.update_model_version(name, str(number), description=description[:LONGEST_DESCRIPTION])
     run.client.set_registered_model_alias(name, NEWEST, str(number))
     return number

@@ -24,6 +24,7 @@ __all__ = [
     "RESUMED",
     "REUSED",
     "SAME_AS",
+    "SAMPLER",
     "SEEN",
     "SENTENCE",
     "STATE",
@@ -98,6 +99,9 @@ SAME_AS = "lds.same_as"
 
 COST = "seconds"
 """The figure that says how many seconds a step took."""
+
+SAMPLER = "lds.sampler"
+"""On a model version: the name of the sampler that it draws with, as the parameter `sampler` takes it."""
 
 VALUES = "lds.values"
 """On a model version: digest of the values that it consists of."""

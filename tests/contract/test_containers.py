@@ -58,6 +58,11 @@ def test_compose_has_what_a_team_needs_and_all_of_it_runs_with_few_rights(servic
     assert {services[name]["user"] for name in OURS} == {"1000"}
 
 
+def test_without_settings_workers_search_on_the_digits_and_the_only_model_is_served(services: dict[str, Any]) -> None:
+    assert {"--data=digits", "--study=lds"} <= set(services["worker"]["command"])
+    assert "--model=auto" in services["sampler"]["command"]
+
+
 def test_the_images_of_others_are_named_by_their_digests(services: dict[str, Any]) -> None:
     for name in OTHERS:
         assert re.fullmatch(BY_DIGEST, services[name]["image"])

@@ -249,8 +249,7 @@ def test_the_services_of_compose_work_together(
     # All containers are on this machine's network, and none listens where the sampler will.
     assert containers[0].exec_run(_health_check()).exit_code != 0
     sampler = services["sampler"]
-    command = [word.replace("@champion", "@challenger") for word in sampler["command"]]
-    containers.append(begin(command, sampler["environment"]))
+    containers.append(begin([*sampler["command"], "--model=models:/digits@challenger"], sampler["environment"]))
     _wait(containers[-1], "http://127.0.0.1:5001/ping")
     answer = json.loads(_ask("http://127.0.0.1:5001/invocations", {"dataframe_records": [{"seed": 7}]}))
     assert base64.b64decode(answer["predictions"][0]["image"]).startswith(b"\x89PNG")

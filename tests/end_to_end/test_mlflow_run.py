@@ -43,6 +43,7 @@ def test_main_then_finetune_as_the_readme_has_them(mlflow_run: Run, tracker: Tra
     assert json.loads(main.data.tags[tags.OTHER_PARAMETERS])["tau"] == "0.28"
     assert f"/runs/{main.info.run_id}" in done.stdout
     assert "-e serve --env-manager uv -P model=models:/digits/1" in done.stdout
+    assert "-e sample --env-manager uv -P model_run=models:/digits/1 -P sampler=" in done.stdout
     assert str(tracker.client.get_model_version_by_alias("digits", "challenger").version) == "1"
 
     again = mlflow_run("finetune")

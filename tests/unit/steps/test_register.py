@@ -54,7 +54,7 @@ def test_the_sampler_with_the_lowest_fid_that_does_not_copy_is_registered(
     assert sentence.startswith("finetune finetune, with samples drawn from ")
     assert "(lowest FID by the part select among samplers whose samples are not too near" in sentence
     assert sentence.endswith("; registered as digits version 7")
-    assert own.values["distribution"].sampler == "gaussian"
+    assert own.values["distribution"].sampler == registered["sampler"] == "gaussian"
     table = own.tables["samplers.csv"]
     assert list(table.columns) == ["sampler", *SUMMARY]
     assert table["fid"].tolist() == [3, 2, 1]

@@ -5,7 +5,7 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
-from lds_mlflow.tracking import Tracker, next_steps
+from lds_mlflow.tracking import Tracker, next_steps, tags
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,10 @@ def test_the_next_steps_are_about_the_version_that_was_just_registered(tracker: 
     for run in ("r1", "r2"):
         tracker.client.create_model_version("digits", "file:///nowhere", run)
     lines = "\n".join(next_steps(tracker, "abc", "digits/2"))
-    assert "-e sample --env-manager uv -P model_run=models:/digits/2" in lines
+    assert "-e sample --env-manager uv -P model_run=models:/digits/2\n" in lines
+    tracker.client.set_model_version_tag("digits", "2", tags.SAMPLER, "mixture")
+    sampled = "-e sample --env-manager uv -P model_run=models:/digits/2 -P sampler=mixture\n"
+    assert sampled in "\n".join(next_steps(tracker, "abc", "digits/2"))
     assert "-e serve --env-manager uv -P model=models:/digits/2" in lines
     assert "Version 2 of digits is not the champion, and no other version is." in lines
     tracker.client.set_registered_model_alias("digits", "champion", "1")
