@@ -17,7 +17,7 @@ from lds_mlflow.models import Autoencoder, Codec, Trainable
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, first_sample_of, shared_runs
 from lds_mlflow.recipes import Ingredients, make_augmentation
-from lds_mlflow.recipes.calibration import calibrate
+from lds_mlflow.recipes.calibration import MOST_SAMPLES, calibrate
 from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of
 from lds_mlflow.recipes.fit_requests import finetuning_as_configured
 from lds_mlflow.recipes.models import codec_of
@@ -66,9 +66,10 @@ class SeedOutcome:
 
 @dataclass(frozen=True, slots=True)
 class _Basis:
-    """What all trials of a seed have in common."""
+    """What all trials of a seed have in common; bandwidths are calibrated by as few examples as the step takes."""
 
     yardstick: Yardstick
+    calibrated_by: Yardstick
     reserve: ExampleSet | None
     latents: LatentSet
     weights: ModelWeights
@@ -179,7 +180,7 @@ class Bench:
             posterior = codec.encode(basis.train.examples_N)
             calibration = None
             if config.is_calibrated:
-                calibration = calibrate(codec, posterior, basis.yardstick, kernel=config.sampler_kernel)
+                calibration = calibrate(codec, posterior, basis.calibrated_by, kernel=config.sampler_kernel)
             generator = generator_as_configured(config, config.sampler, codec, posterior, calibration)
             samples = generator.samples(range(first, first + n))
             reconstructions_N = codec.decode(codec.encode(basis.select.examples_N).mean)
@@ -204,10 +205,13 @@ class Bench:
         evaluate = self._config(EvaluateConfig, {"part": "select"})
         extractor = extractor_as_configured(evaluate, judge, train, device=runner.device, cache=None)
         select = data.load(ExampleSet, "select")
+        yardstick = Yardstick.of(RealExamples(train, select), extractor=extractor, judge=judge, k=evaluate.k_neighbours)
+        few = RealExamples(train, select.spread(MOST_SAMPLES))
         return _Basis(
-            yardstick=Yardstick.of(
-                RealExamples(train, select), extractor=extractor, judge=judge, k=evaluate.k_neighbours
-            ),
+            yardstick=yardstick,
+            calibrated_by=yardstick
+            if len(select) <= MOST_SAMPLES
+            else Yardstick.of(few, extractor=extractor, judge=None, k=evaluate.k_neighbours),
             reserve=data.load(ExampleSet, "reserve") if "reserve_examples" in data.metrics else None,
             latents=runs["encode"].load(LatentSet, "latents"),
             weights=runs["train"].load(ModelWeights, "model"),

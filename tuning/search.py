@@ -2,19 +2,22 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from optuna.study import Study
 
 from lds_mlflow.choices.figures import COPIES
 from lds_mlflow.config import Configs
 from lds_mlflow.entry.fingerprint import digest_of_step_code
-from lds_mlflow.entry.graph import STEPS, steps_behind
+from lds_mlflow.entry.graph import OPEN, STEPS, steps_behind
+from lds_mlflow.entry.source import read_source
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.durations import in_words
 from lds_mlflow.machine.files import digest_of_bytes
 from lds_mlflow.pipeline.connection import subject_of
 from lds_mlflow.pipeline.records import Ending, log_parameters
 from lds_mlflow.pipeline.rehearsal import rehearse, say_plan
+from lds_mlflow.pipeline.request import outside_of
 from lds_mlflow.pipeline.runner import Runner
 from lds_mlflow.pipeline.seed_runs import SeedRuns, shared_runs
 from lds_mlflow.pipeline.workers import number_of_workers, share_tasks
@@ -37,6 +40,9 @@ _WAIT_SECONDS = 5.0
 _LABEL = TUNE.name
 _STEPS = [STEPS[name] for name in steps_behind("evaluate")]
 """What a trial's figures depend on."""
+
+_TRAINED = [step for step in _STEPS if step.name not in ("data", OPEN)]
+"""Those of them that may read files of weights. Machines have the same data at different places."""
 
 
 class Search:
@@ -84,10 +90,12 @@ class Search:
 
     def _lead(self, study: Study, lead: Run) -> None:
         log_parameters(lead, self.config)
+        data = self._data(lead.id)
+        _require_same_data(study, study.user_attrs.get(READY, data), data)
         self._say_plan(study, lead.id)
         # What all trials of a seed begin with comes first: two workers would else wait for one another.
         self._share(partial(_make_basis, lead.id), list(range(self.config.seeds)))
-        study.set_user_attr(READY, self._data(lead.id))
+        study.set_user_attr(READY, data)
         self._work(study)
         # Workers of this machine that were killed on the way have left runs of theirs.
         self.tracker.end_orphans()
@@ -115,13 +123,7 @@ class Search:
         digest = wait_for(study, READY, _WAIT_SECONDS)
         if digest is None:
             return False
-        if digest != self._data(study.user_attrs[RUN]):
-            raise ConfigError(
-                "data",
-                found=f"other images than those of the study {study.study_name}",
-                expected="the same images on every machine",
-                remedy="Give the same images, and set MLFLOW_TRACKING_URI to the same tracking store.",
-            )
+        _require_same_data(study, digest, self._data(study.user_attrs[RUN]))
         self._work(study)
         self.say(
             f"{_LABEL:<11}all trials are taken; the command that leads run {study.user_attrs[RUN]} confirms the best"
@@ -142,6 +144,18 @@ class Search:
 
     def _open(self, own: Run) -> Study:
         return _open(self.config, self.runner, lambda: own.id)
+
+
+def _require_same_data(study: Study, before: str, now: str) -> None:
+    """Raises ConfigError if the data isn't what the study was begun with, given by the digests of both."""
+    if before != now:
+        raise ConfigError(
+            "data",
+            found=f"other examples than those of the study {study.study_name}",
+            expected="the same examples for all trials, on every machine",
+            remedy="Give the same data, and set MLFLOW_TRACKING_URI to the same tracking store; or give another name "
+            "as study, to begin one on this data.",
+        )
 
 
 def _trials_in_words(study: Study, config: TuneConfig, finetuning: float | None) -> list[str]:
@@ -196,11 +210,19 @@ def _open(config: TuneConfig, runner: Runner, begin_run: Callable[[], str], work
         for step in _STEPS
     }
     same = {
-        "code": digest_of_step_code(*_STEPS),
+        "code": _digest_of_code(),
         **settings,
+        **{f"{step.name} files": outside_of(step, runner.configs[step.config]) for step in _TRAINED},
         "seeds": str(config.seeds),
     }
     return open_study(config, space, same, begin_run, runner.tracker.kill, worker=worker)
+
+
+def _digest_of_code() -> str:
+    """Returns the digest of the code that a trial's figures depend on: that of the steps, and the search's own."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    own = (read_source(file.read_text(encoding="utf-8"), file.stem).meaning.encode() for file in files)
+    return digest_of_bytes(digest_of_step_code(*_STEPS).encode(), *own)
 
 
 def _make_basis(parent: str, runner: Runner, seed: int) -> dict[str, str]:

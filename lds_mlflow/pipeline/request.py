@@ -10,7 +10,7 @@ from lds_mlflow.entry.fingerprint import fingerprint_of
 from lds_mlflow.entry.graph import Step
 from lds_mlflow.tracking import FinishedRun
 
-__all__ = ["Request", "Runs", "request"]
+__all__ = ["Request", "Runs", "outside_of", "request"]
 
 Runs = Mapping[str, FinishedRun]
 """Finished runs by what each is read as: the name of its step, or a label where there are several of one step."""
@@ -36,10 +36,10 @@ class Request:
 def request(step: Step, config: StepConfig, inputs: dict[str, FinishedRun]) -> Request:
     """Returns the request of a step for a run with some parameters and inputs."""
     digests = {stem: run.digest for stem, run in inputs.items()}
-    return Request(step, config, inputs, fingerprint_of(step, config, digests, _outside(step, config)))
+    return Request(step, config, inputs, fingerprint_of(step, config, digests, outside_of(step, config)))
 
 
-def _outside(step: Step, config: StepConfig) -> str:
+def outside_of(step: Step, config: StepConfig) -> str:
     """Returns the digest of the files that a step reads from outside the pipeline, or "" where it reads none."""
     outside: Callable[[Any], str] | None = getattr(import_module(step.module), "outside", None)
     return outside(config) if outside else ""

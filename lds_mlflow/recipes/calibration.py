@@ -61,7 +61,8 @@ def calibrate(
     mildest = copy_limits(yardstick.measure_reconstructions(codec.decode(unseen.mean, ranks=ranks)))
     strict = mildest._replace(least_nearest_ratio=LEAST_NEAREST_RATIO)
     by_multiple = dict(zip(MULTIPLES, found, strict=True))
-    limits = strict if any(_keeps(figures, strict) for figures in found) else mildest
+    reaches_it = any(figures["nearest_ratio"] >= LEAST_NEAREST_RATIO for figures in found)
+    limits = strict if reaches_it else mildest
     allowed = {multiple: figures["fid"] for multiple, figures in by_multiple.items() if _keeps(figures, limits)}
     chosen = min(allowed, key=allowed.__getitem__, default=1.0)
     return Calibration(

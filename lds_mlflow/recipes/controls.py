@@ -21,15 +21,15 @@ __all__ = [
     "samples_of_prior",
 ]
 
-_FIRST_SEED_OF_A = 2**31
-"""Far from the seeds that evaluations draw."""
+_FIRST_SEED_OF_A, _APART, _SEEDS = 2**31, 2**20, 2**31
+"""The upper half of the seeds, far from those that evaluations draw, in blocks."""
 
 
 def samples_of_prior(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:
     """Returns samples of the model's prior."""
-    first = _FIRST_SEED_OF_A + config.augment_seed * 2**20
     n = wanted_of(config, len(ingredients.latents.z_ND))
-    return _decoded(draw_latents(prior_of(ingredients.codec), [(first + i) % 2**32 for i in range(n)]), ingredients)
+    seeds = [_FIRST_SEED_OF_A + (config.augment_seed * _APART + i) % _SEEDS for i in range(n)]
+    return _decoded(draw_latents(prior_of(ingredients.codec), seeds), ingredients)
 
 
 def reconstructions(config: AugmentConfig, ingredients: Ingredients) -> Augmentation:

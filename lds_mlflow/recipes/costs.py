@@ -7,6 +7,7 @@ from time import monotonic, perf_counter
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from lds_mlflow.choices.bandwidths import DRAFTS_BANDWIDTH
 from lds_mlflow.config import AugmentConfig, FinetuneConfig, TrainConfig
@@ -107,7 +108,8 @@ def estimate_costs(
     task.model.eval()
     encoding, decoding = _coding_seconds(codec, examples)
     scoring = _scoring_seconds(n, n_candidates, codec)
-    parameters = sum(parameter.numel() for parameter in task.model.parameters())
+    parameters = _size(task.model)
+    of_discriminator = _size(task.model.new_discriminator()) if task.plan.has_adversary else 0
     measured = {
         "parameters": parameters,
         "peak_gib": peak / 2**30,
@@ -123,13 +125,17 @@ def estimate_costs(
         "train_hours": (joins * plain.seconds + (most - joins) * judged.seconds) / 3600,
         "augment_hours": augmenting / 3600,
         "finetune_hours": finetune.finetune_steps * judged.seconds / 3600,
-        # Weights, their moving average, and Adam's two moments.
-        "checkpoint_mib": 4 * _BYTES * parameters / 2**20,
+        # Weights and Adam's two moments of both networks, and the moving average of the model's weights.
+        "checkpoint_mib": _BYTES * (4 * parameters + 3 * of_discriminator) / 2**20,
         "model_mib": _BYTES * parameters / 2**20,
         "progress_pictures": most // checkpoint_every,
         "points": judged.n_curves * ceil(most / task.plan.log_every),
     }
     return Costs(measured, calculated)
+
+
+def _size(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 class _Probe(NamedTuple):

@@ -76,4 +76,5 @@ def _stands(values: Sequence[float]) -> bool:
     before, lately = min(finite[:-_PATIENCE]), min(finite[-_PATIENCE:])
     if before == inf:
         return False
-    return before - lately <= _GAIN * (finite[0] - min(finite))
+    first = next(value for value in finite if value < inf)
+    return before - lately <= _GAIN * (first - min(finite))

@@ -174,7 +174,9 @@ def draw_batch(plan: FitPlan, step: int, form: ExampleForm, *, latent_dim: int, 
     """
     generator = _generator(plan.seed, step)
     n, n_decoded = form.n, form.n_decoded
-    of_decoded = plan.batch_size * n_decoded // n // size * size
+    # Where there are few decoded examples, or many processes, each process still has one of them.
+    in_proportion = plan.batch_size * n_decoded // n // size * size
+    of_decoded = min(max(in_proportion, size), plan.batch_size - size) if n_decoded else 0
     of_images = plan.batch_size - of_decoded
     judged = of_images if plan.has_adversary else 0
     chosen = judged if form.is_mixed else 0

@@ -62,7 +62,9 @@ class Watch:
             y.append(reconstructed)
             beyond = torch.full((len(some),), len(self.task.examples_N), device=model.device)
             kl.append(model.divergence(z, posterior, beyond))
-        loss = model.reconstruction(torch.cat(x), torch.cat(y)).nll + plan.kl_weight * torch.cat(kl).mean()
+        counted, least = torch.cat(kl).mean(), plan.free_bits * z.shape[1]
+        counted = counted.clamp_min(least) if least else counted
+        loss = model.reconstruction(torch.cat(x), torch.cat(y)).nll + plan.kl_weight * counted
         if self.task.perceptual is not None:
             perceptual: Callable[[Tensor, Tensor], Tensor] = self.task.perceptual.to(model.device)
             apart = sum(len(a) * perceptual(a, b) for a, b in zip(x, y, strict=True)) / len(self.held_out_N)

@@ -209,7 +209,7 @@ class SequenceVAE(Trainable):
         single, before, after = (torch.randn(n_numbers, _RANDOM_FEATURES) for _ in range(3))
 
         def features(x: Tensor) -> Tensor:
-            numbers = self._numbers(x).cpu()
+            numbers = self._numbers(x.to(self.vocabulary.device)).cpu()
             lengths = lengths_of(numbers)
             is_within = (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
             pairs = before[numbers[:, :-1]] * after[numbers[:, 1:]] * is_within[:, 1:]

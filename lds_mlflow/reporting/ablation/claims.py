@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lds_mlflow.choices.figures import FIGURES, LEVEL
+from lds_mlflow.choices.figures import FIGURES, LEVEL, MARGIN
 from lds_mlflow.config.arms import BASELINE, CONTROL, LDS, LDS_AND_SHARPNESS, SAMPLE_DENSITY
-from lds_mlflow.metrics import Comparison, MeanOverSeeds, mean_of_values
+from lds_mlflow.metrics import NO_DIFFERENCE, TOO_FEW, Comparison, MeanOverSeeds, mean_of_values
+from lds_mlflow.metrics.judgement.verdicts import verdict_of
 from lds_mlflow.reporting.ablation.results import AblationResults
 
 __all__ = ["NOT_REPRODUCED", "NOT_TESTABLE", "OPPOSITE", "REPRODUCED", "Claim", "ledger"]
@@ -214,16 +215,23 @@ def _difference(
         return _untested(claim, draft, "An arm was left out.")
     name, way = figure
     row = results.compared(arm, reference)[name]
-    without = _beyond_bias(row)
+    without, doubt = _beyond_bias(row), results.convergence
     return Claim(
         claim,
         draft,
         f"{row.reference_value:.3g} to {row.value:.3g} ({row.difference:+.3g})",
         f"{row.low:+.3g} to {row.high:+.3g}",
         f"{row.p:.2g}",
-        _verdict(MeanOverSeeds(row.difference, row.low, row.high, row.p), way),
-        " ".join(part for part in (why, without, results.convergence.capitalize()) if part),
+        _verdict_of_difference(row, way),
+        " ".join(part for part in (why, without, doubt[:1].upper() + doubt[1:]) if part),
     )
+
+
+def _verdict_of_difference(row: Comparison, way: str) -> str:
+    # Each claim is one comparison, whose p is corrected for no others; but a bias of few examples is no verdict.
+    if verdict_of(row._replace(p_corrected=row.p), MARGIN) in (NO_DIFFERENCE, TOO_FEW):
+        return NOT_REPRODUCED
+    return _verdict(MeanOverSeeds(row.difference, row.low, row.high, row.p), way)
 
 
 def _beyond_bias(row: Comparison) -> str:

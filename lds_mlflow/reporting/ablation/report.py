@@ -49,7 +49,7 @@ def documents_of(results: AblationResults, lineage: Mapping[str, str], bands: Im
 def sentence_of(results: AblationResults) -> str:
     """Returns the result: what the part select prefers, and what the part test says of that and of the draft's arm."""
     lines = [f"{len(results.test)} arms over {results.seeds} seeds"]
-    lines += [results.convergence] if results.convergence else []
+    lines += [results.convergence.rstrip(".")] if results.convergence else []
     lines += [_against_control(results, LDS, "the draft's rule")] if LDS in results.test else []
     chosen = results.chosen
     if chosen == CONTROL:
@@ -83,8 +83,6 @@ def report_of_ablation(results: AblationResults, documents: Sequence[Document]) 
         "FID, at infinite samples too. Every line of the claims ledger, and the arm that the part select prefers, is "
         "one comparison, and takes p without correction. Few seeds can show large differences only."
     )
-    if results.convergence:
-        report.paragraph(BoldText(results.convergence.capitalize()))
     for arm in results.left_out:
         needs = ARMS[arm].needs
         why = f"it needs {needs} in the data" if needs else "for one of the seeds it failed, see the runs that failed"

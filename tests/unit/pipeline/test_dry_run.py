@@ -30,7 +30,7 @@ def test_a_dry_run_says_what_training_takes_and_trains_nothing(
     # 3,600 seconds an hour, and a discriminator in the last quarter of the steps and in all of finetuning's.
     assert figures["plan/train_hours"] == pytest.approx(0.75 * plain + 0.25 * judged)
     assert figures["plan/finetune_hours"] == pytest.approx(judged * 300 / 3600)
-    assert figures["plan/checkpoint_mib"] == pytest.approx(4 * figures["plan/model_mib"])
+    assert figures["plan/checkpoint_mib"] > 4 * figures["plan/model_mib"]
     assert all(value > 0 for value in figures.values())
     assert any("3,600 training steps" in line and "calculated" in line and "measured" in line for line in said)
     runs = _runs(tracker)

@@ -98,6 +98,17 @@ def test_they_set_that_of_the_mean_only_where_no_bandwidth_keeps_the_one_by_real
     assert (found.multiple, found.least_nearest_ratio, found.qualifies) == (1.25, 0.77, True)
 
 
+def test_a_bandwidth_that_reaches_it_keeps_the_limit_of_the_mean_strict_whatever_its_tail_is(
+    measured: Measured,
+) -> None:
+    def answer(multiple: float) -> dict[str, float]:
+        wide = multiple > 0.7
+        return {"nearest_ratio": 1.0 if wide else 0.95, "tail_share": 0.021 if wide else 0.019}
+
+    found, _ = measured(answer, nearest_ratio=0.92)
+    assert (found.multiple, found.least_nearest_ratio, found.qualifies) == (1.0, 1.0, False)
+
+
 def test_where_all_are_copies_the_bandwidth_stays_and_that_is_known(measured: Measured) -> None:
     found, _ = measured(lambda multiple: {"nearest_ratio": 0.5 * multiple})
     assert (found.multiple, found.sigma, found.qualifies) == (1.0, WIDTH, False)

@@ -60,7 +60,8 @@ def test_a_of_noise_lies_a_bandwidth_from_training_latents() -> None:
 
 def test_a_of_the_prior_has_no_latent_that_an_evaluation_draws() -> None:
     drawn = draw_latents(standard_normal(SPEC.latent_dim), list(range(2000)))
-    assert torch.cdist(_latents("prior"), drawn).min() > 0
+    for seed in (0, 1, 2047, 2048, 2**32 - 1):
+        assert torch.cdist(_latents("prior", augment_seed=seed), drawn).min() > 0
 
 
 @pytest.mark.parametrize("source", CODED)

@@ -38,12 +38,14 @@ def test_what_was_measured_is_extrapolated_to_the_whole_of_each_step() -> None:
     assert calculated["train_hours"] == pytest.approx((750 * plain + 250 * judged) / 3600)
     assert calculated["finetune_hours"] == pytest.approx(500 * judged / 3600)
     assert calculated["progress_pictures"] == 3
-    assert calculated["checkpoint_mib"] == pytest.approx(4 * calculated["model_mib"])
+    # The discriminator has about as many parameters as the encoder.
+    assert 4.5 < calculated["checkpoint_mib"] / calculated["model_mib"] < 6.5
 
 
 def test_without_a_discriminator_all_steps_take_as_long() -> None:
-    measured = _costs(recipe="elbo").measured
-    assert measured["examples_per_second_with_discriminator"] == measured["examples_per_second"]
+    found = _costs(recipe="elbo")
+    assert found.measured["examples_per_second_with_discriminator"] == found.measured["examples_per_second"]
+    assert found.calculated["checkpoint_mib"] == pytest.approx(4 * found.calculated["model_mib"])
 
 
 def test_the_parameters_of_the_prior_count() -> None:

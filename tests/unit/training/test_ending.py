@@ -108,3 +108,4 @@ def test_figures_that_are_not_finite_are_no_gain() -> None:
     assert has_converged([[x] for x in (9.0, 1.0, nan, nan, nan)])
     assert not has_converged([[x] for x in (nan, nan, nan, nan, nan)])
     assert not has_converged([[x] for x in (nan, nan, 3.0, 2.0, 1.0)])
+    assert not has_converged([[x] for x in (float("inf"), 100.0, 50.0, 25.0, 12.0)])

@@ -30,6 +30,13 @@ def test_without_decoded_images_all_of_a_batch_is_for_the_evidence_bound() -> No
     assert batch.rows.max() < FORM.n
 
 
+@pytest.mark.parametrize(("n_decoded", "size"), [(1, 1), (1, 2), (8, 3)])
+def test_every_process_has_a_decoded_image_and_another_one_however_few_are_decoded(n_decoded: int, size: int) -> None:
+    batch = _batch(n_decoded=n_decoded, size=size)
+    assert len(batch.decoded) == max(size, 6 * n_decoded // FORM.n // size * size) > 0
+    assert len(batch.rows) == 6 - len(batch.decoded) > 0
+
+
 def test_decoded_images_have_their_share_of_a_batch() -> None:
     batch = _batch(n_decoded=8)
     assert (len(batch.rows), len(batch.decoded)) == (4, 2)
@@ -56,11 +63,6 @@ def test_processes_share_one_batch_without_rest(size: int) -> None:
     shares = [whole.share(rank, size) for rank in range(size)]
     assert _same(Batch(*(torch.cat(parts) for parts in zip(*shares, strict=True))), whole)
     assert {len(share.rows) for share in shares} == {6 // size}
-
-
-def test_decoded_images_that_not_every_process_gets_one_of_are_left_to_a_later_step() -> None:
-    batch = _batch(size=3, n_decoded=8)
-    assert (len(batch.rows), len(batch.decoded)) == (6, 0)
 
 
 def test_the_weight_of_the_kl_term_rises_linearly_to_its_full_value() -> None:

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -45,6 +48,17 @@ def test_the_loss_is_the_bound_of_the_held_out_examples_with_the_optimal_varianc
     kl = model.divergence(posterior.mean, posterior, torch.full((200,), 40)).mean()
     wanted = gaussian_nll(x, PIXELS.to_model(held_out[:1]).expand_as(x)) + kl
     torch.testing.assert_close(watch.figures(model)["held_out_loss"], wanted.item(), rtol=1e-5, atol=0)
+
+
+def test_nats_that_training_does_not_count_are_not_counted() -> None:
+    model = _model(IMAGES[:1])
+    watch = _watch(model, IMAGES)
+    task = replace(watch.task, plan=replace(PLAN, free_bits=100.0))
+    free = Watch(task, IMAGES).figures(model)["held_out_loss"]
+    posterior = model.encode(PIXELS.to_model(IMAGES))
+    kl = model.divergence(posterior.mean, posterior, torch.full((40,), 40)).mean().item()
+    assert kl < 100 * SPEC.latent_dim
+    assert free - watch.figures(model)["held_out_loss"] == pytest.approx(100 * SPEC.latent_dim - kl, rel=1e-4)
 
 
 def test_a_perceptual_distance_counts_as_in_training() -> None:

@@ -18,6 +18,7 @@ from tests.conftest import TINY
 from tuning.entry import TUNE
 from tuning.lease import BEAT, FREE, Lease
 from tuning.search import Search
+from tuning.study import READY
 
 MakeRunner = Callable[..., Runner]
 
@@ -91,6 +92,11 @@ def test_a_study_makes_nothing_twice_without_reuse_and_is_led_by_the_next_comman
     assert any(f"run {first}, which leads this study, is alive" in line for line in said)
     finished = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
     assert len(finished) == 4
+    # As if images had been added to the folder since.
+    study.set_user_attr(READY, "another digest")
+    with pytest.raises(ConfigError, match="found other examples than those of the study lds"):
+        Search(make_runner(registered_model="none", trials=5)).run()
+    assert len(study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))) == 4
 
 
 class _Pixels(torch.nn.Module):
