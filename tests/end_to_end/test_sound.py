@@ -73,9 +73,14 @@ def _frames(wav: bytes) -> int:
 
 
 def _played(player: Locator) -> float:
-    """Plays sound, and returns its time some moments later."""
+    """Plays sound, and returns its time as soon as some of it was heard; 0 where nothing is heard for a minute."""
     seconds = player.evaluate(
-        "async (one) => { await one.play(); await new Promise((go) => setTimeout(go, 400)); return one.currentTime }"
+        """async (one) => {
+            await one.play();
+            for (let waits = 0; one.currentTime <= 0.1 && waits < 600; waits++)
+                await new Promise((go) => setTimeout(go, 100));
+            return one.currentTime;
+        }"""
     )
     return float(seconds)
 
