@@ -1,6 +1,7 @@
 """Promotions and rollbacks that are killed at every call to the store, and the same command after that."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,9 @@ class Record:
     """A run that keeps nothing."""
 
     id = "promotion"
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *args, **named: None

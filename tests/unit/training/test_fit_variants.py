@@ -60,10 +60,3 @@ def test_latents_of_decoded_images_teach_the_encoder_to_find_them() -> None:
     untrained, _ = Codec(_model()).encode(images[24:])
     assert (found - z_AD).square().mean() < 0.5 * (untrained - z_AD).square().mean()
     assert told[-1]["latent_nll"] < told[0]["latent_nll"]
-
-
-def test_without_latents_in_a_batch_the_fit_is_the_evidence_bound_alone() -> None:
-    told: list[dict[str, float]] = []
-    images, z_AD = random_images(), torch.zeros(1, 4)
-    fit(FitTask(_model(), images, PLAN, z_AD=z_AD), hooks=FitHooks(on_metrics=lambda _, figures: told.append(figures)))
-    assert "latent_nll" not in told[-1]
