@@ -1,4 +1,5 @@
 import time
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -39,9 +40,14 @@ def test_points_of_a_curve_wait_and_are_sent_together(tracker: Tracker, run: Run
 
 
 def test_what_is_logged_together_is_one_request(tracker: Tracker, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = []
+    sent: list[tuple[Any, ...]] = []
     send = tracker.client.log_batch
-    monkeypatch.setattr(tracker.client, "log_batch", lambda *args: sent.append(args) or send(*args))
+
+    def counted(*args: Any) -> None:
+        sent.append(args)
+        send(*args)
+
+    monkeypatch.setattr(tracker.client, "log_batch", counted)
     with run.together():
         run.log_tags({"a": "1"})
         run.log_params({"sigma": 0.001}, {"tau": 0.28})
