@@ -24,19 +24,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from time import perf_counter
 from typing import NamedTuple
 
 import click
 import torch
-from PIL import Image
 from torch import Tensor
 
+from benchmarks.recipe_tables import COLUMNS, DEFAULT, DENSITY, Rows, cell, headlines, side_by_side, table, values_of
 from lds_mlflow.choices.bandwidths import CALIBRATED, DRAFTS_BANDWIDTH
 from lds_mlflow.choices.distances import DISTANCES
 from lds_mlflow.choices.extractors import EXTRACTORS
-from lds_mlflow.choices.figures import COPIES, FIGURES, HEADLINES, SUMMARY
+from lds_mlflow.choices.figures import HEADLINES, SUMMARY
 from lds_mlflow.choices.kernels import KERNELS
 from lds_mlflow.choices.recipes import RECIPES
 from lds_mlflow.choices.samplers import PRIOR
@@ -52,9 +51,8 @@ from lds_mlflow.config import (
 from lds_mlflow.data import declare_parts, limit_examples, read_parts, split_examples
 from lds_mlflow.domains import domain_of, domain_of_source
 from lds_mlflow.errors import LdsError
-from lds_mlflow.metrics import Extractor, RealExamples, Yardstick, mean_of_values
+from lds_mlflow.metrics import Extractor, RealExamples, Yardstick
 from lds_mlflow.models import Codec
-from lds_mlflow.pictures import image_grid
 from lds_mlflow.pipeline.seed_runs import first_sample_of
 from lds_mlflow.recipes.calibration import MOST_SAMPLES, calibrate
 from lds_mlflow.recipes.extractors import extractor_as_configured, judge_of
@@ -71,14 +69,8 @@ _KINDS = (DataConfig, TrainConfig, ClassifierConfig, EvaluateConfig)
 _KNOWN = {name for kind in (DataConfig, TrainConfig, FeatureSettings) for name in kind.model_fields}
 _KNOWN = _KNOWN - {"data_run", "classifier_run"} | {"classifier_steps", "part", "flow_steps"}
 _DEFAULT_RECIPE, _DEFAULT_KERNEL = TrainConfig().recipe, EvaluateConfig().sampler_kernel
-_DENSITY = "density, {}, {}"
-_DEFAULT, _DRAFTS = (_DENSITY.format(_DEFAULT_KERNEL, sigma) for sigma in (CALIBRATED, DRAFTS_BANDWIDTH))
 _SEEDS, _NEVER = 5, 2**62
 _QUICK = {"train_steps": 700, "kl_warmup": 350}
-_COLUMNS = {name: FIGURES[name].title for name in SUMMARY} | {"sigma": "sigma"}
-
-Rows = dict[str, dict[str, float]]
-"""Figures by name, of everything that is measured by its name."""
 
 
 class Study(NamedTuple):
@@ -216,10 +208,10 @@ def _of_seed(configs: Configs, study: Study, flow: bool, picture: Path | None) -
     samples = {name: found.samples(range(first, first + len(held_out))) for name, found in generators.items()}
     rows = _measured(codec, samples, study)
     for name, found in generators.items():
-        rows[name] |= {key: value for key, value in found.distribution.settings.items() if key in _COLUMNS}
+        rows[name] |= {key: value for key, value in found.distribution.settings.items() if key in COLUMNS}
     if picture:
         picture.parent.mkdir(parents=True, exist_ok=True)
-        side_by_side(held_out, samples[PRIOR], samples[_DEFAULT]).save(picture)
+        side_by_side(held_out, samples[PRIOR], samples[DEFAULT]).save(picture)
     return Found(training, rows)
 
 
@@ -290,7 +282,7 @@ def _generators(codec: Codec, config: EvaluateConfig, study: Study, *, flow: boo
     for kernel in KERNELS:
         found = calibrate(codec, posterior, study.select, kernel=kernel)
         for sigma in (DRAFTS_BANDWIDTH, CALIBRATED):
-            name = _DENSITY.format(kernel, sigma)
+            name = DENSITY.format(kernel, sigma)
             generators[name] = of("density", found, sampler_kernel=kernel, sampler_sigma=sigma)
     return generators | ({"flow": of("flow")} if flow else {})
 
@@ -306,64 +298,9 @@ def _measured(codec: Codec, samples: Mapping[str, Tensor], study: Study) -> Rows
 
 
 def _in_words(trainings: Sequence[Mapping[str, float]]) -> str:
-    minutes, steps, converged = (_values(trainings, name) for name in ("minutes", "steps", "converged"))
+    minutes, steps, converged = (values_of(trainings, name) for name in ("minutes", "steps", "converged"))
     known = f"; {sum(converged):.0f} of {len(converged)} trainings had converged" if converged else ""
     return f"minutes of training {cell(minutes)}; steps {cell(steps)}; paired seeds {len(trainings)}{known}"
-
-
-def table(seeds: Sequence[Rows]) -> str:
-    """Returns the figures of some seeds as a table in Markdown, with differences of the default sampler at its end."""
-    differences = {
-        f"difference: {_DEFAULT} - {other}": [
-            {name: rows[_DEFAULT][name] - rows[other][name] for name in SUMMARY} for rows in seeds
-        ]
-        for other in (PRIOR, _DRAFTS)
-    }
-    lines = [
-        [row, *(cell(_values(found, name)) for name in _COLUMNS)]
-        for row, found in ({name: [rows[name] for rows in seeds] for name in seeds[0]} | differences).items()
-    ]
-    head = ["", *_COLUMNS.values()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines))
-
-
-def cell(values: Sequence[float]) -> str:
-    """Returns the mean of values, one a seed, with its 95 % interval where they differ; "" for none."""
-    if len(set(values)) < 2:
-        return "".join(map(_short, values[:1]))
-    mean = mean_of_values(values)
-    return f"{_short(mean.value)} ({_short(mean.low)} to {_short(mean.high)})"
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-
-
-def _values(seeds: Sequence[Mapping[str, float]], name: str) -> list[float]:
-    return [found[name] for found in seeds if name in found]
-
-
-def headlines(seeds: Sequence[Rows]) -> dict[str, float]:
-    """Returns the figures of the default sampler, means over the seeds, and its FID over others'."""
-
-    def mean(row: str, figure: str) -> float:
-        return fmean(rows[row][figure] for rows in seeds)
-
-    found = {
-        "fid_default_over_prior": mean(_DEFAULT, "fid") / mean(PRIOR, "fid"),
-        "fid_calibrated_over_norm5": mean(_DEFAULT, "fid") / mean(_DRAFTS, "fid"),
-        **{figure: mean(_DEFAULT, figure) for figure in ("coverage", *COPIES)},
-    }
-    return {name: round(value, 4) for name, value in found.items()}
-
-
-def side_by_side(*sets: Tensor, columns: int = 8) -> Image.Image:
-    """Returns the first images of several sets, each uint8 [N, C, H, W], as squares of images from left to right."""
-    rows = min(columns, *(len(images) // columns for images in sets))
-    squares = [images[: rows * columns].unflatten(0, (rows, columns)) for images in sets]
-    white = torch.full_like(squares[0][:, :1], 255)
-    pieces = [piece for square in squares for piece in (square, white)][:-1]
-    return image_grid(torch.cat(pieces, 1).flatten(0, 1), columns=len(sets) * (columns + 1) - 1)
 
 
 if __name__ == "__main__":

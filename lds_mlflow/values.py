@@ -12,16 +12,14 @@ business of `models/scales.py`.
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from math import prod
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from lds_mlflow.choices.figures import LEAST_NEAREST_RATIO, MOST_TAIL_SHARE
-from lds_mlflow.machine.files import digest_of_bytes, take_space
+from lds_mlflow.machine.files import digest_of_bytes
+from lds_mlflow.machine.rows import rows_of
 
 __all__ = [
     "IMAGES",
@@ -39,7 +37,6 @@ __all__ = [
     "class_sizes",
     "content_of",
     "evenly_spread",
-    "rows_of",
 ]
 
 LEAST_OF_A_CLASS = 5
@@ -47,8 +44,6 @@ LEAST_OF_A_CLASS = 5
 
 IMAGES = "images"
 """The kind of examples that images are."""
-
-_IN_MEMORY = 2**30
 
 
 def class_sizes(labels_N: Tensor | None, class_names_K: Collection[str]) -> dict[str, int]:
@@ -62,26 +57,6 @@ def class_sizes(labels_N: Tensor | None, class_names_K: Collection[str]) -> dict
 def evenly_spread(n: int, shown: int) -> Tensor:
     """Returns at most `shown` of the rows 0..n-1, evenly spread, int64: what is sorted by class is shown whole."""
     return torch.linspace(0, n - 1, min(shown, n)).round().long()
-
-
-def rows_of(examples_N: Tensor, index: Tensor) -> Tensor:
-    """Returns examples[index]; what takes more than a GiB lies in a file without a name, which need not fit in memory.
-
-    Args:
-        examples_N: Examples, [N, ...].
-        index: Rows, int64 [n].
-
-    Raises:
-        DiskFullError: There is no room for the file in the folder for temporary ones (TMPDIR).
-    """
-    shape = (len(index), *examples_N.shape[1:])
-    n_bytes = prod(shape) * examples_N.element_size()
-    if n_bytes <= _IN_MEMORY:
-        return examples_N[index]
-    with NamedTemporaryFile() as file:
-        take_space(Path(file.name), n_bytes)
-        rows = torch.from_file(file.name, shared=True, size=prod(shape), dtype=examples_N.dtype).view(shape)
-    return torch.index_select(examples_N, 0, index, out=rows)
 
 
 def content_of(tensor: Tensor) -> tuple[bytes, memoryview]:

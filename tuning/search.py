@@ -8,9 +8,9 @@ from optuna.study import Study
 
 from lds_mlflow.choices.figures import COPIES
 from lds_mlflow.config import Configs
-from lds_mlflow.entry.fingerprint import digest_of_step_code
+from lds_mlflow.entry.fingerprint import digest_of_code, digest_of_step_code
 from lds_mlflow.entry.graph import OPEN, STEPS, steps_behind
-from lds_mlflow.entry.source import read_source
+from lds_mlflow.entry.imports import Package
 from lds_mlflow.errors import ConfigError
 from lds_mlflow.machine.durations import in_words
 from lds_mlflow.machine.files import digest_of_bytes
@@ -219,10 +219,9 @@ def _open(config: TuneConfig, runner: Runner, begin_run: Callable[[], str], work
 
 
 def _digest_of_code() -> str:
-    """Returns the digest of the code that a trial's figures depend on: that of the steps, and the search's own."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    own = (read_source(file.read_text(encoding="utf-8"), file.stem).meaning.encode() for file in files)
-    return digest_of_bytes(digest_of_step_code(*_STEPS).encode(), *own)
+    """Returns the digest of the code that a trial's figures depend on: that of the steps, and of the bench."""
+    own = digest_of_code(Package.read(Path(__file__).parent), [Bench.__module__])
+    return digest_of_bytes(digest_of_step_code(*_STEPS).encode(), own.encode())
 
 
 def _make_basis(parent: str, runner: Runner, seed: int) -> dict[str, str]:

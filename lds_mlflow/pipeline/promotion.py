@@ -8,16 +8,14 @@ command that was stopped in between leaves the note, and the next one completes 
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from time import sleep
-
-from filelock import FileLock
 
 from lds_mlflow.choices.figures import MARGIN
 from lds_mlflow.config import AUTO, NO_MODEL, PromoteConfig, SamplerSettings
 from lds_mlflow.entry.points import PROMOTE
 from lds_mlflow.errors import TrackingError
+from lds_mlflow.machine.locks import locked
 from lds_mlflow.metrics import Decision, Limit, Limits, decide
 from lds_mlflow.pipeline.calibration_runs import can_be_judged
 from lds_mlflow.pipeline.evaluation_runs import evaluate_model
@@ -91,12 +89,10 @@ def _config_of(runner: Runner) -> PromoteConfig:
     return config.model_copy(update={"registered_model": name})
 
 
-@contextmanager
-def _one_at_a_time(runner: Runner, config: PromoteConfig) -> Iterator[None]:
-    folder = runner.options.work_dir / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"promote-{config.registered_model}"):
-        yield
+def _one_at_a_time(runner: Runner, config: PromoteConfig) -> AbstractContextManager[None]:
+    waiting = "waiting for another process, which is deciding on a version of this model"
+    path = runner.options.work_dir / "locks" / f"promote-{config.registered_model}"
+    return locked(path, lambda: runner.say(f"{PROMOTE:<11}{waiting}"))
 
 
 def _complete(runner: Runner, name: str) -> Version | None:

@@ -1,18 +1,16 @@
 """Finds or makes the run of a step: what it needs first, then what is there already, else by running it."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
-
-from filelock import FileLock, Timeout
 
 from lds_mlflow.config import AUTO, NO_RUN, Configs, OpenConfig, Options, Settings, StepConfig, parse
 from lds_mlflow.entry.fingerprint import digest_of_feature_code
 from lds_mlflow.entry.graph import OPEN, REGISTER, STEPS, TEST_PARTS, Input, Step, steps_behind
 from lds_mlflow.errors import ArtifactError, ConfigError, GoneError
 from lds_mlflow.machine.interrupts import Interruption
+from lds_mlflow.machine.locks import locked
 from lds_mlflow.machine.ranks import ALONE, Ranks, device_of
 from lds_mlflow.pipeline.early_checks import require_division
 from lds_mlflow.pipeline.execution import execute
@@ -95,7 +93,8 @@ class Runner:
         title = name_of_run(name, needed.config, needed.inputs, self.configs, label)
         if own:
             own.rename(title)
-        with self._lock(name, needed.fingerprint):
+        lock = self.options.work_dir / "locks" / needed.fingerprint[:16]
+        with locked(lock, lambda: self._say(name, "waiting for another process, which is running the same step")):
             found = self.find(needed, parent)
             if found:
                 self.lines.reused(found, title, whole=own is not None)
@@ -314,22 +313,6 @@ class Runner:
             interruption=self.interruption,
             say=self.say,
         )
-
-    @contextmanager
-    def _lock(self, name: str, fingerprint: str) -> Iterator[None]:
-        """Keeps two processes from making the same result at once."""
-        path = self.options.work_dir / "locks" / fingerprint[:16]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            self._say(name, "waiting for another process, which is running the same step")
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _cache_path(self) -> Path | None:
         # Features that other code computed are others.

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 from mlflow.entities import RunTag
@@ -13,6 +12,7 @@ from mlflow.utils.name_utils import _GENERATOR_NOUNS, _GENERATOR_PREDICATES
 
 from lds_mlflow.config.place import LAUNCHED_RUN
 from lds_mlflow.errors import TrackingError
+from lds_mlflow.machine.locks import locked
 from lds_mlflow.tracking import tags
 from lds_mlflow.tracking.patience import is_outage
 from lds_mlflow.tracking.processes import is_alive
@@ -40,8 +40,7 @@ def take_over(client: MlflowClient, run_id: str, name: str, values: Mapping[str,
     Raises:
         TrackingError: The store has no such run, or it was deleted.
     """
-    locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / run_id):
+    with locked(locks / run_id):
         try:
             run = client.get_run(run_id)
             if not _is_free(run, values.get(tags.STEP, name)):

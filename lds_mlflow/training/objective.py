@@ -107,10 +107,8 @@ class Objective(nn.Module):
         if self.training:
             self.model.remember(self.ranks.all_rows(rows), self.ranks.all_rows(posterior.mean.detach()))
         kl = self.model.divergence(z, posterior, rows).mean()
-        least = self.plan.free_bits * z.shape[1]
         reconstruction = self.model.reconstruction(x, y, self.ranks.mean)
-        counted = torch.where(self.ranks.mean(kl.detach()) > least, kl, least) if least else kl
-        loss = reconstruction.nll + kl_weight * counted
+        loss = reconstruction.nll + kl_weight * self.plan.counted(kl, z.shape[1], self.ranks.mean)
         figures = {**reconstruction.figures, "kl": kl.detach()}
         added: dict[str, tuple[float | Tensor, Tensor]] = {}
         if self.perceptual is not None:

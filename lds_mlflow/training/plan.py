@@ -1,5 +1,6 @@
 """How to fit, and which examples and noise belong to a step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -102,6 +103,17 @@ class FitPlan:
     def kl_weight_at(self, step: int) -> float:
         """Returns the factor on the KL term in a step, counted from 0."""
         return self.kl_weight * min(1.0, (step + 1) / self.kl_warmup) if self.kl_warmup else self.kl_weight
+
+    def counted(self, kl: Tensor, latent_dim: int, over_all: Callable[[Tensor], Tensor] = lambda mean: mean) -> Tensor:
+        """Returns the mean KL term as the loss counts it: no less than the free bits, below which it has no gradient.
+
+        Args:
+            kl: The mean over this process's share of the batch, a scalar in nats.
+            latent_dim: D.
+            over_all: Returns the mean over all processes.
+        """
+        least = self.free_bits * latent_dim
+        return torch.where(over_all(kl.detach()) > least, kl, least) if least else kl
 
     def ema_weight_at(self, step: int) -> float:
         """Returns what the weights after a step, counted from 0, count in their moving average.

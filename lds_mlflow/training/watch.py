@@ -62,8 +62,7 @@ class Watch:
             y.append(reconstructed)
             beyond = torch.full((len(some),), len(self.task.examples_N), device=model.device)
             kl.append(model.divergence(z, posterior, beyond))
-        counted, least = torch.cat(kl).mean(), plan.free_bits * z.shape[1]
-        counted = counted.clamp_min(least) if least else counted
+        counted = plan.counted(torch.cat(kl).mean(), z.shape[1])
         loss = model.reconstruction(torch.cat(x), torch.cat(y)).nll + plan.kl_weight * counted
         if self.task.perceptual is not None:
             perceptual: Callable[[Tensor, Tensor], Tensor] = self.task.perceptual.to(model.device)

@@ -1,7 +1,4 @@
-import tempfile
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +6,6 @@ import torch
 from torch import Tensor
 
 from lds_mlflow import values
-from lds_mlflow.errors import DiskFullError
 from lds_mlflow.values import Candidates, ExampleSet, ModelWeights, evenly_spread
 from tests.conftest import an_evaluation
 
@@ -38,34 +34,6 @@ def test_a_value_is_a_frozen_dataclass_without_room_for_more(kind: type[object])
     with pytest.raises(FrozenInstanceError):
         setattr(value, fields(kind)[0].name, 1)
     assert not hasattr(value, "__dict__")
-
-
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder for temporary files, where all that is larger than a few bytes goes."""
-    monkeypatch.setattr(values, "_IN_MEMORY", 8)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
-
-
-@pytest.mark.usefixtures("disk")
-def test_rows_that_do_not_fit_in_memory_are_the_same() -> None:
-    images, index = _images(6), torch.tensor([5, 0, 3])
-    taken = images.take(index)
-    assert torch.equal(taken.examples_N, images.examples_N[index])
-    assert taken.ids_N == ("5.png", "0.png", "3.png")
-
-
-def test_rows_that_do_not_fit_in_memory_leave_no_file(disk: Path) -> None:
-    _images(6).take(torch.arange(5))
-    assert list(disk.iterdir()) == []
-
-
-@pytest.mark.usefixtures("disk")
-def test_rows_that_fit_nowhere_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=19))
-    with pytest.raises(DiskFullError, match="free"):
-        _images(6).take(torch.arange(5))
 
 
 def test_images_are_as_many_as_their_names() -> None:

@@ -19,7 +19,7 @@ def written_anew(content: bytes) -> bytes:
     Raises:
         ValueError: Two records have one name, or there is more than one root folder.
         zipfile.BadZipFile: It is no archive, or damaged.
-        NotImplementedError: It is compressed by a method that Python lacks.
+        RuntimeError: It is compressed by a method that Python lacks, or it is encrypted.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:

@@ -8,7 +8,8 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from benchmarks.recipes import Found, Kept, cell, headlines, main, side_by_side, table
+from benchmarks.recipe_tables import cell, headlines, side_by_side, table
+from benchmarks.recipes import Found, Kept, main
 from lds_mlflow.choices.figures import SUMMARY
 from lds_mlflow.config import TrainConfig, parse_all
 
