@@ -112,19 +112,20 @@ class Critic(nn.Module, ABC):
         """Maps examples in the model's range, [B, ...], to the features that decide, float32 [B, F]."""
 
     @abstractmethod
-    def judge(self, x: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Judges examples, which should all be real or all not: some are also judged by how much their batch varies.
+    def judge(self, x: Tensor, /, sets: int = 1) -> tuple[Tensor, Tensor]:
+        """Judges sets of examples, each of which should be real as a whole or not at all: its variation counts too.
 
         Args:
-            x: Examples in the model's range, [B, ...].
+            x: Examples in the model's range, [B, ...], one set after another.
+            sets: Number of sets, which have equally many examples.
 
         Returns:
             Logits of being real, float32 [B]; and the features of a middle layer, [B, ...].
         """
 
     @abstractmethod
-    def forward(self, x: Tensor, /) -> Tensor:
-        """Maps examples in the model's range, [B, ...], to logits of being real, float32 [B]."""
+    def forward(self, x: Tensor, /, sets: int = 1) -> Tensor:
+        """Maps examples in the model's range, [B, ...], to logits of being real, float32 [B]; see `judge`."""
 
 
 class Trainable(nn.Module, ABC):

@@ -154,10 +154,11 @@ class Adversary:
             augmentation.
         """
         self.discriminator.requires_grad_(True)
-        real, made = (self.augmentation(images, judged.chances) for images in (judged.real, judged.made))
-        loss, sign = self._judgement(real, made)
+        # In one pass, which takes half as many operations as two.
+        images = self.augmentation(torch.cat([judged.real, judged.made]), judged.chances.repeat(2, 1))
+        loss, sign = self._judgement(images)
         if is_regularised:
-            loss = loss + self._penalty(real)
+            loss = loss + self._penalty(images[: len(judged.real)])
         gradients = self.parameters.gradients.zero_()
         loss.backward()
         self.ranks.average_(gradients)
@@ -169,10 +170,10 @@ class Adversary:
             **self.augmentation.figures(),
         }
 
-    def _judgement(self, x: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
-            # One by one: an image is judged by its batch too, which is to be real as a whole, or not at all.
-            real, told = (self.discriminator(images) for images in (x, made))
+    def _judgement(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the loss, and the mean sign of the logits of the first half of images, which is real."""
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
+            real, told = self.discriminator(images, sets=2).chunk(2)
         loss = functional.softplus(told).mean() + functional.softplus(-real).mean()
         return loss, real.detach().sign().mean()
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lds_mlflow.choices.adversaries import BALANCED
 from lds_mlflow.machine.ranks import ALONE, Ranks
-from lds_mlflow.models import PIXELS, Scale, Trainable, log_posterior
+from lds_mlflow.models import PIXELS, Posterior, Scale, Trainable, log_posterior
 from lds_mlflow.training.adversary import Judged, balanced
 from lds_mlflow.training.plan import FitPlan
 
@@ -99,11 +99,7 @@ class Objective(nn.Module):
     def _evidence_bound(
         self, x: Tensor, draws: StepDraws, rows: Tensor, kl_weight: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Judged | None]:
-        y, z, posterior = self.model(x, draws.noise)
-        judged = None
-        if self.adversarial is not None and draws.kernel is not None and draws.chances is not None:
-            y, made = self._made(y, posterior.mean.detach(), draws.kernel)
-            judged = Judged(x, made, draws.chances, x if draws.real is None else self.scale.to_model(draws.real))
+        y, z, posterior, judged = self._decoded(x, draws)
         if self.training:
             self.model.remember(self.ranks.all_rows(rows), self.ranks.all_rows(posterior.mean.detach()))
         kl = self.model.divergence(z, posterior, rows).mean()
@@ -129,17 +125,29 @@ class Objective(nn.Module):
             figures |= {name: term.detach()}
         return loss, figures, judged
 
-    def _made(self, y: Tensor, mean: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+    def _decoded(self, x: Tensor, draws: StepDraws) -> tuple[Tensor, Tensor, Posterior, Judged | None]:
+        """Returns reconstructions, their latents, the posterior, and what an adversary judges, if there is one."""
+        if self.adversarial is None or draws.kernel is None or draws.chances is None:
+            return *self.model(x, draws.noise), None
+        posterior = self.model.encode(x)
+        z = posterior.at(draws.noise)
+        y, made = self._made(z, posterior.mean.detach(), draws.kernel)
+        real = x if draws.real is None else self.scale.to_model(draws.real)
+        return y, z, posterior, Judged(x, made, draws.chances, real)
+
+    def _made(self, z: Tensor, mean: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
         """Returns reconstructions as the rest of the loss is to see them, and what a discriminator judges beside them.
 
         Samples are of the latent density of the batch, and of all widths that its calibration may choose. With the
         adversary "balanced" all that is judged are samples; with "joint" the larger half are reconstructions.
         """
         width = _WIDEST_KERNEL * self.ranks.mean(torch.linalg.vector_norm(mean, dim=1).mean())
-        if self.plan.adversary == BALANCED:
-            return balanced(y, self.model.decode(mean + width * kernel), self.plan.adversarial_weight)
-        n = len(y) - len(y) // 2
-        return y, torch.cat([y[:n], self.model.decode(mean[n:] + width * kernel[n:])]) if n < len(y) else y
+        is_balanced = self.plan.adversary == BALANCED
+        n = 0 if is_balanced else len(z) - len(z) // 2
+        samples = mean[n:] + width * kernel[n:]
+        # In one pass, which takes half as many operations as two.
+        y, made = self.model.decode(torch.cat([z, samples])).split([len(z), len(samples)])
+        return balanced(y, made, self.plan.adversarial_weight) if is_balanced else (y, torch.cat([y[:n], made]))
 
     def _found(self, decoded: DecodedPairs) -> Tensor:
         posterior = self.model.encode(self.scale.to_model(decoded.examples))

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from lds_mlflow.models.stylegan import VAE, Discriminator
@@ -12,6 +13,16 @@ def _discriminator() -> Discriminator:
 
 def _images(n: int) -> torch.Tensor:
     return torch.rand(n, 1, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+@pytest.mark.parametrize("n", [4, 5])
+def test_sets_are_judged_as_if_each_were_alone(n: int) -> None:
+    discriminator = _discriminator()
+    some, others = _images(2 * n).chunk(2)
+    together = discriminator(torch.cat([some, others]), sets=2)
+    alone = torch.cat([discriminator(some), discriminator(others)])
+    torch.testing.assert_close(together, alone)
+    assert not torch.isclose(together, discriminator(torch.cat([some, others]))).all()
 
 
 def test_an_image_has_one_logit() -> None:
