@@ -5,9 +5,12 @@ there already stays.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import mlflow
-from mlflow.exceptions import MlflowException
+from mlflow.exceptions import RestException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.server.auth.client import AuthServiceClient
 from optuna.storages import RDBStorage
 
@@ -20,15 +23,23 @@ def main() -> None:
     RDBStorage(os.environ["STUDIES"])
     client = AuthServiceClient(mlflow.get_tracking_uri())
     for name in ("worker", "sampler"):
-        try:
-            client.get_user(name)
-        except MlflowException:
+        with _unless_there():
             client.create_user(name, os.environ[f"{name.upper()}_PASSWORD"])
-    if not any(role.name == READERS for role in client.list_roles(WORKSPACE)):
+    with _unless_there():
         role = client.create_role(WORKSPACE, READERS, "Read every model, and the experiments that they lie in")
         for kind in ("registered_model", "experiment"):
             client.add_role_permission(role.id, kind, "*", "READ")
         client.assign_role("sampler", role.id)
+
+
+@contextmanager
+def _unless_there() -> Iterator[None]:
+    try:
+        yield
+    except RestException as error:
+        # Asked for before, it could still come to be meanwhile, by a setup that runs beside this one.
+        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            raise
 
 
 if __name__ == "__main__":
