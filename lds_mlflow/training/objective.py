@@ -99,7 +99,7 @@ class Objective(nn.Module):
     def _evidence_bound(
         self, x: Tensor, draws: StepDraws, rows: Tensor, kl_weight: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Judged | None]:
-        y, z, posterior, judged = self._decoded(x, draws)
+        y, z, posterior, judged = self._reconstructed(x, draws)
         if self.training:
             self.model.remember(self.ranks.all_rows(rows), self.ranks.all_rows(posterior.mean.detach()))
         kl = self.model.divergence(z, posterior, rows).mean()
@@ -125,7 +125,7 @@ class Objective(nn.Module):
             figures |= {name: term.detach()}
         return loss, figures, judged
 
-    def _decoded(self, x: Tensor, draws: StepDraws) -> tuple[Tensor, Tensor, Posterior, Judged | None]:
+    def _reconstructed(self, x: Tensor, draws: StepDraws) -> tuple[Tensor, Tensor, Posterior, Judged | None]:
         """Returns reconstructions, their latents, the posterior, and what an adversary judges, if there is one."""
         if self.adversarial is None or draws.kernel is None or draws.chances is None:
             return *self.model(x, draws.noise), None
