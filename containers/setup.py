@@ -37,7 +37,7 @@ def _unless_there() -> Iterator[None]:
     try:
         yield
     except RestException as error:
-        # Asked for before, it could still come to be meanwhile, by a setup that runs beside this one.
+        # To look first would not do: a setup that runs beside this one may make it in between.
         if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
             raise
 

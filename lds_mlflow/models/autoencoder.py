@@ -202,6 +202,8 @@ class Trainable(nn.Module, ABC):
     def forward(self, x: Tensor, noise_BD: Tensor) -> tuple[Tensor, Tensor, Posterior]:
         """Returns one reconstruction of every example, the z that it was decoded from, and the posterior.
 
+        Where there is a discriminator, the reconstruction is what `decode` makes of that z.
+
         Args:
             x: Examples in the model's range, [B, ...].
             noise_BD: Standard normal noise, by which z is drawn.
