@@ -42,6 +42,7 @@ class LinearAutoencoder:
     """Principal components: mean and log variance of q(z | x) are (x - m) B and none, a decoded z is m + z B^T."""
 
     kind = "linear"
+    decoded_at_once = 16
 
     def __init__(self, mean_P: Tensor, basis_PD: Tensor) -> None:
         self.mean_P, self.basis_PD = mean_P, basis_PD

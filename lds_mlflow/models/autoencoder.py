@@ -70,6 +70,14 @@ class Autoencoder(Protocol):
         ...
 
     @property
+    def decoded_at_once(self) -> int:
+        """Number of latents that a CPU decodes in one call, also where a single example is asked for.
+
+        More take less time each, up to where a call costs less than what it computes; a single one takes longer.
+        """
+        ...
+
+    @property
     def device(self) -> torch.device:
         """Where the model computes."""
         ...
@@ -142,6 +150,11 @@ class Trainable(nn.Module, ABC):
     @property
     @abstractmethod
     def latent_shape(self) -> tuple[int, ...]:
+        """See Autoencoder."""
+
+    @property
+    @abstractmethod
+    def decoded_at_once(self) -> int:
         """See Autoencoder."""
 
     @property

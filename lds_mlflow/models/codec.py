@@ -17,21 +17,17 @@ from lds_mlflow.models.scales import PIXELS, Scale
 __all__ = ["Codec"]
 
 _BATCH = 256
-_DECODED_AT_ONCE = 4
-"""On a CPU every decoding has this shape: a batch of another size may round the last bit of an example another way.
-
-Eight at once would be a tenth faster, but the single example that a server is asked for would take nearly twice as
-long.
-"""
 
 
 class _Decoding(nn.Module):
+    """Decodes batches of one size, of which the last is filled up: in another one, last bits may round differently."""
+
     def __init__(self, model: Autoencoder, scale: Scale) -> None:
         super().__init__()
         self.model, self.scale = model, scale
 
     def forward(self, z_BD: Tensor) -> Tensor:
-        at_once = rows_at_once(self.model.device, _DECODED_AT_ONCE)
+        at_once = rows_at_once(self.model.device, self.model.decoded_at_once)
         n_filling = -len(z_BD) % at_once
         filled = torch.cat([z_BD, z_BD.new_zeros(n_filling, z_BD.shape[1])])
         return torch.cat([self._decode(z) for z in filled.split(at_once)])[: len(z_BD)]

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from lds_mlflow.choices import load, look_up
@@ -36,6 +37,9 @@ __all__ = [
 
 _DRAWS_OF_A_POSTERIOR = 4
 _LEAST_VARIANCE = 1e-4
+_FEW = 64
+"""Numbers of the longest latents of which one thread fits a mixture: several of them take up to three times as long,
+since each product of such small matrices makes them wait for each other."""
 _MOST_CORRELATED = 512
 """The longest latents of which a component of a fitted mixture has a whole covariance: one of 4,096 numbers would have
 eight million parameters, and take hours to fit."""
@@ -102,9 +106,11 @@ def aggregate_mixture(z_ND: Tensor, log_variance_ND: Tensor | None, *, component
     posterior = Posterior(z_ND, log_variance_ND)
     draws = [posterior.sample(generator) for _ in range(_DRAWS_OF_A_POSTERIOR)]
     is_whole = z_ND.shape[1] <= _MOST_CORRELATED
-    fitted = GaussianMixture(
+    mixture = GaussianMixture(
         components, covariance_type="full" if is_whole else "diag", reg_covar=_LEAST_VARIANCE, random_state=0
-    ).fit(torch.cat(draws).double().numpy())
+    )
+    with threadpool_limits(1 if z_ND.shape[1] <= _FEW else None, "blas"):
+        fitted = mixture.fit(torch.cat(draws).double().numpy())
     widths = (
         {"factors": np.linalg.cholesky(fitted.covariances_)} if is_whole else {"scales": np.sqrt(fitted.covariances_)}
     )

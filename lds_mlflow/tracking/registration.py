@@ -42,7 +42,7 @@ REQUIRED = (
         "safetensors",
         "scikit-learn",
     ),
-    *("scipy", "sqlalchemy", "torch", "torch-fidelity", "torchvision", "tqdm", "typing-extensions"),
+    *("scipy", "sqlalchemy", "threadpoolctl", "torch", "torch-fidelity", "torchvision", "tqdm", "typing-extensions"),
 )
 """The packages that a registered model is installed with."""
 

@@ -98,6 +98,11 @@ class ExportedPair(nn.Module):
         return self.facts.latent_shape
 
     @property
+    def decoded_at_once(self) -> int:
+        """4, since it may be large."""
+        return 4
+
+    @property
     def device(self) -> torch.device:
         """See Autoencoder."""
         return self._device

@@ -117,6 +117,11 @@ class SequenceVAE(Trainable):
         return (self.spec.latent_dim,)
 
     @property
+    def decoded_at_once(self) -> int:
+        """32: a token takes several calls, which compute little."""
+        return 32
+
+    @property
     def prior_kind(self) -> str:
         """The standard normal distribution, the only prior that it has."""
         return GAUSSIAN

@@ -19,6 +19,8 @@ from lds_mlflow.models.stylegan.priors import Prior
 
 __all__ = ["VAE", "VaeSpec"]
 
+_SMALL = 32
+
 
 @dataclass(frozen=True, slots=True)
 class VaeSpec:
@@ -110,6 +112,11 @@ class VAE(Trainable):
     def latent_shape(self) -> tuple[int, ...]:
         """(D,): a latent is a vector."""
         return (self.spec.latent_dim,)
+
+    @property
+    def decoded_at_once(self) -> int:
+        """16 where images are small, whose layers compute for less time than it takes to call them; else 4."""
+        return 16 if self.spec.resolution <= _SMALL else 4
 
     @property
     def prior_kind(self) -> str:

@@ -81,6 +81,7 @@ class _Spatial:
     """An encoder without variance, whose latents are 2 x 2 pictures: every other pixel of an image of 4 x 4."""
 
     latent_shape = (1, 2, 2)
+    decoded_at_once = 4
     device = torch.device("cpu")
 
     def to(self, device: torch.device | str) -> Self:
