@@ -1,6 +1,6 @@
 """What it costs to decode more or fewer latents in one call on a CPU, which is what a model's `decoded_at_once` is for.
 
-    python -m benchmarks.decoding            # some minutes
+    python -m benchmarks.decoding            # a minute or two
     python -m benchmarks.decoding --quick    # under a minute
 
 Models with random weights decode as many latents a call as each of some numbers, by turns; times are medians. The last
@@ -28,7 +28,7 @@ _FOURS = 4
 _IMAGES = ("digits", "grey32", "colour32", "faces64-small", "faces64")
 _SEQUENCES = "molecules"
 _TOKENS, _LONGEST = 40, 60
-"""About as many as the molecules of MOSES have."""
+"""The sequences are made up: of so many different tokens, and so long."""
 
 _ROUNDS, _QUICK_ROUNDS = 41, 5
 

@@ -99,7 +99,7 @@ class ExportedPair(nn.Module):
 
     @property
     def decoded_at_once(self) -> int:
-        """4, since it may be large."""
+        """4, since its decoder may be a large one."""
         return 4
 
     @property

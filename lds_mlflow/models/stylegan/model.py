@@ -20,6 +20,7 @@ from lds_mlflow.models.stylegan.priors import Prior
 __all__ = ["VAE", "VaeSpec"]
 
 _SMALL = 32
+"""Side in pixels of the largest images that a CPU decodes 16 at once."""
 
 
 @dataclass(frozen=True, slots=True)
